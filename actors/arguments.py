@@ -1,0 +1,156 @@
+"""What a composite hands out, and what an argument takes in: values and artifacts looked up in a scope.
+
+(STEP-8, PARAM-4, COND-5, ART-2, ART-3, ABS-2, ABS-6.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.contract.repository import DRIVERS, driver_of, with_sub_path
+from actors.language.expression import ExpressionError, evaluate, nest
+from actors.language.jsontext import parameter_text
+from actors.language.render import render
+from actors.language.tags import AbsentOptional, SubstitutionError, Unresolved, substitute
+
+ABSENT = "absentOptional"  # marks an argument that refers to an output which was never made (ABS-2)
+
+
+class BadOutput(Exception):
+    """An output of a steps or dag template cannot be computed; the text is the node's message."""
+
+
+def pure_reference(text: Any) -> str:
+    """The name inside a text that is exactly one simple tag, else the empty string."""
+    if not isinstance(text, str):
+        return ""
+    stripped = text.strip()
+    if not (stripped.startswith("{{") and stripped.endswith("}}")) or stripped.count("{{") != 1:
+        return ""
+    name = stripped[2:-2].strip()
+    return "" if name.startswith("=") else name
+
+
+def arguments_for(arguments: Mapping[str, Any], values: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
+    """The arguments of a call with everything filled in that its caller knows.
+
+    A parameter that is nothing but a reference to an absent optional is marked, so that the input's default may take
+    its place; anywhere else an absent optional raises AbsentOptional. Artifacts' `from` become locations."""
+    result: dict[str, Any] = {}
+    parameters = []
+    for entry in arguments.get("parameters") or ():
+        name = pure_reference(entry.get("value"))
+        if name and name in values and values[name] is None:
+            parameters.append({"name": entry["name"], ABSENT: True})
+        else:
+            parameters.append(_argument(entry, values, strict=strict))
+    if parameters:
+        result["parameters"] = parameters
+    artifacts = [artifact_for(entry, values) for entry in arguments.get("artifacts") or ()]
+    if artifacts:
+        result["artifacts"] = artifacts
+    return result
+
+
+def _argument(entry: Mapping[str, Any], values: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
+    filled: dict[str, Any] = substitute(entry, values, unresolved="fail" if strict else "references")
+    expression = (filled.get("valueFrom") or {}).get("expression")
+    if expression is not None:
+        return {"name": filled["name"], "value": render(evaluate(expression, nest(values)))}
+    if filled.get("value") is not None:
+        filled["value"] = parameter_text(filled["value"])
+    return filled
+
+
+def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """An artifact argument with its location: from another node, from an expression, or as it says itself."""
+    found: Mapping[str, Any] | None = None
+    if entry.get("from"):
+        name = _from_name(entry["from"], values)
+        found = values.get(name)
+        if found is None and name not in values:
+            raise Unresolved(name, f"unable to resolve artifact reference {{{{{name}}}}}")
+    elif entry.get("fromExpression"):
+        found = evaluate(str(entry["fromExpression"]), nest(values))
+        if not isinstance(found, Mapping):
+            found = None
+    else:
+        filled: dict[str, Any] = substitute(dict(entry), values, unresolved="references")
+        return filled
+    if not found or not driver_of(found):
+        return {"name": entry["name"], ABSENT: True}
+    located = {key: value for key, value in found.items() if key not in {"name", "path", "globalName", "optional"}}
+    if entry.get("subPath"):
+        location = {driver: located[driver] for driver in DRIVERS if driver in located}
+        below = with_sub_path(location, str(substitute(entry["subPath"], values, unresolved="references")))
+        located = {**located, **below}
+    return {**located, "name": entry["name"]}
+
+
+def _from_name(text: str, values: Mapping[str, Any]) -> str:
+    inner = text.strip()
+    if inner.startswith("{{") and inner.endswith("}}"):
+        inner = inner[2:-2]
+    if "{{" in inner:  # {{inputs.artifacts.{{item}}}}: the inner tag first
+        inner = str(substitute(inner, values, unresolved="references"))
+    return inner.strip()
+
+
+def composite_outputs(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`outputs` of a finished steps or dag template; None when it declares none. Raises BadOutput."""
+    declared = template.get("outputs") or {}
+    result: dict[str, Any] = {}
+    parameters = [found for entry in declared.get("parameters") or () if (found := _output(entry, values)) is not None]
+    if parameters:
+        result["parameters"] = parameters
+    artifacts = []
+    for entry in declared.get("artifacts") or ():
+        try:
+            found = artifact_for(entry, values)
+        except (SubstitutionError, ExpressionError) as error:
+            if entry.get("optional"):
+                continue
+            raise BadOutput(f"outputs.artifacts.{entry['name']}: {error}") from error
+        if found.get(ABSENT):
+            if entry.get("optional") or entry.get("from"):
+                continue
+            raise BadOutput(f"outputs.artifacts.{entry['name']}: the expression gives no artifact")
+        kept = {key: entry[key] for key in ("globalName",) if key in entry}
+        artifacts.append({**found, **kept})
+    if artifacts:
+        result["artifacts"] = artifacts
+    return result or None
+
+
+def _output(entry: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any] | None:
+    source = entry.get("valueFrom") or {}
+    default = source.get("default")
+    try:
+        value = _output_value(entry["name"], source, values)
+    except (SubstitutionError, ExpressionError) as error:
+        if default is None:
+            raise BadOutput(f"outputs.parameters.{entry['name']}: {error}") from error
+        value = None
+    if value is None:
+        if default is None:
+            return None
+        value = parameter_text(default)
+    kept = {key: substitute(entry[key], values) for key in ("globalName", "description") if key in entry}
+    return {"name": entry["name"], "valueFrom": dict(source), **kept, "value": value}
+
+
+def _output_value(name: str, source: Mapping[str, Any], values: Mapping[str, Any]) -> str | None:
+    if source.get("expression") is not None:
+        found = evaluate(str(source["expression"]), nest(values))
+        if found is None and source.get("default") is None:
+            raise BadOutput(f"outputs.parameters.{name}: the expression '{source['expression']}' gives nil")
+        return None if found is None else render(found)
+    text = source.get("parameter")
+    reference = pure_reference(text)
+    if reference and reference in values and values[reference] is None:
+        return None
+    try:
+        return str(substitute(text, values, unresolved="references"))
+    except AbsentOptional:
+        return None

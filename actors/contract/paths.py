@@ -1,0 +1,68 @@
+"""Names that the controller and the programs inside a pod both rely on: volumes, paths, environment, annotations.
+
+A volume whose name starts with `tiphys-` is ours and is only ever reached through the environment variable
+`TIPHYS_MOUNT_<VOLUME>`: on a cluster its value is the mount path, on a node without mounts the volume's real directory.
+"""
+
+from __future__ import annotations
+
+SHIM_VOLUME = "tiphys-shim"  # the staged program, locks, exit codes, staged outputs
+SHIM_MOUNT = "/var/run/tiphys"
+SCRIPT_VOLUME = "tiphys-script"  # downwardAPI: the script's source out of an annotation
+SCRIPT_MOUNT = "/var/run/tiphys-script"
+SCRIPT_FILE = "script"
+REPOSITORY_VOLUME = "tiphys-repository"  # hostPath of a file:// artifact repository
+REPOSITORY_MOUNT = "/var/run/tiphys-repository"
+TOKEN_VOLUME = "tiphys-token"  # noqa: S105  (a volume's name): resource templates talk to the API server
+TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  (a path)
+INPUTS_VOLUME = "input-artifacts"  # mounted piecewise at the artifacts' own paths: not ours alone, so no prefix
+INPUTS_MOUNT = "/argo/inputs/artifacts"
+MAIN_ROOT = "/mainctrfs"  # main's own volumes, as init and wait see them
+
+MAIN = "main"
+WAIT = "wait"
+INIT = "init"
+
+SHIM_FILE = "shim"
+SOURCE_FILE = "source"  # a script's source too large for an annotation, written by init
+PROGRESS_FILE = "progress"
+
+INSTRUCTIONS_ENV = "TIPHYS_INSTRUCTIONS"  # JSON; continued in TIPHYS_INSTRUCTIONS_1, _2, …
+NONCE_ANNOTATION = "tiphys.io/nonce"
+SOURCE_ANNOTATION = "tiphys.io/script-source"
+SOURCE_BYTES_MAX = 200 << 10  # all annotations of an object together have 256 KiB
+
+
+def mount_env(volume: str) -> str:
+    """The variable that says where a `tiphys-` volume is: `tiphys-shim` -> `TIPHYS_MOUNT_TIPHYS_SHIM`."""
+    return "TIPHYS_MOUNT_" + volume.upper().replace("-", "_")
+
+
+def termination_file(container: str) -> str:
+    """The file of the shim volume that holds a container's frame."""
+    return f"termination-{container}"
+
+
+def lock_file(container: str) -> str:
+    """The file of the shim volume that a running container's shim holds locked; it exists once the shim has started."""
+    return f"lock-{container}"
+
+
+def exit_file(container: str) -> str:
+    """The file of the shim volume with a finished container's exit code, as decimal text."""
+    return f"exit-{container}"
+
+
+def pid_file(container: str) -> str:
+    """The file of the shim volume with the process id of a container's shim, as that container sees it."""
+    return f"pid-{container}"
+
+
+def log_file(container: str) -> str:
+    """The file of the shim volume with a container's stdout and stderr, kept only when logs are archived."""
+    return f"log-{container}"
+
+
+def staged_artifact(number: int) -> str:
+    """The file or directory of the shim volume that holds output artifact `number`, packed by the shim."""
+    return f"artifact-{number}"

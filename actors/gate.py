@@ -1,0 +1,53 @@
+"""A gate lets at most so many in at once, and nobody any more after a failure when it is to fail fast.
+
+A boundary with `parallelism` or `failFast` has one for its direct children (PAR-4, FF-2), the workflow one for all
+its pods (PAR-3). First come, first served; pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Gate:
+    """`limit` None lets everybody in; 0 nobody."""
+
+    limit: int | None = None
+    fail_fast: bool = False
+    inside: set[str] = field(default_factory=set)
+    waiting: deque[str] = field(default_factory=deque)
+    failed: bool = False
+    held: bool = False  # nobody is let in while the workflow is suspended
+
+    def ask(self, who: str) -> list[str]:
+        """`who` wants in; answers who may enter now (asking twice changes nothing)."""
+        if who not in self.inside and who not in self.waiting:
+            self.waiting.append(who)
+        return self.admit()
+
+    def leave(self, who: str, *, failed: bool = False) -> list[str]:
+        """`who` has ended or gives up waiting; answers who may enter now."""
+        self.inside.discard(who)
+        if who in self.waiting:
+            self.waiting.remove(who)
+        self.failed = self.failed or failed
+        return self.admit()
+
+    def admit(self) -> list[str]:
+        """Let in whoever may enter now."""
+        admitted = []
+        while self.waiting and not self.closed and not self.held and self._has_room():
+            who = self.waiting.popleft()
+            self.inside.add(who)
+            admitted.append(who)
+        return admitted
+
+    @property
+    def closed(self) -> bool:
+        """Nobody will ever be let in again."""
+        return self.fail_fast and self.failed
+
+    def _has_room(self) -> bool:
+        return self.limit is None or len(self.inside) < self.limit

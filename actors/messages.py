@@ -1,0 +1,180 @@
+"""What rooms say to each other, and the record they say most of it with: the state of one node.
+
+A node tells its parent what it is (`ChildChanged`) and the workflow's journal the same (`NodeChanged`); the workflow
+answers with permits and, once a state is on record, with `Recorded`. Orders travel down the tree: `Shutdown`,
+`DeadlineExceeded`, `EndDaemon`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+Phase = Literal["Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted"]
+COMPLETED = frozenset({"Succeeded", "Failed", "Error"})
+FULFILLED = COMPLETED | {"Skipped", "Omitted"}
+EXECUTABLE = frozenset({"Pod", "HTTP", "Plugin", "Container", "Suspend"})
+"""Node types that count in progress (PROG-1)."""
+FAILED = frozenset({"Failed", "Error"})
+
+
+class NodeFlag(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What made a node beside a plain call."""
+
+    hooked: bool = False
+    retried: bool = False
+
+
+class NodeStatus(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """One entry of `status.nodes`, immutable: a change is a new record. Edges (`children`) belong to the journal."""
+
+    id: str = ""
+    name: str = ""
+    display_name: str = ""
+    type: str = ""
+    template_name: str = ""
+    template_ref: dict[str, Any] | None = None
+    template_scope: str = ""
+    phase: str = ""
+    boundary_id: str = msgspec.field(default="", name="boundaryID")
+    message: str = ""
+    started_at: str | None = None
+    finished_at: str | None = None
+    progress: str = ""
+    resources_duration: dict[str, int] | None = None
+    pod_ip: str = msgspec.field(default="", name="podIP")
+    daemoned: bool = False
+    node_flag: NodeFlag | None = None
+    inputs: dict[str, Any] | None = None
+    outputs: dict[str, Any] | None = None
+    outbound_nodes: tuple[str, ...] = ()
+    host_node_name: str = ""
+
+    @property
+    def fulfilled(self) -> bool:
+        """Terminal for scheduling: a finished node, or a daemon that is up."""
+        return self.phase in FULFILLED or (self.daemoned and self.phase != "Pending")
+
+    @property
+    def ended(self) -> bool:
+        """Finished for good: a daemon that serves has not ended."""
+        return self.phase in FULFILLED
+
+    @property
+    def failed(self) -> bool:
+        """Failed (the user's work) or Error (the engine's or the cluster's)."""
+        return self.phase in FAILED
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `status.nodes`."""
+        entry: dict[str, Any] = msgspec.to_builtins(self)
+        return entry
+
+
+def node_from_json(entry: Mapping[str, Any]) -> NodeStatus:
+    """Read an entry of `status.nodes`; fields that the engine does not keep stay in the object alone."""
+    return msgspec.convert(dict(entry), NodeStatus, strict=False)
+
+
+# ------------------------------------------------------------------------------------------- told upwards
+
+
+@dataclass(frozen=True, slots=True)
+class ChildChanged:
+    """A child is now in this state. `outbound`: the nodes that whatever follows it hangs on; `variables`: what later
+    calls may refer to (`steps.x.outputs.result`, …) when the child is a group; `daemons`: nodes to end with the
+    boundary."""
+
+    status: NodeStatus
+    outbound: tuple[str, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    daemons: tuple[str, ...] = ()
+    items: tuple[NodeStatus, ...] = ()  # of a looped task: the last states of its items
+    error: str = ""  # the engine could not run it: why (a step group then is Error, not Failed)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChanged:
+    """To the journal: this is the node's state; `parent` is the id of the node that started it.
+
+    With `wants_record`, the sender hears `Recorded` once a status write that contains this state is acknowledged."""
+
+    status: NodeStatus
+    parent: str = ""
+    wants_record: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """To the journal: `child` follows each of `parents` in the graph (`children` of status)."""
+
+    parents: tuple[str, ...]
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantsPermit:
+    """May I begin? Asked of a boundary with `parallelism` or `failFast`, and of the workflow by pods."""
+
+    node_id: str
+    is_pod: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnsPermit:
+    """What the permit was for has ended (or will never begin)."""
+
+    node_id: str
+    failed: bool = False
+
+
+# ----------------------------------------------------------------------------------------- told downwards
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """You will never begin: the boundary has failed fast, or is being stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Your last state is in an acknowledged status write: what it needed may be released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """The workflow is being stopped: `strategy` is Stop or Terminate. Exit handlers survive a Stop."""
+
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineExceeded:
+    """The workflow's deadline has passed. Exit handlers are exempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndDaemon:
+    """The boundary of this daemon is complete: end it; it counts as Succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowEnded:
+    """The whole workflow has ended in this phase, and that is on record: pods kept until now may go (PGC-1)."""
+
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """Somebody wrote this state into `status.nodes` (a resume, a `node set`, a stop of one node)."""
+
+    status: NodeStatus

@@ -1,0 +1,223 @@
+"""What a pod's status says about its node: a pure reading, the same whenever and however often it is asked.
+
+The container statuses decide the phase, in a fixed order of blame; the frames in the termination messages bring the
+outputs. A frame that is not there never turns a failure into something else. (DMN-1..3, SIDE-1, SIDE-3, CSET-5)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from actors.contract import paths
+from actors.names import labels
+from actors.node.assess_outputs import Reports, outputs_of, read_reports
+from actors.node.assess_usage import resources_duration
+from actors.node.assessment import Assessment, ContainerVerdict, Expectation
+
+POD_DELETED = "pod deleted"
+CONTAINER_DELETED = "container deleted"
+_STOPPED = (137, 143)  # how a sidecar ends when it is told to
+_NEVER_RAN = ("StartError", "ContainerCannotRun")
+
+
+def assess(pod: Mapping[str, Any], expect: Expectation, logs: Mapping[str, bytes] | None = None) -> Assessment:
+    """The node's side of `pod`. When the answer has `needs_log`, read that log and ask again with `logs`
+    ({container: the bytes, or b"" when it cannot be read}); until then the node is Running."""
+    status = pod.get("status") or {}
+    phase = status.get("phase") or "Pending"
+    if phase == "Pending":
+        verdict = Assessment("Pending", _pending_reason(status))
+    elif phase == "Running":
+        verdict = _running(pod, expect)
+    elif phase in ("Succeeded", "Failed"):
+        verdict = _finished(pod, expect, logs or {})
+    else:
+        name = (pod.get("metadata") or {}).get("name", "")
+        verdict = Assessment("Error", f"Unexpected pod phase for {name}: {phase}")
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    return replace(
+        verdict,
+        pod_ip=str(status.get("podIP") or ""),
+        host=str((pod.get("spec") or {}).get("nodeName") or ""),
+        containers=_set_verdicts(pod, expect),
+        progress=verdict.progress or str(annotations.get(labels.PROGRESS) or ""),
+    )
+
+
+def assess_deleted(expect: Expectation, last: Mapping[str, Any] | None = None) -> Assessment:
+    """The node's side of a pod that is gone and whose end nobody saw; `last` is its last known state."""
+    known = _set_verdicts(last, expect) if last else {}
+    gone = ContainerVerdict("Error", CONTAINER_DELETED)
+    done = ("Succeeded", "Failed", "Error")
+    children = {
+        name: known[name] if name in known and known[name].phase in done else gone for name in expect.containers
+    }
+    return Assessment("Error", POD_DELETED, containers=children)
+
+
+# ------------------------------------------------------------------------------------------------ by pod phase
+
+
+def _pending_reason(status: Mapping[str, Any]) -> str:
+    """`ImagePullBackOff: …`: what a container waits for; what init waits for hides behind main's PodInitializing."""
+    waiting = [
+        state["waiting"]
+        for key in ("initContainerStatuses", "containerStatuses")
+        for container in status.get(key) or ()
+        if (state := container.get("state") or {}).get("waiting")
+    ]
+    waiting.sort(key=lambda entry: entry.get("reason") == "PodInitializing")
+    unschedulable = [entry for entry in status.get("conditions") or () if entry.get("reason") == "Unschedulable"]
+    for entry in [*waiting, *unschedulable]:
+        reason, message = str(entry.get("reason") or ""), str(entry.get("message") or "")
+        return f"{reason}: {message}" if message else reason
+    return ""
+
+
+def _running(pod: Mapping[str, Any], expect: Expectation) -> Assessment:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    for entry in statuses:  # wait would wait for ever for a main that never was
+        ended = (entry.get("state") or {}).get("terminated") or {}
+        if entry.get("name") in _mains(expect) and ended.get("reason") in _NEVER_RAN and len(statuses) > 1:
+            return Assessment("Failed", _blame(entry, ended, Reports()))
+    wanted = len((pod.get("spec") or {}).get("containers") or ())
+    ready = len(statuses) >= max(wanted, 1) and all(entry.get("ready") for entry in statuses)
+    return Assessment("Running", daemoned=expect.daemon and ready)
+
+
+def _finished(pod: Mapping[str, Any], expect: Expectation, logs: Mapping[str, bytes]) -> Assessment:
+    reports = read_reports(pod, logs)
+    if reports.needs_log is not None:
+        return Assessment("Running", needs_log=reports.needs_log)
+    phase, message = _verdict(pod, expect, reports)
+    if phase == "Succeeded":
+        problem = reports.problem(expect)
+        phase, message = ("Error", problem) if problem else (phase, message)
+    return Assessment(
+        phase,
+        message,
+        outputs=outputs_of(pod, expect, reports),
+        finished_at=_finished_at(pod),
+        resources_duration=resources_duration(pod),
+        progress=reports.progress,
+    )
+
+
+def _verdict(pod: Mapping[str, Any], expect: Expectation, reports: Reports) -> tuple[str, str]:
+    status = pod.get("status") or {}
+    if status["phase"] == "Succeeded":
+        if expect.daemon:
+            return "Failed", "daemon container ended by itself"
+        return "Succeeded", ""
+    if status.get("message"):
+        return "Failed", str(status["message"])
+    return _scan(pod, expect, reports)
+
+
+def _scan(pod: Mapping[str, Any], expect: Expectation, reports: Reports) -> tuple[str, str]:
+    """Who is to blame: init, then main, then wait, then the others; the first failure in that order decides."""
+    ended_well: set[str] = set()
+    for entry, user_init in _in_order(pod, expect):
+        name = str(entry.get("name", ""))
+        state = entry.get("state") or {}
+        waiting, ended = state.get("waiting"), state.get("terminated")
+        if waiting:
+            why = f"{waiting.get('reason') or ''}: {waiting.get('message') or ''}"
+            return "Error", f"Pod failed before {name} container starts due to {why}"
+        if not ended:
+            continue
+        code = int(ended.get("exitCode") or 0)
+        if code == 0:
+            ended_well.add(name)
+            continue
+        if name in (paths.INIT, paths.WAIT):
+            return "Error", _blame(entry, ended, reports)
+        if user_init or name in _mains(expect) or code not in _STOPPED:
+            return "Failed", _blame(entry, ended, reports)
+    return _nothing_bad(pod, expect, ended_well)
+
+
+def _nothing_bad(pod: Mapping[str, Any], expect: Expectation, ended_well: set[str]) -> tuple[str, str]:
+    main_ok = all(name in ended_well for name in _mains(expect))
+    has_wait = any(entry.get("name") == paths.WAIT for entry in (pod.get("spec") or {}).get("containers") or ())
+    wait_ok = not has_wait or paths.WAIT in ended_well
+    if main_ok and wait_ok:
+        return "Succeeded", ""
+    if main_ok:
+        return "Failed", "pod failed: wait container did not complete successfully"
+    if wait_ok and has_wait:
+        return "Failed", "pod failed: main container did not complete successfully"
+    if not has_wait:
+        meta = pod.get("metadata") or {}
+        return (
+            "Failed",
+            f"can't find failed message for pod {meta.get('name', '')} namespace {meta.get('namespace', '')}",
+        )
+    return "Failed", "pod failed: neither main nor wait container completed successfully"
+
+
+# ------------------------------------------------------------------------------------------------ containers
+
+
+def _mains(expect: Expectation) -> tuple[str, ...]:
+    return tuple(expect.containers) or (paths.MAIN,)
+
+
+def _in_order(pod: Mapping[str, Any], expect: Expectation) -> list[tuple[Mapping[str, Any], bool]]:
+    """Container statuses in the order of blame, each with whether it is one of the user's init containers."""
+    status = pod.get("status") or {}
+    native = {
+        entry.get("name")
+        for entry in (pod.get("spec") or {}).get("initContainers") or ()
+        if entry.get("restartPolicy") == "Always"
+    }
+    inits = [entry for entry in status.get("initContainerStatuses") or () if entry.get("name") not in native]
+    sidecars = [entry for entry in status.get("initContainerStatuses") or () if entry.get("name") in native]
+    mains = _mains(expect)
+    rank = {paths.WAIT: len(mains), **{name: number for number, name in enumerate(mains)}}
+    rest = sorted(status.get("containerStatuses") or (), key=lambda entry: rank.get(entry.get("name"), len(rank)))
+    return [(entry, entry.get("name") != paths.INIT) for entry in inits] + [(entry, False) for entry in rest + sidecars]
+
+
+def _blame(entry: Mapping[str, Any], ended: Mapping[str, Any], reports: Reports) -> str:
+    """`main: Error (exit code 1)`, with what the container itself had to say."""
+    name = str(entry.get("name", ""))
+    text = f"{name}: {ended.get('reason') or 'Error'} (exit code {ended.get('exitCode')})"
+    said = reports.message(name, str(ended.get("message") or ""))
+    return f"{text}: {said}" if said else text
+
+
+def _set_verdicts(pod: Mapping[str, Any], expect: Expectation) -> dict[str, ContainerVerdict]:
+    status = pod.get("status") or {}
+    states = {entry.get("name"): entry for entry in status.get("containerStatuses") or ()}
+    over = status.get("phase") in ("Succeeded", "Failed")
+    return {name: _set_verdict(states.get(name) or {}, over=over, pod=pod) for name in expect.containers}
+
+
+def _set_verdict(entry: Mapping[str, Any], *, over: bool, pod: Mapping[str, Any]) -> ContainerVerdict:
+    state = entry.get("state") or {}
+    running, ended = state.get("running"), state.get("terminated")
+    if ended:
+        code = int(ended.get("exitCode") or 0)
+        phase = "Succeeded" if code == 0 else "Error" if code == 64 else "Failed"
+        message = _blame(entry, ended, read_reports(pod, {})) if code else ""
+        started, finished = str(ended.get("startedAt") or ""), str(ended.get("finishedAt") or "")
+        return ContainerVerdict(phase, message, started, finished, str(code))
+    if over:
+        return ContainerVerdict("Failed", "Pod Failed whilst container running")
+    if running:
+        return ContainerVerdict("Running", started_at=str(running.get("startedAt") or ""))
+    waiting = state.get("waiting") or {}
+    return ContainerVerdict("Pending", str(waiting.get("reason") or ""))
+
+
+def _finished_at(pod: Mapping[str, Any]) -> str:
+    status = pod.get("status") or {}
+    ends = [
+        str(((entry.get("state") or {}).get("terminated") or {}).get("finishedAt") or "")
+        for key in ("initContainerStatuses", "containerStatuses")
+        for entry in status.get(key) or ()
+    ]
+    return max(ends, default="")

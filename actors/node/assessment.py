@@ -1,0 +1,48 @@
+"""An assessment is what a pod's status says about its node: plain values, ready for `status.nodes`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runtime.api import LogOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the template promised of its pod."""
+
+    outputs: Mapping[str, Any] = field(default_factory=dict)  # the template's, resolved
+    include_result: bool = False
+    daemon: bool = False
+    containers: Sequence[str] = ()  # a containerSet's, in order; empty for all other templates
+    resource: bool = False  # a resource template: its program is ours
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerVerdict:
+    """One container of a containerSet (CSET-5). Times are RFC 3339 or empty."""
+
+    phase: str
+    message: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    exit_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The node's side of a pod."""
+
+    phase: str  # Pending, Running, Succeeded, Failed, Error
+    message: str = ""
+    outputs: Mapping[str, Any] = field(default_factory=dict)  # as in NodeStatus.outputs; empty when there are none
+    daemoned: bool = False
+    pod_ip: str = ""
+    host: str = ""  # name of the machine
+    finished_at: str = ""  # RFC 3339, of the last container; empty while not finished
+    containers: Mapping[str, ContainerVerdict] = field(default_factory=dict)
+    needs_log: LogOptions | None = None  # read it, then assess again with it: until then phase is Running
+    resources_duration: Mapping[str, int] = field(default_factory=dict)  # RDUR-1, of finished pods
+    progress: str = ""  # N/M as the pod reports it

@@ -1,0 +1,117 @@
+"""A steps or dag template under way: what its children may do, and what becomes of them at its end.
+
+It is the gate of its direct children when the template says `parallelism` or `failFast`, and it ends the daemons that
+were started inside it. (PAR-4, FF-2, DMN-2, STEP-8.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.arguments import BadOutput, composite_outputs
+from actors.gate import Gate
+from actors.language.expression import ExpressionError
+from actors.language.tags import SubstitutionError
+from actors.messages import Denied, EndDaemon, Permit, Phase, ReturnsPermit, Shutdown, WantsPermit
+from actors.node.called import Called
+from actors.node.site import Place
+from actors.run import Call
+from runtime.messages import Address, Command, Tell
+
+FAILED_FAST = "template has failed or errored children and failFast enabled"
+
+
+class Boundary(Called):
+    """What Steps and DAG nodes have in common."""
+
+    kind = ""  # "steps" or "tasks": how children refer to each other
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call)
+        self.scope: dict[str, Any] = {}  # what children may refer to
+        self.gate: Gate | None = None
+        self.daemons: list[str] = []
+        self.shutdown = ""
+
+    def place(self) -> Place:
+        """Where this boundary's calls are made from."""
+        call = self.call
+        template = self.instance.template
+        limit = template.get("parallelism")
+        if limit is not None or template.get("failFast"):
+            self.gate = self.gate or Gate(int(limit) if limit else None, bool(template.get("failFast")))
+        self.scope = self.scope or dict(self.instance.variables)
+        return Place(
+            run=self.run, owner=self.address, boundary=self.id, boundary_name=self.status.name, template=template,
+            template_scope=call.resolved.scope, kind=self.kind, depth=call.depth, on_exit=call.on_exit,
+            gate=self.address if self.gate else None,
+        )  # fmt: skip
+
+    def told(self, sender: Address, word: Any, now: float) -> list[Command]:
+        """Children ask for permits; orders are passed on to them."""
+        match word:
+            case WantsPermit(node_id):
+                return self._admit(self.gate.ask(node_id) if self.gate else [node_id])
+            case ReturnsPermit(node_id, failed):
+                commands = self._admit(self.gate.leave(node_id, failed=failed)) if self.gate else []
+                return [*commands, *self._fail_fast(now)]
+            case EndDaemon():
+                return [*self.end_daemons(), *(self.end("Succeeded", now) if not self.status.ended else [])]
+        commands = super().told(sender, word, now)
+        if not isinstance(word, Permit | Denied) and self.begun and not self._spared(word):
+            commands = [*self._pass_on(word), *commands]
+        return commands
+
+    def _spared(self, word: Any) -> bool:
+        return isinstance(word, Shutdown) and self.call.on_exit and word.strategy == "Stop"
+
+    def _pass_on(self, word: Any) -> list[Command]:
+        return [Tell(self.run.node_address(child), word, urgent=isinstance(word, Shutdown)) for child in self.live]
+
+    def _admit(self, admitted: list[str]) -> list[Command]:
+        return [Tell(self.run.node_address(node_id), Permit()) for node_id in admitted]
+
+    def _fail_fast(self, now: float) -> list[Command]:
+        """After a failure nobody new is let in; when the last one inside has left, the boundary has failed."""
+        gate = self.gate
+        if gate is None or not gate.closed or gate.inside or self.status.ended:
+            return []
+        denied: list[Command] = [Tell(self.run.node_address(waiting), Denied()) for waiting in gate.waiting]
+        gate.waiting.clear()
+        return [*denied, *self.conclude("Failed", now, FAILED_FAST)]
+
+    def shut_down(self, strategy: str, now: float) -> list[Command]:
+        """Children are told; the node ends when they have."""
+        self.shutdown = strategy
+        denied: list[Command] = []
+        if self.gate is not None:
+            denied = [Tell(self.run.node_address(waiting), Denied()) for waiting in self.gate.waiting]
+            self.gate.waiting.clear()
+        return [*denied, *self.review(now)]
+
+    def deadline_exceeded(self, now: float) -> list[Command]:
+        """Children are told and fail; the node follows from them."""
+        return self.shut_down("", now)
+
+    def review(self, now: float) -> list[Command]:
+        """See whether this node can give its verdict."""
+        raise AssertionError(f"{type(self).__name__} has no verdict")
+
+    def conclude(self, phase: Phase, now: float, message: str = "") -> list[Command]:
+        """End with outputs (of a success only) and end the daemons that were started inside."""
+        outputs = None
+        if phase == "Succeeded":
+            try:
+                outputs = composite_outputs(self.instance.template, self._closing_scope())
+            except (BadOutput, SubstitutionError, ExpressionError) as error:
+                phase, message = "Error", str(error)
+        ended = self.end(phase, now, message, outputs=outputs, outbound_nodes=self.outbound())
+        return [*self.end_daemons(), *ended]
+
+    def _closing_scope(self) -> dict[str, Any]:
+        return {**self.run.globals(), **self.scope}
+
+    def end_daemons(self) -> list[Command]:
+        """Tell every daemon of this boundary that it is no longer needed."""
+        daemons, self.daemons = self.daemons, []
+        return [Tell(self.run.node_address(daemon), EndDaemon()) for daemon in daemons]

@@ -1,0 +1,199 @@
+"""A dag template: every task as soon as what it depends on is settled. (DAG-1..17.)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.language.loops import Item, expand, is_loop
+from actors.messages import ChildChanged, Edge, NodeStatus, Phase
+from actors.names import ids
+from actors.node.behaviour import new_status
+from actors.node.boundary import Boundary
+from actors.node.dag_graph import Graph, Task, build
+from actors.node.group import GroupCall, loop_fields
+from actors.node.site import CALL_ERRORS, Site, crashed
+from actors.run import Call
+from runtime.messages import Address, Command, Spawn, Tell
+
+OMITTED = "omitted: depends condition not met"
+
+
+class DagNode(Boundary):
+    """Runs the tasks that its targets need."""
+
+    kind = "tasks"
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call)
+        self.graph = Graph({}, ())
+        self.sites: dict[str, Site] = {}  # task name -> its call; a looped task's stands for the whole group
+        self.by_id: dict[str, str] = {}  # node id of a call or hook -> task name
+        self.loops: dict[str, list[NodeStatus]] = {}  # task name -> last states of its items
+        self.aggregates: dict[str, Mapping[str, Any]] = {}  # task name -> what its loop's outputs are together
+        self.running: set[str] = set()  # task names begun and not settled
+
+    # ------------------------------------------------------------------------------------------ it begins
+
+    def begin(self, now: float) -> list[Command]:
+        """Start the tasks that wait for nothing."""
+        try:
+            self.graph = build(self.instance.template)
+        except ValueError as error:
+            return self.end("Error", now, str(error))
+        if not self.status.phase:
+            self.now_is("Running", now)
+        commands = self.announce()
+        self.place()
+        return [*commands, *self._begin_all(self.graph.roots(), now), *self.review(now)]
+
+    def _begin_all(self, ready: list[Task], now: float) -> list[Command]:
+        """Begin tasks; those that settle at once make further ones ready."""
+        commands: list[Command] = []
+        while ready:
+            task = ready.pop(0)
+            if self.shutdown or (self.run.shutdown and not self.call.on_exit):
+                continue
+            commands += self._begin_task(task, now)
+            ready += self._settled(task.name)
+        return commands
+
+    def _begin_task(self, task: Task, now: float) -> list[Command]:
+        site = Site(self.place(), task.declared, ids.task(self.status.name, task.name))
+        self.sites[task.name] = site
+        self.by_id[site.id] = task.name
+        self.running.add(task.name)
+        parents = self._parents(task)
+        try:
+            if task.clause is not None and not task.clause.evaluate(self._result):
+                return site.conclude("Omitted", OMITTED, parents, now)
+        except ValueError as error:
+            text = f"unable to evaluate expression '{task.declared.get('depends')}': {error}"
+            return site.conclude("Error", text, parents, now)
+        if is_loop(task.declared):
+            return self._begin_loop(task, site, parents, now)
+        return self._kept(task.name, site.begin(self.scope, parents, now))
+
+    def _begin_loop(self, task: Task, site: Site, parents: tuple[str, ...], now: float) -> list[Command]:
+        values = site.values(self.scope)
+        try:
+            if "item" not in str(task.declared.get("when") or "") and not site.wanted(values):
+                text = f"when '{site.when(values)}' evaluated false"
+                return site.conclude("Skipped", text, parents, now)
+            items = expand(loop_fields(task.declared, values))
+        except CALL_ERRORS as error:
+            return site.conclude("Error", str(error), parents, now)
+        if items is None:
+            return self._kept(task.name, site.begin(self.scope, parents, now))
+        if not items:
+            return site.conclude("Skipped", "Skipped, empty params", parents, now)
+        return self._spawn_group(task, items, parents)
+
+    def _spawn_group(self, task: Task, items: list[Item], parents: tuple[str, ...]) -> list[Command]:
+        call = GroupCall(
+            run=self.run, parent=self.address, place=self.place(), node_name=ids.task(self.status.name, task.name),
+            steps=(task.declared,), scope=self.scope, node_type="TaskGroup", parents=parents, items=tuple(items),
+        )  # fmt: skip
+        return [Tell(self.run.address, Edge(parents, call.address.part)), Spawn(call.address, call)]
+
+    def _parents(self, task: Task) -> tuple[str, ...]:
+        """What a task hangs on in the graph: the ends of what it depends on, or the DAG itself."""
+        ends = [end for need in task.needs for end in (self.sites[need].outbound or (self.sites[need].id,))]
+        return tuple(ends) or (self.id,)
+
+    def _kept(self, name: str, commands: list[Command]) -> list[Command]:
+        for hook in self.sites[name].hooks:
+            self.by_id[hook] = name
+        return commands
+
+    def _result(self, task: str, result: str) -> bool:
+        """What `depends` may say of a task (DAG-3, DAG-6)."""
+        status = self.sites[task].status
+        items = self.loops.get(task, [])
+        match result:
+            case "Errored":
+                return status.phase == "Error"
+            case "Daemoned":
+                return status.daemoned and status.phase != "Pending"
+            case "AnySucceeded":
+                return any(item.phase == "Succeeded" for item in items)
+            case "AllFailed":
+                return bool(items) and all(item.phase == "Failed" for item in items)
+            case _:
+                return status.phase == result
+
+    # ------------------------------------------------------------------------------------------ it hears
+
+    def told(self, sender: Address, word: Any, now: float) -> list[Command]:
+        """A task's call has changed."""
+        if not isinstance(word, ChildChanged):
+            return super().told(sender, word, now)
+        name = self.by_id.get(word.status.id)
+        if name is None or self.status.ended:
+            return []
+        site = self.sites[name]
+        if word.status.type == "TaskGroup" and word.status.id == site.id:
+            commands = self._group_changed(site, word)
+        else:
+            commands = self._kept(name, site.child(word, self.scope, now))
+        if site.status.daemoned and site.id not in self.daemons:
+            self.daemons.append(site.id)
+        return [*commands, *self._begin_all(self._settled(name), now), *self.review(now)]
+
+    def _group_changed(self, site: Site, word: ChildChanged) -> list[Command]:
+        """A looped task: its hooks belong to its items, its aggregates to whoever comes later."""
+        site.status, site.outbound = word.status, word.outbound
+        self.daemons += [daemon for daemon in word.daemons if daemon not in self.daemons]
+        self.loops[site.name] = list(word.items)
+        self.aggregates[site.name] = word.variables
+        return []
+
+    def _settled(self, name: str) -> list[Task]:
+        site = self.sites.get(name)
+        if site is None or name not in self.running or not site.settled:
+            return []
+        self.running.discard(name)
+        self.scope.update(site.variables())
+        self.scope.update(self.aggregates.pop(name, {}))
+        return self.graph.settle(name, site.status.phase or "Omitted")
+
+    def child_ended(self, child: Address, crash: str, now: float) -> list[Command]:
+        """A task's actor crashed: the task is an Error."""
+        name = self.by_id.get(child.part)
+        if not crash or name is None:
+            return []
+        site = self.sites[name]
+        known = site.hooks.get(child.part, site.status)
+        if known is site.status and name in self.loops:
+            known = new_status(site.status.name, self.run, "TaskGroup", boundary_name=self.status.name)
+        return crashed(self.run, self.address, known, child.part, crash, now)
+
+    # ------------------------------------------------------------------------------------------ it ends
+
+    def review(self, now: float) -> list[Command]:
+        """Give the verdict when nothing runs any more (DAG-11, DAG-13, DAG-16)."""
+        if self.running or self.status.ended or not self.begun:
+            return []
+        if self.shutdown or (self.run.shutdown and not self.call.on_exit):
+            return self.conclude("Failed", now)
+        dag = self.instance.template.get("dag") or {}
+        phase: Phase | None = self.graph.verdict(self._excused(), fail_fast=dag.get("failFast") is not False)
+        return [] if phase is None else self.conclude(phase, now)
+
+    def _excused(self) -> dict[str, tuple[str, ...]]:
+        excused = {}
+        for name in self.graph.targets:
+            proceed: Mapping[str, Any] = self.graph.tasks[name].declared.get("continueOn") or {}
+            pairs = (("Failed", proceed.get("failed")), ("Error", proceed.get("error")))
+            excused[name] = tuple(phase for phase, wanted in pairs if wanted)
+        return excused
+
+    def outbound(self) -> tuple[str, ...]:
+        """The ends of the targets."""
+        ends = [self.sites[name] for name in self.graph.targets if name in self.sites]
+        return tuple(end for site in ends for end in (site.outbound or (site.id,))) or (self.id,)
+
+    def waiting(self) -> str:
+        """Which tasks hold it."""
+        names = sorted(self.running)
+        return f"for tasks {', '.join(names[:10])}" + (" …" if len(names) > 10 else "") if names else "for a permit"

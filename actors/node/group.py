@@ -1,0 +1,225 @@
+"""Calls that belong together: the parallel steps of one group, the items of one looped task.
+
+A StepGroup owns its steps and their loop items directly (STEP-2, STEP-10); a TaskGroup owns the items of one looped
+DAG task (DAG-9). Both wait until every call is settled and then give their verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from actors.language.aggregate import AggregateError
+from actors.language.loops import Item, expand, is_loop
+from actors.language.tags import substitute
+from actors.messages import ChildChanged, EndDaemon, Phase, Shutdown
+from actors.names import ids
+from actors.node.behaviour import Behaviour, new_status
+from actors.node.scope import loop_variables
+from actors.node.site import CALL_ERRORS, Place, Site, crashed
+from actors.run import Run
+from runtime.messages import Address, Command, Tell
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCall:
+    """A group about to run: its calls as written, and what they may refer to."""
+
+    run: Run
+    parent: Address
+    place: Place
+    node_name: str
+    steps: tuple[Mapping[str, Any], ...]
+    scope: MutableMapping[str, Any]  # of the owner; only read here
+    node_type: str  # "StepGroup" or "TaskGroup"
+    parents: tuple[str, ...] = ()
+    items: tuple[Item, ...] | None = None  # of a TaskGroup
+
+    @property
+    def address(self) -> Address:
+        """The group's actor."""
+        return self.run.node_address(ids.node_id(self.run.name, self.node_name))
+
+
+class Group(Behaviour):
+    """Parallel calls under one node."""
+
+    def __init__(self, call: GroupCall) -> None:
+        status = new_status(
+            call.node_name, call.run, call.node_type, boundary_name=call.place.boundary_name,
+            boundary_id=call.place.boundary, template_scope=call.place.template_scope,
+        )  # fmt: skip
+        super().__init__(call.run, call.parent, status)
+        self.call = call
+        self.sites: list[Site] = []
+        self.by_id: dict[str, Site] = {}
+        self.unsettled: set[str] = set()  # ids of the sites that still hold the group
+        self.loops: dict[str, list[Site]] = {}  # step name -> its items, in order
+
+    # ------------------------------------------------------------------------------------------ it begins
+
+    def started(self, now: float) -> list[Command]:
+        """Expand the loops and begin every call."""
+        known = self.run.known.get(self.id)
+        if known is not None:
+            self.status = known
+        if not self.status.phase:
+            self.now_is("Running", now)
+        commands = self.announce()
+        place = self._place()
+        for step in self.call.steps:
+            commands += self._begin(place, step, now)
+            if self.status.ended:
+                return commands
+        return [*commands, *self._verdict(now)]
+
+    def _place(self) -> Place:
+        place = self.call.place
+        return Place(
+            run=place.run, owner=self.address, boundary=place.boundary, boundary_name=place.boundary_name,
+            template=place.template, template_scope=place.template_scope, kind=place.kind, depth=place.depth,
+            on_exit=place.on_exit, gate=place.gate,
+        )  # fmt: skip
+
+    def _begin(self, place: Place, step: Mapping[str, Any], now: float) -> list[Command]:
+        if self.call.items is not None:
+            return self._begin_items(place, step, list(self.call.items), now)
+        whole = Site(place, step, ids.step(self.status.name, step.get("name", "")))
+        if not is_loop(step):
+            return self._begin_site(whole, now)
+        try:
+            if "item" not in str(step.get("when") or "") and not whole.wanted(whole.values(self.call.scope)):
+                return self._begin_site(whole, now)
+            items = expand(loop_fields(step, whole.values(self.call.scope)))
+        except CALL_ERRORS as error:
+            whole.error = str(error)
+            return self._conclude(whole, "Error", str(error), now)
+        if items is None:
+            return self._begin_site(whole, now)
+        if not items:
+            return self._conclude(whole, "Skipped", "Skipped, empty params", now)
+        return self._begin_items(place, step, items, now)
+
+    def _begin_items(self, place: Place, step: Mapping[str, Any], items: list[Item], now: float) -> list[Command]:
+        name = step.get("name", "")
+        base = self.status.name if self.status.type == "TaskGroup" else ids.step(self.status.name, name)
+        commands: list[Command] = []
+        sites = [Site(place, step, ids.item(base, i, it.description), it.variables) for i, it in enumerate(items)]
+        self.loops[name] = sites
+        for site in sites:
+            commands += self._begin_site(site, now)
+        return commands
+
+    def _begin_site(self, site: Site, now: float) -> list[Command]:
+        self._keep(site)
+        return self._settle(site, site.begin(self.call.scope, (self.id,), now))
+
+    def _conclude(self, site: Site, phase: Phase, message: str, now: float) -> list[Command]:
+        self._keep(site)
+        return self._settle(site, site.conclude(phase, message, (self.id,), now))
+
+    def _keep(self, site: Site) -> None:
+        self.sites.append(site)
+        self.by_id[site.id] = site
+        self.unsettled.add(site.id)
+
+    def _settle(self, site: Site, commands: list[Command]) -> list[Command]:
+        for hook in site.hooks:
+            self.by_id[hook] = site
+        if site.settled:
+            self.unsettled.discard(site.id)
+        return commands
+
+    # ------------------------------------------------------------------------------------------ it hears
+
+    def told(self, sender: Address, word: Any, now: float) -> list[Command]:
+        """A call has changed, or an order is passed on."""
+        match word:
+            case ChildChanged():
+                return self.child_changed(word, now)
+            case EndDaemon():
+                return []
+            case _:
+                return [
+                    Tell(self.run.node_address(child), word, urgent=isinstance(word, Shutdown)) for child in self.live
+                ]
+
+    def child_changed(self, word: ChildChanged, now: float) -> list[Command]:
+        """One call is in a new state; the group's verdict may now be possible."""
+        site = self.by_id.get(word.status.id)
+        if site is None or self.status.ended:
+            return []
+        commands = self._settle(site, site.child(word, self.call.scope, now))
+        return [*commands, *self._verdict(now)]
+
+    def child_ended(self, child: Address, crash: str, now: float) -> list[Command]:
+        """A call's actor is gone; one that crashed is an Error."""
+        site = self.by_id.get(child.part)
+        if not crash or site is None:
+            return []
+        known = site.hooks.get(child.part, site.status)
+        return [*crashed(self.run, self.address, known, child.part, crash, now)]
+
+    # ------------------------------------------------------------------------------------------ it ends
+
+    def _verdict(self, now: float) -> list[Command]:
+        if self.unsettled or self.status.ended:
+            return []
+        if self.status.type == "TaskGroup":
+            failures = [site.status.phase for site in self.sites if site.status.failed]
+            phase: Phase = failures[-1] if failures else "Succeeded"  # type: ignore[assignment]  # Failed or Error
+            self.now_is(phase, now)
+        else:
+            self._judge_steps(now)
+        try:
+            variables = self._variables()
+        except AggregateError as error:
+            variables = {}
+            self.now_is("Error", now, str(error))
+        items = tuple(site.status for site in self.sites)
+        return self.announce(variables=variables, daemons=self._daemons(), items=items)
+
+    def _judge_steps(self, now: float) -> None:
+        """The first failure that no `continueOn` excuses decides (STEP-4, STEP-6)."""
+        for site in self.sites:
+            if site.error:
+                text = f"step group deemed errored due to child {site.status.name} error: {site.error}"
+                self.now_is("Error", now, text)
+                return
+        for site in self.sites:
+            if site.failed:
+                self.now_is("Failed", now, f"child '{site.id}' failed")
+                return
+        self.now_is("Succeeded", now)
+
+    def _variables(self) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        looped = {site.id for sites in self.loops.values() for site in sites}
+        for site in self.sites:
+            if site.id not in looped:
+                values |= site.variables()
+        for name, sites in self.loops.items():
+            values |= loop_variables(f"{self.call.place.kind}.{name}", [site.status for site in sites])
+        return values
+
+    def _daemons(self) -> tuple[str, ...]:
+        own = [site.id for site in self.sites if site.status.daemoned]
+        return (*own, *(daemon for site in self.sites for daemon in site.daemons))
+
+    def outbound(self) -> tuple[str, ...]:
+        """What follows a group hangs on its calls' ends; an empty group stands for itself."""
+        ends = tuple(end for site in self.sites for end in (site.outbound or (site.id,)) if not site.dropped)
+        return ends or (self.id,)
+
+    def waiting(self) -> str:
+        """Which calls hold it."""
+        names = [self.by_id[site].status.display_name for site in sorted(self.unsettled)]
+        return f"for {', '.join(names[:10])}" + (" …" if len(names) > 10 else "") if names else "for nothing"
+
+
+def loop_fields(step: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The loop of a step with its tags filled in."""
+    fields = {key: step[key] for key in ("withItems", "withParam", "withSequence") if step.get(key) is not None}
+    filled: dict[str, Any] = substitute(fields, values, unresolved="references")
+    return filled

@@ -1,0 +1,177 @@
+"""What a template looks like once its inputs are known: arguments meet inputs, then tags are filled in.
+
+The order is upstream's: globals and locals first (so an input's value may name a global), then the inputs; what an
+input's value says is never expanded again. (PARAM-1, PARAM-2, ABS-1..4, ART-2, EXPR-12.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actors.arguments import ABSENT
+from actors.contract.repository import driver_of
+from actors.language.jsontext import dumps, parameter_text
+from actors.language.tags import substitute
+from actors.names import ids
+from actors.run import Call
+
+KEPT_OF_INPUT = ("name", "path", "mode", "recurseMode", "optional")  # an argument replaces all else of an artifact
+
+
+class BadInputs(Exception):
+    """The arguments do not satisfy the template; the text is the node's message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A template ready to run: every tag that can be known is filled in."""
+
+    template: dict[str, Any]
+    inputs: dict[str, Any]
+    variables: dict[str, Any]  # inputs.*, node.name, …: what the template's own expressions may use
+
+
+def config_maps(call: Call) -> list[tuple[str, bool]]:
+    """Names of the ConfigMaps that inputs or arguments take values from, and whether each may be absent."""
+    given = {entry["name"]: entry for entry in call.arguments.get("parameters") or ()}
+    found = []
+    for entry in (call.template.get("inputs") or {}).get("parameters") or ():
+        chosen = given.get(entry["name"], entry)
+        if "value" in chosen and chosen["value"] is not None:
+            continue
+        source = (chosen.get("valueFrom") or {}).get("configMapKeyRef")
+        if source:
+            name = substitute(source.get("name", ""), call.run.globals())
+            found.append((name, bool(source.get("optional")) or "default" in chosen))
+    return found
+
+
+def instantiate(call: Call, config: Mapping[str, Mapping[str, str] | None] | None = None) -> Instance:
+    """The template of `call` with its inputs resolved and substituted. Raises BadInputs or a SubstitutionError.
+
+    `config` has the contents of `config_maps(call)`, None for one that does not exist."""
+    written = call.template
+    known = {**texts(call.run.globals()), **local_variables(call)}
+    parameters = substitute(_parameters(call, config or {}), known)
+    artifacts = substitute(_artifacts(call), known)
+    inputs: dict[str, Any] = {}
+    if parameters:
+        inputs["parameters"] = parameters
+    if artifacts:
+        inputs["artifacts"] = artifacts
+    body = {key: value for key, value in written.items() if key != "inputs"}
+    body = substitute(body, known)
+    values = known | input_variables(inputs) | _output_paths(body)
+    body = substitute(body, texts(values))
+    if inputs:
+        body["inputs"] = inputs
+    return Instance(body, inputs, values)
+
+
+def texts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a tag can stand for: artifacts are for `from` and expressions, never for text."""
+    return {name: value for name, value in values.items() if not isinstance(value, dict)}
+
+
+def local_variables(call: Call) -> dict[str, Any]:
+    """What every template may say about its own node (§ variables: template scope)."""
+    local: dict[str, Any] = {"node.name": call.node_name, **call.variables}
+    local["pod.name"] = ids.pod_name(call.run.name, call.node_name, call.resolved.name)
+    if call.kind and call.caller:
+        local[f"{call.kind}.name"] = call.caller
+    return local
+
+
+def input_variables(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """`inputs.*` as flat names; artifacts stand as their declaration, for `from` and `fromExpression`."""
+    values: dict[str, Any] = {}
+    parameters = inputs.get("parameters") or ()
+    for entry in parameters:
+        values[f"inputs.parameters.{entry['name']}"] = entry.get("value", "")
+    values["inputs.parameters"] = dumps(list(parameters))
+    for entry in inputs.get("artifacts") or ():
+        values[f"inputs.artifacts.{entry['name']}"] = entry
+        if entry.get("path"):
+            values[f"inputs.artifacts.{entry['name']}.path"] = entry["path"]
+    return values
+
+
+def _output_paths(template: Mapping[str, Any]) -> dict[str, str]:
+    outputs = template.get("outputs") or {}
+    paths = {}
+    for entry in outputs.get("parameters") or ():
+        path = (entry.get("valueFrom") or {}).get("path")
+        if path:
+            paths[f"outputs.parameters.{entry['name']}.path"] = path
+    for entry in outputs.get("artifacts") or ():
+        if entry.get("path"):
+            paths[f"outputs.artifacts.{entry['name']}.path"] = entry["path"]
+    return paths
+
+
+def _parameters(call: Call, config: Mapping[str, Mapping[str, str] | None]) -> list[dict[str, Any]]:
+    given = {entry["name"]: entry for entry in call.arguments.get("parameters") or ()}
+    return [
+        _parameter(call, declared, given.get(declared["name"]), config)
+        for declared in (call.template.get("inputs") or {}).get("parameters") or ()
+    ]
+
+
+def _parameter(
+    call: Call,
+    declared: Mapping[str, Any],
+    argument: Mapping[str, Any] | None,
+    config: Mapping[str, Mapping[str, str] | None],
+) -> dict[str, Any]:
+    """One input's value: argument over own value over default, a ConfigMap last (PARAM-2)."""
+    name = declared["name"]
+    absent = bool(argument and argument.get(ABSENT))
+    for source in (argument, declared):
+        if source is None or (absent and source is argument):
+            continue
+        if source.get("value") is not None:
+            return {**_described(declared), "name": name, "value": parameter_text(source["value"])}
+        key = (source.get("valueFrom") or {}).get("configMapKeyRef")
+        if key:
+            found = _from_config_map(call, key, config)
+            if found is not None:
+                return {**_described(declared), "name": name, "value": found}
+            if source is argument and source.get("default") is not None:
+                return {**_described(declared), "name": name, "value": parameter_text(source["default"])}
+    if declared.get("default") is not None:
+        return {**_described(declared), "name": name, "value": parameter_text(declared["default"])}
+    if absent:
+        raise BadInputs(f"inputs.parameters.{name}: argument references an absent optional output without a default")
+    if (declared.get("valueFrom") or {}).get("supplied") is not None:
+        return {**_described(declared), "name": name}
+    raise BadInputs(f"inputs.parameters.{name} was not supplied")
+
+
+def _described(declared: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: declared[key] for key in ("default", "enum", "description") if key in declared}
+
+
+def _from_config_map(call: Call, key: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | None]) -> str | None:
+    name = substitute(key.get("name", ""), call.run.globals())
+    wanted = substitute(key.get("key", ""), call.run.globals())
+    return (config.get(name) or {}).get(wanted)
+
+
+def _artifacts(call: Call) -> list[dict[str, Any]]:
+    given = {entry["name"]: entry for entry in call.arguments.get("artifacts") or ()}
+    resolved = []
+    for declared in (call.template.get("inputs") or {}).get("artifacts") or ():
+        argument = given.get(declared["name"])
+        if argument is not None and not driver_of(argument):
+            argument = None
+        if argument is not None:
+            kept = {key: declared[key] for key in KEPT_OF_INPUT if key in declared}
+            moved = {key: value for key, value in argument.items() if key not in KEPT_OF_INPUT and key != ABSENT}
+            resolved.append({**moved, **kept})
+        elif driver_of(declared):
+            resolved.append(dict(declared))
+        elif not declared.get("optional"):
+            raise BadInputs(f"inputs.artifacts.{declared['name']} was not supplied")
+    return resolved

@@ -1,0 +1,77 @@
+"""Who a workflow's pod is: labels, annotations, owner and finalizer, where upstream's tools look for them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from actors.contract import paths
+from actors.names import labels
+from actors.names.resources import ARGO_API_VERSION
+from actors.node.manifest_request import PodRequest
+
+
+def metadata(request: PodRequest, *, source: str, outputs_wanted: bool) -> dict[str, Any]:
+    """The pod's metadata; `source` is the script that it carries as an annotation.
+
+    The finalizer keeps a pod whose outputs nobody has recorded yet: deleted by anyone, its status can still be read."""
+    meta: dict[str, Any] = {
+        "name": request.pod_name,
+        "namespace": request.namespace,
+        "labels": _merged(request, "labels") | _labels(request),
+        "annotations": _merged(request, "annotations") | _annotations(request, source),
+        "ownerReferences": [
+            {
+                "apiVersion": ARGO_API_VERSION,
+                "kind": "Workflow",
+                "name": request.workflow_name,
+                "uid": request.workflow_uid,
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }
+    if outputs_wanted:
+        meta["finalizers"] = [labels.FINALIZER_POD_STATUS]
+    return meta
+
+
+def pod_nonce(request: PodRequest) -> str:
+    """The pod's nonce: given, or derived from what nobody but this pod is."""
+    if request.nonce:
+        return request.nonce
+    identity = f"{request.workflow_uid}/{request.node_id}/{request.pod_name}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _merged(request: PodRequest, field: str) -> dict[str, str]:
+    """podMetadata of the workflow, then the template's own (POD-2)."""
+    of_workflow: Mapping[str, Any] = (request.spec.get("podMetadata") or {}).get(field) or {}
+    of_template: Mapping[str, Any] = (request.template.get("metadata") or {}).get(field) or {}
+    return {key: str(value) for key, value in {**of_workflow, **of_template}.items()}
+
+
+def _labels(request: PodRequest) -> dict[str, str]:
+    own = {labels.WORKFLOW: request.workflow_name, labels.COMPLETED: "false"}
+    if request.on_exit:
+        own[labels.ON_EXIT] = "true"
+    if request.settings.instance_id:
+        own[labels.CONTROLLER_INSTANCE_ID] = request.settings.instance_id
+    return own
+
+
+def _annotations(request: PodRequest, source: str) -> dict[str, str]:
+    own = {
+        **request.annotations,
+        labels.NODE_ID: request.node_id,
+        labels.NODE_NAME: request.node_name,
+        paths.NONCE_ANNOTATION: pod_nonce(request),
+        labels.DEFAULT_CONTAINER: paths.MAIN,
+    }
+    strategy = (request.spec.get("podGC") or {}).get("strategy")
+    if strategy:
+        own[labels.POD_GC_STRATEGY] = str(strategy)
+    if source:
+        own[paths.SOURCE_ANNOTATION] = source
+    return own

@@ -1,0 +1,106 @@
+"""A resource template's pod runs our own program as main: it talks to the API server under the template's account.
+
+What it has to do is in its instructions; a manifest from an artifact is loaded by init onto the shared volume.
+(RES-1..10)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.contract import paths
+from actors.contract.documents import Instructions, Parameter, Transfer
+from actors.names.resources import ARGO_API_VERSION
+from actors.node.manifest_artifacts import manifest_input
+from actors.node.manifest_containers import executor_container, mount
+from actors.node.manifest_request import BadTemplate, PodRequest
+
+ACTIONS = ("get", "create", "apply", "delete", "replace", "patch")
+MERGE_STRATEGIES = ("strategic", "merge", "json")
+MANIFEST_FILE = "manifest.yaml"
+
+
+def resource_inputs(request: PodRequest) -> list[Transfer]:
+    """The artifact that holds the manifest, if the template takes it from one (RES-2)."""
+    artifact = (_section(request).get("manifestFrom") or {}).get("artifact")
+    if not artifact:
+        return []
+    name = artifact.get("name")
+    known = (request.template.get("inputs") or {}).get("artifacts") or ()
+    declared = next((entry for entry in known if entry.get("name") == name), artifact)
+    return [manifest_input(request, declared, f"{paths.SHIM_MOUNT}/{MANIFEST_FILE}")]
+
+
+def resource_container(request: PodRequest, nonce: str, limit: int, *, keep_log: bool) -> dict[str, Any]:
+    """The main container of a resource template. Raises BadTemplate for what it cannot do."""
+    section = _section(request)
+    told: Instructions = {"container": paths.MAIN, "nonce": nonce, "budget": limit}
+    told["parameters"] = [_parameter(entry) for entry in _output_parameters(request)]
+    told["resource"] = _order(request, section)
+    if keep_log:
+        told["keep_log"] = True
+    built = executor_container(request, paths.MAIN, ["resource", str(section["action"])], told)
+    mount(built, paths.TOKEN_VOLUME, paths.TOKEN_MOUNT, read_only=True)
+    return built
+
+
+def _order(request: PodRequest, section: Mapping[str, Any]) -> dict[str, Any]:
+    _check(section, _output_parameters(request))
+    order: dict[str, Any] = {
+        "action": section["action"],
+        "namespace": request.namespace,
+        "mergeStrategy": section.get("mergeStrategy") or "strategic",
+        "flags": [str(flag) for flag in section.get("flags") or ()],
+        "successCondition": section.get("successCondition") or "",
+        "failureCondition": section.get("failureCondition") or "",
+    }
+    if (section.get("manifestFrom") or {}).get("artifact"):
+        order["manifestFile"] = MANIFEST_FILE
+    else:
+        order["manifest"] = section.get("manifest") or ""
+    if section.get("setOwnerReference"):
+        order["owner"] = {
+            "apiVersion": ARGO_API_VERSION,
+            "kind": "Workflow",
+            "name": request.workflow_name,
+            "uid": request.workflow_uid,
+        }
+    return order
+
+
+def _check(section: Mapping[str, Any], parameters: list[Mapping[str, Any]]) -> None:
+    action = section.get("action")
+    if action not in ACTIONS:
+        raise BadTemplate(f"resource.action: {action!r} is none of {', '.join(ACTIONS)}")
+    strategy = section.get("mergeStrategy") or "strategic"
+    if strategy not in MERGE_STRATEGIES:
+        raise BadTemplate(f"resource.mergeStrategy: {strategy!r} is none of {', '.join(MERGE_STRATEGIES)}")
+    conditions = section.get("successCondition") or section.get("failureCondition")
+    if action == "delete" and (conditions or parameters):
+        raise BadTemplate("resource.action delete: nothing is left to check conditions or take outputs from")
+    if not (section.get("manifest") or section.get("manifestFrom") or section.get("flags")):
+        raise BadTemplate("resource: one of manifest, manifestFrom or flags must say which object is meant")
+
+
+def _parameter(entry: Mapping[str, Any]) -> Parameter:
+    source = entry.get("valueFrom") or {}
+    told: Parameter = {"name": str(entry.get("name", ""))}
+    if source.get("jsonPath"):
+        told["jsonPath"] = str(source["jsonPath"])
+    elif source.get("jqFilter"):
+        told["jqFilter"] = str(source["jqFilter"])
+    elif source.get("default") is None:
+        raise BadTemplate(f"outputs.parameters.{told['name']}.valueFrom: jsonPath or jqFilter is needed")
+    if source.get("default") is not None:
+        told["default"] = str(source["default"])
+    return told
+
+
+def _output_parameters(request: PodRequest) -> list[Mapping[str, Any]]:
+    return list((request.template.get("outputs") or {}).get("parameters") or ())
+
+
+def _section(request: PodRequest) -> Mapping[str, Any]:
+    section: Mapping[str, Any] = request.template.get("resource") or {}
+    return section

@@ -1,0 +1,144 @@
+"""What a pod takes from template, enclosing template and workflow beside its containers (POD-1, POD-3..8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from actors.contract import paths
+from actors.node.manifest_request import BadTemplate, PodRequest
+from actors.node.patches import BadPatch, parse_patch, strategic_merge
+
+_INHERITED = ("nodeSelector", "affinity", "tolerations")  # template, else boundary, else workflow
+_OVERRIDDEN = ("schedulerName", "securityContext", "hostAliases", "resourceClaims")  # template, else workflow
+_OF_WORKFLOW = ("hostNetwork", "dnsPolicy", "dnsConfig", "imagePullSecrets")
+
+
+def pod_fields(request: PodRequest) -> dict[str, Any]:
+    """The pod spec without containers and volumes."""
+    template, spec = request.template, request.spec
+    fields: dict[str, Any] = {"restartPolicy": "Never"}
+    for key in _INHERITED:
+        _take(fields, key, template.get(key), request.boundary.get(key), spec.get(key))
+    for key in _OVERRIDDEN:
+        _take(fields, key, template.get(key), spec.get(key))
+    for key in _OF_WORKFLOW:
+        _take(fields, key, spec.get(key))
+    _take(fields, "priorityClassName", template.get("priorityClassName"), spec.get("podPriorityClassName"))
+    _take(fields, "resources", template.get("podResources"), spec.get("podResources"))
+    _take(fields, "serviceAccountName", template.get("serviceAccountName"), spec.get("serviceAccountName"))
+    _take(fields, "automountServiceAccountToken", _automount(request))
+    _take(fields, "activeDeadlineSeconds", _active_deadline(request))
+    if request.avoid_hosts:
+        fields["affinity"] = _away_from(fields.get("affinity"), request)
+    return fields
+
+
+def pod_volumes(request: PodRequest, spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The volumes that the containers of `spec` mount: the workflow's, the template's, claims', and ours (VOL-1)."""
+    mounted = _mounted(spec)
+    claims = [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in request.claims]
+    offered: dict[str, Mapping[str, Any]] = {}
+    for volume in [*(request.spec.get("volumes") or ()), *claims, *(request.template.get("volumes") or ())]:
+        name = str(volume.get("name", ""))
+        if name in _ours(request):
+            raise BadTemplate(f"volumes: {name!r} is a name that every workflow pod needs for itself: choose another")
+        offered[name] = volume
+    users = [dict(volume) for name, volume in offered.items() if name in mounted]
+    return users + [dict(volume) for name, volume in _ours(request).items() if name in mounted]
+
+
+def patched(request: PodRequest, spec: dict[str, Any]) -> dict[str, Any]:
+    """The finished spec under the workflow's podSpecPatch, then the template's (POD-3)."""
+    for where, text in (
+        ("spec.podSpecPatch", request.spec.get("podSpecPatch")),
+        (f"template {request.template.get('name', '')!r}: podSpecPatch", request.template.get("podSpecPatch")),
+    ):
+        if not text:
+            continue
+        try:
+            spec = strategic_merge(spec, parse_patch(str(text), where))
+        except BadPatch as error:
+            raise BadTemplate(str(error)) from error
+    return spec
+
+
+# ------------------------------------------------------------------------------------------------ inside
+
+
+def _take(fields: dict[str, Any], key: str, *candidates: Any) -> None:
+    for value in candidates:
+        if value not in (None, "", {}, []):
+            fields[key] = value
+            return
+
+
+def _automount(request: PodRequest) -> bool | None:
+    """Whether a token is mounted: as asked, else by policy only where a service account is named. None: as the cluster
+    does by default. A resource template's token is a volume of its own."""
+    policy = request.settings.main_token
+    if request.template.get("resource") is not None or policy == "never":
+        return False
+    for holder in (request.template, request.spec):
+        if holder.get("automountServiceAccountToken") is not None:
+            return bool(holder["automountServiceAccountToken"])
+    named = request.template.get("serviceAccountName") or request.spec.get("serviceAccountName")
+    return None if named or policy == "always" else False
+
+
+def _active_deadline(request: PodRequest) -> int | None:
+    if request.active_deadline_s is not None:
+        return request.active_deadline_s
+    text = request.template.get("activeDeadlineSeconds")
+    if text is None:
+        return None
+    try:
+        return int(str(text))
+    except ValueError as error:
+        raise BadTemplate(f"activeDeadlineSeconds: {text!r} is not a whole number of seconds") from error
+
+
+def _away_from(affinity: Mapping[str, Any] | None, request: PodRequest) -> dict[str, Any]:
+    """A required node affinity that excludes the hosts of earlier attempts, in every alternative term (RTY-10)."""
+    away = {"key": request.settings.host_name_label, "operator": "NotIn", "values": sorted(set(request.avoid_hosts))}
+    merged = dict(affinity or {})
+    node = dict(merged.get("nodeAffinity") or {})
+    required = dict(node.get("requiredDuringSchedulingIgnoredDuringExecution") or {})
+    terms: Sequence[Mapping[str, Any]] = required.get("nodeSelectorTerms") or [{}]
+    required["nodeSelectorTerms"] = [
+        {**term, "matchExpressions": [*(term.get("matchExpressions") or ()), away]} for term in terms
+    ]
+    node["requiredDuringSchedulingIgnoredDuringExecution"] = required
+    return {**merged, "nodeAffinity": node}
+
+
+def _mounted(spec: Mapping[str, Any]) -> set[str]:
+    every = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    return {
+        str(entry.get("name", ""))
+        for container in every
+        for entry in [*(container.get("volumeMounts") or ()), *(container.get("volumeDevices") or ())]
+    }
+
+
+def _ours(request: PodRequest) -> dict[str, dict[str, Any]]:
+    source = {"fieldPath": f"metadata.annotations['{paths.SOURCE_ANNOTATION}']"}
+    script = {"defaultMode": 0o755, "items": [{"path": paths.SCRIPT_FILE, "fieldRef": source, "mode": 0o755}]}
+    root = {"path": request.settings.repository_root, "type": "DirectoryOrCreate"}
+    return {
+        paths.SHIM_VOLUME: {"name": paths.SHIM_VOLUME, "emptyDir": {}},
+        paths.SCRIPT_VOLUME: {"name": paths.SCRIPT_VOLUME, "downwardAPI": script},
+        paths.INPUTS_VOLUME: {"name": paths.INPUTS_VOLUME, "emptyDir": {}},
+        paths.REPOSITORY_VOLUME: {"name": paths.REPOSITORY_VOLUME, "hostPath": root},
+        paths.TOKEN_VOLUME: {"name": paths.TOKEN_VOLUME, "projected": {"sources": _token_sources()}},
+    }
+
+
+def _token_sources() -> list[dict[str, Any]]:
+    """What the API server's own admission would mount, for one container instead of all."""
+    namespace = {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}
+    return [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [namespace]}},
+    ]

@@ -1,0 +1,106 @@
+"""The node room: every entry of `status.nodes` that lives is an actor whose state is its behaviour.
+
+Next: a node's words go to its parent (another node or the workflow) and to the workflow's journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, assert_never
+
+from actors.messages import Edited
+from actors.node.behaviour import Behaviour
+from actors.node.called import Called
+from actors.node.dag import DagNode
+from actors.node.group import Group, GroupCall
+from actors.node.manifest_request import PodSettings
+from actors.node.pod import PodNode
+from actors.node.retry import RetryNode
+from actors.node.steps import StepsNode
+from actors.node.suspend import SuspendNode, UnableNode
+from actors.run import Call
+from actors.templates import POD_TYPES, template_type
+from runtime.messages import (
+    Address,
+    Command,
+    Done,
+    Down,
+    Failed,
+    Gone,
+    Message,
+    Observed,
+    Spawn,
+    Started,
+    Stop,
+    Told,
+    Woke,
+)
+
+
+class NodeMind:
+    """Gives each node the behaviour of its kind, and passes messages to it."""
+
+    def __init__(self, settings: PodSettings | None = None) -> None:
+        self.settings = settings or PodSettings()
+
+    def birth(self, address: Address, argument: Any) -> Behaviour:
+        """The behaviour that a call (or a group of calls) asks for."""
+        if isinstance(argument, GroupCall):
+            return Group(argument)
+        if not isinstance(argument, Call):
+            raise TypeError(f"{address} is born by its parent, with a Call")
+        if _is_retried(argument):
+            return RetryNode(argument)
+        kind = template_type(argument.template)
+        if kind in POD_TYPES:
+            return PodNode(argument, self.settings)
+        plain: dict[str, type[Called]] = {"steps": StepsNode, "dag": DagNode, "suspend": SuspendNode}
+        return plain.get(kind, UnableNode)(argument)
+
+    def receive(self, state: Behaviour, message: Message, now: float) -> Iterable[Command]:
+        """Pass the message on; keep count of the children that live; stop when nothing is left to do."""
+        if isinstance(message, Down):
+            state.live.discard(message.child.part)
+        commands = _react(state, message, now)
+        for command in commands:
+            if isinstance(command, Spawn):
+                state.live.add(command.address.part)
+        if state.retires and not state.live and not any(isinstance(command, Stop) for command in commands):
+            commands.append(Stop())
+        return commands
+
+    def waiting(self, state: Behaviour) -> str:
+        """What the node says it waits for."""
+        return state.waiting()
+
+
+def _is_retried(call: Call) -> bool:
+    """Whether a Retry node stands between the caller and the template (RTY-1)."""
+    if call.retried:
+        return False
+    own = call.template.get("retryStrategy")
+    return (own if own is not None else call.run.spec.get("retryStrategy")) is not None
+
+
+def _react(state: Behaviour, message: Message, now: float) -> list[Command]:
+    match message:
+        case Started():
+            return state.started(now)
+        case Told(_, Edited() as word):
+            return state.edited(word, now)
+        case Told(sender, word):
+            return state.told(sender, word, now)
+        case Observed(ref, thing):
+            return state.observed(ref, thing, now)
+        case Gone(ref, _):
+            return state.gone(ref, now)
+        case Woke(tag):
+            return state.woke(tag, now)
+        case Done(command, result):
+            return state.done(command, result, now)
+        case Failed(command, error):
+            return state.failed(command, error, now)
+        case Down(child, reason, detail):
+            return state.child_ended(child, detail if reason == "crashed" else "", now)
+        case _:
+            assert_never(message)

@@ -1,0 +1,403 @@
+"""A node that is one pod: created once, watched to its end, released when its outcome is on record.
+
+The pod's name is a function of the node, so creating it twice is harmless: what is there already is adopted if it is
+ours. Nothing is released (labelled completed, finalizer removed, deleted) before a status write that contains the
+outcome was acknowledged. (§ pod contract; PGC-1..4, DMN-1..3, TMO-1..3, OP-1.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from actors.contract.repository import BadLocation, driver_of
+from actors.language.tags import SubstitutionError, substitute
+from actors.messages import EndDaemon, Phase, Recorded, WorkflowEnded
+from actors.names import ids, labels
+from actors.names.durations import parse_duration
+from actors.names.timestamps import seconds
+from actors.node.assess import assess
+from actors.node.assessment import Assessment, ContainerVerdict, Expectation
+from actors.node.called import Called
+from actors.node.container_nodes import container_entries
+from actors.node.manifest import pod_for
+from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings
+from actors.node.release import INPUTS_ANNOTATION, deletion_delay_s, inputs_annotation, release_patch
+from actors.run import Call
+from runtime.api import AlreadyExists, ApiError, Gone, Refused
+from runtime.messages import Address, Command, Create, Delete, Patch, Read, ReadLog, WakeAt
+from runtime.objects import PODS, Object, Reference, owner_uid, reference
+
+ADOPT, CONFIRM, CREATE, RELEASE, KILL, COLLECT, LOG = (
+    "pod:adopt", "pod:confirm", "pod:create", "pod:release", "pod:kill", "pod:collect", "pod:log",
+)  # fmt: skip
+CREATE_BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # after a refusal that may pass (quota) or an unknown outcome
+LOG_ATTEMPTS_MAX = 5  # a log that cannot be read (node gone) is not waited for forever
+TRANSIENT_REFUSALS = ("exceeded quota", "object has been modified", "is forbidden: unable to create new content")
+
+
+class PodNode(Called):
+    """Container, script, resource, data and containerSet templates."""
+
+    def __init__(self, call: Call, settings: PodSettings) -> None:
+        super().__init__(call, "Pod")
+        self.settings = settings
+        self.pod: Object | None = None
+        self.refusals = 0
+        self.recorded = False
+        self.released = False
+        self.logs: dict[str, bytes] = {}  # container -> the end of its log, where outputs were spilled to it
+        self.reading_log = False
+        self.log_failures = 0
+        self.ended_phase = ""  # of the workflow, once all is over
+        self.told_containers: dict[str, ContainerVerdict] = {}  # of a containerSet, as the journal knows them
+
+    @property
+    def pod_name(self) -> str:
+        """Formula v2."""
+        return ids.pod_name(self.run.name, self.status.name, self.call.resolved.name)
+
+    @property
+    def retires(self) -> bool:
+        """Nothing is left to do for this node."""
+        return self.status.ended and self.released
+
+    @property
+    def wants_record(self) -> bool:
+        """A pod is held until the outcome is on record."""
+        return True
+
+    # ------------------------------------------------------------------------------------------ its pod is made
+
+    def begin(self, now: float) -> list[Command]:
+        """Say Pending and create the pod, or look at the one that is there."""
+        if self.run.shutdown and not (self.call.on_exit and self.run.shutdown == "Stop"):
+            return self.end("Failed", now, f"workflow shutdown with strategy: {self.run.shutdown}")
+        if self.pod is not None:
+            return self._look(now)
+        if self.status.phase == "Running":
+            return [Read(self._reference(), ADOPT)]
+        self.now_is("Pending", now, self.status.message)
+        return [*self.announce(), *self._create(now)]
+
+    def _create(self, now: float) -> list[Command]:
+        try:
+            pod = pod_for(self._request(now))
+        except (BadTemplate, BadLocation, SubstitutionError, ValueError) as error:
+            return self.end("Error", now, str(error))
+        return [Create(PODS, pod, CREATE)]
+
+    def _request(self, now: float) -> PodRequest:
+        call, run = self.call, self.run
+        annotations = {}
+        recorded = inputs_annotation(self.instance.inputs)
+        if recorded:
+            annotations[INPUTS_ANNOTATION] = recorded
+        values = {**self.instance.variables, **run.globals()}
+        key_format = (run.repository or {}).get(driver_of(run.repository or {}), {}).get("keyFormat")
+        return PodRequest(
+            workflow_name=run.name, namespace=run.address.namespace, workflow_uid=run.address.uid, spec=run.spec,
+            template=self.instance.template, node_id=self.id, node_name=self.status.name, pod_name=self.pod_name,
+            boundary=call.boundary_template, include_result=call.include_result, on_exit=call.on_exit,
+            active_deadline_s=self._deadline_s(now), annotations=annotations, claims=run.claims,
+            repository=run.repository, key_format=substitute(key_format, values) if key_format else None,
+            avoid_hosts=call.avoid_hosts, settings=self.settings,
+        )  # fmt: skip
+
+    def _deadline_s(self, now: float) -> int | None:
+        """What is left of `timeout` or of the retry's maxDuration; None leaves it to the template."""
+        text = self.instance.template.get("timeout")
+        limits = [self.call.deadline] if self.call.deadline is not None else []
+        if text:
+            limits.append(seconds(self.status.started_at or "") + parse_duration(str(text)))
+        return max(1, int(min(limits) - now)) if limits else None
+
+    def _reference(self) -> Reference:
+        return Reference(PODS, self.run.address.namespace, self.pod_name)
+
+    # ------------------------------------------------------------------------------------------ what it hears
+
+    def told(self, sender: Address, word: Any, now: float) -> list[Command]:
+        """Its outcome is on record; its boundary is complete; the workflow is over."""
+        match word:
+            case Recorded():
+                self.recorded = True
+                return self._release(now)
+            case EndDaemon():
+                if self.status.ended:
+                    return []
+                return [*self.end("Succeeded", now, daemoned=False), *self._kill()]
+            case WorkflowEnded(phase):
+                self.ended_phase = phase
+                return self._release(now) if self.recorded else []
+        return super().told(sender, word, now)
+
+    def observed(self, ref: Reference, thing: Object, now: float) -> list[Command]:
+        """The pod is now so."""
+        if ref.resource != PODS or ref.name != self.pod_name or not self._is_mine(thing):
+            return []
+        self.pod = thing
+        if not self.begun and not self.status.ended:
+            recorded = (thing["metadata"].get("annotations") or {}).get(INPUTS_ANNOTATION)
+            if recorded and self.status.inputs is None:
+                self.status = msgspec.structs.replace(self.status, inputs=msgspec.json.decode(recorded))
+            return []
+        return self._release(now) if self.status.ended else self._look(now)
+
+    def _is_mine(self, pod: Object) -> bool:
+        annotations = pod["metadata"].get("annotations") or {}
+        return owner_uid(pod) == self.run.address.uid and annotations.get(labels.NODE_ID) == self.id
+
+    def gone(self, ref: Reference, now: float) -> list[Command]:
+        """The pod is no longer there: after its end that is fine, before it only a live look is believed."""
+        if ref.resource != PODS or ref.name != self.pod_name or (self.pod and ref.uid != self.pod["metadata"]["uid"]):
+            return []
+        self.pod = None
+        if self.status.ended:
+            self.released = self.recorded
+            return []
+        if self.status.phase == "Pending":
+            return self._create(now)
+        return [Read(self._reference(), CONFIRM)]
+
+    def done(self, command: Command, result: Any, now: float) -> list[Command]:
+        """The pod was created, read or released."""
+        match command:
+            case Create(tag="pod:create"):
+                self.refusals = 0
+                if self.pod is None:
+                    self.pod = result
+                return self._kill() if self.status.ended else self._look(now)
+            case Read(tag="pod:adopt") | Read(tag="pod:confirm"):
+                return self._found(result, now)
+            case Read(tag="pod:release"):
+                self.pod = result if self._is_mine(result) else None
+                return self._release(now)
+            case ReadLog():
+                self.logs[command.options.container] = result
+                self.reading_log = False
+                return self._look(now)
+            case Patch(tag="pod:release"):
+                return self._after_release(now)
+            case Delete(tag="pod:collect"):
+                self.released = True
+                return []
+        return super().done(command, result, now)
+
+    def failed(self, command: Command, error: ApiError, now: float) -> list[Command]:
+        """The pod could not be created, read or released."""
+        match command:
+            case Create(tag="pod:create"):
+                return self._not_created(error, now)
+            case Read(tag="pod:adopt") | Read(tag="pod:confirm"):
+                if isinstance(error, Gone):
+                    return self._not_there(now)
+                return [WakeAt(now + 1.0, command.tag)]
+            case ReadLog():
+                return self._log_unread(command, now)
+            case Read(tag="pod:release") | Patch(tag="pod:release") | Delete(tag="pod:collect"):
+                if isinstance(error, Gone):
+                    self.released = True
+                    return []
+                return [WakeAt(now + 2.0, command.tag)]
+            case Patch(tag="pod:kill") | Delete(tag="pod:kill"):
+                return [] if isinstance(error, Gone) else [WakeAt(now + 1.0, KILL)]
+        return super().failed(command, error, now)
+
+    def _log_unread(self, command: ReadLog, now: float) -> list[Command]:
+        """Ask a few times; then the outputs are lost, and the assessment says so."""
+        self.log_failures += 1
+        if self.log_failures < LOG_ATTEMPTS_MAX:
+            return [WakeAt(now + 1.0, LOG)]
+        self.logs[command.options.container] = b""
+        self.reading_log = False
+        return self._look(now)
+
+    def woke(self, tag: str, now: float) -> list[Command]:
+        """Something is tried again, or a delay has passed."""
+        match tag:
+            case "pod:create":
+                return [] if self.status.ended else self._create(now)
+            case "pod:adopt" | "pod:confirm":
+                return [] if self.status.ended else [Read(self._reference(), tag)]
+            case "pod:log":
+                self.reading_log = False
+                return self._look(now)
+            case "pod:release":
+                return self._release(now)
+            case "pod:collect":
+                return self._collect()
+            case "pod:kill":
+                return self._kill()
+            case "pendingTimeout":
+                return self.timed_out(now)
+        return super().woke(tag, now)
+
+    def _not_created(self, error: ApiError, now: float) -> list[Command]:
+        if self.status.ended:
+            self.released = not isinstance(error, AlreadyExists)
+            return []
+        if isinstance(error, AlreadyExists):
+            return [Read(self._reference(), ADOPT)]
+        passing = any(text in error.message for text in TRANSIENT_REFUSALS)
+        if isinstance(error, Refused | Gone) and not passing:
+            self.released = True
+            return self.end("Error", now, error.message)
+        delay = CREATE_BACKOFF_S[min(self.refusals, len(CREATE_BACKOFF_S) - 1)]
+        self.refusals += 1
+        self.now_is("Pending", now, error.message)
+        return [*self.announce(), WakeAt(now + delay, CREATE)]
+
+    def _found(self, pod: Object, now: float) -> list[Command]:
+        """A live look: the pod is there. Ours is adopted, one on its way out is waited for, another's is an error."""
+        if self.status.ended:
+            return []
+        if not self._is_mine(pod):
+            owners = [f"{o['kind']} {o['name']}" for o in pod["metadata"].get("ownerReferences") or ()] or ["nobody"]
+            text = f"pod {self.pod_name} exists already and belongs to {', '.join(owners)}: delete or rename it"
+            self.released = True
+            return self.end("Error", now, text)
+        if pod["metadata"].get("deletionTimestamp") and self.status.phase == "Pending" and self.pod is None:
+            return [WakeAt(now + 1.0, ADOPT)]
+        self.pod = pod
+        return self._look(now)
+
+    def _not_there(self, now: float) -> list[Command]:
+        if self.status.ended:
+            return []
+        if self.status.phase == "Pending":
+            return self._create(now)
+        return self.end("Error", now, "pod deleted")
+
+    # ------------------------------------------------------------------------------------------ what the pod says
+
+    def _look(self, now: float) -> list[Command]:
+        """Take over what the pod's status says of this node."""
+        if self.pod is None or self.status.ended:
+            return []
+        seen = assess(self.pod, self._expectation(), self.logs)
+        if seen.needs_log is not None:
+            if self.reading_log:
+                return []
+            self.reading_log = True
+            return [ReadLog(reference(PODS, self.pod), seen.needs_log, LOG)]
+        before = self.status
+        entries = container_entries(self, seen)
+        fields = self._fields(seen)
+        if seen.phase in {"Succeeded", "Failed", "Error"}:
+            phase: Phase = seen.phase  # type: ignore[assignment]  # one of the three, as just tested
+            return [*entries, *self.end(phase, now, seen.message, **fields)]
+        self.now_is("Running" if seen.phase == "Running" else "Pending", now, seen.message, **fields)
+        return [*entries, *self.announce()] if self.status != before or entries else []
+
+    def _fields(self, seen: Assessment) -> dict[str, Any]:
+        fields: dict[str, Any] = {"daemoned": seen.daemoned}
+        if seen.host:
+            fields["host_node_name"] = seen.host
+        if seen.daemoned and seen.pod_ip:
+            fields["pod_ip"] = seen.pod_ip
+        if seen.outputs:
+            fields["outputs"] = self._with_declared(seen.outputs)
+        if seen.resources_duration:
+            fields["resources_duration"] = dict(seen.resources_duration)
+        if seen.progress:
+            fields["progress"] = seen.progress
+        return fields
+
+    def _with_declared(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Outputs as recorded keep what the template says of them: globalName, valueFrom."""
+        declared = self.instance.template.get("outputs") or {}
+        result = dict(outputs)
+        for kind in ("parameters", "artifacts"):
+            said = {entry["name"]: entry for entry in declared.get(kind) or ()}
+            if outputs.get(kind):
+                result[kind] = [{**said.get(entry["name"], {}), **entry} for entry in outputs[kind]]
+        return result
+
+    def _expectation(self) -> Expectation:
+        template = self.instance.template
+        return Expectation(
+            outputs=template.get("outputs") or {},
+            include_result=self.call.include_result,
+            daemon=bool(template.get("daemon")),
+            containers=tuple(entry["name"] for entry in (template.get("containerSet") or {}).get("containers") or ()),
+            resource=bool(template.get("resource")),
+        )
+
+    # ------------------------------------------------------------------------------------------ it is stopped
+
+    def shut_down(self, strategy: str, now: float) -> list[Command]:
+        """Fail at once; the pod ends in its own time (OP-1)."""
+        spaces = "  " if self.status.phase == "Running" else " "
+        message = f"workflow shutdown with strategy:{spaces}{strategy}"
+        return [*self.end("Failed", now, message), *self._kill()]
+
+    def deadline_exceeded(self, now: float) -> list[Command]:
+        """Fail at once; the pod ends in its own time (TMO-1)."""
+        return [*super().deadline_exceeded(now), *self._kill()]
+
+    def timed_out(self, now: float) -> list[Command]:
+        """Only while Pending: a running pod carries its deadline itself."""
+        if self.status.phase != "Pending":
+            return []
+        return [*super().timed_out(now), *self._kill()]
+
+    def _kill(self) -> list[Command]:
+        """End the pod: one that runs by its deadline (its log stays), one that never started by deleting it."""
+        if self.pod is None:
+            return []
+        ref = reference(PODS, self.pod)
+        phase = (self.pod.get("status") or {}).get("phase")
+        if phase in {"Succeeded", "Failed"}:
+            return []
+        if phase == "Running":
+            return [Patch(ref, {"spec": {"activeDeadlineSeconds": 1}}, tag=KILL)]
+        return [Delete(ref, tag=KILL)]
+
+    # ------------------------------------------------------------------------------------------ it is released
+
+    def found_ended(self, now: float) -> list[Command]:
+        """The record has the outcome: a pod that is still held is released."""
+        del now
+        self.recorded = self.begun = True
+        return [*self.announce(), Read(self._reference(), RELEASE)]
+
+    def _release(self, now: float) -> list[Command]:
+        if not self.recorded or self.released:
+            return []
+        if self.pod is None:
+            self.released = True
+            return []
+        patch = release_patch(self.pod)
+        if patch is None:
+            return self._after_release(now)
+        return [Patch(reference(PODS, self.pod), patch, tag=RELEASE)]
+
+    def _after_release(self, now: float) -> list[Command]:
+        """Labelled: now the pod's own collection rule decides (PGC-1..3)."""
+        if self.pod is None:
+            self.released = True
+            return []
+        delay = deletion_delay_s(self.run.spec.get("podGC"), self.status.phase, self.ended_phase, self.pod)
+        if delay is None:
+            self.released = True
+            return []
+        if delay < 0:  # the workflow's end decides
+            return []
+        return [WakeAt(now + delay, COLLECT)]
+
+    def _collect(self) -> list[Command]:
+        if self.pod is None:
+            self.released = True
+            return []
+        return [Delete(reference(PODS, self.pod), tag=COLLECT)]
+
+    def waiting(self) -> str:
+        """What would move it on."""
+        if not self.begun:
+            return "for a permit to begin (parallelism or suspension)" if self.asking else "for its inputs"
+        if self.status.ended:
+            return f"for pod {self.pod_name} to be released" if not self.released else "for nothing"
+        return f"for pod {self.pod_name}: {self.status.phase} {self.status.message}".rstrip()

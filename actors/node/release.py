@@ -1,0 +1,74 @@
+"""When a pod may go: what is patched when its outcome is on record, and whether it is deleted then. (PGC-1..4.)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from actors.names import labels
+from actors.names.durations import parse_duration
+from runtime.objects import Object
+
+INPUTS_ANNOTATION = "workflows.tiphys.dev/inputs"
+INPUTS_BYTES_MAX = 64 << 10  # of what chance or time decided; larger inputs are in the status before the pod is made
+DELETE_DELAY_S = 5.0  # podGC.deleteDelayDuration when not given
+
+
+def inputs_annotation(inputs: Mapping[str, Any]) -> str:
+    """The inputs as they travel with the pod; empty when there are none or they are too large."""
+    if not inputs:
+        return ""
+    text = msgspec.json.encode(inputs)
+    return text.decode() if len(text) <= INPUTS_BYTES_MAX else ""
+
+
+def release_patch(pod: Object) -> Object | None:
+    """The merge patch that marks a pod as completed and lets it go; None when that was done before."""
+    meta = pod["metadata"]
+    patch: Object = {}
+    if (meta.get("labels") or {}).get(labels.COMPLETED) != "true":
+        patch["labels"] = {labels.COMPLETED: "true"}
+    finalizers = meta.get("finalizers") or []
+    if labels.FINALIZER_POD_STATUS in finalizers:
+        patch["finalizers"] = [entry for entry in finalizers if entry != labels.FINALIZER_POD_STATUS] or None
+        patch["resourceVersion"] = meta["resourceVersion"]  # finalizers are a list: nobody else's may be lost
+    return {"metadata": patch} if patch else None
+
+
+def deletion_delay_s(rule: Mapping[str, Any] | None, node_phase: str, workflow_phase: str, pod: Object) -> float | None:
+    """Seconds until the pod is deleted; None: never; negative: ask again when the workflow has ended."""
+    strategy = (rule or {}).get("strategy") or ""
+    if not rule or not strategy or not _selected(rule.get("labelSelector"), pod):
+        return None
+    if strategy.startswith("OnWorkflow") and not workflow_phase:
+        return -1.0
+    kept = {"OnPodSuccess": node_phase != "Succeeded", "OnWorkflowSuccess": workflow_phase != "Succeeded"}
+    if kept.get(strategy, False):
+        return None
+    delay = rule.get("deleteDelayDuration")
+    return DELETE_DELAY_S if delay is None else parse_duration(str(delay))
+
+
+def _selected(selector: Mapping[str, Any] | None, pod: Object) -> bool:
+    """Kubernetes' label selector: every requirement holds."""
+    have = pod["metadata"].get("labels") or {}
+    if not selector:
+        return True
+    if any(have.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    return all(_meets(requirement, have) for requirement in selector.get("matchExpressions") or ())
+
+
+def _meets(requirement: Mapping[str, Any], have: Mapping[str, str]) -> bool:
+    key, values = requirement["key"], requirement.get("values") or ()
+    match requirement["operator"]:
+        case "In":
+            return have.get(key) in values
+        case "NotIn":
+            return have.get(key) not in values
+        case "Exists":
+            return key in have
+        case _:
+            return key not in have

@@ -1,0 +1,184 @@
+"""A retried call: attempts one after the other, until one succeeds or the strategy gives up. (RTY-1..12.)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from actors.language.expression import ExpressionError
+from actors.language.tags import SubstitutionError, substitute
+from actors.messages import ChildChanged, Edge, EndDaemon, NodeStatus, Phase, Shutdown
+from actors.names import ids
+from actors.names.timestamps import seconds
+from actors.node.behaviour import new_status
+from actors.node.called import Called
+from actors.node.inputs import texts
+from actors.node.retry_policy import Again, Attempts, GiveUp, Wait, decide, last_retry, maximum_end
+from actors.node.site import crashed
+from actors.run import Call
+from runtime.messages import Address, Command, Spawn, Tell, WakeAt
+
+BACKOFF = "retry:backoff"
+
+
+class RetryNode(Called):
+    """Owns the attempts of one call."""
+
+    gated = False  # its attempts are what counts
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call, "Retry")
+        self.number = -1  # of the attempt that runs
+        self.last: NodeStatus | None = None
+        self.last_outbound: tuple[str, ...] = ()
+        self.hosts: list[str] = []
+        self.stopping = ""
+
+    @property
+    def strategy(self) -> dict[str, Any]:
+        """The template's, or the workflow's for all (RTY-1)."""
+        own = self.instance.template.get("retryStrategy")
+        if own is not None:
+            return dict(own)
+        return dict(substitute(self.run.spec.get("retryStrategy") or {}, texts(self.instance.variables)))
+
+    def begin(self, now: float) -> list[Command]:
+        """Start the first attempt, or go on from the recorded ones."""
+        if not self.status.phase:
+            self.now_is("Running", now)
+        commands = self.announce()
+        while (known := self.run.known.get(self._attempt_id(self.number + 1))) is not None and known.ended:
+            self.number += 1
+            self._take(known, known.outbound_nodes)
+        return [*commands, *(self._next(now) if self.last is not None else self._attempt(now))]
+
+    def _attempt_id(self, number: int) -> str:
+        return ids.node_id(self.run.name, ids.attempt(self.status.name, number))
+
+    def _attempt(self, now: float) -> list[Command]:
+        self.number += 1
+        variables = {"retries": str(self.number), **last_retry(self._history(now), unknown_exit_code="0")}
+        affinity = (self.strategy.get("affinity") or {}).get("nodeAntiAffinity") is not None
+        call = replace(
+            self.call, parent=self.address, node_name=ids.attempt(self.status.name, self.number), retried=True,
+            hooked=False, attempt=self.number, variables={**self.call.variables, **variables},
+            avoid_hosts=tuple(self.hosts) if affinity else (), depth=self.call.depth,
+            deadline=maximum_end(self.strategy, seconds(self.status.started_at or "")),
+        )  # fmt: skip
+        return [Tell(self.run.address, Edge((self.id,), call.id)), Spawn(call.address, call)]
+
+    def _history(self, now: float) -> Attempts | None:
+        if self.last is None:
+            return None
+        return Attempts(
+            count=self.number + 1,
+            last=self.last,
+            first_started=seconds(self.status.started_at or ""),
+            last_finished=seconds(self.last.finished_at) if self.last.finished_at else now,
+            last_started=seconds(self.last.started_at) if self.last.started_at else now,
+        )
+
+    # ------------------------------------------------------------------------------------------ it hears
+
+    def told(self, sender: Address, word: Any, now: float) -> list[Command]:
+        """An attempt has changed; orders are passed on to it."""
+        match word:
+            case ChildChanged():
+                return self._attempt_changed(word, now)
+            case EndDaemon():
+                self.stopping = "daemon"
+                return [Tell(self.run.node_address(child), word) for child in self.live]
+            case Shutdown(strategy) if self.call.on_exit and strategy == "Stop":
+                return []
+        passed: list[Command] = []
+        if self.begun:
+            urgent = isinstance(word, Shutdown)
+            passed = [Tell(self.run.node_address(child), word, urgent=urgent) for child in self.live]
+        return [*passed, *super().told(sender, word, now)]
+
+    def shut_down(self, strategy: str, now: float) -> list[Command]:
+        """The running attempt ends first; between attempts the node ends at once."""
+        self.stopping = f"Stopped with strategy '{strategy}'"
+        return [] if self._attempt_runs() else self.end("Failed", now, self.stopping)
+
+    def deadline_exceeded(self, now: float) -> list[Command]:
+        """The running attempt fails first; between attempts the node ends at once."""
+        self.stopping = "retry exceeded workflow deadline"
+        return [] if self._attempt_runs() else self.end("Failed", now, self.stopping)
+
+    def _attempt_runs(self) -> bool:
+        return self.last is None or self._attempt_id(self.number) != self.last.id
+
+    def _attempt_changed(self, word: ChildChanged, now: float) -> list[Command]:
+        status = word.status
+        if status.id != self._attempt_id(self.number) or self.status.ended:
+            return []
+        if not status.phase:
+            return [*self._return_permits(), *self.never_began()] if not self.number else self._give_up("", now)
+        if not status.ended:
+            daemon = {"daemoned": status.daemoned, "pod_ip": status.pod_ip} if status.daemoned else {"daemoned": False}
+            before = self.status
+            self.now_is("Running", now, "", **daemon)
+            return self.announce() if before != self.status else []
+        self._take(status, word.outbound)
+        return self._next(now)
+
+    def _take(self, status: NodeStatus, outbound: tuple[str, ...]) -> None:
+        self.last, self.last_outbound = status, outbound
+        if status.host_node_name and status.host_node_name not in self.hosts:
+            self.hosts.append(status.host_node_name)
+
+    def woke(self, tag: str, now: float) -> list[Command]:
+        """The wait is over."""
+        if tag == BACKOFF and not self.status.ended and not self._attempt_runs():
+            return self._next(now)
+        return super().woke(tag, now)
+
+    def child_ended(self, child: Address, crash: str, now: float) -> list[Command]:
+        """An attempt's actor crashed: the attempt is an Error."""
+        if not crash:
+            return []
+        name = ids.attempt(self.status.name, self.number)
+        known = new_status(name, self.run, "Pod", boundary_name=self.call.boundary_name, boundary_id=self.call.boundary)
+        return crashed(self.run, self.address, known, child.part, crash, now)
+
+    # ------------------------------------------------------------------------------------------ what follows
+
+    def _next(self, now: float) -> list[Command]:
+        """An attempt has ended: be done, wait, or try again."""
+        history = self._history(now)
+        if history is None or history.last.phase in {"Succeeded", "Skipped", "Omitted"}:
+            return self._finish("Succeeded", "", now)
+        if self.stopping:
+            return self._give_up("" if self.stopping == "daemon" else self.stopping, now)
+        try:
+            following = decide(self.strategy, history, self.instance.variables, now)
+        except (ValueError, ExpressionError, SubstitutionError) as error:
+            return self._finish("Error", str(error), now)
+        match following:
+            case Again():
+                if self.status.message:
+                    self.now_is("Running", now)
+                return [*self.announce(), *self._attempt(now)]
+            case Wait(until, message):
+                self.now_is("Running", now, message)
+                return [*self.announce(), WakeAt(until, BACKOFF)]
+            case GiveUp(message):
+                return self._give_up(message, now)
+
+    def _give_up(self, message: str, now: float) -> list[Command]:
+        phase: Phase = "Error" if self.last is not None and self.last.phase == "Error" else "Failed"
+        return self._finish(phase, message or (self.last.message if self.last else ""), now)
+
+    def _finish(self, phase: Phase, message: str, now: float) -> list[Command]:
+        """The last attempt's outputs are the node's, even of a failure (RTY-8)."""
+        outputs = self.last.outputs if self.last is not None else None
+        return self.end(phase, now, message, outputs=outputs, daemoned=False)
+
+    def outbound(self) -> tuple[str, ...]:
+        """The ends of the last attempt."""
+        return self.last_outbound or ((self._attempt_id(self.number),) if self.number >= 0 else (self.id,))
+
+    def waiting(self) -> str:
+        """The attempt that runs, or the end of the wait."""
+        return self.status.message or f"for attempt {self.number}"

@@ -1,0 +1,156 @@
+"""Whether a failed attempt is followed by another: a pure decision in upstream's order of questions. (RTY-2..7.)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from actors.language.expression import evaluate, nest
+from actors.messages import NodeStatus
+from actors.names.durations import format_duration, parse_duration_or_seconds
+
+NO_MORE = "No more retries left"
+MAX_DURATION = "Max duration limit exceeded"
+BACKOFF_TOO_LONG = "Backoff would exceed max duration limit"
+EXPRESSION_FALSE = "retryStrategy.expression evaluated to false"
+TRANSIENT = (
+    "exceeded quota", "Too Many Requests", "TLS handshake timeout", "i/o timeout", "connection timed out",
+    "connection reset by peer", "connection refused", "connection closed by foreign host", "unexpected EOF",
+    "etcdserver: leader changed", "http2: client connection lost", "server sent GOAWAY", "no such host",
+    "error reading from server", "invalid connection",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Start another attempt now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Start another attempt at `until` (epoch seconds); meanwhile the node says `message`."""
+
+    until: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """No further attempt. `message` is the node's; empty keeps the last attempt's."""
+
+    message: str = ""
+
+
+Next: TypeAlias = Again | Wait | GiveUp
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What has happened so far, in epoch seconds."""
+
+    count: int
+    last: NodeStatus
+    first_started: float
+    last_finished: float
+    last_started: float
+
+
+def decide(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str, Any], now: float) -> Next:
+    """What follows a failed attempt. Raises ValueError for a strategy that cannot be read, ExpressionError for an
+    expression that fails."""
+    limit = _limit(strategy)
+    backoff = strategy.get("backoff") or {}
+    if backoff:
+        longest = _longest(backoff)
+        if longest is not None and now > attempts.first_started + longest:
+            return GiveUp(MAX_DURATION)
+        if limit is not None and attempts.count <= limit:
+            due = attempts.last_finished + wait_s(backoff, attempts.count)
+            if longest is not None and due > attempts.first_started + longest:
+                return GiveUp(BACKOFF_TOO_LONG)
+            if due > now and _policy_allows(strategy, attempts.last):
+                return Wait(due, f"Backoff for {format_duration(_whole(wait_s(backoff, attempts.count)))}")
+    if not _policy_allows(strategy, attempts.last):
+        return GiveUp(attempts.last.message)
+    if limit is not None and attempts.count > limit:
+        return GiveUp(NO_MORE)
+    if strategy.get("expression") and not _expression_holds(strategy, attempts, values):
+        return GiveUp(EXPRESSION_FALSE)
+    return Again()
+
+
+def _whole(seconds: float) -> float:
+    return int(seconds) if seconds == int(seconds) else seconds
+
+
+def _limit(strategy: Mapping[str, Any]) -> int | None:
+    limit = strategy.get("limit")
+    if limit is None or limit == "":
+        return None
+    try:
+        return int(str(limit))
+    except ValueError:
+        raise ValueError(f"retryStrategy.limit: {limit!r} is not a whole number") from None
+
+
+def _longest(backoff: Mapping[str, Any]) -> float | None:
+    text = backoff.get("maxDuration")
+    return parse_duration_or_seconds(str(text)) if text else None
+
+
+def wait_s(backoff: Mapping[str, Any], count: int) -> float:
+    """duration × factor^(attempts−1), at most `cap` (RTY-6)."""
+    base = backoff.get("duration")
+    if base in (None, ""):
+        raise ValueError("no base duration specified for retryStrategy")
+    wait = parse_duration_or_seconds(str(base))
+    factor = backoff.get("factor")
+    if factor not in (None, ""):
+        wait *= float(int(str(factor))) ** max(count - 1, 0)
+    cap = backoff.get("cap")
+    return min(wait, parse_duration_or_seconds(str(cap))) if cap else wait
+
+
+def maximum_end(strategy: Mapping[str, Any], first_started: float) -> float | None:
+    """When `backoff.maxDuration` ends any attempt (RTY-7), in epoch seconds."""
+    longest = _longest(strategy.get("backoff") or {})
+    return None if longest is None else first_started + longest
+
+
+def _policy_allows(strategy: Mapping[str, Any], last: NodeStatus) -> bool:
+    policy = strategy.get("retryPolicy") or ("Always" if strategy.get("expression") else "OnFailure")
+    match policy:
+        case "Always":
+            return True
+        case "OnFailure":
+            return last.phase == "Failed" or last.daemoned
+        case "OnError":
+            return last.phase == "Error"
+        case "OnTransientError":
+            return any(text in last.message for text in TRANSIENT)
+    raise ValueError(
+        f"retryStrategy.retryPolicy: {policy!r} is not one of Always, OnFailure, OnError, OnTransientError"
+    )
+
+
+def _expression_holds(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str, Any]) -> bool:
+    known = {**values, **last_retry(attempts, unknown_exit_code="-1")}
+    found = evaluate(str(strategy["expression"]), nest(known))
+    if found is not True and found is not False:
+        raise ValueError(f"retryStrategy.expression: '{strategy['expression']}' must give true or false, not {found!r}")
+    return found
+
+
+def last_retry(attempts: Attempts | None, *, unknown_exit_code: str) -> dict[str, str]:
+    """`lastRetry.*`: text throughout; before any attempt the defaults of the variable table (RTY-4, RTY-9)."""
+    if attempts is None:
+        return {"lastRetry.exitCode": "0", "lastRetry.status": "", "lastRetry.duration": "0", "lastRetry.message": ""}
+    last = attempts.last
+    code = (last.outputs or {}).get("exitCode")
+    return {
+        "lastRetry.exitCode": unknown_exit_code if code is None else str(code),
+        "lastRetry.status": last.phase,
+        "lastRetry.duration": str(int(max(0.0, attempts.last_finished - attempts.last_started))),
+        "lastRetry.message": last.message,
+    }

@@ -1,0 +1,236 @@
+"""A call site: one step, task or loop item, from its `when` to the end of its exit handler.
+
+It decides whether the call runs, with which arguments, and which hooks follow; the composite that owns it only asks
+whether it is settled. (STEP-3, STEP-9, COND-1..3, LOOP-6, HOOK-2, EXIT-6.)
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from actors.arguments import arguments_for
+from actors.language.expression import ExpressionError, evaluate, nest
+from actors.language.tags import SubstitutionError, references_result, substitute
+from actors.language.when import WhenError, evaluate_when
+from actors.messages import ChildChanged, Edge, NodeChanged, NodeStatus, Phase
+from actors.names import ids
+from actors.names.timestamps import rfc3339
+from actors.node.behaviour import new_status
+from actors.node.scope import node_variables
+from actors.run import Call, Run
+from actors.templates import TemplateNotFound, template_type
+from runtime.messages import Address, Command, Spawn, Tell
+
+CALL_ERRORS = (SubstitutionError, ExpressionError, WhenError, TemplateNotFound, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where calls are made from: the composite that owns them and the boundary they belong to."""
+
+    run: Run
+    owner: Address  # the composite's actor: hears of its children
+    boundary: str
+    boundary_name: str
+    template: Mapping[str, Any]  # the boundary's, with its inputs filled in
+    template_scope: str
+    kind: str  # "steps" or "tasks"
+    depth: int
+    on_exit: bool = False
+    gate: Address | None = None
+
+
+class Site:
+    """One call and what hangs on it."""
+
+    def __init__(
+        self, place: Place, step: Mapping[str, Any], node_name: str, item: Mapping[str, str] | None = None
+    ) -> None:
+        self.place = place
+        self.step = step
+        self.name: str = step.get("name", "")
+        self.item = item
+        self.status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
+        self.outbound: tuple[str, ...] = ()
+        self.error = ""  # why the engine could not run it
+        self.daemons: tuple[str, ...] = ()
+        self.dropped = False  # it never began and never will
+        self.hooks: dict[str, NodeStatus] = {}  # node id -> status of every hook that fired
+        self.exit_node = ""  # id of the exit handler's node, once it was called
+        self.exit_decided = False
+
+    @property
+    def id(self) -> str:
+        """The node id of the call itself."""
+        return self.status.id
+
+    @property
+    def prefix(self) -> str:
+        """How others refer to it: `steps.x`."""
+        return f"{self.place.kind}.{self.name}"
+
+    @property
+    def settled(self) -> bool:
+        """The call is fulfilled and so is everything that hangs on it."""
+        if self.dropped:
+            return True
+        return self.status.fulfilled and all(hook.fulfilled for hook in self.hooks.values())
+
+    @property
+    def failed(self) -> bool:
+        """Failed or Error, and the step does not say to go on all the same (CONT-1)."""
+        proceed = self.step.get("continueOn") or {}
+        excused = {"Failed": proceed.get("failed"), "Error": proceed.get("error")}
+        return self.status.failed and not excused[self.status.phase]
+
+    def values(self, scope: MutableMapping[str, Any]) -> ChainMap[str, Any]:
+        """All that this call may refer to: its item, its siblings, the workflow."""
+        return ChainMap(dict(self.item or {}), scope, self.place.run.exports, self.place.run.variables)
+
+    def variables(self) -> dict[str, Any]:
+        """All that others may say of this call."""
+        declared: Mapping[str, Any] = {}
+        if self.status.phase in {"Skipped", "Omitted"}:
+            try:
+                declared = self.place.run.library.resolve(self.step, self.place.template_scope).template
+            except TemplateNotFound:
+                declared = {}
+        return node_variables(self.prefix, self.status, declared)
+
+    # ------------------------------------------------------------------------------------- the call itself
+
+    def begin(self, scope: MutableMapping[str, Any], parents: tuple[str, ...], now: float) -> list[Command]:
+        """Decide whether the call runs, and start it."""
+        known = self.place.run.known.get(self.id)
+        if known is not None and known.ended:
+            self.status = known
+            self.outbound = known.outbound_nodes or (known.id,)
+            return [*self._adopt(known, parents), *self._follow(scope, now)]
+        values = self.values(scope)
+        try:
+            if not self.wanted(values):
+                return self.conclude("Skipped", f"when '{self.when(values)}' evaluated false", parents, now)
+            call = self._call(values)
+        except CALL_ERRORS as error:
+            self.error = str(error)
+            return self.conclude("Error", self.error, parents, now)
+        edge = Tell(self.place.run.address, Edge(parents, self.id))
+        return [edge, Spawn(call.address, call)]
+
+    def when(self, values: Mapping[str, Any]) -> str:
+        """The step's condition with its tags filled in."""
+        text: str = substitute(self.step.get("when") or "", values, unresolved="references")
+        return text
+
+    def wanted(self, values: Mapping[str, Any]) -> bool:
+        """Whether `when` lets the call run. Raises WhenError or a SubstitutionError."""
+        return not self.step.get("when") or evaluate_when(self.when(values))
+
+    def conclude(self, phase: Phase, message: str, parents: tuple[str, ...], now: float) -> list[Command]:
+        """Record the call as ended without ever starting it: skipped, omitted, or an error placeholder."""
+        stamp = rfc3339(now)
+        template = str(self.step.get("template") or (self.step.get("templateRef") or {}).get("template") or "")
+        self.status = msgspec.structs.replace(
+            self.status, phase=phase, message=message, started_at=stamp, finished_at=stamp,
+            boundary_id=self.place.boundary, template_name=template, template_scope=self.place.template_scope,
+        )  # fmt: skip
+        self.outbound = (self.id,)
+        return self._adopt(self.status, parents)
+
+    def _adopt(self, status: NodeStatus, parents: tuple[str, ...]) -> list[Command]:
+        journal = self.place.run.address
+        return [Tell(journal, NodeChanged(status, self.place.owner.part)), Tell(journal, Edge(parents, status.id))]
+
+    def _call(self, values: Mapping[str, Any]) -> Call:
+        place = self.place
+        step = {key: value for key, value in self.step.items() if key in {"template", "templateRef", "inline"}}
+        if "inline" not in step:
+            step = substitute(step, values, unresolved="references")
+        resolved = place.run.library.resolve(step, place.template_scope)
+        captured = template_type(resolved.template) == "data" or references_result(dict(place.template), self.name)
+        return Call(
+            run=place.run, parent=place.owner, node_name=self.status.name, boundary=place.boundary,
+            boundary_name=place.boundary_name, resolved=resolved, kind=place.kind, caller=self.name,
+            arguments=arguments_for(self.step.get("arguments") or {}, values, strict=self.item is not None),
+            include_result=captured, on_exit=place.on_exit, depth=place.depth + 1, gate=place.gate,
+            boundary_template=place.template,
+        )  # fmt: skip
+
+    # -------------------------------------------------------------------------------- what hangs on the call
+
+    def child(self, changed: ChildChanged, scope: MutableMapping[str, Any], now: float) -> list[Command]:
+        """The call's node, or one of its hooks', has changed."""
+        if changed.status.id != self.id:
+            self.hooks[changed.status.id] = changed.status
+            return []
+        if not changed.status.phase:
+            self.dropped = True
+            return []
+        self.status, self.outbound, self.daemons = changed.status, changed.outbound, changed.daemons
+        self.error = changed.error
+        return self._follow(scope, now)
+
+    def _follow(self, scope: MutableMapping[str, Any], now: float) -> list[Command]:
+        """Start the hooks whose expression is now true, and the exit handler once the call has completed."""
+        hooks = dict(self.step.get("hooks") or {})
+        leave = hooks.pop("exit", None) or ({"template": self.step["onExit"]} if self.step.get("onExit") else None)
+        commands: list[Command] = []
+        if not hooks and leave is None:
+            return commands
+        values = self.values(scope).new_child(self.variables())
+        for name, hook in hooks.items():
+            node_name = ids.hook(self.status.name, name)
+            if ids.node_id(self.place.run.name, node_name) not in self.hooks:
+                commands += self._hook(hook, node_name, values, now)
+        if leave is not None and self.status.phase in {"Succeeded", "Failed", "Error"} and not self.exit_decided:
+            self.exit_decided = True
+            commands += self._hook(leave, ids.on_exit(self.status.name), values, now, leaving=True)
+        return commands
+
+    def _hook(
+        self, hook: Mapping[str, Any], node_name: str, values: Mapping[str, Any], now: float, *, leaving: bool = False
+    ) -> list[Command]:
+        place = self.place
+        status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
+        edge = Tell(place.run.address, Edge((self.id,), status.id))
+        try:
+            if hook.get("expression") and evaluate(str(hook["expression"]), nest(values)) is not True:
+                return []
+            if leaving and place.run.shutdown == "Terminate":
+                return []
+            resolved = place.run.library.resolve(hook, place.template_scope)
+            call = Call(
+                run=place.run, parent=place.owner, node_name=node_name, boundary=place.boundary,
+                boundary_name=place.boundary_name, resolved=resolved, hooked=True, kind=place.kind, caller=self.name,
+                arguments=arguments_for(hook.get("arguments") or {}, values, strict=False),
+                on_exit=leaving or place.on_exit, depth=place.depth + 1, gate=place.gate,
+                boundary_template=place.template,
+            )  # fmt: skip
+        except CALL_ERRORS as error:
+            stamp = rfc3339(now)
+            self.hooks[status.id] = msgspec.structs.replace(
+                status, phase="Error", message=str(error), started_at=stamp, finished_at=stamp,
+                boundary_id=place.boundary,
+            )  # fmt: skip
+            return [Tell(place.run.address, NodeChanged(self.hooks[status.id], place.owner.part)), edge]
+        self.hooks[status.id] = msgspec.structs.replace(status, phase="Pending")
+        return [edge, Spawn(call.address, call)]
+
+
+def crashed(run: Run, owner: Address, known: NodeStatus, node_id: str, text: str, now: float) -> list[Command]:
+    """A child's actor crashed: its node becomes an Error with the exception's text, told as if it had said so."""
+    if known.ended:
+        return []
+    stamp = rfc3339(now)
+    status = msgspec.structs.replace(
+        known, id=node_id, phase="Error", message=text, started_at=known.started_at or stamp, finished_at=stamp
+    )
+    return [
+        Tell(run.address, NodeChanged(status, owner.part)),
+        Tell(owner, ChildChanged(status, (node_id,), error=text)),
+    ]

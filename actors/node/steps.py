@@ -1,0 +1,81 @@
+"""A steps template: groups one after the other, each when the one before is complete. (STEP-1..11.)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.messages import ChildChanged, Edge
+from actors.names import ids
+from actors.node.behaviour import new_status
+from actors.node.boundary import Boundary
+from actors.node.group import GroupCall
+from actors.node.site import crashed
+from runtime.messages import Address, Command, Spawn, Tell
+
+
+class StepsNode(Boundary):
+    """Runs one group at a time."""
+
+    kind = "steps"
+    index = -1  # of the group that runs
+    follows: tuple[str, ...] = ()  # the nodes that the next group hangs on
+
+    def begin(self, now: float) -> list[Command]:
+        """Start the first group."""
+        if not self.status.phase:
+            self.now_is("Running", now)
+        self.follows = (self.id,)
+        return [*self.announce(), *self._next(now)]
+
+    def _next(self, now: float) -> list[Command]:
+        groups = self.instance.template.get("steps") or []
+        self.index += 1
+        if self.index >= len(groups):
+            return self.conclude("Succeeded", now)
+        if self.shutdown or (self.run.shutdown and not self.call.on_exit):
+            return self.conclude(
+                "Failed", now, f"Stopped with strategy '{self.run.shutdown}'" if self.run.shutdown else ""
+            )
+        call = GroupCall(
+            run=self.run, parent=self.address, place=self.place(), node_name=self._group_name(),
+            steps=tuple(groups[self.index]), scope=self.scope, node_type="StepGroup", parents=self.follows,
+        )  # fmt: skip
+        return [Tell(self.run.address, Edge(self.follows, call.address.part)), Spawn(call.address, call)]
+
+    def _group_name(self) -> str:
+        return ids.step_group(self.status.name, self.index)
+
+    def told(self, sender: Address, word: Any, now: float) -> list[Command]:
+        """The running group has changed."""
+        if not isinstance(word, ChildChanged):
+            return super().told(sender, word, now)
+        if self.status.ended or word.status.name != self._group_name() or not word.status.ended:
+            return []
+        self.daemons += word.daemons
+        self.follows = word.outbound
+        if word.status.failed:
+            return self.conclude("Failed", now, word.status.message)
+        self.scope.update(word.variables)
+        return self._next(now)
+
+    def review(self, now: float) -> list[Command]:
+        """The running group decides."""
+        del now
+        return []
+
+    def child_ended(self, child: Address, crash: str, now: float) -> list[Command]:
+        """A group's actor crashed: the group is an Error."""
+        if not crash:
+            return []
+        known = new_status(
+            self._group_name(), self.run, "StepGroup", boundary_name=self.status.name, boundary_id=self.id
+        )
+        return crashed(self.run, self.address, known, child.part, crash, now)
+
+    def outbound(self) -> tuple[str, ...]:
+        """The ends of the last group that ran."""
+        return self.follows or (self.id,)
+
+    def waiting(self) -> str:
+        """The group that runs."""
+        return f"for step group [{self.index}]" if self.begun else "for a permit to begin"

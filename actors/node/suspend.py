@@ -1,0 +1,97 @@
+"""A suspended node waits for somebody to resume it, or for its duration to pass (SUS-1..7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from actors.language.jsontext import parameter_text
+from actors.messages import Edited, Phase
+from actors.names.durations import parse_duration_or_seconds
+from actors.names.timestamps import seconds
+from actors.node.called import Called
+from runtime.messages import Command, Stop, WakeAt
+
+DURATION = "suspend.duration"
+
+
+class SuspendNode(Called):
+    """Runs no pod: Running until told otherwise."""
+
+    gated = False
+
+    def begin(self, now: float) -> list[Command]:
+        """Wait; a duration is counted from the recorded start, so a restart changes nothing."""
+        if self.status.phase != "Running":
+            self.now_is("Running", now, outputs=self._supplied_outputs())
+        commands = self.announce()
+        duration = (self.instance.template.get("suspend") or {}).get("duration")
+        if duration:
+            try:
+                length = parse_duration_or_seconds(str(duration))
+            except ValueError as error:
+                return self.end("Error", now, f"suspend.duration: {error}")
+            commands.append(WakeAt(seconds(self.status.started_at or "") + length, DURATION))
+        return commands
+
+    def _supplied_outputs(self) -> dict[str, Any] | None:
+        declared = (self.instance.template.get("outputs") or {}).get("parameters") or ()
+        return {"parameters": [dict(entry) for entry in declared]} if declared else None
+
+    def woke(self, tag: str, now: float) -> list[Command]:
+        """The duration has passed."""
+        if tag == DURATION and not self.status.ended:
+            return self._resume(now, self.status.outputs, self.status.message)
+        return super().woke(tag, now)
+
+    def edited(self, word: Edited, now: float) -> list[Command]:
+        """Somebody resumed, failed, or set values on this node by writing its entry."""
+        if self.status.ended:
+            return self.announce()
+        if word.status.phase == "Succeeded":
+            return self._resume(now, word.status.outputs, word.status.message)
+        if word.status.failed:
+            phase: Phase = "Failed" if word.status.phase == "Failed" else "Error"
+            return self.end(phase, now, word.status.message, outputs=word.status.outputs)
+        self.status = msgspec.structs.replace(
+            self.status, outputs=word.status.outputs or self.status.outputs, message=word.status.message
+        )
+        return self.announce()
+
+    def _resume(self, now: float, outputs: dict[str, Any] | None, message: str) -> list[Command]:
+        """Succeed, if every supplied output has a value or a default; else keep waiting and say for what (SUS-3)."""
+        parameters = []
+        for entry in (outputs or {}).get("parameters") or ():
+            value = entry.get("value")
+            if value is None:
+                value = (entry.get("valueFrom") or {}).get("default")
+            if value is None:
+                missing = f"raw output parameter '{entry['name']}' has not been set and does not have a default value"
+                self.now_is("Running", now, missing)
+                return self.announce()
+            parameters.append({**entry, "value": parameter_text(value)})
+        filled = {**(outputs or {}), "parameters": parameters} if parameters else outputs
+        return self.end("Succeeded", now, message, outputs=filled)
+
+    def waiting(self) -> str:
+        """What would let it go on."""
+        duration = (self.instance.template.get("suspend") or {}).get("duration")
+        return f"for {duration} to pass, or to be resumed" if duration else "to be resumed"
+
+
+class UnableNode(Called):
+    """A template that cannot run: of no known type, or of one that is not supported; the status says which."""
+
+    gated = False
+
+    def begin(self, now: float) -> list[Command]:
+        """End at once with the reason."""
+        kind = self.status.type
+        if kind == "Skipped":
+            return self.unable(f"Template '{self.call.resolved.name}' missing specification", now)
+        return self.end("Error", now, f"templates of type {kind.lower()} are not supported by this version")
+
+    def found_ended(self, now: float) -> list[Command]:
+        """Nothing more to do."""
+        return [*super().found_ended(now), Stop()]

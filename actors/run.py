@@ -1,0 +1,90 @@
+"""What all actors of one workflow share while it runs, and what a parent hands to a child that it starts.
+
+`Run` is written by the workflow's actor (variables, suspension) and read by its nodes; the one thing nodes write is
+`exports`: a global output must be visible to whoever starts after the node that made it, in the same instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors.messages import NodeStatus
+from actors.names import ids
+from actors.templates import Resolved, TemplateLibrary
+from runtime.messages import Address
+
+DEPTH_MAX = 100  # template calls nested deeper than this are an endless recursion (TMPL-13)
+
+
+@dataclass
+class Run:
+    """One workflow under way."""
+
+    address: Address  # of the workflow's actor
+    spec: dict[str, Any]  # as executed: references and defaults merged, globals substituted outside templates
+    library: TemplateLibrary
+    variables: dict[str, Any]  # workflow.*: flat names
+    known: dict[str, NodeStatus] = field(default_factory=dict)  # status.nodes as found when the actor was built
+    exports: dict[str, Any] = field(default_factory=dict)  # workflow.outputs.*: flat names
+    repository: dict[str, Any] | None = None  # where artifacts without a location of their own go
+    claims: tuple[tuple[str, str], ...] = ()  # volume name, PersistentVolumeClaim: of volumeClaimTemplates
+    permits: bool = False  # pods must ask the workflow before they begin (parallelism, suspension)
+    shutdown: str = ""  # Stop or Terminate, once asked for
+
+    @property
+    def name(self) -> str:
+        """The workflow's name: node ids and pod names are made of it."""
+        return self.address.name
+
+    def node_address(self, node_id: str) -> Address:
+        """Where the actor of a node lives."""
+        return Address("node", self.address.namespace, self.address.name, self.address.uid, node_id)
+
+    def globals(self) -> dict[str, Any]:
+        """`workflow.*` as of now, global outputs included."""
+        return {**self.variables, **self.exports}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A template about to run as a node: what its parent decided.
+
+    `arguments` are substituted; `None` as a parameter's value is an absent optional (ABS-2)."""
+
+    run: Run
+    parent: Address
+    node_name: str
+    boundary: str  # node id of the enclosing Steps or DAG; empty for the root
+    boundary_name: str
+    resolved: Resolved
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = ""  # "steps" or "tasks": what the caller's scope calls it
+    caller: str = ""  # the step's or task's name
+    include_result: bool = False
+    hooked: bool = False
+    retried: bool = False
+    on_exit: bool = False
+    depth: int = 0
+    attempt: int = 0
+    variables: Mapping[str, str] = field(default_factory=dict)  # retries, lastRetry.*
+    gate: Address | None = None  # a boundary with parallelism or failFast: it must permit
+    boundary_template: Mapping[str, Any] = field(default_factory=dict)  # nodeSelector, … are inherited (POD-1)
+    avoid_hosts: tuple[str, ...] = ()
+    deadline: float | None = None  # epoch seconds: of the retry's backoff.maxDuration
+
+    @property
+    def id(self) -> str:
+        """The node's id."""
+        return ids.node_id(self.run.name, self.node_name)
+
+    @property
+    def address(self) -> Address:
+        """The node's actor."""
+        return self.run.node_address(self.id)
+
+    @property
+    def template(self) -> dict[str, Any]:
+        """The template as written (inputs not yet substituted)."""
+        return self.resolved.template

@@ -1,0 +1,142 @@
+"""A workflow ends when hooks are through and the exit handler ran: one phase, one message. (EXIT-1..5, HOOK-1.)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.arguments import arguments_for
+from actors.language.expression import ExpressionError, evaluate, nest
+from actors.messages import EndDaemon, NodeStatus, WorkflowEnded
+from actors.names import ids
+from actors.names.timestamps import rfc3339, seconds
+from actors.run import Call
+from actors.templates import TemplateNotFound
+from actors.workflow.opening import entry_call
+from actors.workflow.state import WorkflowState
+from actors.workflow.variables import failures
+from runtime.messages import Command, Delete, Spawn, Tell
+from runtime.objects import CLAIMS, Reference
+
+OF_ENTRY = {"Succeeded": "Succeeded", "Skipped": "Succeeded", "Omitted": "Succeeded", "Failed": "Failed"}
+
+
+def review(state: WorkflowState, now: float) -> list[Command]:
+    """Take the next step towards the end, if it is time: fire hooks, call the exit handler, decide."""
+    if state.ended or state.run is None or state.root is None:
+        return []
+    root = state.root
+    if root.daemoned and not root.ended:
+        return [Tell(state.run.node_address(root.id), EndDaemon())]
+    if root.ended:
+        state.run.variables["workflow.status"] = OF_ENTRY.get(root.phase, "Error")
+    commands = fire_hooks(state, now)
+    if not root.ended or any(not hook.fulfilled for hook in state.hooks.values()):
+        return commands
+    if not state.exit_called:
+        commands += _call_exit_handler(state, now)
+    if state.exit_called and state.exit_node is not None and not state.exit_node.ended:
+        return commands
+    decide(state, now)
+    return [*commands, *_clean_up(state)]
+
+
+def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
+    """Start every hook whose expression is now true; each fires once."""
+    run = state.running
+    hooks = {name: hook for name, hook in (run.spec.get("hooks") or {}).items() if name != "exit"}
+    commands: list[Command] = []
+    for name, hook in hooks.items():
+        node_name = ids.hook(run.name, name)
+        node_id = ids.node_id(run.name, node_name)
+        if node_id in state.hooks:
+            continue
+        _set_duration(state, now)
+        try:
+            fires = evaluate(str(hook.get("expression") or "false"), nest(run.globals())) is True
+            if fires:
+                call = entry_call(state, hook, node_name, hooked=True, arguments=_hook_arguments(state, hook))
+                state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Pending")
+                commands.append(Spawn(call.address, call))
+        except (ExpressionError, TemplateNotFound, ValueError) as error:
+            state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Error", message=str(error))
+            state.warnings.append(f"hook {name}: {error}")
+    return commands
+
+
+def _hook_arguments(state: WorkflowState, hook: dict[str, Any]) -> dict[str, Any]:
+    return arguments_for(hook.get("arguments") or {}, state.running.globals(), strict=False)
+
+
+def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
+    run = state.running
+    hook = (run.spec.get("hooks") or {}).get("exit") or {}
+    if not hook and run.spec.get("onExit"):
+        hook = {"template": run.spec["onExit"]}
+    state.exit_called = True
+    if not hook or run.shutdown == "Terminate":
+        return []
+    run.variables["workflow.failures"] = failures(list(state.journal.statuses.values()), run.name)
+    _set_duration(state, now)
+    node_name = ids.on_exit(run.name)
+    try:
+        if hook.get("expression") and evaluate(str(hook["expression"]), nest(run.globals())) is not True:
+            return []
+        arguments = hook.get("arguments") or {}
+        given = _hook_arguments(state, hook) if arguments else dict(_own_arguments(state))
+        call: Call = entry_call(state, hook, node_name, hooked=True, on_exit=True, arguments=given)
+    except (ExpressionError, TemplateNotFound, ValueError) as error:
+        state.exit_node = NodeStatus(phase="Error", message=f"error in exit template execution : {error}")
+        return []
+    state.exit_node = NodeStatus(id=call.id, name=node_name, phase="Pending")
+    return [Spawn(call.address, call)]
+
+
+def _own_arguments(state: WorkflowState) -> dict[str, Any]:
+    run = state.running
+    own = run.spec.get("arguments") or {}
+    parameters = [
+        {"name": entry["name"], "value": run.variables[f"workflow.parameters.{entry['name']}"]}
+        for entry in own.get("parameters") or ()
+    ]
+    return {"parameters": parameters, "artifacts": own.get("artifacts") or []}
+
+
+def _set_duration(state: WorkflowState, now: float) -> None:
+    state.running.variables["workflow.duration"] = f"{now - seconds(state.started_at):.6f}"
+
+
+def decide(state: WorkflowState, now: float) -> None:
+    """The workflow's final phase and message (EXIT-2, § phase computation: root)."""
+    root = state.root
+    assert root is not None
+    phase, message = OF_ENTRY.get(root.phase, "Error"), root.message
+    if phase == "Succeeded" and state.exit_node is not None and state.exit_node.failed:
+        phase, message = state.exit_node.phase, state.exit_node.message
+    if state.running.shutdown:
+        phase = "Failed" if phase != "Error" else phase
+        message = f"Stopped with strategy '{state.running.shutdown}'"
+    if root.phase in {"Skipped", "Omitted"}:
+        message = ""
+    conclude(state, phase, message, now)
+
+
+def conclude(state: WorkflowState, phase: str, message: str, now: float) -> None:
+    """The workflow has ended."""
+    state.phase, state.message, state.ended = phase, message, True
+    state.finished_at = rfc3339(now)
+
+
+def _clean_up(state: WorkflowState) -> list[Command]:
+    """What is deleted with the end: claims, by their own rule (VOL-3)."""
+    run = state.running
+    rule = (run.spec.get("volumeClaimGC") or {}).get("strategy") or "OnWorkflowSuccess"
+    if not run.claims or (rule == "OnWorkflowSuccess" and state.phase != "Succeeded"):
+        return []
+    state.status_extra["persistentVolumeClaims"] = []
+    return [Delete(Reference(CLAIMS, state.address.namespace, claim)) for _, claim in run.claims]
+
+
+def over(state: WorkflowState) -> list[Command]:
+    """The end is on record: pods that were kept for it may go."""
+    run = state.running
+    return [Tell(run.node_address(child), WorkflowEnded(state.phase)) for child in state.live]

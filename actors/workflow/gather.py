@@ -1,0 +1,200 @@
+"""What has to be read before a workflow can start, and the spec that results: pure, asked again after every answer.
+
+References are snapshots: what was used first is in the status and is never read again. (WFT-1, WFT-2, REPO-1..3,
+PARAM-3.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from actors.names.resources import CLUSTER_WORKFLOW_TEMPLATE, WORKFLOW_TEMPLATE
+from actors.templates import Source, TemplateLibrary, calls_in, merged, sources_of
+from runtime.objects import CONFIGMAPS, Object, Reference, Resource
+
+TEMPLATES = Resource(*WORKFLOW_TEMPLATE)
+CLUSTER_TEMPLATES = Resource(*CLUSTER_WORKFLOW_TEMPLATE)
+REPOSITORIES = "artifact-repositories"  # the ConfigMap that is looked at when nothing else is named
+DEFAULT_KEY = "workflows.argoproj.io/default-artifact-repository"
+
+Found = Mapping[Reference, Object | None]
+
+
+def executed_spec(workflow: Object, found: Found) -> dict[str, Any] | None:
+    """The workflow's spec over the one it refers to; None while that is not read, {} when it does not exist."""
+    spec: dict[str, Any] = workflow.get("spec") or {}
+    reference = spec.get("workflowTemplateRef")
+    if not reference:
+        return spec
+    stored = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec")
+    if stored is None:
+        ref = template_reference(Source(reference.get("name", ""), bool(reference.get("clusterScope"))), workflow)
+        if ref not in found:
+            return None
+        template = found[ref]
+        if template is None:
+            return {}
+        stored = template.get("spec") or {}
+    own = {key: value for key, value in spec.items() if key not in {"templates"}}
+    result: dict[str, Any] = merged(own, {key: value for key, value in stored.items() if key != "workflowMetadata"})
+    if stored.get("workflowMetadata"):
+        result["workflowMetadata"] = merged(own.get("workflowMetadata"), stored["workflowMetadata"])
+    return result
+
+
+def template_reference(source: Source, workflow: Object) -> Reference:
+    """Where a (cluster) workflow template is."""
+    if source.cluster:
+        return Reference(CLUSTER_TEMPLATES, "", source.name)
+    return Reference(TEMPLATES, workflow["metadata"].get("namespace", ""), source.name)
+
+
+def missing(workflow: Object, found: Found) -> list[Reference]:
+    """What is still to be read."""
+    spec = executed_spec(workflow, found)
+    if spec is None:
+        reference = workflow["spec"]["workflowTemplateRef"]
+        source = Source(reference.get("name", ""), bool(reference.get("clusterScope")))
+        return [template_reference(source, workflow)]
+    wanted = [template_reference(source, workflow) for source in _sources(workflow, spec, found)]
+    namespace = workflow["metadata"].get("namespace", "")
+    wanted += [Reference(CONFIGMAPS, namespace, name) for name in argument_config_maps(spec)]
+    repository = repository_config_map(spec, workflow, found)
+    if repository:
+        wanted.append(Reference(CONFIGMAPS, namespace, repository))
+    return [ref for ref in dict.fromkeys(wanted) if ref not in found]
+
+
+def _sources(workflow: Object, spec: Mapping[str, Any], found: Found) -> Iterator[Source]:
+    """Objects whose templates are called, and those that these call, as far as they are read."""
+    stored = stored_scopes(workflow)
+    open_sources = sorted(sources_of(spec))
+    seen: set[Source] = set()
+    while open_sources:
+        source = open_sources.pop()
+        if source in seen or source.scope in stored:
+            continue
+        seen.add(source)
+        yield source
+        template = found.get(template_reference(source, workflow))
+        if template is not None:
+            open_sources += sorted(sources_of(template.get("spec") or {}))
+
+
+def stored_scopes(workflow: Object) -> dict[str, list[dict[str, Any]]]:
+    """Templates of other objects as the status has kept them, by scope."""
+    scopes: dict[str, list[dict[str, Any]]] = {}
+    for key, template in ((workflow.get("status") or {}).get("storedTemplates") or {}).items():
+        kind, _, rest = key.partition("/")
+        owner = rest.rpartition("/")[0]
+        if kind in {"namespaced", "cluster"}:
+            scopes.setdefault(f"{kind}/{owner}", []).append(template)
+    return scopes
+
+
+def library(workflow: Object, spec: Mapping[str, Any], found: Found) -> TemplateLibrary:
+    """All templates that the workflow may call."""
+    local = f"local/{workflow['metadata']['name']}"
+    result = TemplateLibrary(local, spec.get("templateDefaults"))
+    result.add(local, spec.get("templates") or [])
+    for scope, templates in stored_scopes(workflow).items():
+        result.add(scope, templates)
+    for source in _sources(workflow, spec, found):
+        template = found.get(template_reference(source, workflow))
+        if template is not None:
+            result.add(source.scope, (template.get("spec") or {}).get("templates") or [])
+    return result
+
+
+def stored_templates(templates: TemplateLibrary, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """`status.storedTemplates`: every template of another object that can be reached from the entrypoint and hooks."""
+    stored: dict[str, Any] = {}
+    hooks = [hook for hook in (spec.get("hooks") or {}).values() if isinstance(hook, dict)]
+    open_calls: list[tuple[Mapping[str, Any], str]] = [
+        (call, templates.local_scope)
+        for call in [{"template": spec.get("entrypoint")}, {"template": spec.get("onExit")}, *hooks]
+    ]
+    seen: set[tuple[str, str]] = set()
+    while open_calls:
+        call, scope = open_calls.pop()
+        template, scope = _callee(templates, call, scope)
+        if template is None or (scope, template.get("name", "")) in seen:
+            continue
+        seen.add((scope, template.get("name", "")))
+        if scope != templates.local_scope:
+            stored[f"{scope}/{template.get('name', '')}"] = template
+        open_calls += [(further, scope) for further in calls_in(template)]
+    return stored
+
+
+def _callee(templates: TemplateLibrary, call: Mapping[str, Any], scope: str) -> tuple[dict[str, Any] | None, str]:
+    reference = call.get("templateRef")
+    if reference:
+        scope = Source(reference.get("name", ""), bool(reference.get("clusterScope"))).scope
+        return templates.scopes.get(scope, {}).get(reference.get("template", "")), scope
+    return templates.scopes.get(scope, {}).get(call.get("template") or ""), scope
+
+
+def argument_config_maps(spec: Mapping[str, Any]) -> list[str]:
+    """ConfigMaps that workflow arguments take their value from."""
+    entries = (spec.get("arguments") or {}).get("parameters") or ()
+    keys = [(entry.get("valueFrom") or {}).get("configMapKeyRef") for entry in entries if entry.get("value") is None]
+    return [key["name"] for key in keys if key and key.get("name")]
+
+
+# ---------------------------------------------------------------------------------------------- artifacts
+
+
+def repository_config_map(spec: Mapping[str, Any], workflow: Object, found: Found) -> str:
+    """The ConfigMap that may name the artifact repository; empty when no artifact needs one."""
+    if (workflow.get("status") or {}).get("artifactRepositoryRef"):
+        return ""
+    named = spec.get("artifactRepositoryRef") or {}
+    if named:
+        return str(named.get("configMap") or REPOSITORIES)
+    templates = [*(spec.get("templates") or ())]
+    templates += [t for thing in found.values() if thing for t in (thing.get("spec") or {}).get("templates") or ()]
+    uses = spec.get("archiveLogs") or any(_uses_artifacts(template) for template in templates)
+    return REPOSITORIES if uses else ""
+
+
+def _uses_artifacts(template: Mapping[str, Any]) -> bool:
+    sides = (template.get("inputs") or {}, template.get("outputs") or {}, template.get("archiveLocation") or {})
+    return any(side.get("artifacts") or side.get("archiveLogs") for side in sides)
+
+
+class NoRepository(ValueError):
+    """The artifact repository that the workflow names is not there; the text is the workflow's message."""
+
+
+def repository(
+    spec: Mapping[str, Any], workflow: Object, found: Found, default: Mapping[str, Any] | None
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The repository for artifacts without a place of their own, and `status.artifactRepositoryRef` (REPO-1..3).
+
+    Raises NoRepository."""
+    recorded = (workflow.get("status") or {}).get("artifactRepositoryRef")
+    if recorded:
+        return recorded.get("artifactRepository"), recorded
+    name = repository_config_map(spec, workflow, found)
+    if not name:
+        return (dict(default) if default else None), None
+    namespace = workflow["metadata"].get("namespace", "")
+    config = found.get(Reference(CONFIGMAPS, namespace, name))
+    named = spec.get("artifactRepositoryRef") or {}
+    key = named.get("key") or ((config or {}).get("metadata", {}).get("annotations") or {}).get(DEFAULT_KEY)
+    text = ((config or {}).get("data") or {}).get(key) if key else None
+    if text is not None:
+        section = yaml.safe_load(text)
+        return section, {"configMap": name, "key": key, "namespace": namespace, "artifactRepository": section}
+    if named:
+        raise NoRepository(
+            "failed to resolve artifact repository: failed to find any artifact repository - "
+            f'looked for key "{key or ""}" of ConfigMap "{name}" in namespace "{namespace}"'
+        )
+    if default is None:
+        return None, None
+    return dict(default), {"default": True, "artifactRepository": dict(default)}

@@ -1,0 +1,174 @@
+"""The journal knows what of `status.nodes` is not on record yet, and sums what nodes report up the tree.
+
+Every write carries only what changed since the last acknowledged one; a change costs the depth of its node, never the
+number of nodes. Edges belong to the journal because they are drawn by others than the node they start from.
+(PROG-1, RDUR-1; § status fields.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors.messages import EXECUTABLE, NodeStatus, node_from_json
+
+WHOLE = ""  # the parent of the nodes that have none: the workflow itself
+
+
+def merge_patch(old: Any, new: Any) -> Any:
+    """The smallest JSON merge patch from `old` to `new`; both are maps."""
+    patch: dict[str, Any] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        if before == value and key in old:
+            continue
+        nested = isinstance(before, dict) and isinstance(value, dict)
+        patch[key] = merge_patch(before, value) if nested else value
+    return patch
+
+
+@dataclass
+class Journal:
+    """What every node is, what of it is on record, and the sums above it."""
+
+    statuses: dict[str, NodeStatus] = field(default_factory=dict)
+    children: dict[str, dict[str, None]] = field(default_factory=dict)  # ordered, each once
+    parents: dict[str, str] = field(default_factory=dict)
+    written: dict[str, dict[str, Any]] = field(default_factory=dict)  # as acknowledged
+    dirty: dict[str, None] = field(default_factory=dict)
+    progress: dict[str, tuple[int, int]] = field(default_factory=dict)  # done, all: of each node and what is below it
+    durations: dict[str, dict[str, int]] = field(default_factory=dict)  # likewise, resource -> seconds of its base unit
+    waiting: dict[str, None] = field(default_factory=dict)  # nodes to tell when their last state is on record
+    sent: dict[str, dict[str, Any]] = field(default_factory=dict)  # in the write that is under way
+
+    @classmethod
+    def of(cls, nodes: Mapping[str, Mapping[str, Any]]) -> Journal:
+        """The journal of a status found on record."""
+        journal = cls()
+        for node_id, entry in nodes.items():
+            journal.written[node_id] = dict(entry)
+            journal.statuses[node_id] = node_from_json(entry)
+            journal.children[node_id] = dict.fromkeys(entry.get("children") or ())
+        return journal
+
+    def change(self, status: NodeStatus, parent: str, *, wants_record: bool = False) -> None:
+        """A node is now so."""
+        before = self.statuses.get(status.id)
+        first = status.id not in self.parents
+        self.parents.setdefault(status.id, parent)
+        self.statuses[status.id] = status
+        if before != status or first:
+            self.dirty[status.id] = None
+        self._sum_progress(status)
+        self._sum_durations(status)
+        if wants_record and status.ended:
+            self.waiting[status.id] = None
+            self.dirty[status.id] = None
+
+    def edge(self, parents: tuple[str, ...], child: str) -> None:
+        """`child` follows each of `parents`."""
+        for parent in parents:
+            known = self.children.setdefault(parent, {})
+            if child not in known:
+                known[child] = None
+                self.dirty[parent] = None
+
+    def _sum_progress(self, status: NodeStatus) -> None:
+        done, _, total = status.progress.partition("/")
+        own = (int(done), int(total)) if done.isdigit() and total.isdigit() else (0, 0)
+        if status.type not in EXECUTABLE:
+            return
+        before = self.progress.get(status.id, (0, 0))
+        change = (own[0] - before[0], own[1] - before[1])
+        if change == (0, 0):
+            return
+        self.progress[status.id] = own
+        for above in self._above(status.id):
+            so_far = self.progress.get(above, (0, 0))
+            self.progress[above] = (so_far[0] + change[0], so_far[1] + change[1])
+            self.dirty[above] = None
+
+    def _sum_durations(self, status: NodeStatus) -> None:
+        own = status.resources_duration
+        if not own or status.id in self.durations:
+            return
+        self.durations[status.id] = own
+        for above in self._above(status.id):
+            sums = self.durations.setdefault(above, {})
+            for resource, amount in own.items():
+                sums[resource] = sums.get(resource, 0) + amount
+            self.dirty[above] = None
+
+    def _above(self, node_id: str) -> list[str]:
+        chain = []
+        at = node_id
+        while at != WHOLE:
+            at = self.parents.get(at, WHOLE)
+            chain.append(at)
+        return chain
+
+    # ------------------------------------------------------------------------------------------ writing
+
+    def entry(self, node_id: str) -> dict[str, Any]:
+        """A node as it is to stand in `status.nodes`."""
+        entry = self.statuses[node_id].to_json()
+        children = self.children.get(node_id)
+        if children:
+            entry["children"] = list(children)
+        if node_id in self.progress:
+            entry["progress"] = "{}/{}".format(*self.progress[node_id])
+        if self.durations.get(node_id):
+            entry["resourcesDuration"] = self.durations[node_id]
+        return entry
+
+    def take(self) -> dict[str, Any]:
+        """The merge patch of `status.nodes` for everything dirty; it counts as sent until acknowledged."""
+        patch: dict[str, Any] = {}
+        self.sent = {}
+        for node_id in self.dirty:
+            if node_id not in self.statuses:
+                continue
+            entry = self.entry(node_id)
+            self.sent[node_id] = entry
+            change = merge_patch(self.written.get(node_id, {}), entry)
+            if change:
+                patch[node_id] = change
+        self.dirty = {node_id: None for node_id in self.dirty if node_id != WHOLE and node_id not in self.statuses}
+        return patch
+
+    def acknowledged(self) -> list[str]:
+        """What was sent is on record: the nodes that wait for that, in order."""
+        self.written.update(self.sent)
+        told = [
+            node_id
+            for node_id in self.waiting
+            if node_id in self.sent and self.sent[node_id].get("phase") == self.statuses[node_id].phase
+        ]
+        for node_id in told:
+            del self.waiting[node_id]
+        self.sent = {}
+        return told
+
+    def refused(self) -> None:
+        """What was sent is not on record, or nobody knows: it is dirty again."""
+        self.dirty.update(dict.fromkeys(self.sent))
+        self.sent = {}
+
+    def edits(self, nodes: Mapping[str, Mapping[str, Any]]) -> list[NodeStatus]:
+        """What somebody else wrote: entries that are neither what was acknowledged nor what is known by now."""
+        found = []
+        for node_id, entry in nodes.items():
+            if node_id not in self.statuses or entry == self.written.get(node_id):
+                continue
+            self.written[node_id] = dict(entry)
+            self.dirty[node_id] = None
+            theirs = node_from_json(entry)
+            ours = self.statuses[node_id]
+            if (theirs.phase, theirs.message, theirs.outputs) != (ours.phase, ours.message, ours.outputs):
+                found.append(theirs)
+        return found
+
+    def total(self) -> str:
+        """`status.progress` of the workflow."""
+        return "{}/{}".format(*self.progress.get(WHOLE, (0, 0)))

@@ -1,0 +1,226 @@
+"""From an object to a running workflow: read what it refers to, judge it, make what it needs, start its first node.
+
+Start is restart: everything here works the same on a status that already has nodes. (§ one reconcile, steps 1, 2, 8,
+10; VAL-1..12, WMETA-1, VOL-2.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.language.expression import ExpressionError, evaluate, nest
+from actors.language.tags import SubstitutionError, substitute
+from actors.messages import node_from_json
+from actors.names import labels
+from actors.names.timestamps import rfc3339, seconds
+from actors.run import Call, Run
+from actors.templates import Resolved, Source, TemplateLibrary, TemplateNotFound
+from actors.workflow import gather
+from actors.workflow.journal import Journal
+from actors.workflow.state import WorkflowSettings, WorkflowState
+from actors.workflow.validation import LibraryRef, validate
+from actors.workflow.variables import MissingValue, workflow_variables
+from runtime.messages import Command, Create, Read, Spawn, WakeAt
+from runtime.objects import CLAIMS, CONFIGMAPS, Object
+
+GATHER, CLAIM, DEADLINE = "gather", "claim", "deadline"
+
+
+class Unfit(ValueError):
+    """The workflow cannot run; the text is its message, `phase` Failed or Error."""
+
+    def __init__(self, message: str, phase: str = "Failed") -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+def read_more(state: WorkflowState) -> list[Command]:
+    """Read what is still missing; nothing when all is there (or on its way)."""
+    assert state.object is not None
+    wanted = [ref for ref in gather.missing(state.object, state.found) if ref not in state.reading]
+    state.reading.update(wanted)
+    return [Read(ref, GATHER) for ref in wanted]
+
+
+def open_run(state: WorkflowState, settings: WorkflowSettings, now: float) -> list[Command]:
+    """Judge the workflow and make it ready to start. Raises Unfit."""
+    workflow = state.object
+    assert workflow is not None
+    spec = gather.executed_spec(workflow, state.found)
+    _judge(workflow, spec, state)
+    assert spec is not None
+    config = {
+        ref.name: (thing or {}).get("data") if thing else None
+        for ref, thing in state.found.items()
+        if ref.resource == CONFIGMAPS
+    }
+    try:
+        variables = workflow_variables(workflow, spec, config)
+        repository, recorded = gather.repository(spec, workflow, state.found, settings.repository)
+    except MissingValue as error:
+        raise Unfit(f"invalid spec: {error}") from error
+    except gather.NoRepository as error:
+        raise Unfit(str(error), "Error") from error
+    templates = gather.library(workflow, spec, state.found)
+    filled = _substituted(spec, variables)
+    status = workflow.get("status") or {}
+    known = {key: node_from_json(entry) for key, entry in (status.get("nodes") or {}).items()}
+    state.journal = Journal.of(status.get("nodes") or {})
+    state.run = Run(
+        address=state.address, spec=filled, library=templates, variables=variables, known=known,
+        repository=repository,
+    )  # fmt: skip
+    state.run.exports.update(_recorded_exports(status))
+    _remember(state, spec, templates, recorded)
+    _adorn(state, filled)
+    state.started_at = status.get("startedAt") or rfc3339(now)
+    return _needs(state, filled, now)
+
+
+def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) -> None:
+    reference = (workflow.get("spec") or {}).get("workflowTemplateRef")
+    if reference and not spec:
+        kind = "ClusterWorkflowTemplate" if reference.get("clusterScope") else "WorkflowTemplate"
+        raise Unfit(f'invalid spec: {kind} "{reference.get("name", "")}" not found', "Error")
+
+    if (workflow.get("status") or {}).get("phase") in {"Running", "Succeeded", "Failed", "Error"}:
+        return  # judged when it started; what it refers to may have changed since
+
+    def lookup(reference: LibraryRef) -> Object | None:
+        source = Source(reference.name, reference.cluster)
+        return state.found.get(gather.template_reference(source, workflow))
+
+    problems = validate(workflow, lookup=lookup)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise Unfit(f"invalid spec: {errors[0].message}")
+
+
+def _substituted(spec: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    """Globals into everything but templates (EXPR-12, step 1)."""
+    apart = ("templates", "templateDefaults", "hooks", "retryStrategy")
+    try:
+        filled = substitute({key: value for key, value in spec.items() if key not in apart}, variables)
+    except SubstitutionError as error:
+        raise Unfit(f"invalid spec: {error}") from error
+    return {**filled, **{key: spec[key] for key in apart if key in spec}}
+
+
+def _recorded_exports(status: dict[str, Any]) -> dict[str, Any]:
+    outputs = status.get("outputs") or {}
+    values: dict[str, Any] = {}
+    for entry in outputs.get("parameters") or ():
+        values[f"workflow.outputs.parameters.{entry['name']}"] = entry.get("value")
+    for entry in outputs.get("artifacts") or ():
+        values[f"workflow.outputs.artifacts.{entry['name']}"] = entry
+    return values
+
+
+def _remember(
+    state: WorkflowState, spec: dict[str, Any], templates: TemplateLibrary, repository: dict[str, Any] | None
+) -> None:
+    """Snapshots that make a later edit of a template irrelevant to this run."""
+    workflow = state.object
+    assert workflow is not None
+    status = workflow.get("status") or {}
+    stored = gather.stored_templates(templates, spec)
+    if stored and stored != status.get("storedTemplates"):
+        state.status_extra["storedTemplates"] = stored
+    reference = (workflow.get("spec") or {}).get("workflowTemplateRef")
+    if reference:
+        if not status.get("storedWorkflowTemplateSpec"):
+            state.status_extra["storedWorkflowTemplateSpec"] = spec
+        key = labels.CLUSTER_WORKFLOW_TEMPLATE if reference.get("clusterScope") else labels.WORKFLOW_TEMPLATE
+        state.labels_extra[key] = reference.get("name", "")
+    if repository and not status.get("artifactRepositoryRef"):
+        state.status_extra["artifactRepositoryRef"] = repository
+
+
+def _adorn(state: WorkflowState, spec: dict[str, Any]) -> None:
+    """Labels and annotations that the spec gives its own workflow (WMETA-1)."""
+    meta = spec.get("workflowMetadata") or {}
+    state.labels_extra |= {key: str(value) for key, value in (meta.get("labels") or {}).items()}
+    state.annotations_extra |= {key: str(value) for key, value in (meta.get("annotations") or {}).items()}
+    state.annotations_extra[labels.POD_NAME_FORMAT] = "v2"
+    for key, source in (meta.get("labelsFrom") or {}).items():
+        try:
+            value = evaluate(str(source.get("expression", "")), nest(state.running.globals()))
+        except ExpressionError as error:
+            raise Unfit(f"invalid spec: workflowMetadata.labelsFrom.{key}: {error}", "Error") from error
+        if not isinstance(value, str):
+            raise Unfit(f"invalid spec: workflowMetadata.labelsFrom.{key}: the expression must give a string", "Error")
+        state.labels_extra[key] = value
+    values = state.running.variables
+    values |= {f"workflow.labels.{key}": value for key, value in state.labels_extra.items()}
+    values |= {f"workflow.annotations.{key}": value for key, value in state.annotations_extra.items()}
+
+
+def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Command]:
+    """Claims to make and the deadline to watch."""
+    commands: list[Command] = []
+    deadline = spec.get("activeDeadlineSeconds")
+    if deadline is not None:
+        commands.append(WakeAt(max(now, seconds(state.started_at) + float(deadline)), DEADLINE))
+    claims = []
+    for template in spec.get("volumeClaimTemplates") or ():
+        name = (template.get("metadata") or {}).get("name", "")
+        claim = f"{state.address.name}-{name}"
+        claims.append((name, claim))
+        state.claims_wanted.add(claim)
+        commands.append(Create(CLAIMS, _claim(state, template, claim), CLAIM))
+    state.running.claims = tuple(claims)
+    return commands
+
+
+def claim_again(state: WorkflowState, name: str) -> list[Command]:
+    """Try once more to make a claim that could not be made."""
+    for template in state.running.spec.get("volumeClaimTemplates") or ():
+        if f"{state.address.name}-{(template.get('metadata') or {}).get('name', '')}" == name:
+            return [Create(CLAIMS, _claim(state, template, name), CLAIM)]
+    return []
+
+
+def _claim(state: WorkflowState, template: dict[str, Any], name: str) -> Object:
+    meta = {**(template.get("metadata") or {}), "name": name, "namespace": state.address.namespace}
+    meta["labels"] = {**(meta.get("labels") or {}), labels.WORKFLOW: state.address.name}
+    meta["ownerReferences"] = [owner_reference(state)]
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": template.get("spec") or {}}
+
+
+def owner_reference(state: WorkflowState) -> dict[str, Any]:
+    """The workflow as the controlling owner of what it makes."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": state.address.name,
+        "uid": state.address.uid, "controller": True, "blockOwnerDeletion": True,
+    }  # fmt: skip
+
+
+def claims_status(state: WorkflowState) -> list[dict[str, Any]]:
+    """`status.persistentVolumeClaims` (VOL-4)."""
+    return [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in state.running.claims]
+
+
+def entry_call(state: WorkflowState, call: dict[str, Any], node_name: str, **more: Any) -> Call:
+    """A call made by the workflow itself: the entrypoint, the exit handler, a hook. Raises TemplateNotFound."""
+    run = state.running
+    resolved: Resolved = run.library.resolve(call, run.library.local_scope)
+    return Call(
+        run=run, parent=state.address, node_name=node_name, boundary="", boundary_name="", resolved=resolved, **more
+    )
+
+
+def spawn_root(state: WorkflowState) -> list[Command]:
+    """Start the entrypoint with the workflow's arguments. Raises Unfit."""
+    run = state.running
+    arguments = {
+        "parameters": [
+            {"name": entry["name"], "value": run.variables[f"workflow.parameters.{entry['name']}"]}
+            for entry in (run.spec.get("arguments") or {}).get("parameters") or ()
+        ],
+        "artifacts": (run.spec.get("arguments") or {}).get("artifacts") or [],
+    }
+    try:
+        call = entry_call(state, {"template": run.spec.get("entrypoint")}, run.name, arguments=arguments)
+    except TemplateNotFound as error:
+        raise Unfit(f"error in entry template execution: {error}", "Error") from error
+    return [Spawn(call.address, call)]

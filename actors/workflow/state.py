@@ -1,0 +1,73 @@
+"""The state of a workflow's actor: what it has read, what runs, what is being written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors.gate import Gate
+from actors.messages import NodeStatus
+from actors.names.resources import WORKFLOW
+from actors.run import Run
+from actors.workflow.journal import Journal
+from runtime.messages import Address
+from runtime.objects import Object, Reference, Resource
+
+WORKFLOWS = Resource(*WORKFLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowSettings:
+    """What the installation decides for all workflows."""
+
+    repository: dict[str, Any] | None = None  # for artifacts without a place of their own
+    write_window_s: float = 0.2  # how long changes are collected before they are written
+
+
+@dataclass
+class WorkflowState:
+    """One workflow."""
+
+    address: Address
+    object: Object | None = None  # as last seen or acknowledged
+    found: dict[Reference, Object | None] = field(default_factory=dict)  # what was read before it could start
+    reading: set[Reference] = field(default_factory=set)
+    run: Run | None = None
+    journal: Journal = field(default_factory=Journal)
+    phase: str = ""  # as decided, which may be ahead of the record
+    message: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    root: NodeStatus | None = None
+    exit_node: NodeStatus | None = None
+    exit_called: bool = False
+    hooks: dict[str, NodeStatus] = field(default_factory=dict)  # node id -> status of every hook that fired
+    live: set[str] = field(default_factory=set)  # node ids of children whose actors live
+    claims_wanted: set[str] = field(default_factory=set)  # PersistentVolumeClaims that are being made
+    gate: Gate | None = None  # of all pods, once parallelism or suspension asks for one
+    suspended: bool = False
+    stopping: str = ""  # spec.shutdown, once seen
+    past_deadline: bool = False
+    status_extra: dict[str, Any] = field(default_factory=dict)  # further status fields not on record yet
+    labels_extra: dict[str, str] = field(default_factory=dict)
+    annotations_extra: dict[str, str] = field(default_factory=dict)
+    writing: bool = False
+    flush_due: bool = False  # a wake-up for the next write is set
+    summary_written: dict[str, Any] = field(default_factory=dict)  # status without nodes, as acknowledged
+    summary_sent: dict[str, Any] = field(default_factory=dict)
+    pending: Object | None = None  # an event that came while a write was under way
+    write_failures: int = 0
+    ended: bool = False  # the final phase is decided
+    closed: bool = False  # and on record
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def ref(self) -> Reference:
+        """That very workflow."""
+        return Reference(WORKFLOWS, self.address.namespace, self.address.name, self.address.uid)
+
+    @property
+    def running(self) -> Run:
+        """What nodes share; only asked once the workflow has opened."""
+        assert self.run is not None, "the workflow has not opened"
+        return self.run

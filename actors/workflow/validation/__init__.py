@@ -1,0 +1,70 @@
+"""A workflow is judged as a whole before any of it runs: every name it uses exists, every value it needs is there.
+
+`validate` is pure: what lies in the cluster comes in as `lookup`. Its problems are sentences that name things as their
+author did (`templates.main.steps[0].build template name 'x' undefined`); the first error is what a failed workflow
+says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from actors.workflow.validation.findings import Findings, Place, mapping, text
+from actors.workflow.validation.library import LibraryRef, Lookup
+from actors.workflow.validation.workflow import Question, judge_workflow
+from crds.check import check
+from crds.problems import Problem
+
+__all__ = ["LibraryRef", "Lookup", "validate"]
+
+NAME_MAX = {"CronWorkflow": 52}  # room for the time in the names of its workflows
+NAME_MAX_OTHERS = 63  # names become labels
+TEMPLATE_KINDS = ("WorkflowTemplate", "ClusterWorkflowTemplate")
+CONCURRENCY_POLICIES = ("", "Allow", "Forbid", "Replace")
+
+
+def validate(thing: Mapping[str, Any], *, lookup: Lookup, lint: bool = False) -> list[Problem]:
+    """Every reason why a Workflow, WorkflowTemplate, ClusterWorkflowTemplate or CronWorkflow cannot run.
+
+    Fields of wrong types are all there is to say about an object that has some; unknown fields are not looked at
+    (`crds.check` names them). `lookup` gives the WorkflowTemplate of a reference, None when there is none. With `lint`,
+    workflow parameters need no values yet: a submission will give them. Never raises on JSON that has a known kind.
+    """
+    if wrong := [problem for problem in check(dict(thing)) if problem.severity == "error" and not problem.unknown]:
+        return [replace(problem, message=f"{problem.path} {problem.message}") for problem in wrong]
+    findings = Findings()
+    kind, metadata, spec = text(thing.get("kind")), mapping(thing.get("metadata")), mapping(thing.get("spec"))
+    _judge_name(findings, kind, text(metadata.get("name")))
+    if kind == "CronWorkflow":
+        _judge_schedule(findings, spec)
+        spec = mapping(spec.get("workflowSpec"))
+        question = Question(lookup, lint, is_template=False, path="spec.workflowSpec")
+    elif kind in ("Workflow", *TEMPLATE_KINDS):
+        is_template = kind in TEMPLATE_KINDS
+        question = Question(lookup, lint, is_template=is_template)
+    else:
+        return []
+    judge_workflow(findings, spec, metadata, question)
+    return findings.problems
+
+
+def _judge_name(findings: Findings, kind: str, name: str) -> None:
+    longest = NAME_MAX.get(kind, NAME_MAX_OTHERS)
+    if len(name) > longest:
+        sentence = f'"{name}" must not be more than {longest} characters long (currently {len(name)})'
+        findings.error(Place("metadata.name", "metadata.name"), sentence)
+
+
+def _judge_schedule(findings: Findings, spec: Mapping[str, Any]) -> None:
+    """Judge when a CronWorkflow runs, as far as its fields alone say."""
+    if not spec.get("schedules"):
+        findings.error(Place("spec.schedules", "spec.schedules"), "must have at least one schedule")
+    policy = text(spec.get("concurrencyPolicy"))
+    if policy not in CONCURRENCY_POLICIES:
+        where = Place("spec.concurrencyPolicy", "spec.concurrencyPolicy")
+        findings.error(where, f"'{policy}' is not a valid concurrencyPolicy")
+    if (spec.get("startingDeadlineSeconds") or 0) < 0:
+        where = Place("spec.startingDeadlineSeconds", "spec.startingDeadlineSeconds")
+        findings.error(where, "must be positive")

@@ -1,0 +1,101 @@
+"""Arguments: well-named, given a value, one of the allowed ones, and enough for the template that is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from actors.workflow.validation.findings import (
+    PARAMETER_NAME,
+    Findings,
+    Json,
+    Place,
+    entries,
+    is_dynamic,
+    is_given,
+    mapping,
+    text,
+)
+
+DRIVERS = ("s3", "git", "http", "artifactory", "hdfs", "raw", "oss", "gcs", "azure", "plugin")
+
+
+def is_located(artifact: Json) -> bool:
+    """Whether an artifact says where it is kept."""
+    return any(artifact.get(driver) is not None for driver in DRIVERS)
+
+
+def judge_arguments(findings: Findings, place: Place, arguments: Json, *, values_may_lack: bool) -> None:
+    """Judge what a caller passes; `place` is that of the arguments."""
+    findings.names(place, "parameters", entries(arguments, "parameters"), PARAMETER_NAME)
+    findings.names(place, "artifacts", entries(arguments, "artifacts"), PARAMETER_NAME)
+    for index, parameter in enumerate(entries(arguments, "parameters")):
+        name = text(parameter.get("name"))
+        where = Place(f"{place.names}.{name}", f"{place.path}.parameters[{index}]")
+        _judge_value(findings, where, parameter, values_may_lack=values_may_lack)
+    for index, artifact in enumerate(entries(arguments, "artifacts")):
+        where = Place(f"{place.names}.{text(artifact.get('name'))}", f"{place.path}.artifacts[{index}]")
+        if is_given(artifact, "from") and is_given(artifact, "fromExpression"):
+            findings.error(where, "has both from and fromExpression", "choose one")
+        elif not is_given(artifact, "from", "fromExpression") and not is_located(artifact):
+            findings.error(where, "needs from, fromExpression, or a location")
+
+
+def _judge_value(findings: Findings, where: Place, parameter: Json, *, values_may_lack: bool) -> None:
+    value_from = parameter.get("valueFrom")
+    value = parameter.get("value", parameter.get("default"))
+    if value_from is None and value is None and not values_may_lack:
+        findings.error(where, f"is required: {where.names}.value or {where.names}.valueFrom is missing")
+    if value_from is not None:
+        source = mapping(value_from)
+        wrong = [key for key in ("path", "jsonPath", "jqFilter", "parameter", "expression") if is_given(source, key)]
+        right = [key for key in ("configMapKeyRef", "supplied", "event") if source.get(key) not in (None, "")]
+        if wrong or not right:
+            allowed = "configMapKeyRef, supplied and default"
+            findings.error(where.at("valueFrom"), f"only allows: {allowed}" + (f", not {wrong[0]}" if wrong else ""))
+    judge_enum(findings, where, parameter, value)
+
+
+def judge_enum(findings: Findings, where: Place, parameter: Json, value: object) -> None:
+    """A parameter with an enum has one of its values; tags are left to the run."""
+    allowed = parameter.get("enum")
+    if allowed is None:
+        return
+    if not allowed:
+        findings.error(where.at("enum"), "should contain at least one value")
+    elif value is not None and not is_dynamic(value) and text(value) not in [text(each) for each in allowed]:
+        choices = ", ".join(text(each) for each in allowed)
+        findings.error(where.at("value"), f"'{text(value)}' should be one of its enum: {choices}")
+
+
+def judge_supplied(findings: Findings, place: Place, template: Json, given: Json) -> None:
+    """What a template needs is supplied by its caller; `place` is that of the caller."""
+    inputs = mapping(template.get("inputs"))
+    parameters = {text(entry.get("name")): entry for entry in entries(given, "parameters")}
+    for parameter in entries(inputs, "parameters"):
+        name = text(parameter.get("name"))
+        argument = parameters.get(name)
+        if argument is None and not any(key in parameter for key in ("value", "default", "valueFrom")):
+            findings.error(place, f"inputs.parameters.{name} was not supplied")
+        elif argument is not None and argument.get("value") is not None and "enum" not in argument:
+            judge_enum(
+                findings, Place(f"{place.names} inputs.parameters.{name}", place.path), parameter, argument["value"]
+            )
+    artifacts = {text(entry.get("name")) for entry in entries(given, "artifacts")}
+    for artifact in entries(inputs, "artifacts"):
+        name = text(artifact.get("name"))
+        if name not in artifacts and not artifact.get("optional") and not is_located(artifact):
+            findings.error(place, f"inputs.artifacts.{name} was not supplied")
+
+
+def merged(over: Json, under: Json) -> dict[str, list[Json]]:
+    """Arguments over those of a template, by name: the fields of the upper entry win."""
+    return {kind: _by_name(entries(under, kind), entries(over, kind)) for kind in ("parameters", "artifacts")}
+
+
+def _by_name(*layers: Iterable[Json]) -> list[Json]:
+    found: dict[str, Json] = {}
+    for layer in layers:
+        for entry in layer:
+            name = text(entry.get("name"))
+            found[name] = {**found.get(name, {}), **{key: value for key, value in entry.items() if value is not None}}
+    return list(found.values())

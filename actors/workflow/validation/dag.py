@@ -1,0 +1,129 @@
+"""Tasks of a dag: what they need exists, nothing needs itself, and references go to what is needed."""
+
+from __future__ import annotations
+
+from actors.language.depends import DependsError, parse_depends
+from actors.language.tags import tags_in
+from actors.workflow.validation.calls import Caller, is_looped, judge_call
+from actors.workflow.validation.cycles import ancestors, cycle
+from actors.workflow.validation.findings import FIELD_NAME, Json, Place, entries, is_dynamic, mapping, text
+from actors.workflow.validation.scope import Node, Scope, judge_tags
+
+Needs = dict[str, list[str]]
+
+
+def judge_dag(caller: Caller, template: Json, scope: Scope) -> Scope:
+    """Judge all tasks; the scope of the template's outputs, which see every task."""
+    findings, place = caller.findings, caller.place
+    dag = mapping(template.get("dag"))
+    tasks = entries(dag, "tasks")
+    if not tasks:
+        findings.error(place, "must have at least one task")
+    findings.names(Place(place.names, f"{place.path}.dag"), "tasks", tasks, FIELD_NAME)
+    by_name = {text(task.get("name")): task for task in tasks}
+    needs = _judge_needs(caller, tasks, by_name)
+    if found := cycle(needs):
+        findings.error(
+            Place(f"{place.names}.tasks", f"{place.path}.dag.tasks"), f"dependency cycle detected: {'->'.join(found)}"
+        )
+        return scope  # who sees whom has no answer in a cycle
+    _judge_target(caller, dag, by_name, scope)
+    nodes = {name: caller.node(task) for name, task in by_name.items()}
+    for index, task in enumerate(tasks):
+        here = _place(caller, index, task)
+        before = ancestors(text(task.get("name")), needs)
+        strangers = _judge_ancestry(caller, here, task, before, by_name)
+        seen = _visible({name: nodes[name] for name in before | strangers if name in nodes}, scope)
+        judge_call(caller, here, task, seen)
+    return _visible(nodes, scope)
+
+
+def _visible(nodes: dict[str, Node], scope: Scope) -> Scope:
+    return Scope(family="tasks", visible=nodes.get, outer=scope)
+
+
+def _place(caller: Caller, index: int, task: Json) -> Place:
+    return Place(f"{caller.place.names}.tasks.{text(task.get('name'))}", f"{caller.place.path}.dag.tasks[{index}]")
+
+
+def _judge_needs(caller: Caller, tasks: list[Json], by_name: dict[str, Json]) -> Needs:
+    """Judge what tasks say they need; the graph of it."""
+    findings = caller.findings
+    with_depends = any(text(task.get("depends")) for task in tasks)
+    needs: Needs = {}
+    for index, task in enumerate(tasks):
+        here, name = _place(caller, index, task), text(task.get("name"))
+        listed = task.get("dependencies") or ()
+        if (with_depends or listed) and name[:1].isdigit():
+            findings.error(here, "name cannot begin with a digit when using either 'depends' or 'dependencies'")
+        if with_depends and listed:
+            findings.error(caller.place, "cannot use both 'depends' and 'dependencies' in the same DAG template")
+        if with_depends and task.get("continueOn") is not None:
+            findings.error(
+                caller.place,
+                "cannot use 'continueOn' when using 'depends'. "
+                f"Instead of it on '{name}', use '{name}.Failed'/'{name}.Errored' where it is depended on",
+            )
+        wanted, of_items = _terms(caller, here, task)
+        needs[name] = [need for need in wanted if need in by_name]
+        for need in wanted:
+            if need not in by_name and not is_dynamic(need):
+                findings.error(here, f"dependency '{need}' not defined")
+        for need in of_items:
+            if need in by_name and not is_looped(by_name[need]):
+                findings.error(
+                    here,
+                    f"dependency '{need}' uses an items-based condition such as .AnySucceeded or "
+                    ".AllFailed but does not contain any items",
+                )
+    return needs
+
+
+def _terms(caller: Caller, here: Place, task: Json) -> tuple[list[str], list[str]]:
+    """The tasks that a task needs, and those whose items it asks about."""
+    depends = text(task.get("depends"))
+    if not depends or is_dynamic(depends):
+        return [text(name) for name in task.get("dependencies") or ()], []
+    try:
+        clause = parse_depends(depends)
+    except DependsError as error:
+        caller.findings.error(here.at("depends"), str(error))
+        return [], []
+    return sorted(clause.tasks()), sorted(clause.tasks_with_items())
+
+
+def _judge_ancestry(
+    caller: Caller, here: Place, task: Json, before: frozenset[str], by_name: dict[str, Json]
+) -> frozenset[str]:
+    """Report references to tasks that need not be over; they are returned, so that each is reported once."""
+    own = text(task.get("name"))
+    strangers: set[str] = set()
+    arguments = mapping(task.get("arguments"))
+    for kind, entry in [("parameter", entry) for entry in entries(arguments, "parameters")] + [
+        ("artifact", entry) for entry in entries(arguments, "artifacts")
+    ]:
+        for name in _tasks_in(entry) - before - strangers:
+            if name in by_name:
+                strangers.add(name)
+                caller.findings.error(here, f"missing dependency '{name}' for {kind} '{text(entry.get('name'))}'")
+    rest = {key: value for key, value in task.items() if key not in ("arguments", "inline", "hooks")}
+    for name in sorted(_tasks_in(rest) - before - strangers - {own}):
+        if name in by_name:
+            strangers.add(name)
+            caller.findings.error(here, f"missing dependency '{name}'")
+    return frozenset(strangers)
+
+
+def _tasks_in(tree: object) -> set[str]:
+    """The tasks that the plain tags of a tree name."""
+    tags = [tag.name for tag in tags_in(tree) if not tag.is_expression and tag.name.startswith("tasks.")]
+    return {name.split(".")[1] for name in tags if name != "tasks.name"}
+
+
+def _judge_target(caller: Caller, dag: Json, by_name: dict[str, Json], scope: Scope) -> None:
+    target = text(dag.get("target"))
+    where = Place(f"{caller.place.names}.targets", f"{caller.place.path}.dag.target")
+    judge_tags(caller.findings, where, target, scope)
+    for name in [] if is_dynamic(target) else target.split():
+        if name not in by_name:
+            caller.findings.error(where, f"target '{name}' is not defined")

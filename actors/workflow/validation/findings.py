@@ -1,0 +1,100 @@
+"""What validation has found so far, and the few questions all of its parts ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from crds.problems import Problem
+
+Json: TypeAlias = Mapping[str, Any]
+
+FIELD_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
+PARAMETER_NAME = re.compile(r"[-a-zA-Z0-9_]+")
+TAG = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+
+FIELD_NAME_RULE = "must consist of at most 128 letters, digits and '-', beginning with a letter or digit"
+PARAMETER_NAME_RULE = "must consist of letters, digits, '-' and '_'"
+
+
+class Place(NamedTuple):
+    """Where something is: by its names, for sentences, and by its fields, for tools."""
+
+    names: str  # templates.main.steps[0].build
+    path: str  # spec.templates[0].steps[0][1]
+
+    def at(self, field: str) -> Place:
+        """A field of this place."""
+        return Place(f"{self.names}.{field}", f"{self.path}.{field}")
+
+    def entry(self, field: str, index: int, name: str = "") -> Place:
+        """An entry of a list; named, if it has a name."""
+        return Place(
+            f"{self.names}.{field}.{name}" if name else f"{self.names}.{field}[{index}]",
+            f"{self.path}.{field}[{index}]",
+        )
+
+
+class Findings:
+    """Collects problems in the order in which they are found; the first error is what a failed workflow says."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def error(self, place: Place, message: str, remedy: str = "") -> None:
+        """Something that cannot run."""
+        self.problems.append(Problem(place.path, f"{place.names} {message}".strip(), remedy=remedy))
+
+    def warning(self, place: Place, message: str, remedy: str = "") -> None:
+        """Something that runs, but hardly as meant."""
+        self.problems.append(Problem(place.path, f"{place.names} {message}".strip(), "warning", remedy))
+
+    def names(self, place: Place, field: str, entries: Iterable[Json], pattern: re.Pattern[str]) -> None:
+        """Judge the names of a list: there, well-formed (tags count as letters), and each once."""
+        seen: set[str] = set()
+        for index, entry in enumerate(entries):
+            where = Place(f"{place.names}.{field}[{index}]", f"{place.path}.{field}[{index}]").at("name")
+            name = text(entry.get("name"))
+            if not name:
+                self.error(where, "is required")
+            elif not pattern.fullmatch(TAG.sub("x", name)):
+                rule = FIELD_NAME_RULE if pattern is FIELD_NAME else PARAMETER_NAME_RULE
+                self.error(where, f"'{name}' is invalid: it {rule}")
+            elif name in seen:
+                self.error(where, f"'{name}' is not unique")
+            seen.add(name)
+
+
+def text(value: Any) -> str:
+    """A scalar as the text that upstream keeps; nothing for null."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def mapping(value: Any) -> Json:
+    """An object; empty when there is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def entries(holder: Any, field: str) -> list[Json]:
+    """The objects of a list field; empty when there is none."""
+    return [mapping(entry) for entry in mapping(holder).get(field) or ()]
+
+
+def is_dynamic(value: Any) -> bool:
+    """Whether a text has tags, so that only the running workflow knows what it says."""
+    return isinstance(value, str) and "{{" in value
+
+
+def is_given(holder: Json, *fields: str) -> bool:
+    """Whether any of these fields says something."""
+    return any(holder.get(field) not in (None, "") for field in fields)
+
+
+def numbered(values: Iterable[Json]) -> Iterator[tuple[int, Json]]:
+    """Entries and their places in the list."""
+    return enumerate(values)

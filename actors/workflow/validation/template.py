@@ -1,0 +1,112 @@
+"""One template: one kind of work, its inputs and outputs, and every tag in it known."""
+
+from __future__ import annotations
+
+import re
+
+from actors.language.tags import tags_in
+from actors.workflow.validation.calls import Caller
+from actors.workflow.validation.dag import judge_dag
+from actors.workflow.validation.findings import Findings, Json, Place, entries, is_dynamic, is_given, mapping, text
+from actors.workflow.validation.leaf import judge_leaf, judge_pod_resources
+from actors.workflow.validation.library import Library, Shelf
+from actors.workflow.validation.outputs import judge_inputs, judge_outputs
+from actors.workflow.validation.scope import LEAF_TYPES, POD_TYPES, TYPES, Scope, judge_tags, of_inputs, type_of
+from actors.workflow.validation.steps import judge_steps
+
+RETRY_POLICIES = ("", "Always", "OnFailure", "OnError", "OnTransientError")
+METRIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+METRIC_KINDS = ("gauge", "counter", "histogram")
+
+
+class TemplateJudge:
+    """Judges templates of one workflow, those written inline among them."""
+
+    def __init__(self, findings: Findings, shelf: Shelf) -> None:
+        self._findings = findings
+        self._shelf = shelf
+
+    def judge(self, place: Place, template: Json, library: Library, scope: Scope) -> None:
+        """Judge a template; `scope` is what is known around it."""
+        findings = self._findings
+        if not self._judge_type(place, template):
+            return
+        judge_inputs(findings, place, template)
+        inner = Scope(of_inputs(template), outer=scope)
+        caller = Caller(findings, self._shelf, place, library, self._judge_inline)
+        kind = type_of(template)
+        if kind == "steps":
+            after = judge_steps(caller, template, inner)
+        elif kind == "dag":
+            after = judge_dag(caller, template, inner)
+        else:
+            after = inner
+            judge_leaf(findings, place, template, library.defaults)
+            if not library.retries and template.get("retryStrategy") is None:
+                self._judge_retry_tags(place, template)
+            judge_tags(findings, place, {key: value for key, value in template.items() if key != "outputs"}, inner)
+        judge_outputs(findings, place, template)
+        judge_tags(findings, place.at("outputs"), template.get("outputs"), after)
+        self._judge_policies(place, template, kind)
+        judge_metrics(findings, place, template)
+
+    def _judge_inline(self, place: Place, template: Json, library: Library, scope: Scope) -> None:
+        nested = [call for call in calls_of(template) if call.get("inline") is not None]
+        if nested:
+            self._findings.warning(place, "has inline templates of its own", "upstream knows one level of them")
+        self.judge(place, template, library, scope)
+
+    def _judge_type(self, place: Place, template: Json) -> bool:
+        given = [kind for kind in TYPES if template.get(kind) is not None]
+        if len(given) == 1:
+            return True
+        wrong = f"multiple template types specified ({' and '.join(given)})" if given else "template type unspecified"
+        self._findings.error(place, f"{wrong}. choose one of: {', '.join(TYPES)}")
+        return False
+
+    def _judge_retry_tags(self, place: Place, template: Json) -> None:
+        for tag in tags_in(template):
+            if not tag.is_expression and (tag.name == "retries" or tag.name.startswith("lastRetry.")):
+                where = Place(place.names, f"{place.path}.{tag.path}")
+                self._findings.warning(where, f"{{{{{tag.name}}}}} stays as it is without a retryStrategy")
+
+    def _judge_policies(self, place: Place, template: Json, kind: str) -> None:
+        findings = self._findings
+        policy = text(mapping(template.get("retryStrategy")).get("retryPolicy"))
+        if policy not in RETRY_POLICIES:
+            findings.error(place.at("retryStrategy.retryPolicy"), f"{policy} is not a valid RetryPolicy")
+        timeout = text(template.get("timeout"))
+        if timeout.isdigit():
+            findings.error(place.at("timeout"), f"'{timeout}' needs a unit", f"write {timeout}s")
+        for field in ("timeout", "pendingTimeout"):
+            if is_given(template, field) and kind not in LEAF_TYPES:
+                findings.error(place.at(field), f"{kind} template doesn't support {field} field")
+        if kind not in LEAF_TYPES and template.get("activeDeadlineSeconds") is not None:
+            findings.error(place.at("activeDeadlineSeconds"), "is only valid for leaf templates")
+        if kind not in POD_TYPES and template.get("resourceClaims"):
+            findings.error(place.at("resourceClaims"), f"is not supported for {kind} templates")
+        if kind in ("http", "plugin") and template.get("podResources") is not None:
+            findings.error(place.at("podResources"), f"is not supported for {kind} templates")
+        judge_pod_resources(findings, place.at("podResources"), template.get("podResources"))
+
+
+def calls_of(template: Json) -> list[Json]:
+    """The steps and tasks of a template."""
+    steps = [mapping(step) for group in template.get("steps") or () for step in group or ()]
+    return steps + entries(template.get("dag"), "tasks")
+
+
+def judge_metrics(findings: Findings, place: Place, holder: Json) -> None:
+    """Metrics have a name, a help, and one kind."""
+    for index, metric in enumerate(entries(holder.get("metrics"), "prometheus")):
+        name = text(metric.get("name"))
+        where = place.at("metrics").entry("prometheus", index)
+        if not METRIC_NAME.fullmatch(name) and not is_dynamic(name):
+            findings.error(where.at("name"), f"'{name}' is invalid: it must consist of letters, digits and '_'")
+        if not is_given(metric, "help"):
+            findings.error(where, f"metric '{name}' must contain a help string")
+        if len([kind for kind in METRIC_KINDS if metric.get(kind) is not None]) != 1:
+            findings.error(where, f"metric '{name}' must be one of: {', '.join(METRIC_KINDS)}")
+        gauge = mapping(metric.get("gauge"))
+        if gauge.get("realtime") and "resourcesDuration." in text(gauge.get("value")):
+            findings.error(where, f"metric '{name}' is sampled in real time, when no resourcesDuration is known")

@@ -1,0 +1,87 @@
+"""`workflow.*`: what every template of a workflow may refer to. (Variable table: global.)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from actors.language.gotext import quoted
+from actors.language.jsontext import dumps, parameter_text
+from actors.messages import NodeStatus
+from actors.names import ids, labels
+from actors.names.timestamps import creation_variables, seconds
+from runtime.objects import Object
+
+
+class MissingValue(ValueError):
+    """A workflow argument has no value; the text is the workflow's message."""
+
+
+def workflow_variables(
+    workflow: Object, spec: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | None]
+) -> dict[str, Any]:
+    """The global variables when a workflow starts. `config` has the ConfigMaps its arguments come from.
+
+    Raises MissingValue."""
+    meta = workflow["metadata"]
+    values: dict[str, Any] = {
+        "workflow.name": meta["name"],
+        "workflow.namespace": meta.get("namespace", ""),
+        "workflow.uid": meta.get("uid", ""),
+        "workflow.mainEntrypoint": spec.get("entrypoint") or "",
+        "workflow.serviceAccountName": spec.get("serviceAccountName") or "",
+        "workflow.status": "Running",
+        "workflow.duration": "0.000000",
+    }
+    if spec.get("priority") is not None:
+        values["workflow.priority"] = str(spec["priority"])
+    scheduled = (meta.get("annotations") or {}).get(labels.SCHEDULED_TIME)
+    if scheduled:
+        values["workflow.scheduledTime"] = scheduled
+    if meta.get("creationTimestamp"):
+        values |= creation_variables("workflow.creationTimestamp", seconds(meta["creationTimestamp"]))
+    for kind in ("labels", "annotations"):
+        entries = meta.get(kind) or {}
+        values |= {f"workflow.{kind}.{key}": value for key, value in entries.items()}
+        values[f"workflow.{kind}"] = values[f"workflow.{kind}.json"] = dumps(entries)
+    parameters = [argument(entry, config) for entry in (spec.get("arguments") or {}).get("parameters") or ()]
+    values |= {f"workflow.parameters.{entry['name']}": entry["value"] for entry in parameters}
+    values["workflow.parameters"] = values["workflow.parameters.json"] = dumps(parameters)
+    return values
+
+
+def argument(entry: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | None]) -> dict[str, Any]:
+    """One workflow argument with its value: its own, a ConfigMap's, or its default (PARAM-3). Raises MissingValue."""
+    name = entry["name"]
+    if entry.get("value") is not None:
+        return {**entry, "value": parameter_text(entry["value"])}
+    source = entry.get("valueFrom") or {}
+    key = source.get("configMapKeyRef")
+    if key:
+        found = (config.get(key.get("name", "")) or {}).get(key.get("key", ""))
+        if found is not None:
+            return {"name": name, "value": found}
+    for default in (entry.get("default"), source.get("default")):
+        if default is not None:
+            return {**entry, "value": parameter_text(default)}
+    if key:
+        where = f"ConfigMap {key.get('name')!r}, key {key.get('key')!r}"
+        raise MissingValue(f"failed to set global parameter {name} from {where}: it is not there and has no default")
+    raise MissingValue(f"spec.arguments.{name}.value or spec.arguments.{name}.valueFrom is required")
+
+
+def failures(nodes: Sequence[NodeStatus], workflow: str) -> str:
+    """`workflow.failures`: the failed leaves as quoted JSON text (consumers decode twice); `"null"` for none."""
+    found = [
+        {
+            "displayName": node.display_name,
+            "message": node.message,
+            "templateName": node.template_name,
+            "phase": node.phase,
+            "podName": ids.pod_name(workflow, node.name, node.template_name),
+            "finishedAt": node.finished_at,
+        }
+        for node in nodes
+        if node.failed and node.type in {"Pod", "HTTP", "Plugin", "Suspend", "Container"}
+    ]
+    return quoted(dumps(found or None))

@@ -1,0 +1,115 @@
+"""One status write at a time, each with all that changed meanwhile, each conditional on the version it knows.
+
+What a write says is on record only when it was acknowledged; then the nodes that waited for it are told. (The write
+protocol: a conflict means that somebody else's newer object is taken in first.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.messages import Recorded
+from actors.names import labels
+from actors.workflow.journal import merge_patch
+from actors.workflow.state import WorkflowSettings, WorkflowState
+from runtime.api import ApiError, Conflict, Gone
+from runtime.messages import Command, Read, Tell, WakeAt, WriteStatus
+from runtime.objects import Object
+
+FLUSH, REREAD = "flush", "reread"
+BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+def summary(state: WorkflowState) -> dict[str, Any]:
+    """`status` without its nodes, as it is to be."""
+    status: dict[str, Any] = {"phase": state.phase, **state.status_extra}
+    if state.started_at:
+        status["startedAt"] = state.started_at
+    if state.finished_at:
+        status["finishedAt"] = state.finished_at
+    if state.message:
+        status["message"] = state.message
+    status["progress"] = state.journal.total()
+    if state.journal.durations.get(""):
+        status["resourcesDuration"] = dict(state.journal.durations[""])
+    conditions = [{"type": "PodRunning", "status": "False"}] if state.ended else []
+    if state.ended:
+        conditions.append({"type": "Completed", "status": "True"})
+    conditions += [{"type": "SpecWarning", "status": "True", "message": text} for text in state.warnings]
+    if conditions:
+        status["conditions"] = conditions
+    return status
+
+
+def changed(state: WorkflowState, settings: WorkflowSettings, now: float, *, at_once: bool = False) -> list[Command]:
+    """Something is to be written: now when the workflow's phase changed, else when the window closes."""
+    if state.writing or state.object is None:
+        return []
+    if at_once:
+        return flush(state)
+    if state.flush_due:
+        return []
+    state.flush_due = True
+    return [WakeAt(now + settings.write_window_s, FLUSH)]
+
+
+def flush(state: WorkflowState) -> list[Command]:
+    """Write all that is not on record; nothing when a write is under way or nothing changed."""
+    if state.writing or state.object is None:
+        return []
+    state.flush_due = False
+    nodes = state.journal.take()
+    wanted = summary(state)
+    patch: dict[str, Any] = merge_patch(state.summary_written, wanted)
+    if nodes:
+        patch["nodes"] = nodes
+    meta = _metadata(state)
+    if not patch and not meta:
+        return []
+    state.writing = True
+    state.summary_sent = wanted
+    body: Object = {"status": patch} if patch else {}
+    if meta:
+        body["metadata"] = meta
+    version = state.object["metadata"]["resourceVersion"]
+    return [WriteStatus(state.ref, body, version, tag="status")]
+
+
+def _metadata(state: WorkflowState) -> dict[str, Any]:
+    assert state.object is not None
+    meta = state.object["metadata"]
+    wanted = {**state.labels_extra, labels.PHASE: state.phase}
+    if state.ended:
+        wanted[labels.COMPLETED] = "true"
+    patch: dict[str, Any] = {}
+    for field, entries in (("labels", wanted), ("annotations", state.annotations_extra)):
+        have = meta.get(field) or {}
+        news = {key: value for key, value in entries.items() if have.get(key) != value}
+        if news:
+            patch[field] = news
+    return patch
+
+
+def acknowledged(state: WorkflowState, result: Object) -> list[Command]:
+    """The write is on record: whoever waited for it is told."""
+    state.writing = False
+    state.write_failures = 0
+    state.object = result
+    state.summary_written = state.summary_sent
+    told = state.journal.acknowledged()
+    state.closed = state.ended and state.summary_written.get("finishedAt") == state.finished_at
+    run = state.run
+    return [Tell(run.node_address(node_id), Recorded()) for node_id in told] if run is not None else []
+
+
+def refused(state: WorkflowState, error: ApiError, now: float) -> list[Command]:
+    """The write is not on record, or nobody knows: look, then write again."""
+    state.writing = False
+    state.journal.refused()
+    if isinstance(error, Gone):
+        return []
+    if isinstance(error, Conflict):
+        return [Read(state.ref, REREAD)]
+    delay = BACKOFF_S[min(state.write_failures, len(BACKOFF_S) - 1)]
+    state.write_failures += 1
+    return [WakeAt(now + delay, REREAD)]

@@ -1,0 +1,136 @@
+"""Fields that are understood and not acted upon yet: said aloud instead of silently ignored.
+
+`MISSING` is the whole truth: a feature that lands takes its line away. Paths begin with the place they are looked for
+in: `spec` (a workflow's), `template` (each, those written inline and the defaults among them), `call` (each step and
+task), `artifact` (each that is passed, taken or left), `cron`, or `kind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from crds.problems import Problem, Severity
+
+
+class Missing(NamedTuple):
+    """A feature that is not there yet; an error when the workflow would do something else without it."""
+
+    feature: str
+    what: str
+    severity: Severity = "error"
+
+
+MISSING: dict[str, Missing] = {
+    "kind.CronWorkflow": Missing("CRON-1", "schedules"),
+    "kind.WorkflowEventBinding": Missing("EVT-2", "event bindings"),
+    "spec.synchronization": Missing("SYNC-1", "locks"),
+    "spec.metrics": Missing("MET-1", "metrics of workflows", "warning"),
+    "spec.ttlStrategy": Missing("TTL-1", "deletion of finished workflows", "warning"),
+    "spec.podDisruptionBudget": Missing("POD-7", "pod disruption budgets", "warning"),
+    "spec.archiveLogs": Missing("ART-14", "archived logs", "warning"),
+    "spec.artifactGC": Missing("AGC-1", "deletion of artifacts", "warning"),
+    "spec.artifactRepositoryRef": Missing("REPO-1", "a choice of artifact repositories"),
+    "spec.executorPlugins": Missing("AGENT-6", "executor plugins"),
+    "spec.priority": Missing("PRI-1", "priorities", "warning"),
+    "spec.podResources": Missing("POD-4", "resources of whole pods"),
+    "spec.resourceClaims": Missing("POD-5", "device claims of pods"),
+    "template.http": Missing("TMPL-9", "http templates"),
+    "template.plugin": Missing("TMPL-10", "plugin templates"),
+    "template.data": Missing("TMPL-4", "data templates"),
+    "template.memoize": Missing("MEMO-1", "remembered results", "warning"),
+    "template.synchronization": Missing("SYNC-1", "locks"),
+    "template.metrics": Missing("MET-1", "metrics of templates", "warning"),
+    "template.pendingTimeout": Missing("TMO-4", "timeouts of the pending phase"),
+    "template.podResources": Missing("POD-4", "resources of whole pods"),
+    "template.resourceClaims": Missing("POD-5", "device claims of pods"),
+    "template.archiveLocation.archiveLogs": Missing("ART-14", "archived logs", "warning"),
+    "artifact.s3.bucket": Missing("DRV-1", "S3 buckets other than the repository's"),
+    "artifact.s3.endpoint": Missing("DRV-1", "S3 services other than the repository's"),
+    "artifact.git": Missing("DRV-2", "git artifacts"),
+    "artifact.artifactory": Missing("DRV-4", "Artifactory artifacts"),
+    "artifact.hdfs": Missing("DRV-5", "HDFS artifacts"),
+    "artifact.oss": Missing("DRV-7", "Alibaba OSS artifacts"),
+    "artifact.gcs": Missing("DRV-8", "Google Cloud Storage artifacts"),
+    "artifact.azure": Missing("DRV-9", "Azure artifacts"),
+    "artifact.plugin": Missing("DRV-10", "artifact driver plugins"),
+    "artifact.archive.zip": Missing("ARCH-4", "zip archives"),
+    "artifact.artifactGC": Missing("AGC-1", "deletion of artifacts", "warning"),
+}
+
+Place = tuple[str, str, dict[Any, Any]]  # its name in MISSING, its path, what stands there
+
+
+def unsupported(thing: Any) -> list[Problem]:
+    """Every field of an object that nothing acts upon yet, with the feature's ID; never raises."""
+    if not isinstance(thing, dict):
+        return []
+    problems: list[Problem] = []
+    for name, path, value in _places(thing):
+        for field, missing in MISSING.items():
+            place, *rest = field.split(".")
+            if place == name and _says(value, rest):
+                where = ".".join([path, *rest]) if place != "kind" else "kind"
+                text = f"{missing.what} are not there yet ({missing.feature})"
+                problems.append(Problem(where, text, missing.severity, feature=missing.feature))
+    return problems
+
+
+def _says(value: Any, fields: list[str]) -> bool:
+    """Whether a field is given, and not merely to say no."""
+    for field in fields:
+        if not isinstance(value, dict):
+            return False
+        value = value.get(field)
+    return value is not None and value is not False and value not in ("", [])
+
+
+def _places(thing: dict[Any, Any]) -> Iterator[Place]:
+    yield "kind", "kind", {thing["kind"]: True} if isinstance(thing.get("kind"), str) else {}
+    spec, path = thing.get("spec"), "spec"
+    if not isinstance(spec, dict):
+        return
+    if thing.get("kind") == "CronWorkflow":
+        yield "cron", path, spec
+        spec, path = spec.get("workflowSpec"), "spec.workflowSpec"
+        if not isinstance(spec, dict):
+            return
+    yield "spec", path, spec
+    yield from _artifacts(spec.get("arguments"), f"{path}.arguments")
+    templates = [(f"{path}.templateDefaults", spec.get("templateDefaults"))]
+    templates += [(where, template) for where, template in _items(spec.get("templates"), f"{path}.templates")]
+    while templates:  # grows by the templates that calls write inline
+        where, template = templates.pop(0)
+        if isinstance(template, dict):
+            yield "template", where, template
+            yield from _artifacts(template.get("inputs"), f"{where}.inputs")
+            yield from _artifacts(template.get("outputs"), f"{where}.outputs")
+            for at, call in _calls(template, where):
+                yield "call", at, call
+                yield from _artifacts(call.get("arguments"), f"{at}.arguments")
+                templates.append((f"{at}.inline", call.get("inline")))
+
+
+def _calls(template: dict[Any, Any], path: str) -> Iterator[tuple[str, dict[Any, Any]]]:
+    """The steps and tasks of a template, with their paths."""
+    dag = template.get("dag")
+    groups = [*_items(template.get("steps"), f"{path}.steps")]
+    if isinstance(dag, dict):
+        groups.append((f"{path}.dag.tasks", dag.get("tasks")))
+    for where, group in groups:
+        for at, call in _items(group, where):
+            if isinstance(call, dict):
+                yield at, call
+
+
+def _artifacts(holder: Any, path: str) -> Iterator[Place]:
+    if isinstance(holder, dict):
+        for where, artifact in _items(holder.get("artifacts"), f"{path}.artifacts"):
+            if isinstance(artifact, dict):
+                yield "artifact", where, artifact
+
+
+def _items(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield f"{path}[{index}]", item

@@ -1,0 +1,317 @@
+"""`HttpApi` is `runtime.api.Api` over HTTP: aiohttp and orjson, one session, every failure says what to do next.
+
+Objects stay what they are on the wire, plain JSON: no typed models, which cost a hundred times more per event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+import orjson
+
+from runtime.api import (
+    ApiError,
+    Gone,
+    LogOptions,
+    ObjectList,
+    PatchType,
+    Propagation,
+    Refused,
+    Selection,
+    Unavailable,
+    WatchEvent,
+)
+from runtime.client_errors import error_of
+from runtime.credentials import POD_FOLDER, Access, from_kubeconfig, in_pod
+from runtime.objects import Object, Reference, Resource
+
+REQUEST_S = 60.0  # a request that takes longer is Unavailable: nobody knows what became of it
+CONNECT_S = 10.0
+LATE_S = 15.0  # how much longer than asked a watch may be silent before the connection counts as dead
+AGENT = "tiphys"
+MEDIA_TYPES: dict[PatchType, str] = {
+    "json": "application/json-patch+json",
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+
+
+class HttpApi:
+    """The verbs against any cluster. An async context manager; the session opens with the first request."""
+
+    def __init__(self, access: Access, *, agent: str = AGENT) -> None:
+        self._access = access
+        self._agent = agent
+        self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def from_kubeconfig(cls, path: str | None = None, context: str | None = None) -> HttpApi:
+        """The API of a kubeconfig. Raises runtime.credentials.BadKubeconfig."""
+        return cls(from_kubeconfig(path, context))
+
+    @classmethod
+    def in_cluster(cls, folder: Path = POD_FOLDER) -> HttpApi:
+        """The API of the cluster this pod runs in. Raises runtime.credentials.BadKubeconfig outside of one."""
+        return cls(in_pod(folder))
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return self._access.url
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the credentials name as their own."""
+        return self._access.namespace
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def __aenter__(self) -> HttpApi:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # -------------------------------------------------------------------------------------------- verbs
+
+    async def get(self, ref: Reference) -> Object:
+        """GET one object."""
+        thing = await self._send("GET", _path(ref))
+        if ref.uid and thing["metadata"]["uid"] != ref.uid:
+            raise Gone(f"{ref} has another uid now", code=404, reason="NotFound")
+        return thing
+
+    async def list(
+        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
+    ) -> ObjectList:
+        """GET a collection."""
+        query = _selection(selection)
+        if limit:
+            query["limit"] = str(limit)
+        if continue_:
+            query["continue"] = continue_
+        found = await self._send("GET", resource.path(selection.namespace), query)
+        items: list[Object] = found.get("items") or []
+        for item in items:  # built-in kinds leave these out of lists
+            item.setdefault("apiVersion", resource.api_version)
+            item.setdefault("kind", resource.kind)
+        meta = found["metadata"]
+        return ObjectList(items, str(meta.get("resourceVersion") or ""), meta.get("continue") or "")
+
+    def watch(
+        self, resource: Resource, selection: Selection = Selection(), *, resource_version: str, timeout_s: int = 290
+    ) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
+        """GET with watch=true."""
+        query = _selection(selection)
+        query |= {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(timeout_s)}
+        query["resourceVersion"] = resource_version
+        return self._watch(resource.path(selection.namespace), query, timeout_s)
+
+    @asynccontextmanager
+    async def _watch(
+        self, path: str, query: dict[str, str], timeout_s: int
+    ) -> AsyncIterator[AsyncIterator[WatchEvent]]:
+        async with self._stream(path, query, timeout_s + LATE_S) as chunks:
+            yield _events(chunks)
+
+    async def create(self, resource: Resource, thing: Object, *, dry_run: bool = False) -> Object:
+        """POST."""
+        namespace = (thing.get("metadata") or {}).get("namespace") or "default"
+        body = {"apiVersion": resource.api_version, "kind": resource.kind, **thing}
+        return await self._send("POST", resource.path(namespace), {"dryRun": "All"} if dry_run else {}, body)
+
+    async def replace(self, resource: Resource, thing: Object, *, subresource: str = "") -> Object:
+        """PUT."""
+        meta = thing["metadata"]
+        body = thing if subresource == "scale" else {"apiVersion": resource.api_version, "kind": resource.kind, **thing}
+        return await self._send("PUT", resource.path(meta.get("namespace"), meta["name"], subresource), {}, body)
+
+    async def patch(
+        self, ref: Reference, body: Any, *, kind: PatchType = "merge", subresource: str = "", manager: str = ""
+    ) -> Object:
+        """PATCH; ref.uid, when set, is a precondition."""
+        query = {"fieldManager": manager} if manager else {}
+        if kind == "apply":
+            query["force"] = "true"
+        if ref.uid and subresource != "scale":
+            body = _with_uid(body, ref.uid, kind)
+        try:
+            return await self._send("PATCH", _path(ref, subresource), query, body, MEDIA_TYPES[kind])
+        except Refused:
+            if kind == "json" and ref.uid:
+                await self.get(ref)  # was it the test of the uid? then it is Gone
+            raise
+
+    async def delete(
+        self, ref: Reference, *, grace_s: int | None = None, propagation: Propagation | None = None
+    ) -> None:
+        """DELETE; ref.uid, when set, is a precondition."""
+        options: Object = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        if grace_s is not None:
+            options["gracePeriodSeconds"] = grace_s
+        if propagation is not None:
+            options["propagationPolicy"] = propagation
+        if ref.uid:
+            options["preconditions"] = {"uid": ref.uid}
+        await self._send("DELETE", _path(ref), {}, options)
+
+    def log(
+        self, ref: Reference, options: LogOptions = LogOptions()
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """GET a pod's log."""
+        asked: dict[str, object] = {
+            "container": options.container or None,
+            "follow": "true" if options.follow else None,
+            "previous": "true" if options.previous else None,
+            "timestamps": "true" if options.timestamps else None,
+            "tailLines": options.tail_lines,
+            "limitBytes": options.limit_bytes,
+            "sinceSeconds": options.since_s,
+        }
+        query = {name: str(value) for name, value in asked.items() if value is not None}
+        return self._stream(_path(ref, "log"), query, None if options.follow else REQUEST_S)
+
+    # -------------------------------------------------------------------------------------------- the door
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, ssl=self._access.tls or False, keepalive_timeout=60)
+            self._session = aiohttp.ClientSession(
+                connector=connector, headers={"User-Agent": self._agent, "Accept": "application/json"}
+            )
+        return self._session
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] = {},
+        body: Any = None,
+        media: str = "application/json",
+    ) -> Object:
+        headers = await self._headers()
+        if body is not None:
+            headers["Content-Type"] = media
+        timeout = aiohttp.ClientTimeout(total=REQUEST_S, sock_connect=CONNECT_S)
+        try:
+            async with self._open().request(
+                method,
+                self._access.url + path,
+                params=query,
+                data=None if body is None else orjson.dumps(body),
+                headers=headers,
+                timeout=timeout,
+                proxy=self._access.proxy or None,
+            ) as response:
+                raw = await response.read()
+                if response.status >= 400:
+                    raise _error(response, raw)
+                answer: Object = orjson.loads(raw)
+                return answer
+        except (TimeoutError, aiohttp.ClientError, OSError, orjson.JSONDecodeError) as e:
+            raise _unreachable(method, path, e) from e
+
+    @asynccontextmanager
+    async def _stream(
+        self, path: str, query: Mapping[str, str], silence_s: float | None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s)
+        headers = await self._headers()
+        try:
+            response = await self._open().get(
+                self._access.url + path,
+                params=query,
+                headers=headers,
+                timeout=timeout,
+                proxy=self._access.proxy or None,
+            )
+        except (TimeoutError, aiohttp.ClientError, OSError) as e:
+            raise _unreachable("GET", path, e) from e
+        try:
+            if response.status >= 400:
+                raise _error(response, await response.read())
+            yield _chunks(response, path)
+        finally:
+            response.close()
+
+    async def _headers(self) -> dict[str, str]:
+        try:
+            return await self._access.headers()
+        except OSError as e:
+            raise Unavailable(f"the token cannot be read: {e}") from e
+
+
+def _path(ref: Reference, subresource: str = "") -> str:
+    return ref.resource.path(ref.namespace, ref.name, subresource)
+
+
+def _selection(selection: Selection) -> dict[str, str]:
+    query: dict[str, str] = {}
+    if selection.labels:
+        query["labelSelector"] = selection.labels
+    if selection.fields:
+        query["fieldSelector"] = selection.fields
+    return query
+
+
+def _with_uid(body: Any, uid: str, kind: PatchType) -> Any:
+    if kind == "json":
+        return [{"op": "test", "path": "/metadata/uid", "value": uid}, *body]
+    return {**body, "metadata": {**(body.get("metadata") or {}), "uid": uid}}
+
+
+async def _chunks(response: aiohttp.ClientResponse, path: str) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.content.iter_any():
+            yield chunk
+    except (TimeoutError, aiohttp.ClientError, OSError) as e:
+        raise _unreachable("GET", path, e) from e
+
+
+async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
+    rest: list[bytes] = []  # of a line that has not ended yet
+    async for chunk in chunks:
+        *lines, tail = chunk.split(b"\n")
+        for line in lines:
+            whole = b"".join((*rest, line)) if rest else line
+            rest.clear()
+            if whole:
+                yield _event(whole)
+        if tail:
+            rest.append(tail)
+
+
+def _event(line: bytes) -> WatchEvent:
+    event = orjson.loads(line)
+    if event["type"] == "ERROR":
+        raise error_of(event["object"])
+    return WatchEvent(event["type"], event["object"])
+
+
+def _error(response: aiohttp.ClientResponse, raw: bytes) -> ApiError:
+    try:
+        status = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        status = None
+    if not isinstance(status, dict) or status.get("kind") != "Status":
+        text = raw.decode(errors="replace").strip()[:500]
+        status = {"kind": "Status", "status": "Failure", "message": text or response.reason or ""}
+    status["code"] = response.status
+    after = response.headers.get("Retry-After", "")
+    return error_of(status, retry_after_s=float(after) if after.isdigit() else None)
+
+
+def _unreachable(method: str, path: str, cause: BaseException) -> Unavailable:
+    return Unavailable(f"{method} {path}: {type(cause).__name__}: {cause}")

@@ -1,0 +1,213 @@
+"""One list+watch per resource and selector feeds one store, and through it everybody who is concerned.
+
+The driver of `watch.step`: it does what the state says, reports what happened, lets the store change, and only then
+tells. However many rooms look at a resource, the server streams it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple
+
+import anyio
+import anyio.lowlevel
+from anyio.abc import TaskStatus
+
+from runtime.api import Api, ApiError, Gone, Selection, Unavailable
+from runtime.clock import Clock
+from runtime.log import Log
+from runtime.objects import Resource
+from runtime.store import Change, Store
+from runtime.watch import (
+    Broke,
+    Closed,
+    Dropped,
+    Elapsed,
+    Heard,
+    Input,
+    Listed,
+    Listing,
+    Output,
+    Paged,
+    Put,
+    State,
+    Waiting,
+    Watching,
+    step,
+)
+
+WATCH_TIMEOUT_S = 290
+"""Asked of the server: below the five minutes after which many a proxy cuts a silent connection."""
+
+WATCH_GRACE_S = 15.0
+"""So much later we hang up ourselves: a connection may be dead without anybody having said so."""
+
+LIST_TIMEOUT_S = 60.0
+PAGE_LIMIT = 500
+"""Objects a page: what the server can send in one answer without being ill."""
+
+TELL_CHUNK = 256
+"""After so many changes told at once, the event loop may do something else."""
+
+log = Log()
+
+
+class Scope(NamedTuple):
+    """What is listed and watched: which objects of which resource."""
+
+    resource: Resource
+    selection: Selection = Selection()
+
+
+class InformerStatistics(NamedTuple):
+    """How fresh one resource is: seconds since the server last said anything, and how it stands with the watch."""
+
+    resource: Resource
+    labels: str
+    objects: int
+    synced: bool
+    served: bool
+    doing: str  # listing, watching, waiting
+    silent_s: float
+    lists: int
+    events: int
+    error: str  # the last failure; empty once the server has answered again
+
+
+class Informer:
+    """Keeps `store` true to the server, and tells what changed through `tell`."""
+
+    def __init__(
+        self,
+        api: Api,
+        scope: Scope,
+        store: Store,
+        tell: Callable[[Sequence[Change]], None],
+        clock: Clock,
+        dice: Random,
+    ) -> None:
+        self.resource, self._selection = scope
+        self.store = store
+        self.synced = anyio.Event()
+        self._api = api
+        self._tell = tell
+        self._clock = clock
+        self._dice = dice
+        self._state: State = Listing()
+        self._served = True
+        self._heard_at = clock.monotonic()
+        self._lists = self._events = 0
+        self._error = ""
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """List and watch until cancelled. Restarted after a crash, it lists again."""
+        self._state = Listing()
+        task_status.started()
+        while True:
+            await self._do(self._state)
+
+    async def _do(self, state: State) -> None:
+        """What the state says is to be done next."""
+        match state:
+            case Listing():
+                await self._list(state)
+            case Watching():
+                await self._watch(state)
+            case Waiting(delay_s):
+                await anyio.sleep(delay_s)
+                await self._happened(Elapsed())
+
+    async def _list(self, state: Listing) -> None:
+        self._lists += 1
+        try:
+            with anyio.fail_after(LIST_TIMEOUT_S):
+                page = await self._api.list(self.resource, self._selection, limit=PAGE_LIMIT, continue_=state.continue_)
+        except ApiError as error:
+            await self._failed(error)
+        except TimeoutError:
+            await self._failed(Unavailable(f"no list of {self.resource.plural} within {LIST_TIMEOUT_S:.0f} s"))
+        except Exception as error:  # noqa: BLE001  # a bug below must not leave the others without news
+            await self._broke(error)
+        else:
+            self._served = True
+            self._answered()
+            await self._happened(Paged(page))
+
+    async def _watch(self, state: Watching) -> None:
+        opened = self._clock.monotonic()
+        try:
+            with anyio.move_on_after(WATCH_TIMEOUT_S + WATCH_GRACE_S):
+                stream = self._api.watch(
+                    self.resource, self._selection, resource_version=state.version, timeout_s=WATCH_TIMEOUT_S
+                )
+                async with stream as events:
+                    async for event in events:
+                        self._events += 1
+                        self._answered()
+                        await self._happened(Heard(event))
+                        if not self._events % TELL_CHUNK:
+                            await anyio.lowlevel.checkpoint()
+        except ApiError as error:
+            await self._failed(error)
+        except Exception as error:  # noqa: BLE001  # see _list
+            await self._broke(error)
+        else:
+            await self._happened(Closed(self._clock.monotonic() - opened))
+
+    def _answered(self) -> None:
+        self._heard_at = self._clock.monotonic()
+        self._error = ""
+
+    async def _broke(self, error: Exception) -> None:
+        log.exception("informer.broke", resource=self.resource.plural, exc_info=error)
+        await self._failed(Unavailable(f"{type(error).__name__}: {error}"))
+
+    async def _failed(self, error: ApiError) -> None:
+        text = f"{type(error).__name__}: {error}"
+        if isinstance(error, Gone):
+            if self._served:
+                log.warning("resource.absent", resource=self.resource.plural, api_version=self.resource.api_version)
+            self._served = False
+        elif text != self._error:
+            log.warning("watch.failed", resource=self.resource.plural, error=text)
+        self._error = text
+        await self._happened(Broke(error))
+
+    async def _happened(self, what: Input) -> None:
+        self._state, output = step(self._state, what, self._dice)
+        if output is None:
+            return
+        changes = self._change(output)
+        for start in range(0, len(changes), TELL_CHUNK):
+            self._tell(changes[start : start + TELL_CHUNK])
+            if len(changes) > TELL_CHUNK:
+                await anyio.lowlevel.checkpoint()
+        if isinstance(output, Listed) and not self.synced.is_set():
+            self.synced.set()
+            log.info("informer.synced", resource=self.resource.plural, objects=len(self.store))
+
+    def _change(self, output: Output) -> list[Change]:
+        match output:
+            case Listed(items):
+                return self.store.replace(items)
+            case Put(thing):
+                return self.store.put(thing)
+            case Dropped(thing):
+                return self.store.drop(thing)
+
+    def statistics(self) -> InformerStatistics:
+        """The state of this moment."""
+        doing = {Listing: "listing", Watching: "watching", Waiting: "waiting"}[type(self._state)]
+        return InformerStatistics(
+            self.resource,
+            self._selection.labels,
+            len(self.store),
+            self.synced.is_set(),
+            self._served,
+            doing,
+            self._clock.monotonic() - self._heard_at,
+            self._lists,
+            self._events,
+            self._error,
+        )

@@ -1,0 +1,217 @@
+"""All that an actor can be told, and all that it may ask: two closed lists.
+
+Messages say what is, not what happened: a newer state of a subject replaces the older one in the mailbox. Commands are
+values; only a performer does anything. Every consumer of `Command` is a `match` that ends in `assert_never`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from runtime.api import ApiError, LogOptions, PatchType, Propagation
+from runtime.objects import Object, Reference, Resource
+
+
+class Address(NamedTuple):
+    """Who an actor is: the room it lives in, the object it stands for, and which part of that object."""
+
+    room: str  # "workflow", "node"
+    namespace: str
+    name: str  # of the Kubernetes object it stands for or belongs to
+    uid: str
+    part: str = ""  # of that object: a node's id; empty for the object itself
+
+    def __str__(self) -> str:
+        return f"{self.room}:{self.namespace}/{self.name}" + (f"#{self.part}" if self.part else "")
+
+
+# ------------------------------------------------------------------------------------------------ messages
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first message of every life. `attempt` is 0 for the first one, counted up by restarts after a crash."""
+
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The newest state of an object that routes to this actor. Replaces an older one of the same reference and uid."""
+
+    ref: Reference
+    object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The object `ref` (that uid) is no longer there; `last` is the last state seen."""
+
+    ref: Reference
+    last: Object | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """A wake-up asked for by WakeAt, of that tag, has come."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command was performed. `result` is the object as stored (Create, WriteStatus, Patch, Read), bytes (ReadLog),
+    the service's answer (Ask), or None."""
+
+    command: Command
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A command was not performed, or nobody knows: `error` says what to do next."""
+
+    command: Command
+    error: ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Another actor says `word` (one of the rooms' own message types). FIFO per sender."""
+
+    sender: Address
+    word: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A child has ended. `reason` is "normal", or "crashed" with the exception's text in `detail`."""
+
+    child: Address
+    reason: str
+    detail: str = ""
+
+
+Message: TypeAlias = Started | Observed | Gone | Woke | Done | Failed | Told | Down
+
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create an object. AlreadyExists comes back as Failed: the mind looks whether it is its own."""
+
+    resource: Resource
+    object: Object
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStatus:
+    """Merge-patch an object's status, computed from `resource_version` (sent as a precondition).
+
+    `patch` is the whole merge patch (so labels may travel with the status). Written before everything else."""
+
+    ref: Reference
+    patch: Object
+    resource_version: str
+    subresource: str = ""  # "status" where the kind has that subresource
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Patch an object; ref.uid, when set, is a precondition."""
+
+    ref: Reference
+    body: Any
+    kind: PatchType = "merge"
+    subresource: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete that very object (ref.uid is a precondition). An absent one is Done."""
+
+    ref: Reference
+    grace_s: int | None = None
+    propagation: Propagation | None = None
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read an object live, past every cache. Absent comes back as Failed with runtime.api.Gone."""
+
+    ref: Reference
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """Read the end of a container's log once (never follows). Done.result is bytes."""
+
+    ref: Reference
+    options: LogOptions
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask another service (a performer registered under `service`) and hear its answer as Done or Failed."""
+
+    service: str
+    query: Any
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Say `word` to another actor. `urgent` goes to the head of its mailbox (stop, terminate, abort)."""
+
+    to: Address
+    word: Any
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Start a child, born by its room's mind from `argument`. An address that lives already is left alone.
+
+    What routes to the address and is in the cache is told to it at once. A crash of the child is told to the parent
+    as Down; it is not restarted (the parent decides). When the parent ends, its children are stopped first."""
+
+    address: Address
+    argument: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Be woken at `at` (seconds since the epoch, UTC). One timer per tag: a later one replaces it; None cancels."""
+
+    at: float | None
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Observe `value` in the metric `name` (counters add, gauges set, histograms observe)."""
+
+    name: str
+    value: float = 1.0
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End this actor's life; nothing after it in the same list is performed."""
+
+    reason: str = "normal"
+
+
+Command: TypeAlias = (
+    Create | WriteStatus | Patch | Delete | Read | ReadLog | Ask | Tell | Spawn | WakeAt | Measure | Stop
+)

@@ -1,0 +1,95 @@
+"""Which command is next? Status writes before all else, creations last, and one object's commands in order of asking.
+
+Every object has a line; only the first of a line may be taken, so two patches of one object are never in flight
+together and never change places. Among the firsts, the order is by urgency, then by arrival.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TypeAlias
+
+from runtime.messages import Command, Create, Delete, Patch, Read, ReadLog, WriteStatus
+from runtime.objects import Reference, Resource
+from runtime.registry import DEAD, Actor
+
+Key: TypeAlias = tuple[Resource, str, str]
+
+# A written status releases what waits for it; deletions free what creations need.
+_URGENCY: dict[type, int] = {WriteStatus: 0, Delete: 1, Patch: 1, Read: 1, ReadLog: 1, Create: 2}
+
+
+class Order:
+    """A command and who asked for it."""
+
+    __slots__ = ("actor", "after_s", "command", "key", "tries")
+
+    def __init__(self, actor: Actor, command: Command) -> None:
+        self.actor = actor
+        self.command = command
+        self.key = key_of(command)
+        self.tries = 0
+        self.after_s = 0.0  # what the last 429 asked for
+
+
+def key_of(command: Command) -> Key | None:
+    """The object whose line the command stands in; None when it has no name yet or is about no object."""
+    ref: Reference | None = getattr(command, "ref", None)
+    if ref is not None:
+        return ref[:3]
+    if isinstance(command, Create):
+        meta = command.object["metadata"]
+        if "name" in meta:
+            return command.resource, meta.get("namespace", ""), meta["name"]
+    return None
+
+
+class Orders:
+    """The waiting API commands. Pure bookkeeping: nothing here waits."""
+
+    def __init__(self) -> None:
+        self._first: tuple[deque[Order], ...] = (deque(), deque(), deque())
+        self._lines: dict[Key, deque[Order]] = {}  # present: one of that object is first or in flight
+        self._waiting = 0
+
+    def add(self, order: Order) -> None:
+        """Queue an order at the end of its object's line."""
+        self._waiting += 1
+        if order.key is not None:
+            line = self._lines.get(order.key)
+            if line is not None:
+                line.append(order)
+                return
+            self._lines[order.key] = deque()
+        self._offer(order)
+
+    def _offer(self, order: Order) -> None:
+        self._first[_URGENCY[type(order.command)]].append(order)
+
+    def take(self, *, statuses_only: bool = False) -> Order | None:
+        """The next order to begin; orders of the dead are dropped. Call `done` when it is through."""
+        for queue in self._first[:1] if statuses_only else self._first:
+            while queue:
+                order = queue.popleft()
+                self._waiting -= 1
+                if order.actor.life != DEAD:
+                    return order
+                self.done(order)
+        return None
+
+    def done(self, order: Order) -> None:
+        """The order is through: the next of its line may begin."""
+        if order.key is None:
+            return
+        line = self._lines[order.key]
+        if line:
+            self._offer(line.popleft())
+        else:
+            del self._lines[order.key]
+
+    def statuses(self) -> int:
+        """Status writes that could begin now."""
+        return len(self._first[0])
+
+    def __len__(self) -> int:
+        return self._waiting

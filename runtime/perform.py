@@ -1,0 +1,303 @@
+"""Commands become calls, and their outcome a message: the one door to the API server.
+
+A fixed number of performers takes orders from the queue. What an actor asked is answered with `Done` or `Failed`, never
+with an exception, and only to the very life that asked. How many calls are in flight follows what the server grants: a
+429 halves it and is tried again after the time it names, each success widens it a little.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from random import Random
+from typing import Any, NamedTuple
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from runtime.actor import Room
+from runtime.api import Api, ApiError, Conflict, Gone, LogOptions, Refused, Throttled, Unavailable
+from runtime.log import Log
+from runtime.messages import (
+    Ask,
+    Command,
+    Create,
+    Delete,
+    Done,
+    Failed,
+    Message,
+    Patch,
+    Read,
+    ReadLog,
+    WriteStatus,
+)
+from runtime.objects import Object, Reference
+from runtime.orders import Order, Orders
+from runtime.registry import DEAD, LIVING, Actor, Registry
+
+PERFORM_CONCURRENCY = 64
+"""API calls in flight at most. Measured: one API server's cores are busy with fewer."""
+
+ASK_CONCURRENCY = 64
+"""Services are asked apart from the API: a slow one must not hold up a status write."""
+
+PERFORM_TIMEOUT_S = 60.0
+"""A call without an answer by then is Unavailable: longer than any request the server itself lets live."""
+
+ASK_TIMEOUT_S = 300.0
+"""A service without an answer by then is Unavailable."""
+
+THROTTLED_TRIES_MAX = 50
+"""After so many 429 for one command its actor is told; it may know something better to do."""
+
+READ_LOG_BYTES_MAX = 16 * 1024 * 1024
+"""Of a longer log, its end is kept."""
+
+log = Log()
+
+
+class PerformStatistics(NamedTuple):
+    """Commands waiting and in flight (`busy`), services being asked, and the calls in flight granted now (`window`)."""
+
+    waiting: int
+    busy: int
+    asking: int
+    window: int
+    performed: int
+    failed: int
+    throttled: int
+
+
+class Performers:
+    """The pool. `submit` never waits; `run` works until cancelled, `drain` finishes what was begun."""
+
+    def __init__(
+        self,
+        api: Api,
+        rooms: Mapping[str, Room],
+        registry: Registry,
+        *,
+        manager: str = "",
+        dice: Random | None = None,
+        concurrency: int = PERFORM_CONCURRENCY,
+    ) -> None:
+        self._api = api
+        self._services: dict[str, Mapping[str, Any]] = {name: room.services for name, room in rooms.items()}
+        self._registry = registry
+        self._manager = manager
+        self._dice = dice or Random()  # noqa: S311  # jitter, no secret
+        self._orders = Orders()
+        self._asks: deque[Order] = deque()
+        self._concurrency = concurrency
+        self._window = float(concurrency)
+        self._busy = self._asking = 0
+        self._draining = False
+        self._idle: list[anyio.Event] = []
+        self._idle_asks: list[anyio.Event] = []
+        self._counts = {"performed": 0, "failed": 0, "throttled": 0}
+
+    # ------------------------------------------------------------------------------------------------ queue
+
+    def submit(self, actor: Actor, command: Command) -> None:
+        """Queue a command; its result comes back to `actor`, if it still lives by then."""
+        order = Order(actor, command)
+        if isinstance(command, Ask):
+            self._asks.append(order)
+            _rouse(self._idle_asks)
+        else:
+            self._orders.add(order)
+            _rouse(self._idle)
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Perform until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            for number in range(self._concurrency):
+                tasks.start_soon(self._perform_all, tasks, name=f"performer {number}")
+            for number in range(ASK_CONCURRENCY):
+                tasks.start_soon(self._ask_all, name=f"asker {number}")
+            task_status.started()
+
+    async def drain(self) -> None:
+        """Begin nothing more but status writes, and wait for what is in flight. The caller sets the limit of time."""
+        self._draining = True
+        while self._busy or self._asking or self._orders.statuses():  # noqa: ASYNC110  # once, at the very end
+            await anyio.sleep(0.01)
+
+    async def _perform_all(self, tasks: TaskGroup) -> None:
+        while True:
+            granted = self._busy < int(self._window)
+            order = self._orders.take(statuses_only=self._draining) if granted else None
+            if order is None:
+                await _wait(self._idle)
+                continue
+            self._busy += 1
+            try:
+                message = await self._try(order)
+            except BaseException:
+                self._busy -= 1
+                raise
+            if message is None:
+                tasks.start_soon(self._again, order)  # it stays counted as busy: the window is what the server grants
+            else:
+                self._finish(order, message)
+
+    def _finish(self, order: Order, message: Message | None) -> None:
+        """The order is through; `message` is None when nobody is left to hear of it."""
+        self._busy -= 1
+        self._orders.done(order)
+        if message is not None:
+            self._answer(order.actor, message)
+        _rouse(self._idle)
+
+    def _answer(self, actor: Actor, message: Message) -> None:
+        self._counts["performed" if isinstance(message, Done) else "failed"] += 1
+        if actor.life == LIVING:
+            self._registry.post(actor, message)
+
+    async def _again(self, order: Order) -> None:
+        """Wait as long as the server said, then try again, without a performer meanwhile."""
+        message: Message | None = None
+        while message is None and order.actor.life != DEAD:
+            await anyio.sleep(order.after_s * (1 + self._dice.random() / 4))
+            message = await self._try(order)
+        self._finish(order, message)
+
+    # ------------------------------------------------------------------------------------------------ calls
+
+    async def _try(self, order: Order) -> Message | None:
+        """One attempt: its result as a message, or None when the server said to come back later."""
+        order.tries += 1
+        command = order.command
+        try:
+            with anyio.move_on_after(PERFORM_TIMEOUT_S) as limit:
+                result = await self._call(command)
+        except Throttled as error:
+            self._counts["throttled"] += 1
+            self._window = max(1.0, self._window / 2)
+            order.after_s = error.after_s
+            return Failed(command, error) if order.tries >= THROTTLED_TRIES_MAX else None
+        except ApiError as error:
+            return Failed(command, error)
+        except Exception as error:  # whatever broke, the actor has to hear that it does not know
+            log.exception(
+                "command.broke", command=type(command).__name__, actor=str(order.actor.address), exc_info=error
+            )
+            return Failed(command, Unavailable(f"{type(error).__name__}: {error}"))
+        if limit.cancelled_caught:
+            return Failed(command, Unavailable(f"no answer within {PERFORM_TIMEOUT_S:.0f} s"))
+        self._window = min(float(self._concurrency), self._window + 1 / self._window)
+        return Done(command, result)
+
+    async def _call(self, command: Command) -> Any:
+        match command:
+            case WriteStatus(ref, patch, version, subresource):
+                body = _conditional(patch, ref, version)
+                return await self._api.patch(ref, body, subresource=subresource, manager=self._manager)
+            case Create(resource, thing):
+                return await self._api.create(resource, thing)
+            case Patch(ref, body, kind, subresource):
+                guarded: Any = _with_uid(body, ref) if isinstance(body, list) else _conditional(body, ref)
+                return await self._api.patch(ref, guarded, kind=kind, subresource=subresource, manager=self._manager)
+            case Delete():
+                return await self._delete(command)
+            case Read(ref):
+                return await self._api.get(ref)
+            case ReadLog(ref, options):
+                return await self._read_log(ref, options)
+            case _:
+                raise TypeError(f"{type(command).__name__} is not a command to the API")
+
+    async def _delete(self, command: Delete) -> None:
+        try:
+            await self._api.delete(command.ref, grace_s=command.grace_s, propagation=command.propagation)
+        except Gone:
+            return
+        except Conflict:
+            # A server answers a wrong uid with Conflict: then that very object is gone, which was the wish.
+            if not command.ref.uid:
+                raise
+            try:
+                await self._api.get(command.ref)
+            except Gone:
+                return
+            raise
+
+    async def _read_log(self, ref: Reference, options: LogOptions) -> bytes:
+        chunks: deque[bytes] = deque()
+        size = 0
+        async with self._api.log(ref, options._replace(follow=False)) as stream:
+            async for chunk in stream:
+                chunks.append(chunk)
+                size += len(chunk)
+                while size - len(chunks[0]) >= READ_LOG_BYTES_MAX:
+                    size -= len(chunks.popleft())
+        return b"".join(chunks)
+
+    # --------------------------------------------------------------------------------------------- services
+
+    async def _ask_all(self) -> None:
+        while True:
+            if not self._asks or self._draining:
+                await _wait(self._idle_asks)
+                continue
+            order = self._asks.popleft()
+            command = order.command
+            if order.actor.life == DEAD or not isinstance(command, Ask):
+                continue
+            self._asking += 1
+            try:
+                message = await self._ask(order.actor, command)
+            finally:
+                self._asking -= 1
+            self._answer(order.actor, message)
+
+    async def _ask(self, actor: Actor, command: Ask) -> Message:
+        services = self._services.get(actor.address.room, {})
+        service = services.get(command.service)
+        if service is None:
+            known = ", ".join(services) or "none"
+            return Failed(
+                command, Refused(f"room {actor.address.room} has no service {command.service!r}, only {known}")
+            )
+        try:
+            with anyio.move_on_after(ASK_TIMEOUT_S) as limit:
+                answer = await service(command.query)
+        except ApiError as error:
+            return Failed(command, error)
+        except Exception as error:  # a service may fail in any way; trying again will not mend a bug
+            log.exception("service.broke", service=command.service, actor=str(actor.address), exc_info=error)
+            return Failed(command, Refused(f"{type(error).__name__}: {error}"))
+        if limit.cancelled_caught:
+            return Failed(command, Unavailable(f"{command.service} gave no answer within {ASK_TIMEOUT_S:.0f} s"))
+        return Done(command, answer)
+
+    def statistics(self) -> PerformStatistics:
+        """The counts of this moment."""
+        waiting = len(self._orders) + len(self._asks)
+        return PerformStatistics(waiting, self._busy, self._asking, int(self._window), **self._counts)
+
+
+def _conditional(patch: Object, ref: Reference, version: str = "") -> Object:
+    """The patch with its preconditions: the uid and the version it was computed from."""
+    meta = dict(patch.get("metadata") or {})
+    if ref.uid:
+        meta["uid"] = ref.uid
+    if version:
+        meta["resourceVersion"] = version
+    return {**patch, "metadata": meta} if meta else patch
+
+
+def _with_uid(operations: list[Any], ref: Reference) -> list[Any]:
+    """A JSON patch that tests the uid first; servers answer another uid with Refused (422) or with Conflict."""
+    return [{"op": "test", "path": "/metadata/uid", "value": ref.uid}, *operations] if ref.uid else operations
+
+
+def _rouse(idle: list[anyio.Event]) -> None:
+    if idle:
+        idle.pop().set()
+
+
+async def _wait(idle: list[anyio.Event]) -> None:
+    event = anyio.Event()
+    idle.append(event)
+    await event.wait()

@@ -1,0 +1,210 @@
+"""One loop reads for all actors: take a message, ask the mind, do or hand on what it commands.
+
+No actor has a task. Those with something to read stand in a queue; a turn lets each read at most a handful of messages
+and lasts at most some milliseconds, then the event loop may do its I/O. What concerns actors (tell, spawn, wake, stop)
+is done here and now; what concerns the API goes to the performers and comes back as a message.
+
+`turn` is a plain function: a whole system of actors can be run in a test without an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, assert_never
+
+import anyio
+import anyio.lowlevel
+from anyio.abc import TaskStatus
+
+from runtime.clock import Clock
+from runtime.lives import Lives, Quarantine
+from runtime.log import Log
+from runtime.messages import (
+    Address,
+    Ask,
+    Command,
+    Create,
+    Delete,
+    Measure,
+    Message,
+    Patch,
+    Read,
+    ReadLog,
+    Spawn,
+    Stop,
+    Tell,
+    Told,
+    WakeAt,
+    Woke,
+    WriteStatus,
+)
+from runtime.registry import Actor
+from runtime.timers import Timers
+
+TURN_S = 0.005
+TURN_MESSAGES_MAX = 10_000
+"""A turn ends at whichever comes first, so that I/O waits at most about five milliseconds; the count also ends the turn
+of a test whose clock stands still."""
+
+ACTOR_MESSAGES_MAX = 64
+"""What one actor may read before the next one's turn: enough to pay for the switch, too little to starve anybody."""
+
+SLOW_S = 0.25
+"""An actor that reads for so long at once holds up everybody: it is named in the log."""
+
+IDLE_MAX_S = 600.0
+"""The longest sleep: then the wall clock is read again, which a suspended machine may have moved."""
+
+
+log = Log()
+
+
+class Perform(Protocol):
+    """Where commands to the API and to services go."""
+
+    def submit(self, actor: Actor, command: Command) -> None:
+        """Queue a command; its result comes back to `actor` as a message, if it still lives."""
+        ...
+
+
+class MailboxOverflow(Exception):  # noqa: N818  # it says what happened, as the log does
+    """More messages waited for one actor than a mailbox takes."""
+
+
+class SchedulerStatistics(NamedTuple):
+    """Messages read so far, and timers set."""
+
+    messages: int
+    timers: int
+
+
+class Scheduler:
+    """The loop over the ready queue."""
+
+    def __init__(
+        self,
+        lives: Lives,
+        timers: Timers[Actor | Quarantine],
+        perform: Perform,
+        clock: Clock,
+        *,
+        measure: Callable[[Measure], None] = lambda command: None,
+        absent: Callable[[Address], Actor | None] = lambda address: None,
+    ) -> None:
+        self._registry = lives.registry
+        self._lives = lives
+        self._timers = timers
+        self._perform = perform
+        self._clock = clock
+        self._measure = measure
+        self._absent = absent  # told to somebody who does not live: may wake an object's own actor
+        self._messages = 0
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Read until cancelled."""
+        task_status.started()
+        while True:
+            self.turn()
+            if self._registry.ready:
+                await anyio.lowlevel.checkpoint()
+            else:
+                await self._sleep()
+
+    async def _sleep(self) -> None:
+        """Wait for a message or the next timer."""
+        event = anyio.Event()
+        self._registry.on_ready = event.set
+        at = self._timers.next_at()
+        delay = IDLE_MAX_S if at is None else max(0.0, min(IDLE_MAX_S, at - self._clock.wall()))
+        try:
+            with anyio.move_on_after(delay):
+                await event.wait()
+        finally:
+            self._registry.on_ready = None
+
+    def turn(self) -> int:
+        """Wake whom it is time for, and let the ready actors read; how many messages were read."""
+        self._ring()
+        clock = self._clock
+        ready = self._registry.ready
+        end = clock.monotonic() + TURN_S
+        read = 0
+        before = end - TURN_S
+        while ready:
+            actor = ready.popleft()
+            read += self._read(actor)
+            after = clock.monotonic()
+            if after - before > SLOW_S:
+                log.warning("actor.slow", actor=str(actor.address), seconds=round(after - before, 3))
+            before = after
+            if read >= TURN_MESSAGES_MAX or after >= end:
+                break
+        self._messages += read
+        return read
+
+    def _ring(self) -> None:
+        if not self._timers:
+            return
+        for owner, tag in self._timers.due(self._clock.wall()):
+            if isinstance(owner, Quarantine):
+                self._lives.wake(owner.address)
+            else:
+                self._registry.post(owner, Woke(tag))
+
+    def _read(self, actor: Actor) -> int:
+        """Let one actor read; the number of messages it took."""
+        now = self._clock.wall()
+        receive = actor.mind.receive
+        message: Message | None = None
+        for number in range(ACTOR_MESSAGES_MAX):
+            box = actor.mailbox
+            if box is None:  # its life has ended
+                return number
+            if actor.full:
+                self._lives.crash(actor, None, MailboxOverflow(f"{len(box)} messages waited for {actor.address}"))
+                return number
+            message = box.take()
+            if message is None:
+                self._registry.park(actor)
+                return number
+            try:
+                commands = receive(actor.state, message, now)
+                if commands.__class__ is not tuple and commands.__class__ is not list:
+                    commands = tuple(commands)  # a generator that raises half-way has commanded nothing
+                for command in commands:
+                    self._obey(actor, command)
+                    if actor.life:
+                        return number + 1
+            except Exception as error:  # noqa: BLE001  # a mind may fail in any way; it falls alone
+                self._lives.crash(actor, message, error)
+                return number + 1
+        self._registry.ready.append(actor)
+        return ACTOR_MESSAGES_MAX
+
+    def _obey(self, actor: Actor, command: Command) -> None:
+        match command:
+            case Tell():
+                to = self._registry.actors.get(command.to) or self._absent(command.to)
+                if to is None:
+                    self._registry.dead_letters += 1
+                else:
+                    self._registry.post(to, Told(actor.address, command.word), urgent=command.urgent)
+            case WriteStatus() | Create() | Patch() | Delete() | Read() | ReadLog() | Ask():
+                self._perform.submit(actor, command)
+            case WakeAt():
+                if command.at is None:
+                    self._timers.cancel(actor, command.tag)
+                else:
+                    self._timers.set(actor, command.tag, command.at)
+            case Spawn():
+                self._lives.spawn(actor, command.address, command.argument)
+            case Stop():
+                self._lives.stop(actor, command.reason)
+            case Measure():
+                self._measure(command)
+            case _:
+                assert_never(command)
+
+    def statistics(self) -> SchedulerStatistics:
+        """The counts of this moment."""
+        return SchedulerStatistics(self._messages, len(self._timers))

@@ -1,0 +1,136 @@
+"""The newest state of every object of one resource, and who each of them concerns.
+
+`put`, `drop` and `replace` change the store first and return what has changed, so whoever is told finds the cache at
+least as new as the message. Objects are shared, not copied: nobody may write into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from runtime.messages import Address, Gone, Observed
+from runtime.objects import Object, Reference, Resource, reference
+
+Name: TypeAlias = tuple[str, str]  # namespace, name
+Concerns: TypeAlias = Callable[[Object], Sequence[Address | None]]
+"""For each watch of the resource, in a fixed order: whose business the object is."""
+
+
+class Change(NamedTuple):
+    """Something to tell `address`, on behalf of the watch at position `watch`."""
+
+    watch: int
+    address: Address
+    message: Observed | Gone
+
+
+class _Entry(NamedTuple):
+    ref: Reference
+    object: Object
+    addresses: Sequence[Address | None]
+
+
+class Store:
+    """The objects of one resource by name, indexed by the addresses they concern."""
+
+    def __init__(self, resource: Resource, concerns: Concerns) -> None:
+        self._resource = resource
+        self._concerns = concerns
+        self._entries: dict[Name, _Entry] = {}
+        self._by_address: dict[Address, dict[Name, _Entry]] = {}
+
+    # ----------------------------------------------------------------------------------------------- change
+
+    def put(self, thing: Object) -> list[Change]:
+        """Take in a state. Another uid under the name: the older object is gone first."""
+        ref = reference(self._resource, thing)
+        name = ref.namespace, ref.name
+        old = self._entries.get(name)
+        changes: list[Change] = []
+        if old is not None and old.ref.uid != ref.uid:
+            changes += self._remove(name, old)
+            old = None
+        entry = self._entries[name] = _Entry(ref, thing, self._concerns(thing))
+        if old is not None:
+            changes += self._moved(name, old, entry)
+        for index, address in enumerate(entry.addresses):
+            if address is not None:
+                self._by_address.setdefault(address, {})[name] = entry
+                changes.append(Change(index, address, Observed(ref, thing)))
+        return changes
+
+    def drop(self, thing: Object) -> list[Change]:
+        """The object is gone; `thing` is its last state. Nothing when that uid is not (or no longer) here."""
+        ref = reference(self._resource, thing)
+        name = ref.namespace, ref.name
+        old = self._entries.get(name)
+        if old is None or (ref.uid and old.ref.uid != ref.uid):
+            return []
+        return self._remove(name, old._replace(object=thing))
+
+    def replace(self, things: Iterable[Object]) -> list[Change]:
+        """These are all: what is not among them is gone, what has the version we know is not told again."""
+        here = {(thing["metadata"].get("namespace", ""), thing["metadata"]["name"]): thing for thing in things}
+        changes: list[Change] = []
+        for name in [name for name in self._entries if name not in here]:
+            changes += self._remove(name, self._entries[name])
+        for name, thing in here.items():
+            old = self._entries.get(name)
+            if old is None or _version(old.object) != _version(thing):
+                changes += self.put(thing)
+        return changes
+
+    def _moved(self, name: Name, old: _Entry, new: _Entry) -> list[Change]:
+        """Who it no longer concerns: to them it is gone."""
+        changes = []
+        for index, (before, after) in enumerate(zip(old.addresses, new.addresses, strict=True)):
+            if before is not None and before != after:
+                if before not in new.addresses:
+                    self._unindex(before, name)
+                changes.append(Change(index, before, Gone(old.ref, new.object)))
+        return changes
+
+    def _remove(self, name: Name, entry: _Entry) -> list[Change]:
+        del self._entries[name]
+        changes = []
+        for index, address in enumerate(entry.addresses):
+            if address is not None:
+                self._unindex(address, name)
+                changes.append(Change(index, address, Gone(entry.ref, entry.object)))
+        return changes
+
+    def _unindex(self, address: Address, name: Name) -> None:
+        names = self._by_address.get(address)
+        if names is not None:
+            names.pop(name, None)
+            if not names:
+                del self._by_address[address]
+
+    # ------------------------------------------------------------------------------------------------- read
+
+    def get(self, namespace: str, name: str) -> Object | None:
+        """The object of that name."""
+        entry = self._entries.get((namespace, name))
+        return None if entry is None else entry.object
+
+    def objects_of(self, address: Address) -> list[Observed]:
+        """What concerns an address, as the messages that would tell it."""
+        return [Observed(entry.ref, entry.object) for entry in self._by_address.get(address, {}).values()]
+
+    def addresses(self, index: int) -> list[Address]:
+        """All addresses that the watch at `index` routes to, in the order of their objects, each once."""
+        found = (entry.addresses[index] for entry in self._entries.values())
+        return list(dict.fromkeys(address for address in found if address is not None))
+
+    def objects(self) -> list[Object]:
+        """All objects, in the order they came."""
+        return [entry.object for entry in self._entries.values()]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _version(thing: Object) -> str:
+    version: str = thing["metadata"].get("resourceVersion", "")
+    return version

@@ -1,0 +1,178 @@
+"""A watch as a state machine: what has happened, what is to be done next, and nothing that waits.
+
+    Listing --last page--> Watching --closed--> Watching        every failure --> Waiting(delay) --> try again
+       ^------------- Expired (410), or the back-off over --------------'
+
+`step` is total over states and inputs. The first list is a quorum read; a watch resumes from the last version seen (an
+event's or a bookmark's); when that is no longer kept, everything is listed again and the store works out who is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Literal, NamedTuple, TypeAlias, assert_never
+
+from runtime.api import ApiError, Expired, Gone, ObjectList, Throttled, WatchEvent
+from runtime.backoff import delay_s
+from runtime.objects import Object
+
+SHORT_WATCH_S = 1.0
+"""A server that closes a watch at once and without a word is not well: back off as after a failure."""
+
+# ------------------------------------------------------------------------------------------------ states
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Do: list the page after `continue_` (empty: the first)."""
+
+    continue_: str = ""
+    items: tuple[Object, ...] = ()
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Do: watch from `version` (until the stream ends)."""
+
+    version: str
+    failures: int = 0
+    heard: bool = False  # anything since the stream was opened
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Do: wait `delay_s`, then go on with `then`."""
+
+    delay_s: float
+    then: Listing | Watching
+
+
+State: TypeAlias = Listing | Watching | Waiting
+
+# ------------------------------------------------------------------------------------------------ inputs
+
+
+class Paged(NamedTuple):
+    """A page of the list came."""
+
+    page: ObjectList
+
+
+class Heard(NamedTuple):
+    """A line of the watch came."""
+
+    event: WatchEvent
+
+
+class Closed(NamedTuple):
+    """The stream ended: the server's time was up, or our own deadline for it came. It was open for `after_s`."""
+
+    after_s: float
+
+
+class Broke(NamedTuple):
+    """Listing or watching failed."""
+
+    error: ApiError
+
+
+class Elapsed(NamedTuple):
+    """The wait is over."""
+
+
+Input: TypeAlias = Paged | Heard | Closed | Broke | Elapsed
+
+# ----------------------------------------------------------------------------------------------- outputs
+
+
+class Listed(NamedTuple):
+    """These are all objects there are; also the answer to "this resource is not served": none."""
+
+    items: tuple[Object, ...]
+    served: bool = True
+
+
+class Put(NamedTuple):
+    """The newest state of an object."""
+
+    object: Object
+
+
+class Dropped(NamedTuple):
+    """An object is gone; this was its last state."""
+
+    object: Object
+
+
+Output: TypeAlias = Listed | Put | Dropped
+
+
+class Step(NamedTuple):
+    """The next state, and what the store has to hear, if anything."""
+
+    state: State
+    output: Output | None = None
+
+
+def step(state: State, happened: Input, dice: Random) -> Step:
+    """What follows from what has happened. Inputs that do not fit the state change nothing."""
+    match happened:
+        case Paged(page):
+            return _paged(state, page)
+        case Heard(event):
+            return _heard(state, event)
+        case Closed(after_s):
+            return _closed(state, after_s, dice)
+        case Broke(error):
+            return _broke(state, error, dice)
+        case Elapsed():
+            return Step(state.then if isinstance(state, Waiting) else state)
+        case _:
+            assert_never(happened)
+
+
+def _paged(state: State, page: ObjectList) -> Step:
+    if not isinstance(state, Listing):
+        return Step(state)
+    items = (*state.items, *page.items)
+    if page.continue_:
+        return Step(Listing(page.continue_, items))
+    return Step(Watching(page.resource_version), Listed(items))
+
+
+def _heard(state: State, event: WatchEvent) -> Step:
+    if not isinstance(state, Watching):
+        return Step(state)
+    version = event.object.get("metadata", {}).get("resourceVersion") or state.version
+    after = Watching(version, heard=True)
+    kind: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"] = event.type
+    if kind == "BOOKMARK":
+        return Step(after)
+    return Step(after, Dropped(event.object) if kind == "DELETED" else Put(event.object))
+
+
+def _closed(state: State, after_s: float, dice: Random) -> Step:
+    if not isinstance(state, Watching):
+        return Step(state)
+    if state.heard or after_s >= SHORT_WATCH_S:
+        return Step(Watching(state.version))
+    failures = state.failures + 1
+    return Step(Waiting(delay_s(failures, dice), Watching(state.version, failures)))
+
+
+def _broke(state: State, error: ApiError, dice: Random) -> Step:
+    if isinstance(state, Waiting):
+        return Step(state)
+    failures = state.failures + 1
+    delay = max(delay_s(failures, dice), error.after_s if isinstance(error, Throttled) else 0.0)
+    if isinstance(error, Expired):
+        # At once the first time; a server that expires what it has just listed gets the back-off.
+        again = Listing(failures=failures)
+        return Step(again if failures == 1 else Waiting(delay, again))
+    if isinstance(error, Gone):
+        return Step(Waiting(delay, Listing(failures=failures)), Listed((), served=False))
+    if isinstance(state, Listing):
+        return Step(Waiting(delay, replace(state, failures=failures)))
+    return Step(Waiting(delay, replace(state, failures=failures, heard=False)))

@@ -1,0 +1,264 @@
+"""The shim keeps what the command says and does, and reports it in a frame."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from actors.contract import frame, paths
+from tests.executor.pod import Volume
+
+NONCE = "0123456789abcdef"
+
+
+@pytest.mark.spec("SCR-5")
+@pytest.mark.parametrize("code", [0, 1, 3, 42, 255])
+def test_the_exit_code_is_the_commands(volume: Volume, code: int) -> None:
+    ended = volume.run(["sh", "-c", f"exit {code}"])
+    assert (ended.code, ended.content) == (code, {"code": code})
+    assert (volume.directory / "exit-main").read_text() == str(code)
+
+
+def test_death_by_a_signal_is_128_and_its_number(volume: Volume) -> None:
+    ended = volume.run(["sh", "-c", "kill -9 $$"])
+    assert (ended.code, ended.content) == (137, {"code": 137})
+
+
+def test_a_command_that_does_not_exist_ends_with_64_and_a_sentence(volume: Volume) -> None:
+    ended = volume.run(["no-such-command-here"])
+    assert ended.code == 64
+    assert "no-such-command-here" in ended.content["message"]
+    assert "no-such-command-here" in ended.stderr
+
+
+def test_a_file_that_cannot_be_executed_says_so(volume: Volume, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("echo hi")
+    assert "not executable" in volume.run([str(script)]).content["message"]
+    script.chmod(0o755)
+    assert "#! line" in volume.run([str(script)]).content["message"]
+
+
+@pytest.mark.spec("SCR-3")
+@pytest.mark.parametrize(
+    ("printed", "result"),
+    [("heads", "heads"), ("heads\n", "heads"), ("heads\n\n", "heads\n"), ("", ""), ("\n", ""), ("a\r\n", "a\r")],
+)
+def test_the_result_is_stdout_less_one_newline(volume: Volume, printed: str, result: str) -> None:
+    ended = volume.run([sys.executable, "-c", f"import sys; sys.stdout.write({printed!r})"], result=True)
+    assert ended.content["result"] == result
+    assert ended.stdout.decode() == printed
+
+
+@pytest.mark.parametrize(
+    "text", ["😀 'single' \"double\" {{x}} \\n \\u0041 $HOME $(HOME) `id`", "a\nb\n\tc", "\x00\x01\x1f"]
+)
+def test_difficult_text_arrives_unharmed(volume: Volume, tmp_path: Path, text: str) -> None:
+    (tmp_path / "value").write_text(text)
+    ended = volume.run(["cat", str(tmp_path / "value")], result=True, parameters=[_parameter(tmp_path / "value")])
+    assert ended.content["result"] == text
+    assert ended.content["parameters"] == {"p": text}
+
+
+def test_bytes_that_are_no_text_become_replacement_characters(volume: Volume, tmp_path: Path) -> None:
+    (tmp_path / "value").write_bytes(b"a\xff\xfeb")
+    ended = volume.run(["cat", str(tmp_path / "value")], result=True, parameters=[_parameter(tmp_path / "value")])
+    assert ended.stdout == b"a\xff\xfeb"
+    assert ended.content["result"] == "a��b" == ended.content["parameters"]["p"]
+
+
+@pytest.mark.spec("PARAM-5")
+@pytest.mark.parametrize(("content", "value"), [("x\n", "x"), ("x\n\n", "x\n"), ("\n", ""), ("", ""), ("x\r\n", "x\r")])
+def test_a_parameter_is_its_file_less_one_newline(volume: Volume, tmp_path: Path, content: str, value: str) -> None:
+    (tmp_path / "value").write_bytes(content.encode())
+    assert volume.run(["true"], parameters=[_parameter(tmp_path / "value")]).content["parameters"] == {"p": value}
+
+
+@pytest.mark.spec("PARAM-4")
+def test_a_missing_file_is_the_default_or_an_error_naming_parameter_and_path(volume: Volume) -> None:
+    ended = volume.run(["true"], parameters=[{"name": "p", "path": "/nowhere", "default": "d"}])
+    assert ended.content["parameters"] == {"p": "d"}
+    ended = volume.run(["true"], parameters=[{"name": "p", "path": "/nowhere"}])
+    assert ended.code == 0
+    assert "'p'" in ended.content["error"]
+    assert "/nowhere" in ended.content["error"]
+
+
+def test_ten_megabytes_pass_and_the_result_is_their_end(volume: Volume) -> None:
+    lines = 10 * 2**20 // 16
+    ended = volume.run(["sh", "-c", f"yes 0123456789abcde | head -n {lines}"], result=True)
+    assert ended.stdout.count(b"0123456789abcde\n") == lines
+    assert len(ended.content["result"]) == frame.RESULT_BYTES_MAX
+    assert ended.content["result"] == ("0123456789abcde\n" * (lines + 1))[: 16 * lines - 1][-frame.RESULT_BYTES_MAX :]
+
+
+def test_a_result_that_is_cut_inside_a_character_begins_with_the_next_one(volume: Volume) -> None:
+    ended = volume.run(
+        [sys.executable, "-c", "import sys; sys.stdout.buffer.write('é'.encode() * 200000 + b'x')"], result=True
+    )
+    assert set(ended.content["result"]) == {"é", "x"}
+
+
+def test_outputs_beyond_the_frame_are_at_the_end_of_the_log(volume: Volume, tmp_path: Path) -> None:
+    value = os.urandom(3000).hex()
+    (tmp_path / "value").write_text(value)
+    ended = volume.run(["echo", "said"], parameters=[_parameter(tmp_path / "value")], budget=600)
+    assert len(ended.termination) <= 600
+    assert ended.content == {"code": 0, "parameters": {"p": value}}
+    assert list(frame.strip_spill(ended.stdout.decode().splitlines())) == ["said"]
+
+
+def test_a_parameter_beyond_all_limits_is_an_error(volume: Volume, tmp_path: Path) -> None:
+    with (tmp_path / "value").open("wb") as file:
+        file.truncate(frame.CONTENT_BYTES_MAX + 1)
+    assert "artifact" in volume.run(["true"], parameters=[_parameter(tmp_path / "value")]).content["error"]
+
+
+def test_signals_reach_the_whole_process_group(volume: Volume) -> None:
+    program = volume.shim(
+        [
+            "sh",
+            "-c",
+            "(trap 'echo child; exit' TERM; echo up; while :; do sleep 0.05; done) & trap '' TERM; wait; exit 7",
+        ],
+        result=True,
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline() == b"up\n"
+    program.send_signal(signal.SIGTERM)
+    ended = volume.end(program, {"container": "main"})
+    assert ended.stdout == b"child\n"
+    assert frame.decode(ended.termination, NONCE) == {"code": 7, "result": "up\nchild"}
+
+
+def test_a_command_that_dies_of_a_forwarded_signal_is_reported(volume: Volume) -> None:
+    program = volume.shim(["sh", "-c", "echo up; exec sleep 60"])
+    assert program.stdout is not None
+    program.stdout.readline()
+    program.send_signal(signal.SIGTERM)
+    assert volume.end(program, {"container": "main"}).code == 143
+
+
+def test_kill_signals_the_running_shim(volume: Volume) -> None:
+    program = volume.shim(["sh", "-c", "trap 'exit 9' USR1; echo up; while :; do sleep 0.05; done"])
+    assert program.stdout is not None
+    program.stdout.readline()
+    told = {"container": "main", "nonce": NONCE, "budget": 1500}
+    killer = volume.start([str(volume.directory / "shim"), "kill", str(int(signal.SIGUSR1))], told)
+    assert volume.end(killer, told).code == 0
+    assert volume.end(program, told).code == 9
+
+
+ORPHANS = """
+import os, time
+if os.fork() == 0:
+    if os.fork() == 0:
+        os._exit(0)
+    os._exit(0)
+os.wait()
+deadline = time.monotonic() + 5
+while time.monotonic() < deadline:
+    children = open(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read().split()
+    if children == [str(os.getpid())]:
+        print("reaped")
+        break
+"""
+
+
+def test_orphans_are_reaped(volume: Volume) -> None:
+    assert volume.run([sys.executable, "-c", ORPHANS]).stdout == b"reaped\n"
+
+
+def test_output_held_open_by_what_is_left_behind_is_closed_two_seconds_after_the_end(volume: Volume) -> None:
+    began = time.monotonic()
+    ended = volume.run(
+        ["sh", "-c", "echo said; (sleep 0.3; echo late; exec setsid sleep 5 2>/dev/null) & exit 4"], result=True
+    )
+    assert 1.9 < time.monotonic() - began < 4.5
+    assert (ended.code, ended.content["result"]) == (4, "said\nlate")
+
+
+def test_a_shim_that_is_killed_releases_its_lock_and_leaves_no_exit_code(volume: Volume) -> None:
+    program = volume.shim(["sh", "-c", "echo $$; exec sleep 60"])
+    assert program.stdout is not None
+    child = int(program.stdout.readline())
+    told = {"container": "wait", "nonce": NONCE, "budget": 1500, "mains": ["main"]}
+    waiting = volume.start([sys.executable, "-m", "tiphys.executor", "wait"], told)
+    program.kill()
+    os.kill(child, signal.SIGKILL)
+    ended = volume.end(waiting, told)
+    assert (ended.code, ended.content) == (0, {"artifacts": []})
+    assert not (volume.directory / "exit-main").exists()
+
+
+@pytest.mark.spec("CSET-1", "CSET-2")
+def test_a_container_waits_for_those_it_depends_on(volume: Volume) -> None:
+    second = volume.shim(["sh", "-c", "cat $TIPHYS_MOUNT_TIPHYS_SHIM/x"], container="b", after=["a"], result=True)
+    assert volume.run(["sh", "-c", "echo first > $TIPHYS_MOUNT_TIPHYS_SHIM/x"], container="a").code == 0
+    ended = volume.end(second, {"container": "b"})
+    assert (ended.code, ended.content["result"]) == (0, "first")
+
+
+def test_a_container_does_not_start_after_a_failure(volume: Volume) -> None:
+    volume.run(["false"], container="a")
+    ended = volume.run(["echo", "ran"], container="b", after=["a"])
+    assert (ended.code, ended.stdout) == (64, b"")
+    assert "container a" in ended.content["message"]
+
+
+@pytest.mark.spec("CSET-4")
+def test_a_container_is_attempted_as_often_as_told(volume: Volume) -> None:
+    count = "echo x >> $TIPHYS_MOUNT_TIPHYS_SHIM/count; test $(wc -l < $TIPHYS_MOUNT_TIPHYS_SHIM/count) -ge 3"
+    assert volume.run(["sh", "-c", count], attempts=2, pause_s=0.01).code == 1
+    assert volume.run(["sh", "-c", count], attempts=2, pause_s=0.01).code == 0
+
+
+def test_the_users_own_termination_message_travels_in_the_frame(tmp_path: Path) -> None:
+    from tiphys.executor.shim import users_message  # noqa: PLC0415
+
+    (tmp_path / "message").write_text("disk full\n")
+    assert users_message(str(tmp_path / "message"), paths.SHIM_MOUNT) == "disk full"
+    assert users_message(str(tmp_path / "nothing"), paths.SHIM_MOUNT) == ""
+    assert users_message(str(tmp_path / "message"), "/some/real/directory") == ""
+
+
+def test_the_command_does_not_see_the_instructions(volume: Volume) -> None:
+    assert b"TIPHYS_INSTRUCTIONS" not in volume.run(["env"]).stdout
+
+
+def test_progress_is_the_last_line_of_its_file(volume: Volume) -> None:
+    ended = volume.run(["sh", "-c", "printf '1/3\\n2/3\\n' > $TIPHYS_MOUNT_TIPHYS_SHIM/progress"])
+    assert ended.content["progress"] == "2/3"
+
+
+def test_logs_are_kept_when_they_are_to_be_archived(volume: Volume) -> None:
+    ended = volume.run(["sh", "-c", "echo out; echo err >&2"], keep_log=True)
+    assert (ended.stdout, ended.stderr) == (b"out\n", "err\n")
+    assert sorted((volume.directory / "log-main").read_text().split()) == ["err", "out"]
+
+
+def test_a_reader_that_goes_away_does_not_end_the_command(volume: Volume) -> None:
+    program = volume.shim(["sh", "-c", "read x < /dev/zero; yes | head -n 100000; exit 5"], result=True)
+    assert program.stdout is not None
+    program.stdout.close()
+    program.wait(timeout=20)
+    assert program.returncode == 5
+
+
+def test_no_word_of_what_is_staged_needs_site_packages(volume: Volume) -> None:
+    slow = ("typing", "dataclasses", "tarfile", "asyncio")
+    code = f"print([m for m in sys.modules if m.split('.')[0] in {slow}])"
+    lib = volume.directory / "lib"
+    text = f"import sys; sys.path.insert(0, {str(lib)!r}); import tiphys.executor.shim; {code}"
+    ran = subprocess.run([sys.executable, "-SEs", "-c", text], capture_output=True, check=True)
+    assert ran.stdout == b"[]\n"
+
+
+def _parameter(path: Path) -> dict[str, str]:
+    return {"name": "p", "path": str(path)}

@@ -1,0 +1,357 @@
+"""Commands to calls: order, urgency, limits, and what each failure becomes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import anyio
+import pytest
+
+from runtime import log, perform
+from runtime.actor import Room
+from runtime.api import AlreadyExists, Conflict, Gone, LogOptions, Refused, Throttled, Unavailable
+from runtime.messages import (
+    Address,
+    Ask,
+    Create,
+    Delete,
+    Done,
+    Failed,
+    Patch,
+    Read,
+    ReadLog,
+    WriteStatus,
+)
+from runtime.objects import CONFIGMAPS, PODS, Reference, reference
+from runtime.orders import Orders, Order
+from runtime.perform import Performers
+from runtime.registry import DEAD, STOPPED, Actor, Registry
+from tests.kernel.coat import Coat
+from tests.kernel.kernel import Scripted
+from tests.virtual_time import VirtualClock
+from tiphys.devcluster.inprocess import InProcessApi
+from tiphys.devcluster.server import ApiServer
+
+pytestmark = pytest.mark.virtual_time
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of these break things on purpose; their tracebacks would bury a real one."""
+    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
+
+
+def configmap(name: str, **content: str) -> dict:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "default"},
+        "data": content,
+    }
+
+
+def at(name: str) -> Reference:
+    return Reference(CONFIGMAPS, "default", name)
+
+
+class Bench:
+    """Performers over a coated in-process API, and one actor that asks."""
+
+    def __init__(self, performers: Performers, api: Coat, registry: Registry, actor: Actor) -> None:
+        self.performers, self.api, self.registry, self.actor = performers, api, registry, actor
+
+    def submit(self, *commands: Any) -> None:
+        for command in commands:
+            self.performers.submit(self.actor, command)
+
+    def heard(self) -> list[Any]:
+        """What came back to the actor since the last time."""
+        found = []
+        while self.actor.mailbox is not None and (message := self.actor.mailbox.take()) is not None:
+            found.append(message)
+        return found
+
+    def results(self) -> list[tuple[str, Any]]:
+        return [
+            ("done" if isinstance(m, Done) else type(m.error).__name__, getattr(m.command, "tag", ""))
+            for m in self.heard()
+        ]
+
+
+async def answer(query: Any) -> Any:
+    if isinstance(query, BaseException):
+        raise query
+    if isinstance(query, float):
+        await anyio.sleep(query)
+    return query
+
+
+@asynccontextmanager
+async def bench(**options: Any) -> AsyncIterator[Bench]:
+    server = ApiServer(now=VirtualClock().wall)
+    server.start()
+    api = Coat(InProcessApi(server), delay_s=1.0)
+    registry = Registry()
+    room = Room("a", Scripted(), services={"echo": answer})
+    performers = Performers(api, {"a": room}, registry, manager="tests", dice=Random(1), **options)
+    actor = Actor(Address("a", "default", "x", ""), room.mind, None)
+    registry.add(actor)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(performers.run)
+        yield Bench(performers, api, registry, actor)
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_result_is_the_object_as_stored():
+    async with bench() as b:
+        b.submit(Create(CONFIGMAPS, configmap("a"), "c"))
+        await anyio.sleep(1.5)
+        (message,) = b.heard()
+        assert message.result["metadata"]["uid"]
+        ref = reference(CONFIGMAPS, message.result)
+        b.submit(Patch(ref, {"data": {"k": "v"}}), Read(ref), Delete(ref))
+        await anyio.sleep(3.5)
+        patched, read, deleted = b.heard()
+        assert patched.result["data"] == read.result["data"] == {"k": "v"}
+        assert deleted.result is None
+
+
+async def test_commands_about_one_object_are_performed_one_by_one_in_order_of_asking():
+    async with bench() as b:
+        b.submit(Create(CONFIGMAPS, configmap("a")), *(Patch(at("a"), {"data": {"k": str(n)}}) for n in range(20)))
+        await anyio.sleep(30)
+        assert [m.result["data"]["k"] for m in b.heard()[1:]] == [str(n) for n in range(20)]
+        assert not b.api.together
+
+
+async def test_commands_about_different_objects_travel_together_up_to_the_limit():
+    async with bench(concurrency=4) as b:
+        b.submit(*(Create(CONFIGMAPS, configmap(f"c{n}")) for n in range(12)))
+        await anyio.sleep(3.1)
+        assert len(b.heard()) == 12
+        assert b.api.most == 4
+
+
+async def test_status_writes_come_first_and_creations_last():
+    orders = Orders()
+    actor = Actor(Address("a", "", "", ""), Scripted(), None)
+    commands = [
+        Create(CONFIGMAPS, configmap("new")),
+        Patch(at("b"), {}),
+        Delete(at("c")),
+        WriteStatus(at("d"), {}, "1"),
+        Read(at("e")),
+        WriteStatus(at("b"), {}, "1"),  # stands behind the patch of the same object
+    ]
+    for command in commands:
+        orders.add(Order(actor, command))
+    order_of_names = []
+    while (order := orders.take()) is not None:
+        order_of_names.append(type(order.command).__name__ + ":" + (order.key or ("", "", "?"))[2])
+        orders.done(order)
+
+    assert order_of_names == [
+        "WriteStatus:d", "Patch:b", "WriteStatus:b", "Delete:c", "Read:e", "Create:new",
+    ]  # fmt: skip
+    assert len(orders) == 0
+    assert not orders._lines
+
+
+async def test_every_failure_comes_back_as_what_to_do_next():
+    async with bench() as b:
+        await b.api.api.create(CONFIGMAPS, configmap("a"))
+        b.submit(
+            Create(CONFIGMAPS, configmap("a"), "exists"),
+            Read(at("absent"), "gone"),
+            Patch(at("a")._replace(uid="another"), {}, tag="uid"),
+            WriteStatus(at("a"), {"data": {}}, "1", tag="old"),
+        )
+        await anyio.sleep(5)
+        assert sorted(b.results()) == [
+            ("AlreadyExists", "exists"), ("Conflict", "old"), ("Conflict", "uid"), ("Gone", "gone"),
+        ]  # fmt: skip
+
+
+async def test_a_status_write_is_conditional_on_the_version_and_uid_it_was_computed_from():
+    async with bench() as b:
+        stored = await b.api.api.create(CONFIGMAPS, configmap("a"))
+        ref = reference(CONFIGMAPS, stored)
+        b.submit(
+            WriteStatus(
+                ref, {"data": {"n": "1"}, "metadata": {"labels": {"l": "1"}}}, stored["metadata"]["resourceVersion"]
+            )
+        )
+        await anyio.sleep(1.5)
+        (message,) = b.heard()
+        assert (message.result["data"], message.result["metadata"]["labels"]) == ({"n": "1"}, {"l": "1"})
+
+
+async def test_deleting_what_is_absent_is_done():
+    async with bench() as b:
+        stored = await b.api.api.create(CONFIGMAPS, configmap("a"))
+        other = reference(CONFIGMAPS, stored)._replace(uid="an-older-one")
+        b.submit(Delete(at("absent"), tag="absent"), Delete(other, tag="older"))
+        await anyio.sleep(5)
+        assert b.results() == [("done", "absent"), ("done", "older")]
+        assert await b.api.api.get(at("a"))
+
+
+async def test_a_json_patch_tests_the_uid():
+    async with bench() as b:
+        stored = await b.api.api.create(CONFIGMAPS, configmap("a", k="1"))
+        ref = reference(CONFIGMAPS, stored)
+        change = [{"op": "replace", "path": "/data/k", "value": "2"}]
+        b.submit(Patch(ref, change, "json", tag="mine"), Patch(ref._replace(uid="x"), change, "json", tag="other"))
+        await anyio.sleep(3)
+        mine, other = b.results()
+        assert mine == ("done", "mine")
+        assert other in {("Refused", "other"), ("Conflict", "other")}  # servers differ in what a failed test is
+
+
+async def test_throttled_waits_as_told_and_keeps_the_order_of_its_object():
+    async with bench() as b:
+        await b.api.api.create(CONFIGMAPS, configmap("a"))
+        refused = iter([Throttled("slow down", after_s=30.0)])
+        b.api.fault = lambda verb, subject: next(refused, None)
+        b.submit(Patch(at("a"), {"data": {"k": "1"}}, tag="first"), Patch(at("a"), {"data": {"k": "2"}}, tag="second"))
+        await anyio.sleep(30)
+        assert b.results() == []
+        await anyio.sleep(12)
+        assert b.results() == [("done", "first"), ("done", "second")]
+        assert b.performers.statistics().throttled == 1
+
+
+async def test_a_throttling_server_is_asked_less_and_less_at_once_then_more_again():
+    async with bench(concurrency=16) as b:
+        closed = True
+        b.api.fault = lambda verb, subject: Throttled("slow down", after_s=10.0) if closed else None
+        b.submit(*(Create(CONFIGMAPS, configmap(f"c{n}")) for n in range(200)))
+        await anyio.sleep(40)
+        assert b.performers.statistics().window == 1
+        assert len(b.api.calls) < 16 * 5
+        closed = False
+        await anyio.sleep(600)
+        assert len(b.heard()) == 200
+        assert b.performers.statistics().window > 8
+
+
+async def test_a_command_throttled_for_ever_is_told_in_the_end():
+    async with bench() as b:
+        b.api.fault = lambda verb, subject: Throttled("never", after_s=1.0)
+        b.submit(Read(at("a"), "r"))
+        await anyio.sleep(3 * perform.THROTTLED_TRIES_MAX)
+        assert b.results() == [("Throttled", "r")]
+
+
+async def test_a_call_without_an_answer_is_unavailable():
+    async with bench() as b:
+        b.api.delay_s = 10_000.0
+        b.submit(Read(at("a"), "r"))
+        await anyio.sleep(perform.PERFORM_TIMEOUT_S + 1)
+        assert b.results() == [("Unavailable", "r")]
+
+
+async def test_a_bug_in_the_api_is_unavailable_and_costs_nobody_else():
+    async with bench(concurrency=1) as b:
+        b.api.fault = lambda verb, subject: ZeroDivisionError("oops") if subject == "a" else None
+        b.submit(Read(at("a"), "bug"), Read(at("b"), "fine"))
+        await anyio.sleep(5)
+        assert b.results() == [("Unavailable", "bug"), ("Gone", "fine")]
+
+
+async def test_nothing_of_a_dead_actor_is_begun_and_no_result_of_it_arrives():
+    async with bench(concurrency=1) as b:
+        b.submit(Create(CONFIGMAPS, configmap("begun")), Create(CONFIGMAPS, configmap("waiting")))
+        await anyio.sleep(0.5)
+        b.registry.remove(b.actor, DEAD)
+        await anyio.sleep(5)
+        assert [subject for _, subject in b.api.calls] == ["begun"]
+        assert b.heard() == []
+        assert b.registry.statistics().dead_letters == 0
+
+
+async def test_what_a_stopped_actor_asked_for_is_done_and_nobody_hears_of_it():
+    async with bench(concurrency=1) as b:
+        b.submit(Create(CONFIGMAPS, configmap("a")), Create(CONFIGMAPS, configmap("b")))
+        b.registry.remove(b.actor, STOPPED)
+        await anyio.sleep(5)
+        assert [subject for _, subject in b.api.calls] == ["a", "b"]
+
+
+async def test_services_answer_fail_and_break():
+    async with bench() as b:
+        b.submit(
+            Ask("echo", 42, "fine"),
+            Ask("echo", Conflict("look again"), "api"),
+            Ask("echo", ValueError("no"), "broke"),
+            Ask("nobody", 1, "unknown"),
+            Ask("echo", 10_000.0, "slow"),
+        )
+        await anyio.sleep(perform.ASK_TIMEOUT_S + 1)
+        heard = b.heard()
+        assert heard[0] == Done(Ask("echo", 42, "fine"), 42)
+        errors = {m.command.tag: m.error for m in heard if isinstance(m, Failed)}
+        assert {tag: type(error) for tag, error in errors.items()} == {
+            "api": Conflict, "broke": Refused, "unknown": Refused, "slow": Unavailable,
+        }  # fmt: skip
+        assert str(errors["unknown"]) == "room a has no service 'nobody', only echo"
+        assert str(errors["broke"]) == "ValueError: no"
+
+
+async def test_slow_services_do_not_hold_up_the_api():
+    async with bench() as b:
+        b.submit(*(Ask("echo", 100.0) for _ in range(200)), Read(at("a"), "r"))
+        await anyio.sleep(1.5)
+        assert b.results() == [("Gone", "r")]
+
+
+async def test_a_log_is_read_once_and_its_end_is_kept(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(perform, "READ_LOG_BYTES_MAX", 10)
+
+    @asynccontextmanager
+    async def stream(ref: Any, options: LogOptions) -> AsyncIterator[AsyncIterator[bytes]]:
+        async def chunks() -> AsyncIterator[bytes]:
+            assert not options.follow
+            for number in range(8):
+                yield b"%04d" % number
+
+        yield chunks()
+
+    async with bench() as b:
+        b.api.log = stream
+        b.submit(ReadLog(Reference(PODS, "default", "p"), LogOptions(follow=True)))
+        await anyio.sleep(1)
+        (message,) = b.heard()
+        assert message.result.endswith(b"00060007")
+        assert 10 <= len(message.result) < 14
+
+
+async def test_draining_finishes_what_is_begun_and_status_writes_and_begins_nothing_else():
+    async with bench(concurrency=1) as b:
+        stored = await b.api.api.create(CONFIGMAPS, configmap("a"))
+        b.submit(Create(CONFIGMAPS, configmap("begun")))
+        await anyio.sleep(0.5)
+        b.submit(
+            Create(CONFIGMAPS, configmap("late")),
+            WriteStatus(at("a"), {"data": {"k": "v"}}, stored["metadata"]["resourceVersion"]),
+        )
+        await b.performers.drain()
+        assert b.api.calls == [("create", "begun"), ("patch", "a")]
+
+
+async def test_a_name_may_be_generated():
+    async with bench() as b:
+        thing = configmap("x")
+        thing["metadata"] = {"generateName": "x-", "namespace": "default"}
+        b.submit(Create(CONFIGMAPS, thing), Create(CONFIGMAPS, thing))
+        await anyio.sleep(2)
+        first, second = (m.result["metadata"]["name"] for m in b.heard())
+        assert first != second
+
+
+def test_the_errors_are_all_told_apart():
+    assert not issubclass(AlreadyExists, Conflict)
+    assert not issubclass(Gone, Refused)

@@ -1,0 +1,63 @@
+"""Turns: who reads when, and how long."""
+
+from __future__ import annotations
+
+from runtime.actor import Room
+from runtime.messages import Address, Started, Tell, Told
+from runtime.scheduler import ACTOR_MESSAGES_MAX, TURN_MESSAGES_MAX
+from tests.kernel.kernel import Kernel, Scripted
+
+OUTSIDE = Address("outside", "", "", "")
+
+
+def at(name: str) -> Address:
+    return Address("a", "default", name, "")
+
+
+def test_a_busy_actor_does_not_starve_its_neighbours():
+    order: list[str] = []
+    kernel = Kernel(Room("a", Scripted()))
+    busy, calm = kernel.wake(at("busy")), kernel.wake(at("calm"))
+    kernel.run()
+    kernel.lives._minds["a"].react = lambda state, message, now: order.append(message.word) or ()
+    for _ in range(10 * ACTOR_MESSAGES_MAX):
+        kernel.registry.post(busy, Told(OUTSIDE, "busy"))
+    kernel.registry.post(calm, Told(OUTSIDE, "calm"))
+    kernel.run()
+
+    assert order.index("calm") == ACTOR_MESSAGES_MAX
+    assert len(order) == 10 * ACTOR_MESSAGES_MAX + 1
+
+
+def test_a_turn_ends_though_two_actors_talk_for_ever():
+    def receive(state, message, now):
+        state.clear()
+        return [Tell(at("y" if message.sender == at("y") else "x"), 0)] if isinstance(message, Told) else ()
+
+    kernel = Kernel(Room("a", Scripted(receive)))
+    kernel.registry.post(kernel.wake(at("x")), Told(at("x"), 0))
+
+    assert TURN_MESSAGES_MAX <= kernel.scheduler.turn() <= TURN_MESSAGES_MAX + ACTOR_MESSAGES_MAX
+    assert kernel.registry.ready
+
+
+def test_a_parked_actor_has_no_mailbox():
+    kernel = Kernel(Room("a", Scripted()))
+    actor = kernel.wake(at("x"))
+    assert actor.mailbox is not None
+    kernel.run()
+
+    assert actor.mailbox is None
+    assert actor.state == [Started(0)]
+    assert not actor.ready
+
+
+def test_a_mind_that_tells_itself_reads_it_in_the_same_turn():
+    def receive(state, message, now):
+        return [Tell(at("x"), "again")] if isinstance(message, Started) else ()
+
+    kernel = Kernel(Room("a", Scripted(receive)))
+    actor = kernel.wake(at("x"))
+    kernel.scheduler.turn()
+
+    assert actor.state == [Started(0), Told(at("x"), "again")]

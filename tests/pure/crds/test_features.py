@@ -1,0 +1,79 @@
+"""What is understood and not acted upon yet is said aloud, once for each place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crds.check import check
+from crds.features import MISSING, unsupported
+from crds.shapes import load
+
+PLACES = {"spec": "WorkflowSpec", "template": "Template", "call": "Task", "artifact": "Artifact"}
+
+
+def workflow(**spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "x"}, "spec": spec}
+
+
+def found(thing: dict[str, Any]) -> list[tuple[str, str, str]]:
+    assert check(thing) == []
+    return [(problem.path, problem.feature, problem.severity) for problem in unsupported(thing)]
+
+
+def test_what_changes_the_outcome_is_an_error_and_the_rest_a_warning():
+    thing = workflow(synchronization={"mutexes": [{"name": "m"}]}, ttlStrategy={"secondsAfterCompletion": 1})
+
+    assert found(thing) == [("spec.synchronization", "SYNC-1", "error"), ("spec.ttlStrategy", "TTL-1", "warning")]
+
+
+def test_templates_are_looked_into_wherever_they_are_written():
+    http = {"http": {"url": "http://localhost"}}
+    step = {"name": "s", "inline": {"dag": {"tasks": [{"name": "t", "inline": http}]}}}
+    thing = workflow(templates=[{"name": "a", **http}, {"name": "b", "steps": [[step]]}], templateDefaults=http)
+
+    assert [path for path, _, _ in found(thing)] == [
+        "spec.templateDefaults.http",
+        "spec.templates[0].http",
+        "spec.templates[1].steps[0][0].inline.dag.tasks[0].inline.http",
+    ]
+
+
+def test_artifacts_are_looked_at_wherever_they_pass():
+    git = {"artifacts": [{"name": "code", "path": "/code", "git": {"repo": "x"}}]}
+    task = {"name": "t", "template": "a", "arguments": git}
+    thing = workflow(arguments=git, templates=[{"name": "a", "inputs": git, "outputs": git, "dag": {"tasks": [task]}}])
+
+    assert [path for path, _, _ in found(thing)] == [
+        "spec.arguments.artifacts[0].git",
+        "spec.templates[0].inputs.artifacts[0].git",
+        "spec.templates[0].outputs.artifacts[0].git",
+        "spec.templates[0].dag.tasks[0].arguments.artifacts[0].git",
+    ]
+
+
+@pytest.mark.spec("REPO-5")
+def test_an_s3_artifact_with_only_a_key_is_kept_by_the_repository():
+    assert found(workflow(arguments={"artifacts": [{"name": "a", "s3": {"key": "k"}}]})) == []
+
+
+@pytest.mark.parametrize("value", [False, None])
+def test_saying_no_is_not_asking_for_it(value):
+    assert found(workflow(archiveLogs=value)) == []
+
+
+def test_a_kind_that_nobody_acts_upon_says_so():
+    cron = {"schedules": ["* * * * *"], "workflowSpec": {"synchronization": {}}}
+    thing = {"apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "metadata": {"name": "x"}, "spec": cron}
+
+    assert found(thing) == [("kind", "CRON-1", "error"), ("spec.workflowSpec.synchronization", "SYNC-1", "error")]
+
+
+def test_the_table_names_only_fields_that_exist():
+    for entry in MISSING:
+        place, *fields = entry.split(".")
+        if place in PLACES:
+            shape: dict[str, Any] = {"ref": PLACES[place]}
+            for field in fields:
+                shape = load()[shape["ref"]]["fields"][field]

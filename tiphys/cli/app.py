@@ -1,0 +1,67 @@
+"""All commands under one name, and the one place where a problem becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from runtime.api import ApiError
+from tiphys.cli import commands_cluster, commands_local, commands_steer
+from tiphys.cli.problems import EXIT_BAD_INPUT, InputError
+
+app = typer.Typer(
+    name="tiphys",
+    help="Run Argo Workflows: on this machine without a cluster (run, dev), or on a cluster (all other commands).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+commands_local.register(app)
+commands_cluster.register(app)
+commands_steer.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        commands_local.version(short=True)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")] = False,
+) -> None:
+    """Run Argo Workflows: on this machine without a cluster (run, dev), or on a cluster (all other commands)."""
+    del version  # its callback has done the work
+
+
+def run_app(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code. Problems of the input are printed to standard error, one line each."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="tiphys")
+    except SystemExit as e:
+        return e.code if isinstance(e.code, int) else 0 if e.code is None else 1
+    except (InputError, ApiError, BaseExceptionGroup) as e:
+        found = list(_problems(e))
+        if any(problem is None for problem in found):
+            raise
+        for problem in found:
+            print(f"error: {problem}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+def _problems(error: BaseException) -> Iterator[str | None]:
+    """The texts of what input and server refused in a tree of exceptions; None for anything else, which is a bug."""
+    if isinstance(error, ApiError):
+        yield error.message
+    elif isinstance(error, InputError):
+        yield from map(str, error.problems)
+    elif isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _problems(inner)
+    else:
+        yield None

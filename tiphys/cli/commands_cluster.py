@@ -1,0 +1,281 @@
+"""The commands that read and fill a cluster: submit, get, list, watch, logs, wait, delete."""
+
+from __future__ import annotations
+
+import sys
+import time
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from tiphys.cli import options
+from tiphys.cli.problems import InputError
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="Workflows; @latest is the newest.")]
+OneName = Annotated[str, typer.Argument(metavar="NAME", help="A workflow; @latest is the newest.")]
+Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="In all namespaces.")]
+Running = Annotated[bool, typer.Option("--running", help="Those that have not ended.")]
+Completed = Annotated[bool, typer.Option("--completed", help="Those that have ended.")]
+Resubmitted = Annotated[bool, typer.Option("--resubmitted", help="Those made from another one.")]
+Prefix = Annotated[str, typer.Option(help="Those whose names begin so.")]
+Older = Annotated[str, typer.Option(help="Those that ended longer ago than: 10m, 2h, 7d.")]
+Phases = Annotated[list[str], typer.Option("--status", help="Those in this phase; may be repeated.")]
+
+
+class Form(StrEnum):
+    """The form of a result."""
+
+    json = "json"
+    yaml = "yaml"
+    name = "name"
+    wide = "wide"
+    short = "short"
+
+
+FormOption = Annotated[Form | None, typer.Option("--output", "-o", help="The form of the result.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    for command in (submit, get, watch, logs, wait, delete):
+        app.command()(command)
+    app.command("list")(list_)
+
+
+def submit(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="Files, folders, URLs; - is standard input.")
+    ] = [],  # noqa: B006
+    from_: Annotated[str, typer.Option("--from", metavar="KIND/NAME", help="A template in the cluster to run.")] = "",
+    parameter: options.Parameters = [],  # noqa: B006
+    parameter_file: Annotated[
+        str, typer.Option("--parameter-file", "-f", metavar="FILE", help="A YAML or JSON file of parameters.")
+    ] = "",
+    entrypoint: options.Entrypoint = "",
+    name: options.Name = "",
+    generate_name: options.GenerateName = "",
+    service_account: options.ServiceAccount = "",
+    labels: options.SetLabels = [],  # noqa: B006
+    priority: Annotated[int | None, typer.Option(help="The priority of the workflow.")] = None,
+    output: FormOption = None,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show its tree until it has ended.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Show its logs until it has ended.")] = False,
+    server_dry_run: Annotated[
+        bool, typer.Option("--server-dry-run", help="Let the server judge, create nothing.")
+    ] = False,
+    strict: Annotated[bool, typer.Option(help="Refuse fields that do not exist.")] = True,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+    no_color: options.NoColour = False,
+    no_utf8: options.NoUtf8 = False,
+) -> None:
+    """Submit the Workflows in FILE…, or one of a template that is in the cluster."""
+    from tiphys.cli import documents, lint, overrides, submission, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.creation import Creation  # noqa: PLC0415
+    from tiphys.cli.screen import screen_of  # noqa: PLC0415
+
+    if bool(files) == bool(from_):
+        raise typer.BadParameter("give either FILE… or --from KIND/NAME")
+    wishes = overrides.Overrides(
+        name=name,
+        generate_name=generate_name,
+        entrypoint=entrypoint,
+        service_account=service_account,
+        priority=priority,
+        parameters=overrides.parameters(parameter, parameter_file),
+        labels=overrides.labels(labels),
+    )
+    read = documents.read(files)
+    wished = [one._replace(object=overrides.applied(one.object, wishes)) if one.is_workflow else one for one in read]
+    for warning in lint.check_or_raise(wished, lint.SUBMITTING._replace(strict=strict)):
+        print(f"warning: {warning}", file=sys.stderr)
+    after = verbs.After(output.value if output else "", wait, watch, log)
+    screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
+
+    async def act(at: Connection) -> int:
+        chosen = read or [await submission.from_template(at.api, at.namespace, from_)]
+        creation = Creation(at.namespace, wishes, dry_run=server_dry_run)
+        return await verbs.submit(at, chosen, creation, after, screen)
+
+    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+
+
+def get(
+    name: OneName,
+    output: FormOption = None,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+    no_color: options.NoColour = False,
+    no_utf8: options.NoUtf8 = False,
+) -> None:
+    """Show a workflow: its facts and its tree."""
+    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.screen import screen_of  # noqa: PLC0415
+
+    screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
+
+    async def act(at: Connection) -> int:
+        (ref,) = await selection.named(at.api, at.namespace, [name])
+        return await verbs.get(at, ref, output.value if output else "", screen)
+
+    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+
+
+def list_(
+    all_namespaces: Everywhere = False,
+    running: Running = False,
+    completed: Completed = False,
+    resubmitted: Resubmitted = False,
+    prefix: Prefix = "",
+    since: Annotated[str, typer.Option(help="Those created within: 10m, 2h, 7d.")] = "",
+    older: Older = "",
+    status: Phases = [],  # noqa: B006
+    selector: options.Selector = "",
+    field_selector: options.FieldSelector = "",
+    output: FormOption = None,
+    no_headers: Annotated[bool, typer.Option("--no-headers", help="Only the rows.")] = False,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+) -> None:
+    """List workflows."""
+    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+
+    wanted = selection.Filter(
+        running=running,
+        completed=completed,
+        resubmitted=resubmitted,
+        prefix=prefix,
+        phases=tuple(status),
+        since_s=selection.seconds(since, "--since"),
+        older_s=selection.seconds(older, "--older"),
+        labels=selector,
+        fields=field_selector,
+    )
+
+    async def act(at: Connection) -> int:
+        form = output.value if output else ""
+        return await verbs.list_(at, wanted, form, everywhere=all_namespaces, head=not no_headers)
+
+    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+
+
+def watch(
+    name: OneName,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+    no_color: options.NoColour = False,
+    no_utf8: options.NoUtf8 = False,
+) -> None:
+    """Show a workflow's tree until it has ended."""
+    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.screen import screen_of  # noqa: PLC0415
+
+    screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
+
+    async def act(at: Connection) -> int:
+        return await verbs.watch(at, await selection.named(at.api, at.namespace, [name]), screen)
+
+    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+
+
+def logs(
+    name: OneName,
+    pod: Annotated[str, typer.Argument(metavar="[POD]", help="Only this pod.")] = "",
+    container: Annotated[str, typer.Option("--container", "-c", help="The container.")] = "main",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the workflow has ended.")] = False,
+    previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the container's earlier life.")] = False,
+    since: Annotated[str, typer.Option(help="Only lines younger than: 90, 10m, 2h.")] = "",
+    tail: Annotated[int | None, typer.Option(min=0, help="Only the last lines of each pod.")] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", help="Begin each line with its time.")] = False,
+    grep: Annotated[str, typer.Option(help="Only lines that this regular expression finds something in.")] = "",
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+) -> None:
+    """Print the logs of a workflow's pods, each line with its pod."""
+    from tiphys.cli import logs as reading  # noqa: PLC0415
+    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+
+    since_s = selection.seconds(since, "--since")
+    wishes = reading.Wishes(container, pod, tail, None if since_s is None else int(since_s), previous, grep, timestamps)
+
+    async def act(at: Connection) -> int:
+        (ref,) = await selection.named(at.api, at.namespace, [name])
+        return await verbs.show_logs(at, ref, wishes, follow=follow)
+
+    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+
+
+def wait(
+    names: Names,
+    ignore_not_found: Annotated[bool, typer.Option("--ignore-not-found", help="A missing one is no failure.")] = False,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+) -> None:
+    """Wait until workflows have ended; exit code 1 when one did not succeed."""
+    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+
+    async def act(at: Connection) -> int:
+        refs = await selection.named(at.api, at.namespace, names)
+        return await verbs.wait(at, refs, ignore_missing=ignore_not_found)
+
+    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+
+
+def delete(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Workflows; @latest is the newest.")] = [],  # noqa: B006
+    all_: Annotated[bool, typer.Option("--all", help="All of the namespace.")] = False,
+    all_namespaces: Everywhere = False,
+    completed: Completed = False,
+    resubmitted: Resubmitted = False,
+    prefix: Prefix = "",
+    older: Older = "",
+    status: Phases = [],  # noqa: B006
+    selector: options.Selector = "",
+    field_selector: options.FieldSelector = "",
+    dry_run: options.DryRun = False,
+    force: Annotated[bool, typer.Option("--force", help="Remove finalizers first.")] = False,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+) -> None:
+    """Delete workflows, with their pods and whatever else they own."""
+    from runtime.objects import reference  # noqa: PLC0415
+    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.kinds import WORKFLOWS  # noqa: PLC0415
+
+    wanted = selection.Filter(
+        completed=completed,
+        resubmitted=resubmitted,
+        prefix=prefix,
+        phases=tuple(status),
+        older_s=selection.seconds(older, "--older"),
+        labels=selector,
+        fields=field_selector,
+    )
+    if not names and not all_ and wanted == selection.Filter():
+        raise InputError("which workflows? Give names, --all, or --completed, --older, --prefix, --status, -l")
+
+    async def act(at: Connection) -> int:
+        refs = await selection.named(at.api, at.namespace, names)
+        if not names:
+            space = None if all_namespaces else at.namespace
+            found = await selection.listed(at.api, space, wanted, time.time())
+            refs = [reference(WORKFLOWS, workflow) for workflow in found]
+        return await verbs.delete(at, refs, dry_run=dry_run, force=force)
+
+    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))

@@ -1,0 +1,116 @@
+"""The commands that change a workflow's course: stop, terminate, suspend, resume."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tiphys.cli import options
+
+if TYPE_CHECKING:
+    from tiphys.cli.connect import Target
+    from tiphys.cli.control import Change
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="Workflows; @latest is the newest.")]
+SomeNames = Annotated[list[str], typer.Argument(metavar="[NAME…]", help="Workflows; @latest is the newest.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    for command in (stop, terminate, suspend, resume):
+        app.command()(command)
+
+
+def stop(
+    names: SomeNames = [],  # noqa: B006
+    message: Annotated[str, typer.Option(help="Why, for the nodes that are failed by --node-field-selector.")] = "",
+    node_field_selector: options.NodeSelector = "",
+    selector: options.Selector = "",
+    field_selector: options.FieldSelector = "",
+    dry_run: options.DryRun = False,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+) -> None:
+    """Stop workflows; their exit handlers still run. With a node selector: fail the suspended nodes it picks."""
+    from tiphys.cli import nodeselector, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Target  # noqa: PLC0415
+
+    decide = verbs.stopping(nodeselector.parse(node_field_selector), message)
+    chosen = _Chosen(names, selector, field_selector)
+    _steer(Target(kubeconfig, context, namespace), chosen, decide, "stopped", dry_run=dry_run)
+
+
+def terminate(
+    names: SomeNames = [],  # noqa: B006
+    selector: options.Selector = "",
+    field_selector: options.FieldSelector = "",
+    dry_run: options.DryRun = False,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+) -> None:
+    """Terminate workflows at once; no exit handlers."""
+    from tiphys.cli import control  # noqa: PLC0415
+    from tiphys.cli.connect import Target  # noqa: PLC0415
+
+    chosen = _Chosen(names, selector, field_selector)
+    target = Target(kubeconfig, context, namespace)
+    _steer(target, chosen, lambda workflow: control.shut_down(workflow, "Terminate"), "terminated", dry_run=dry_run)
+
+
+def suspend(
+    names: Names, namespace: options.Namespace = "", kubeconfig: options.Kubeconfig = "", context: options.Context = ""
+) -> None:
+    """Let workflows start nothing new; what runs goes on."""
+    from tiphys.cli import control  # noqa: PLC0415
+    from tiphys.cli.connect import Target  # noqa: PLC0415
+
+    _steer(Target(kubeconfig, context, namespace), _Chosen(names), control.suspended, "suspended")
+
+
+def resume(
+    names: Names,
+    node_field_selector: options.NodeSelector = "",
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+) -> None:
+    """Let workflows go on, and the nodes that wait for a person; with a node selector: only the nodes it picks."""
+    from tiphys.cli import control, nodeselector  # noqa: PLC0415
+    from tiphys.cli.connect import Target  # noqa: PLC0415
+
+    terms = nodeselector.parse(node_field_selector)
+    target = Target(kubeconfig, context, namespace)
+    _steer(target, _Chosen(names), lambda workflow: control.resumed(workflow, terms, time.time()), "resumed")
+
+
+class _Chosen:
+    """Which workflows: by name, or by selectors."""
+
+    def __init__(self, names: Sequence[str], labels: str = "", fields: str = "") -> None:
+        if not names and not labels and not fields:
+            raise typer.BadParameter("which workflows? Give names, --selector or --field-selector")
+        self.names = names
+        self.labels = labels
+        self.fields = fields
+
+
+def _steer(target: Target, chosen: _Chosen, decide: Change, done: str, *, dry_run: bool = False) -> None:
+    from runtime.objects import reference  # noqa: PLC0415
+    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, on_cluster  # noqa: PLC0415
+    from tiphys.cli.kinds import WORKFLOWS  # noqa: PLC0415
+
+    async def act(at: Connection) -> int:
+        refs = await selection.named(at.api, at.namespace, chosen.names)
+        if not chosen.names:
+            wanted = selection.Filter(running=True, labels=chosen.labels, fields=chosen.fields)
+            found = await selection.listed(at.api, at.namespace, wanted, time.time())
+            refs = [reference(WORKFLOWS, workflow) for workflow in found]
+        return await verbs.steer(at, refs, decide, done, dry_run=dry_run)
+
+    raise typer.Exit(on_cluster(target, act))

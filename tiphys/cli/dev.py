@@ -1,0 +1,102 @@
+"""`tiphys dev`: a local cluster that serves until it is told to stop; says `ready <url>` when it really is.
+
+Ready means that a Workflow posted at that moment is accepted and runs: the controllers have filled their caches and the
+node is registered before the line is printed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anyio
+
+from tiphys.cli.places import dev_kubeconfig
+from tiphys.cli.problems import EXIT_SUCCEEDED, InputError
+from tiphys.cli.session import Session, SessionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DevSettings:
+    """What the command line of `dev` said."""
+
+    session: SessionSettings
+    kubeconfig: Path | None = None  # None: the well-known place
+
+
+def dev(settings: DevSettings) -> int:
+    """Serve until SIGINT or SIGTERM. Raises InputError when the port is taken or a folder cannot be written."""
+    path = settings.kubeconfig or dev_kubeconfig()
+    if settings.session.port:
+        _claim(settings.session.port)
+    session = replace(settings.session, kubeconfig=path)
+    try:
+        anyio.run(_serve, session, path)
+    except* OSError as group:
+        raise _explained(group, settings.session.port) from group
+    return EXIT_SUCCEEDED
+
+
+async def _serve(settings: SessionSettings, path: Path) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_until_ready_and_beyond, settings, path)
+            async for _ in received:
+                tasks.cancel_scope.cancel()
+                break
+
+
+async def _until_ready_and_beyond(settings: SessionSettings, path: Path) -> None:
+    async with Session(settings) as session:
+        with _ours(path):
+            if session.mode_reason:
+                print(session.mode_reason, file=sys.stderr)
+            print(f"kubeconfig {path}", file=sys.stderr)
+            print("local and yours alone: loopback, TLS and a token; Ctrl-C ends it and all it runs", file=sys.stderr)
+            print(f"ready {session.cluster.url}", flush=True)
+            await anyio.sleep_forever()
+
+
+@contextmanager
+def _ours(path: Path) -> Iterator[None]:
+    """Take the kubeconfig away again at the end, unless a later `dev` has put its own there."""
+    written = path.read_bytes()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if path.read_bytes() == written:
+                path.unlink()
+
+
+def _claim(port: int) -> None:
+    """Raises InputError at once, before anything is started, when the port is taken."""
+    import socket  # noqa: PLC0415
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as e:
+            raise _port_problem(port, e) from e
+
+
+def _port_problem(port: int, error: BaseException) -> InputError:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return InputError(f"port {port} is in use: choose another with --port, or --port 0 for any free one")
+    return InputError(f"port {port} cannot be used: {os.strerror(getattr(error, 'errno', 0) or errno.EINVAL)}")
+
+
+def _explained(group: BaseExceptionGroup[OSError], port: int) -> InputError:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    if isinstance(first, OSError) and first.errno == errno.EADDRINUSE:
+        return _port_problem(port, first)
+    return InputError(f"the dev cluster could not go on: {first}")

@@ -1,0 +1,52 @@
+"""The kinds a file may hold, by name: what a document becomes on the API server.
+
+Only the kinds that stand beside workflows are known here, so that a slip in `kind` is found before anything is created.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Final
+
+from actors.names import resources
+from runtime import objects
+from runtime.objects import Resource
+
+WORKFLOWS: Final = Resource(*resources.WORKFLOW)
+WORKFLOW_TEMPLATES: Final = Resource(*resources.WORKFLOW_TEMPLATE)
+CLUSTER_WORKFLOW_TEMPLATES: Final = Resource(*resources.CLUSTER_WORKFLOW_TEMPLATE)
+CRON_WORKFLOWS: Final = Resource(*resources.CRON_WORKFLOW)
+
+KNOWN: Final = {
+    resource.kind: resource
+    for resource in (
+        WORKFLOWS,
+        WORKFLOW_TEMPLATES,
+        CLUSTER_WORKFLOW_TEMPLATES,
+        CRON_WORKFLOWS,
+        Resource(*resources.WORKFLOW_EVENT_BINDING),
+        objects.CONFIGMAPS,
+        objects.SECRETS,
+        objects.SERVICES,
+        objects.SERVICE_ACCOUNTS,
+        objects.PODS,
+        objects.NAMESPACES,
+        objects.CLAIMS,
+        Resource("rbac.authorization.k8s.io/v1", "Role", "roles"),
+        Resource("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
+        Resource("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False),
+        Resource("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
+    )
+}
+
+
+def resource_of(api_version: str, kind: str) -> Resource:
+    """The resource of a document. Raises ValueError, with the nearest known spelling, for one that is not known."""
+    known = KNOWN.get(kind)
+    if known is None:
+        near = difflib.get_close_matches(kind, KNOWN, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"unknown kind {kind!r} in {api_version}{hint}")
+    if known.api_version != api_version:
+        raise ValueError(f"{kind} is served as apiVersion {known.api_version}, not {api_version!r}")
+    return known

@@ -1,0 +1,152 @@
+"""Every problem of a manifest is found before it runs, each with file, line and field.
+
+Three questions in order: are the fields known and of the right type, does the workflow make sense, and does it use
+something that is not there yet. The second is asked only when the first found nothing wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from runtime.objects import Object
+from tiphys.cli.documents import Document, files, parse, text_of
+from tiphys.cli.kinds import CLUSTER_WORKFLOW_TEMPLATES, WORKFLOW_TEMPLATES
+from tiphys.cli.problems import InputError, Problem
+from tiphys.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from crds.problems import Problem as FieldProblem
+
+
+class Finding(NamedTuple):
+    """A problem, and whether it stops the workflow."""
+
+    problem: Problem
+    error: bool
+
+
+class Report(NamedTuple):
+    """What was found in one file."""
+
+    source: str
+    findings: list[Finding]
+
+    @property
+    def fails(self) -> bool:
+        """Whether anything in it stops a workflow."""
+        return any(finding.error for finding in self.findings)
+
+
+class Rules(NamedTuple):
+    """How severe the judge is."""
+
+    strict: bool = True  # fields that do not exist are errors
+    alone: bool = True  # a template that is not among the documents is nowhere: an error, else a warning
+    valueless: bool = False  # workflow parameters may lack values: whoever submits gives them
+
+
+RUNNING: Final = Rules()
+LINTING: Final = Rules(alone=False, valueless=True)
+SUBMITTING: Final = Rules(alone=False)
+
+
+def findings(document: Document, together: Sequence[Document], rules: Rules) -> list[Finding]:
+    """Everything found in one document, which may refer to those that it stands together with."""
+    from crds.check import check, is_ours  # noqa: PLC0415  the shapes of all kinds are read on import
+    from crds.features import unsupported  # noqa: PLC0415
+
+    if not is_ours(document.object):
+        return []
+    unknown_pass = not rules.strict
+    found = [_finding(document, wrong, forgiven=wrong.unknown and unknown_pass) for wrong in check(document.object)]
+    if not any(finding.error for finding in found):
+        found += _meaning(document, together, rules)
+    return found + [_finding(document, missing) for missing in unsupported(document.object)]
+
+
+def _meaning(document: Document, together: Sequence[Document], rules: Rules) -> list[Finding]:
+    """What makes no sense in a workflow or a template, with the templates of the other documents at hand."""
+    from actors.workflow.validation import LibraryRef, validate  # noqa: PLC0415
+
+    absent: list[str] = []
+
+    def lookup(ref: LibraryRef) -> Object | None:
+        kind = CLUSTER_WORKFLOW_TEMPLATES if ref.cluster else WORKFLOW_TEMPLATES
+        for other in together:
+            if other.resource == kind and other.object["metadata"].get("name") == ref.name:
+                return other.object
+        absent.append(ref.name)
+        return None
+
+    found = []
+    for wrong in validate(document.object, lookup=lookup, lint=rules.valueless):
+        elsewhere = not rules.alone and any(name in wrong.message and "not found" in wrong.message for name in absent)
+        said = (
+            wrong.message + (" among these files" if elsewhere else "") + (f" ({wrong.remedy})" if wrong.remedy else "")
+        )
+        found.append(Finding(document.problem(said, wrong.path), wrong.severity == "error" and not elsewhere))
+    return found
+
+
+def _finding(document: Document, wrong: FieldProblem, *, forgiven: bool = False) -> Finding:
+    return Finding(document.problem(str(wrong), wrong.path), wrong.severity == "error" and not forgiven)
+
+
+def check_or_raise(documents: Sequence[Document], rules: Rules) -> list[Problem]:
+    """The warnings of documents that may run. Raises InputError with all errors when there are any."""
+    found = [finding for document in documents for finding in findings(document, documents, rules)]
+    errors = [finding.problem for finding in found if finding.error]
+    if errors:
+        raise InputError(*errors)
+    return [finding.problem for finding in found]
+
+
+def reports(sources: Iterable[str], kinds: Sequence[str] = (), rules: Rules = LINTING) -> list[Report]:
+    """One report a file, in order; files that cannot be read are reported like any other. Raises nothing for a file."""
+    read: list[tuple[str, list[Document], list[Finding]]] = []
+    for source in sources:
+        try:
+            names = list(files(source))
+        except InputError as e:
+            read.append((source, [], [Finding(problem, error=True) for problem in e.problems]))
+            continue
+        read += [_read(name) for name in names]
+    everything = [document for _, documents, _ in read for document in documents]
+    by_source: dict[str, list[Finding]] = {name: broken for name, _, broken in read}
+    for document in everything:
+        if not kinds or document.resource.kind.lower() in kinds or document.resource.plural in kinds:
+            by_source[document.source] += findings(document, everything, rules)
+    return [Report(name, found) for name, found in by_source.items()]
+
+
+def pretty(found: Sequence[Report], screen: Screen) -> list[str]:
+    """A mark for each file, its problems below."""
+    lines = []
+    for report in found:
+        mark = "✖" if report.fails else "⚠" if report.findings else "✔"
+        lines.append(f"{screen.icon(mark)} {screen.plain(report.source)}")
+        lines += [
+            screen.plain(f"    {'✖' if finding.error else '⚠'} {_placed(finding.problem)}")
+            for finding in report.findings
+        ]
+    bad = sum(report.fails for report in found)
+    lines.append(f"{bad} of {len(found)} files have errors" if bad else f"{len(found)} files, no errors")
+    return lines
+
+
+def simple(found: Sequence[Report]) -> list[str]:
+    """One line a problem: file:line: object: message."""
+    return [str(finding.problem) for report in found for finding in report.findings]
+
+
+def _placed(problem: Problem) -> str:
+    line = f"line {problem.line}: " if problem.line else ""
+    return line + ": ".join(part for part in (problem.object, problem.message) if part)
+
+
+def _read(name: str) -> tuple[str, list[Document], list[Finding]]:
+    try:
+        return name, parse(text_of(name), name), []
+    except InputError as e:
+        return name, [], [Finding(problem, error=True) for problem in e.problems]

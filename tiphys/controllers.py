@@ -1,0 +1,50 @@
+"""The rooms of a Tiphys controller, put together in one place: which minds there are and what they are told of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors.names import labels
+from actors.node.manifest_request import PodSettings
+from actors.node.mind import NodeMind
+from actors.workflow.mind import WorkflowMind
+from actors.workflow.state import WORKFLOWS, WorkflowSettings
+from runtime.actor import Room, Watch
+from runtime.messages import Address
+from runtime.objects import PODS, Object
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerSettings:
+    """What an installation decides."""
+
+    pods: PodSettings = field(default_factory=PodSettings)
+    repository: dict[str, Any] | None = None  # for artifacts without a place of their own
+    write_window_s: float = 0.2
+
+
+def rooms(settings: ControllerSettings | None = None) -> list[Room]:
+    """Every room that runs workflows."""
+    chosen = settings or ControllerSettings()
+    workflows = WorkflowMind(WorkflowSettings(chosen.repository, chosen.write_window_s))
+    return [
+        Room("workflow", workflows, (Watch(WORKFLOWS, workflow_address, wakes=True),)),
+        Room("node", NodeMind(chosen.pods), (Watch(PODS, pod_address, labels=labels.WORKFLOW),)),
+    ]
+
+
+def workflow_address(thing: Object) -> Address:
+    """A workflow is the business of the actor of that very object."""
+    meta = thing["metadata"]
+    return Address("workflow", meta.get("namespace", ""), meta["name"], meta["uid"])
+
+
+def pod_address(thing: Object) -> Address | None:
+    """A pod is the business of the node it was made for; None when no workflow made it."""
+    meta = thing["metadata"]
+    node_id = (meta.get("annotations") or {}).get(labels.NODE_ID)
+    for owner in meta.get("ownerReferences") or ():
+        if node_id and owner.get("controller") and owner.get("kind") == "Workflow":
+            return Address("node", meta.get("namespace", ""), owner["name"], owner["uid"], node_id)
+    return None

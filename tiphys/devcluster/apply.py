@@ -1,0 +1,90 @@
+"""Server-side apply: whoever applied a field owns it; what an owner no longer applies goes, what another owns conflicts.
+
+Ownership is kept in metadata.managedFields. It is recorded for appliers, and for the other writers of an object that has
+appliers; objects nobody ever applied carry none, which spares every other write its cost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from runtime.api import ApiError
+from runtime.objects import Object
+from tiphys.devcluster import errors, fields, metadata
+from tiphys.devcluster.fields import Fields, Owner, Owners, Path
+from tiphys.devcluster.kinds import Kind
+from tiphys.devcluster.rest import Rest, WriteOptions, Written
+from tiphys.devcluster.storage import Key
+
+
+def apply(rest: Rest, kind: Kind, key: Key, body: Any, options: WriteOptions) -> Written:
+    """Apply a configuration as `options.manager`; creates the object when absent. Raises Conflict unless forced."""
+    if not options.manager:
+        cause = errors.required("fieldManager", "is required for apply patch")
+        raise errors.invalid("PatchOptions", "meta.k8s.io", "", [cause])
+    _check(kind, key, body)
+    wanted = fields.of(body)
+    me = Owner(options.manager, "Apply", options.subresource)
+    now = metadata.stamp(rest.source.now())
+    if (key[0] if kind.resource.namespaced else "", key[1]) not in rest.bucket(kind).records:
+        managed = fields.managed_fields({me: wanted}, kind.resource.api_version, now)
+        return rest.create(kind, key[0], body, options._replace(managed=managed))
+    thing: Object = orjson.loads(rest.read(kind, *key).json)
+    owners = fields.owners_of(thing)
+    before = owners.pop(me, fields.EMPTY)
+    contested = _contested(thing, body, wanted, owners)
+    if contested and not options.force:
+        raise _conflict(contested)
+    taken = frozenset(path for _, path in contested)
+    owners = {owner: owned - taken for owner, owned in owners.items()}
+    kept = wanted.union(*owners.values()) if owners else wanted
+    fields.remove(thing, before - kept)
+    owners[me] = wanted
+    merged: Object = fields.merge(thing, body)
+    merged["metadata"].setdefault("resourceVersion", thing["metadata"]["resourceVersion"])
+    if _same_owners(owners, me, before):
+        return rest.update(kind, key, merged, options._replace(managed=thing["metadata"]["managedFields"]))
+    managed = fields.managed_fields(owners, kind.resource.api_version, now)
+    return rest.update(kind, key, merged, options._replace(managed=managed))
+
+
+def _same_owners(owners: Owners, me: Owner, before: Fields) -> bool:
+    return owners[me] == before
+
+
+def _check(kind: Kind, key: Key, body: Any) -> None:
+    metadata.check_type(kind, body)
+    meta = body["metadata"]
+    if meta.setdefault("name", key[1]) != key[1]:
+        raise errors.bad_request("the name of the object does not match the name on the URL")
+    metadata.check_namespace(kind, body, key[0])
+    if meta.pop("managedFields", None):
+        raise errors.bad_request("metadata.managedFields must be nil")
+
+
+def _contested(thing: Object, body: Object, wanted: Fields, owners: Owners) -> list[tuple[str, Path]]:
+    """(owner, field) of every field that somebody else owns and that would change."""
+    found: list[tuple[str, Path]] = []
+    for owner, owned in owners.items():
+        for path in sorted(owned & wanted):
+            if fields.value_at(thing, path) != fields.value_at(body, path):
+                found.append((owner.manager, path))
+    return found
+
+
+def _conflict(contested: list[tuple[str, Path]]) -> ApiError:
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f'conflict with "{owner}"', "field": fields.shown(path)}
+        for owner, path in contested
+    ]
+    count = len(causes)
+    noun = "conflict" if count == 1 else "conflicts"
+    owners = sorted({owner for owner, _ in contested})
+    texts = [
+        f'{"conflict" if count == 1 else "conflicts"} with "{owner}": '
+        + ", ".join(fields.shown(path) for who, path in contested if who == owner)
+        for owner in owners
+    ]
+    return errors.failure(409, "Conflict", f"Apply failed with {count} {noun}: {'; '.join(texts)}", {"causes": causes})

@@ -1,0 +1,127 @@
+"""`DevCluster` is a whole Kubernetes in one process: an API, its garbage collector, a node, and HTTPS when asked for.
+
+Everything lives inside `async with`: when it ends, no task, socket or process is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Protocol
+
+import anyio
+import anyio.abc
+import orjson
+
+from runtime.api import Api
+from runtime.objects import CRDS, Object
+from tiphys.devcluster.gc import GarbageCollector
+from tiphys.devcluster.inprocess import InProcessApi
+from tiphys.devcluster.logs import LogSource
+from tiphys.devcluster.server import ApiServer
+
+
+class Node(LogSource, Protocol):
+    """What runs the pods: a loop over the API, and the holder of their logs."""
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Run pods until cancelled; calls `task_status.started()` when the node is registered."""
+        ...
+
+
+NodeFactory = Callable[[Api], Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How to be reached from outside the process: always loopback, TLS and a token."""
+
+    port: int = 0  # 0: any free one
+    host: str = "127.0.0.1"
+    kubeconfig: Path | None = None  # where to write one (mode 0600); None: nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a dev cluster is made of."""
+
+    definitions: Sequence[Object] = ()  # CustomResourceDefinition manifests
+    node_factory: NodeFactory | None = None
+    serving: Serving | None = None  # None: in-process only
+    store: Path | None = None  # an SQLite file that outlives the process; None: memory
+    now: Callable[[], float] = field(default=time.time)
+    random: Random | None = None  # None: the system's
+
+
+class DevCluster:
+    """An async context manager; inside it `.api` answers, and with `serving` also `.url`."""
+
+    def __init__(self, settings: Settings = Settings()) -> None:
+        self._settings = settings
+        self.server = ApiServer(now=settings.now, random=settings.random)
+        self.api: Api = InProcessApi(self.server)
+        self.node: Node | None = None
+        self.url = ""
+        self.token = ""
+        self.ca_pem = b""
+        self.kubeconfig: Path | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> DevCluster:
+        await self._stack.__aenter__()
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._stack.__aexit__(kind, error, trace)
+
+    async def _start(self) -> None:
+        if self._settings.store is not None:
+            from tiphys.devcluster.persistence import Disk  # noqa: PLC0415 - most clusters live in memory
+
+            self._stack.enter_context(Disk(self._settings.store, self.server))
+        self.server.start()
+        self._define()
+        tasks = anyio.create_task_group()
+        await self._stack.enter_async_context(tasks)
+        self._stack.callback(tasks.cancel_scope.cancel)
+        await tasks.start(GarbageCollector(self.server).run)
+        if self._settings.serving is not None:
+            await self._serve(self._settings.serving)
+        if self._settings.node_factory is not None:
+            self.node = self._settings.node_factory(self.api)
+            self.server.logs = self.node
+            await tasks.start(self.node.run)
+
+    def _define(self) -> None:
+        kind = self.server.catalog.of(CRDS)
+        stored = self.server.rest.bucket(kind).records
+        for definition in self._settings.definitions:
+            copy: Object = orjson.loads(orjson.dumps(definition))
+            name = copy["metadata"]["name"]
+            if ("", name) not in stored:
+                self.server.rest.create(kind, "", copy)
+            elif stored["", name].object.get("spec") != copy.get("spec"):
+                copy["metadata"]["resourceVersion"] = stored["", name].object["metadata"]["resourceVersion"]
+                self.server.rest.update(kind, ("", name), copy)
+
+    async def _serve(self, serving: Serving) -> None:
+        from tiphys.devcluster.http import HttpsFront  # noqa: PLC0415 - aiohttp is not needed in process
+        from tiphys.devcluster.kubeconfig import write_kubeconfig  # noqa: PLC0415 - likewise
+
+        front = await self._stack.enter_async_context(HttpsFront(self.server, serving.host, serving.port))
+        self.url, self.token, self.ca_pem = front.url, front.token, front.ca_pem
+        if serving.kubeconfig is not None:
+            write_kubeconfig(serving.kubeconfig, front.url, front.ca_pem, front.token)
+            self.kubeconfig = serving.kubeconfig

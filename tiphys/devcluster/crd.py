@@ -1,0 +1,134 @@
+"""A CustomResourceDefinition is served from the commit that creates it, and with the schema of its newest state.
+
+Upstream needs a moment between the two and says so in the condition Established; here it is true at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from runtime.objects import CRDS, Object, Resource
+from tiphys.devcluster import schema
+from tiphys.devcluster.columns import AGE
+from tiphys.devcluster.errors import Cause
+from tiphys.devcluster.kinds import COMMON_FIELDS, Catalog, Column, Kind, Scale
+from tiphys.devcluster.metadata import stamp
+from tiphys.devcluster.rest import Rest
+from tiphys.devcluster.storage import Change
+
+
+def kinds_of(definition: Object) -> list[Kind]:
+    """The kinds, one for each served version, that a definition describes."""
+    spec = definition["spec"]
+    return [_kind(spec, version) for version in spec.get("versions") or () if version.get("served")]
+
+
+def _kind(spec: Object, version: Object) -> Kind:
+    names = spec["names"]
+    subresources = version.get("subresources") or {}
+    structure: Object = (version.get("schema") or {}).get("openAPIV3Schema") or {}
+    selectable = {str(field["jsonPath"]).lstrip(".") for field in version.get("selectableFields") or ()}
+    return Kind(
+        Resource(f"{spec['group']}/{version['name']}", names["kind"], names["plural"], spec["scope"] == "Namespaced"),
+        tuple(names.get("shortNames") or ()),
+        tuple(names.get("categories") or ()),
+        singular=names.get("singular") or names["kind"].lower(),
+        list_kind=names.get("listKind") or f"{names['kind']}List",
+        has_status="status" in subresources,
+        counts_generation=True,
+        scale=_scale(subresources.get("scale")),
+        selectable=COMMON_FIELDS | selectable,
+        columns=_columns(version.get("additionalPrinterColumns")),
+        default=lambda thing: schema.fill(thing, structure),
+        validate=lambda new, _old: _faults(new, structure),
+        prune=lambda thing: schema.prune(thing, structure),
+        custom=True,
+        schema=structure,
+    )
+
+
+def _faults(thing: Object, structure: Object) -> list[Cause]:
+    return schema.validate({**thing, "metadata": {}}, structure)  # judged apart; a schema may only require it
+
+
+def _scale(paths: Any) -> Scale | None:
+    if not paths:
+        return None
+    return Scale(
+        paths["specReplicasPath"].lstrip("."),
+        paths["statusReplicasPath"].lstrip("."),
+        (paths.get("labelSelectorPath") or "").lstrip("."),
+    )
+
+
+def _columns(columns: Any) -> tuple[Column, ...]:
+    if not columns:
+        return (AGE,)
+    return tuple(
+        Column(
+            column["name"],
+            column["jsonPath"],
+            column["type"],
+            int(column.get("priority") or 0),
+            column.get("format") or "",
+            column.get("description")
+            or f"Custom resource definition column (in JSONPath format): {column['jsonPath']}",
+        )
+        for column in columns
+    )
+
+
+class Definitions:
+    """Keeps the catalog equal to the stored definitions."""
+
+    def __init__(self, rest: Rest, catalog: Catalog) -> None:
+        self._rest = rest
+        self._catalog = catalog
+        self._served: dict[str, list[Kind]] = {}  # by the definition's name
+
+    def observe(self, change: Change) -> None:
+        """Serve, change or withdraw the kinds of a definition that was just written."""
+        definition = change.record.object
+        name = definition["metadata"]["name"]
+        for kind in self._served.pop(name, ()):
+            self._catalog.unregister(kind)
+        spec = definition["spec"]
+        if change.type == "DELETED":
+            self._rest.storage.drop(spec["group"], spec["names"]["plural"])
+            return
+        self._served[name] = kinds_of(definition)
+        for kind in self._served[name]:
+            self._catalog.register(kind)
+        if not _is_established(definition):
+            self._establish(name)
+
+    def restore(self) -> None:
+        """Serve what is stored already (after a restart)."""
+        for record in self._rest.bucket(self._catalog.of(CRDS)).records.values():
+            self.observe(Change("MODIFIED", record, None))
+
+    def _establish(self, name: str) -> None:
+        kind = self._catalog.of(CRDS)
+        current = self._rest.read(kind, "", name)
+        thing: Object = orjson.loads(current.json)
+        spec, now = thing["spec"], stamp(self._rest.source.now())
+        conditions = [
+            ("NamesAccepted", "NoConflicts", "no conflicts found"),
+            ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+        ]
+        thing["status"] = {
+            "conditions": [
+                {"type": t, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message}
+                for t, reason, message in conditions
+            ],
+            "acceptedNames": spec["names"],
+            "storedVersions": [version["name"] for version in spec["versions"] if version.get("storage")],
+        }
+        self._rest.store(kind, current, thing)
+
+
+def _is_established(definition: Object) -> bool:
+    conditions = (definition.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)

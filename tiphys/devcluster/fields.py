@@ -1,0 +1,213 @@
+"""Sets of fields as server-side apply keeps them: paths of leaves, items of keyed lists named by their key. Pure.
+
+A path is a tuple of elements in the notation of managedFields: `f:name`, `k:{"name":"main"}`, `v:"x"`; a last element
+`.` stands for the item itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import orjson
+
+from runtime.objects import Object
+from tiphys.devcluster.strategic import PRIMITIVE_LISTS, merge_key
+
+Path: TypeAlias = tuple[str, ...]
+Fields: TypeAlias = frozenset[Path]
+EMPTY: Fields = frozenset()
+NOT_OWNED = frozenset(
+    {
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "managedFields",
+        "selfLink",
+    }
+)
+
+
+class Owner(NamedTuple):
+    """Who owns a set of fields, and by which operation it came to."""
+
+    manager: str
+    operation: str  # "Apply" or "Update"
+    subresource: str = ""
+
+
+Owners: TypeAlias = dict[Owner, Fields]
+
+
+def _key_element(key: str, item: Object) -> str:
+    return "k:" + orjson.dumps({key: item.get(key)}, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _paths(field: str, value: Any, at: Path, found: set[Path]) -> None:
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            _paths(name, item, (*at, f"f:{name}"), found)
+        return
+    if isinstance(value, list) and value:
+        if field in PRIMITIVE_LISTS:
+            found.update((*at, f"v:{orjson.dumps(item).decode()}") for item in value)
+            return
+        key = merge_key(field, value)
+        if key:
+            for item in value:
+                inside = (*at, _key_element(key, item))
+                found.add((*inside, "."))
+                for name, part in item.items():
+                    _paths(name, part, (*inside, f"f:{name}"), found)
+            return
+    found.add(at)
+
+
+def of(thing: Object) -> Fields:
+    """All fields that an applied configuration sets."""
+    found: set[Path] = set()
+    for name, value in thing.items():
+        if name in ("apiVersion", "kind"):
+            continue
+        if name == "metadata":
+            for part, item in value.items():
+                if part not in NOT_OWNED:
+                    _paths(part, item, ("f:metadata", f"f:{part}"), found)
+        else:
+            _paths(name, value, (f"f:{name}",), found)
+    return frozenset(found)
+
+
+def shown(path: Path) -> str:
+    """A path as conflicts quote it: `.spec.containers[name="main"].image`."""
+    text = ""
+    for element in path:
+        kind, _, rest = element.partition(":")
+        if kind == "f":
+            text += f".{rest}"
+        elif kind == "k":
+            text += "[" + ",".join(f"{k}={orjson.dumps(v).decode()}" for k, v in orjson.loads(rest).items()) + "]"
+        elif kind == "v":
+            text += f"[={rest}]"
+    return text
+
+
+def value_at(thing: Any, path: Path) -> Any:
+    """The value of a field; None when absent (an item itself counts as its key)."""
+    for element in path:
+        kind, _, rest = element.partition(":")
+        if kind == "f":
+            thing = thing.get(rest) if isinstance(thing, dict) else None
+        elif kind == "k":
+            wanted = orjson.loads(rest)
+            items = thing if isinstance(thing, list) else []
+            thing = next((i for i in items if isinstance(i, dict) and wanted.items() <= i.items()), None)
+        elif kind == "v":
+            wanted = orjson.loads(rest)
+            return wanted if isinstance(thing, list) and wanted in thing else None
+        else:
+            return None if thing is None else True
+    return thing
+
+
+def remove(thing: Object, paths: Fields) -> None:
+    """Take fields out, in place, with the maps and items that become empty by it."""
+    for path in sorted(paths, key=len, reverse=True):
+        _remove(thing, path)
+
+
+def _remove(thing: Any, path: Path) -> None:
+    element, rest = path[0], path[1:]
+    kind, _, name = element.partition(":")
+    if kind == "f":
+        if not isinstance(thing, dict) or name not in thing:
+            return
+        if not rest:
+            del thing[name]
+            return
+        _remove(thing[name], rest)
+        if thing[name] in ({}, []):
+            del thing[name]
+    elif isinstance(thing, list):
+        wanted = orjson.loads(name)
+        for index, item in enumerate(thing):
+            if item == wanted or (kind == "k" and isinstance(item, dict) and wanted.items() <= item.items()):
+                if not rest or rest == (".",):
+                    del thing[index]
+                else:
+                    _remove(item, rest)
+                return
+
+
+def merge(current: Any, applied: Any, field: str = "") -> Any:
+    """The current value with the applied one laid over it; keyed lists are merged item by item."""
+    if isinstance(current, dict) and isinstance(applied, dict):
+        return {**current, **{name: merge(current.get(name), value, name) for name, value in applied.items()}}
+    if isinstance(current, list) and isinstance(applied, list):
+        if field in PRIMITIVE_LISTS:
+            return [*current, *(item for item in applied if item not in current)]
+        key = merge_key(field, [*current, *applied])
+        if key:
+            before = {orjson.dumps(item.get(key)): item for item in current}
+            names = [orjson.dumps(item.get(key)) for item in applied]
+            mine = [merge(before.get(name, {}), item) for name, item in zip(names, applied, strict=True)]
+            return [*mine, *(item for name, item in before.items() if name not in names)]
+    return applied
+
+
+def owners_of(thing: Object) -> Owners:
+    """Who owns which fields of a stored object."""
+    owners: Owners = {}
+    for entry in thing["metadata"].get("managedFields") or ():
+        found: set[Path] = set()
+        _read(entry.get("fieldsV1") or {}, (), found)
+        owner = Owner(entry.get("manager") or "", entry.get("operation") or "", entry.get("subresource") or "")
+        owners[owner] = frozenset(found)
+    return owners
+
+
+def _read(tree: Object, at: Path, found: set[Path]) -> None:
+    for element, below in tree.items():
+        path = (*at, element)
+        if below:
+            _read(below, path, found)
+        else:
+            found.add(path)
+
+
+def managed_fields(owners: Owners, api_version: str, time: str) -> list[Object]:
+    """metadata.managedFields of these owners."""
+    entries: list[Object] = []
+    for owner, paths in owners.items():
+        if not paths:
+            continue
+        tree: Object = {}
+        for path in sorted(paths):
+            at = tree
+            for element in path:
+                at = at.setdefault(element, {})
+        entry: Object = {
+            "manager": owner.manager,
+            "operation": owner.operation,
+            "apiVersion": api_version,
+            "time": time,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": tree,
+        }
+        if owner.subresource:
+            entry["subresource"] = owner.subresource
+        entries.append(entry)
+    return entries
+
+
+def after_update(owners: Owners, writer: Owner, new: Object, old: Object) -> Owners:
+    """The owners after a plain write: what the writer changed is its own now, what is gone is nobody's."""
+    before, now = of(old), of(new)
+    changed = frozenset(path for path in now if path not in before or value_at(new, path) != value_at(old, path))
+    result = {owner: (paths & now) - (changed if owner != writer else EMPTY) for owner, paths in owners.items()}
+    result[writer] = (owners.get(writer, EMPTY) & now) | changed
+    return result

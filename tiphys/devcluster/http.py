@@ -1,0 +1,197 @@
+"""The API over HTTPS, for whoever is outside the process: loopback only, with a token, and not for web pages.
+
+An open port that runs commands would be a hole for every account of the machine, and by DNS rebinding for web pages: so
+a request without the token is refused, and so is one with an Origin or a Host that is not ours.
+"""
+
+from __future__ import annotations
+
+import errno
+import hmac
+import secrets
+from contextlib import AsyncExitStack
+from types import TracebackType
+
+import orjson
+from aiohttp import web
+
+from runtime.api import ApiError
+from runtime.objects import Object
+from tiphys.devcluster import errors, query
+from tiphys.devcluster.answers import JSON, Call, answer, check_version
+from tiphys.devcluster.documents import document
+from tiphys.devcluster.inprocess import pod_log
+from tiphys.devcluster.logs import container_of
+from tiphys.devcluster.pki import Identity, new_identity, server_context
+from tiphys.devcluster.routes import Target, target
+from tiphys.devcluster.server import ApiServer
+from tiphys.devcluster.streams import WatchStream
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+SHUTDOWN_S = 0.1  # how long open streams may take to end: they have nothing left to say
+OPEN_PATHS = ("/readyz", "/livez", "/healthz", "/version")  # asked by probes, which have no token
+
+
+class PortInUse(Exception):  # noqa: N818 - it says what is, as the runtime's errors do
+    """The port is taken by another process. The message says what to do."""
+
+
+class HttpsFront:
+    """Serves one `ApiServer`; an async context manager, ready when entered."""
+
+    def __init__(self, server: ApiServer, host: str = "127.0.0.1", port: int = 0, *, token: str = "") -> None:
+        if host not in LOOPBACK:
+            raise ValueError(f"{host}: the dev cluster listens on loopback only: use 127.0.0.1 or ::1")
+        self._server = server
+        self._host = host
+        self._port = port
+        self._stack = AsyncExitStack()
+        self._identity: Identity = new_identity()
+        self.token = token or secrets.token_urlsafe(32)
+        self.url = ""
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The certificate of the authority that clients must trust."""
+        return self._identity.ca_pem
+
+    async def __aenter__(self) -> HttpsFront:
+        app = web.Application(client_max_size=query.BODY_MAX)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True
+        )
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, self._host, self._port, ssl_context=server_context(self._identity))
+        try:
+            await site.start()
+        except OSError as e:
+            await self._stack.aclose()
+            if e.errno != errno.EADDRINUSE:
+                raise
+            raise PortInUse(
+                f"port {self._port} is in use: another dev cluster may be running; choose another with --port, "
+                "or --port 0 for any free one"
+            ) from e
+        self._port = runner.addresses[0][1]
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self.url = f"https://{host}:{self._port}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._stack.__aexit__(kind, error, trace)
+
+    # -------------------------------------------------------------------------------------------- one request
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._guard(request)
+            return await self._answer(request)
+        except ApiError as e:
+            return _failed(e)
+
+    def _guard(self, request: web.Request) -> None:
+        if "Origin" in request.headers:
+            raise errors.failure(403, "Forbidden", "requests from web pages (with an Origin header) are refused")
+        host = request.headers.get("Host", "").rsplit(":", 1)[0] if request.host.count(":") != 0 else request.host
+        if host.strip("[]") not in LOOPBACK:
+            raise errors.failure(403, "Forbidden", f"requests for the host {host!r} are refused: use {self.url}")
+        if request.path in OPEN_PATHS:
+            return
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind != "Bearer" or not self._knows(token.strip()):
+            raise errors.failure(401, "Unauthorized", "Unauthorized")
+
+    def _knows(self, token: str) -> bool:
+        if hmac.compare_digest(token.encode(), self.token.encode()):
+            return True
+        until = self._server.tokens.get(token)
+        return until is not None and until > self._server.now()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        found = target(self._server.catalog, request.path)
+        if found is None:
+            body = await request.read() if request.method == "POST" else b""
+            return _document(self._server, request, body)
+        call = await self._call(request, found)
+        if found.subresource == "log" and request.method == "GET":
+            return await self._log(request, found)
+        if request.method == "GET" and query.flag(request.query, "watch"):
+            if found.name:
+                name = f"metadata.name={found.name}"
+                call = call._replace(query={**request.query, "fieldSelector": name}, target=found._replace(name=""))
+            return await self._watch(request, call)
+        made = answer(self._server, call)
+        response = web.Response(body=made.body, status=made.code, content_type=JSON)
+        for warning in made.warnings:
+            response.headers.add("Warning", f"299 - {orjson.dumps(warning).decode()}")
+        return response
+
+    async def _call(self, request: web.Request, found: Target) -> Call:
+        content_type = request.headers.get("Content-Type", "")
+        try:
+            raw = await request.read() if request.method != "GET" else b""
+        except web.HTTPRequestEntityTooLarge as e:
+            message = f"Request entity too large: limit is {query.BODY_MAX}"
+            raise errors.failure(413, "RequestEntityTooLarge", message) from e
+        known_patch = request.method != "PATCH" or content_type.startswith("application/")
+        return Call(
+            request.method,
+            found,
+            request.query,
+            query.decode(raw, content_type) if known_patch else None,
+            content_type,
+            request.headers.get("Accept", ""),
+            request.headers.get("User-Agent", ""),
+        )
+
+    async def _watch(self, request: web.Request, call: Call) -> web.StreamResponse:
+        check_version(self._server, call)
+        stream = WatchStream(self._server, call)
+        try:
+            response = web.StreamResponse(headers={"Content-Type": JSON})
+            await response.prepare(request)
+            async for batch in stream.lines():
+                await response.write(batch)
+            await response.write_eof()
+        except ConnectionError:
+            return response  # the client has what it wanted and left
+        finally:
+            stream.close()
+        return response
+
+    async def _log(self, request: web.Request, found: Target) -> web.StreamResponse:
+        pod = self._server.rest.read(found.kind, *found.key).object
+        options = query.log_options(request.query)
+        chunks = pod_log(self._server, pod, options._replace(container=container_of(pod, options.container)))
+        first = await anext(chunks, b"")  # what is wrong is said here, before the answer begins
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        await response.prepare(request)
+        try:
+            await response.write(first)
+            async for chunk in chunks:
+                await response.write(chunk)
+            await response.write_eof()
+        except ConnectionError:
+            return response
+        return response
+
+
+def _document(server: ApiServer, request: web.Request, body: bytes) -> web.Response:
+    decoded = query.decode(body, request.headers.get("Content-Type", "")) if body else None
+    found = document(server, request.path, request.headers.get("Accept", ""), decoded)
+    if found is None:
+        return web.Response(text="404 page not found\n", status=404)
+    return web.Response(body=found.body, status=found.code, headers={"Content-Type": found.content_type})
+
+
+def _failed(error: ApiError) -> web.Response:
+    status: Object = error.status
+    headers = {}
+    after = (status.get("details") or {}).get("retryAfterSeconds")
+    if after or error.code == 429:
+        headers["Retry-After"] = str(after or 1)
+    return web.Response(body=orjson.dumps(status), status=error.code, content_type=JSON, headers=headers)

@@ -1,0 +1,193 @@
+"""`InProcessApi` is `runtime.api.Api` without a socket: for tests, `tiphys run`, and loops with virtual time.
+
+Objects cross the border as JSON (one decode, a few microseconds each), so nobody can change what is stored. Every verb
+yields to the loop once before it acts, as a request would: whoever is cancelled there has changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import orjson
+
+from runtime.api import LogOptions, ObjectList, PatchType, Propagation, Selection, WatchEvent
+from runtime.objects import PODS, Object, Reference, Resource
+from tiphys.devcluster import errors, subresources
+from tiphys.devcluster.apply import apply
+from tiphys.devcluster.deletion import DeleteOptions
+from tiphys.devcluster.kinds import Kind
+from tiphys.devcluster.logs import container_of
+from tiphys.devcluster.rest import WriteOptions, Written
+from tiphys.devcluster.server import ApiServer
+from tiphys.devcluster.storage import Watcher
+
+BOOKMARK_S = 60.0  # how often an idle watch is told the current version
+
+
+def own(thing: Any) -> Any:
+    """A deep copy of JSON."""
+    return orjson.loads(orjson.dumps(thing))
+
+
+class InProcessApi:
+    """The verbs of `runtime.api.Api` on an `ApiServer` in the same process."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self._rest = server.rest
+
+    async def get(self, ref: Reference) -> Object:
+        """Read one object."""
+        await anyio.lowlevel.checkpoint()
+        record = self._rest.read(self._kind(ref.resource), ref.namespace, ref.name)
+        if ref.uid and record.object["metadata"]["uid"] != ref.uid:
+            raise errors.not_found(ref.resource, ref.name)
+        return record.copy()
+
+    async def list(
+        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
+    ) -> ObjectList:
+        """Read a collection."""
+        await anyio.lowlevel.checkpoint()
+        page = self._rest.list(self._kind(resource), selection, limit=limit, continue_=continue_)
+        return ObjectList([record.copy() for record in page.records], str(page.version), page.continue_)
+
+    def watch(
+        self, resource: Resource, selection: Selection = Selection(), *, resource_version: str, timeout_s: int = 290
+    ) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
+        """Stream what changed after `resource_version`; empty or "0": what is there comes first."""
+        return self._watch(resource, selection, resource_version, timeout_s)
+
+    @asynccontextmanager
+    async def _watch(
+        self, resource: Resource, selection: Selection, resource_version: str, timeout_s: int
+    ) -> AsyncIterator[AsyncIterator[WatchEvent]]:
+        await anyio.lowlevel.checkpoint()
+        kind = self._kind(resource)
+        since = int(resource_version) if resource_version not in ("", "0") else None
+        watcher = self._rest.watch(kind, selection, since)
+        try:
+            yield self._events(kind, watcher, timeout_s)
+        finally:
+            watcher.close()
+
+    async def _events(self, kind: Kind, watcher: Watcher, timeout_s: int) -> AsyncIterator[WatchEvent]:
+        end = anyio.current_time() + timeout_s
+        while True:
+            event = watcher.take_ready()
+            if event is None:
+                wait_s = min(BOOKMARK_S, end - anyio.current_time())
+                with anyio.move_on_after(max(wait_s, 0)):
+                    event = await watcher.take()
+            if event is not None:
+                yield WatchEvent(event.type, event.record.copy())
+                continue
+            yield WatchEvent("BOOKMARK", bookmark(kind, self._server.storage.version))
+            if anyio.current_time() >= end:
+                return
+
+    async def create(self, resource: Resource, thing: Object, *, dry_run: bool = False) -> Object:
+        """Create in metadata.namespace."""
+        await anyio.lowlevel.checkpoint()
+        if resource.plural == "bindings":  # stored nowhere: a pod's binding, posted under its own path
+            key = (thing["metadata"]["namespace"], thing["metadata"]["name"])
+            return subresources.bind(self._rest, self._kind(PODS), key, own(thing))
+        kind = self._kind(resource)
+        body: Object = own(thing)
+        namespace = (body.get("metadata") or {}).get("namespace") or ("default" if kind.resource.namespaced else "")
+        return self._rest.create(kind, namespace, body, WriteOptions(dry_run=dry_run)).record.copy()
+
+    async def replace(self, resource: Resource, thing: Object, *, subresource: str = "") -> Object:
+        """PUT."""
+        await anyio.lowlevel.checkpoint()
+        kind = self._kind(resource)
+        meta = thing["metadata"]
+        key = (meta.get("namespace", ""), meta["name"])
+        if subresource == "scale":
+            return subresources.write_scale(self._rest, kind, key, own(thing))
+        body = own(thing)
+        written = self._rest.update(kind, key, body, WriteOptions(subresource=_served(kind, subresource)))
+        return written.record.copy()
+
+    async def patch(
+        self, ref: Reference, body: Any, *, kind: PatchType = "merge", subresource: str = "", manager: str = ""
+    ) -> Object:
+        """Patch; ref.uid, when set, is a precondition."""
+        await anyio.lowlevel.checkpoint()
+        return self._patch(ref, own(body), kind, WriteOptions(manager=manager, force=True, subresource=subresource))
+
+    def _patch(self, ref: Reference, body: Any, patch: PatchType, options: WriteOptions) -> Object:
+        kind = self._kind(ref.resource)
+        key = (ref.namespace, ref.name)
+        if ref.uid:
+            self._check_uid(kind, ref)
+        if options.subresource == "scale":
+            return subresources.patch_scale(self._rest, kind, key, body, patch)
+        options = options._replace(subresource=_served(kind, options.subresource))
+        written: Written
+        if patch == "apply":
+            written = apply(self._rest, kind, key, body, options)
+        else:
+            written = self._rest.patch(kind, key, body, patch, options)
+        return written.record.copy()
+
+    def _check_uid(self, kind: Kind, ref: Reference) -> None:
+        stored = self._rest.read(kind, ref.namespace, ref.name).object["metadata"]["uid"]
+        if stored != ref.uid:
+            why = f"Precondition failed: UID in precondition: {ref.uid}, UID in object meta: {stored}"
+            raise errors.conflict(kind.resource, ref.name, why)
+
+    async def delete(
+        self, ref: Reference, *, grace_s: int | None = None, propagation: Propagation | None = None
+    ) -> None:
+        """Delete; ref.uid, when set, is a precondition."""
+        await anyio.lowlevel.checkpoint()
+        options = DeleteOptions(grace_s, propagation, ref.uid)
+        self._rest.delete(self._kind(ref.resource), (ref.namespace, ref.name), options)
+
+    def log(
+        self, ref: Reference, options: LogOptions = LogOptions()
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Stream a pod's log."""
+        return self._log(ref, options)
+
+    @asynccontextmanager
+    async def _log(self, ref: Reference, options: LogOptions) -> AsyncIterator[AsyncIterator[bytes]]:
+        await anyio.lowlevel.checkpoint()
+        pod = self._rest.read(self._kind(ref.resource), ref.namespace, ref.name).object
+        chosen = options._replace(container=container_of(pod, options.container))
+        yield pod_log(self._server, pod, chosen)
+
+    def _kind(self, resource: Resource) -> Kind:
+        return self._server.catalog.of(resource)
+
+
+def bookmark(kind: Kind, version: int) -> Object:
+    """The object of a BOOKMARK event."""
+    resource = kind.resource
+    return {
+        "kind": resource.kind,
+        "apiVersion": resource.api_version,
+        "metadata": {"resourceVersion": str(version)},
+    }
+
+
+def pod_log(server: ApiServer, pod: Object, options: LogOptions) -> AsyncIterator[bytes]:
+    """The log from the node; raises Refused when the pod has no node yet, Unavailable when none serves logs."""
+    meta = pod["metadata"]
+    if not (pod.get("spec") or {}).get("nodeName"):
+        raise errors.bad_request(f"pod {meta['name']} does not have a host assigned")
+    if server.logs is None:
+        raise errors.internal(f"no node serves the logs of pod {meta['name']}: start a node")
+    return server.logs.stream(meta["namespace"], meta["name"], options)
+
+
+def _served(kind: Kind, subresource: str) -> str:
+    """The subresource, if the kind has it; raises Gone (404) otherwise."""
+    if subresource in ("", "finalize") or (subresource == "status" and kind.has_status):
+        return subresource
+    raise errors.no_such_path()

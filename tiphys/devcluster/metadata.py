@@ -1,0 +1,178 @@
+"""Metadata is the server's: what a client sends of it is taken where it may say something, and kept otherwise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from random import Random
+from typing import Any, NamedTuple
+
+from runtime.objects import Object
+from tiphys.devcluster import errors, rules
+from tiphys.devcluster.errors import Cause
+from tiphys.devcluster.kinds import Kind
+
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: no generated name is a word
+SUFFIX_LENGTH = 5
+GENERATED_BASE_MAX = 58  # so that the whole name stays a label
+
+
+class Source(NamedTuple):
+    """Where time and new names come from."""
+
+    now: Callable[[], float]  # seconds since the epoch
+    random: Random
+
+    def uid(self) -> str:
+        """A new UUID, version 4."""
+        bits = self.random.getrandbits(128) & ~(0xF << 76) | (4 << 76)
+        text = f"{bits & ~(0x3 << 62) | (0x2 << 62):032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def suffix(self) -> str:
+        """Five characters that make a name new."""
+        return "".join(self.random.choice(_SUFFIX) for _ in range(SUFFIX_LENGTH))
+
+
+def stamp(at: float) -> str:
+    """A moment as Kubernetes writes it: UTC, whole seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+def check_type(kind: Kind, thing: Any) -> None:
+    """Raise 400 unless the body is an object of this kind (an absent apiVersion or kind is filled in)."""
+    if not isinstance(thing, dict):
+        raise errors.bad_request("the body of the request is not an object")
+    resource = kind.resource
+    api_version = thing.setdefault("apiVersion", resource.api_version)
+    name = thing.setdefault("kind", resource.kind)
+    if name != resource.kind:
+        if kind.custom:
+            raise errors.bad_request(f"{name} in version {api_version!r} cannot be handled as a {resource.kind}")
+        group = resource.group.partition(".")[0] or "core"
+        raise errors.bad_request(
+            f'{name} in version "{api_version.rpartition("/")[2]}" cannot be handled as a {resource.kind}: '
+            f"converting ({api_version.replace('/', '.')}.{name}) to ({group}.{resource.kind}): unknown conversion"
+        )
+    if api_version != resource.api_version:
+        raise errors.bad_request(
+            f"the API version in the data ({api_version}) does not match the expected API version "
+            f"({resource.api_version})"
+        )
+    if not isinstance(thing.setdefault("metadata", {}) or {}, dict):
+        raise errors.bad_request(f"{resource.kind}: metadata must be an object")
+    if thing["metadata"] is None:
+        thing["metadata"] = {}
+
+
+def check_namespace(kind: Kind, thing: Object, namespace: str) -> None:
+    """Take the namespace of the request. Raises 400 when the object says another one."""
+    meta = thing["metadata"]
+    if not kind.resource.namespaced:
+        meta.pop("namespace", None)
+        return
+    if meta.get("namespace") and meta["namespace"] != namespace:
+        raise errors.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    meta["namespace"] = namespace
+
+
+def begin(kind: Kind, thing: Object, source: Source) -> None:
+    """Give a new object its name, uid, time and first generation."""
+    meta = thing["metadata"]
+    if meta.get("resourceVersion"):
+        raise errors.bad_request("resourceVersion should not be set on objects to be created")
+    if not meta.get("name") and meta.get("generateName"):
+        meta["name"] = str(meta["generateName"])[:GENERATED_BASE_MAX] + source.suffix()
+    for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "selfLink", "managedFields"):
+        meta.pop(field, None)
+    meta["uid"] = source.uid()
+    meta["creationTimestamp"] = stamp(source.now())
+    if kind.counts_generation:
+        meta["generation"] = 1
+    else:
+        meta.pop("generation", None)
+    tidy(thing, custom=kind.custom)
+
+
+def tidy(thing: Object, *, custom: bool) -> None:
+    """Drop empty metadata, nulls, and (in built-in kinds) empty maps at the top, as typed decoding does."""
+    meta = thing["metadata"]
+    for field in [field for field, value in meta.items() if value is None or value in ({}, [], "")]:
+        del meta[field]
+    if custom:
+        return
+    for field in ("data", "binaryData", "stringData"):
+        if field in thing and not thing[field]:
+            del thing[field]
+
+
+def faults(kind: Kind, thing: Object) -> list[Cause]:
+    """What is wrong with the metadata of an object of this kind."""
+    meta = thing["metadata"]
+    name = meta.get("name") or ""
+    if not name:
+        found = [errors.required("metadata.name", "name or generateName is required")]
+    else:
+        found = rules.name_faults(name, kind.name_rule)
+    found += rules.label_faults(meta.get("labels"))
+    found += rules.annotation_faults(meta.get("annotations"))
+    for index, owner in enumerate(meta.get("ownerReferences") or ()):
+        found += [
+            errors.required(f"metadata.ownerReferences[{index}].{field}", f"{field} must not be empty")
+            for field in ("apiVersion", "kind", "name", "uid")
+            if not owner.get(field)
+        ]
+    if sum(1 for owner in meta.get("ownerReferences") or () if owner.get("controller")) > 1:
+        why = "Only one reference can have Controller set to true"
+        found.append(errors.invalid_value("metadata.ownerReferences", rules.shown(meta["ownerReferences"]), why))
+    return found
+
+
+def check_replacement(kind: Kind, new: Object, old: Object) -> None:
+    """Raise Conflict when the new object was computed from another state, or another object, of that name."""
+    resource, meta, stored = kind.resource, new["metadata"], old["metadata"]
+    name = stored["name"]
+    if meta.get("uid") and meta["uid"] != stored["uid"]:
+        why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {stored['uid']}"
+        raise errors.conflict(resource, name, why)
+    if meta.get("resourceVersion") and str(meta["resourceVersion"]) != stored["resourceVersion"]:
+        raise errors.conflict(resource, name)
+
+
+def carry_over(kind: Kind, new: Object, old: Object) -> list[Cause]:
+    """Keep what no client may change; returns what it may not have tried."""
+    meta, stored = new["metadata"], old["metadata"]
+    for field in (
+        "name",
+        "namespace",
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+        "generateName",
+        "resourceVersion",
+    ):
+        if field in stored:
+            meta[field] = stored[field]
+        else:
+            meta.pop(field, None)
+    meta.pop("selfLink", None)
+    tidy(new, custom=kind.custom)
+    added = [f for f in meta.get("finalizers") or () if f not in (stored.get("finalizers") or ())]
+    if "deletionTimestamp" in stored and added:
+        why = f"no new finalizers can be added if the object is being deleted, found new finalizers {added!r}"
+        return [errors.forbidden_value("metadata.finalizers", why)]
+    return []
+
+
+def count_generation(kind: Kind, new: Object, old: Object) -> None:
+    """One more when anything but metadata (and status, where that is a subresource) has changed."""
+    if not kind.counts_generation:
+        return
+    skipped = {"metadata", "status"} if kind.has_status else {"metadata"}
+    fields = (set(new) | set(old)) - skipped
+    if any(new.get(field) != old.get(field) for field in fields):
+        new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1

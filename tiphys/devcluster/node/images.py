@@ -1,0 +1,110 @@
+"""Images are not pulled: the machine's own commands serve, and small stand-ins for those that examples love.
+
+`command_of` says what a container runs; `install_stand_ins` puts the stand-ins into a folder that is bound into every
+container at `STAND_INS` and, where the machine has that folder, over /usr/local/bin.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from runtime.objects import Object
+from tiphys.devcluster.node.containers import CannotCreate
+from tiphys.devcluster.node.environment import expand
+
+STAND_INS = "/.tiphys/bin"
+LOCAL_BIN = "/usr/local/bin"
+LOCAL_BIN_MOVED = "/.tiphys/usr-local-bin"  # the machine's own, reachable through links
+PATH = f"/usr/local/sbin:{LOCAL_BIN}:/usr/sbin:/usr/bin:/sbin:/bin:{STAND_INS}"
+_SCRIPTS = Path(__file__).with_name("standins")
+
+
+class Image(NamedTuple):
+    """What an image says of itself: how it starts, and where a command lives outside the search path."""
+
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()  # (path, name of a stand-in)
+
+
+_KNOWN = {
+    "busybox": Image(command=("sh",)),
+    "alpine": Image(command=("/bin/sh",)),
+    "debian": Image(command=("bash",)),
+    "ubuntu": Image(command=("/bin/bash",)),
+    "python": Image(command=("python3",)),
+    "argosay": Image(entrypoint=("/argosay",), links=(("/argosay", "argosay"),)),
+    "nginx": Image(entrypoint=("nginx",), command=("-g", "daemon off;")),
+}
+
+
+def repository(image: str) -> str:
+    """The last part of an image's name: without registry, folders, tag and digest."""
+    return image.strip().partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def same_image(image: str, other: str) -> bool:
+    """Whether two references name the same repository, whatever their tags."""
+
+    def name(reference: str) -> str:
+        head, slash, last = reference.partition("@")[0].rpartition("/")
+        return head + slash + last.partition(":")[0]
+
+    return name(image) == name(other)
+
+
+def image_of(reference: str, executor_image: str) -> Image:
+    """What is known of an image; an unknown one has no command of its own."""
+    if same_image(reference, executor_image):
+        return Image(entrypoint=(sys.executable, "-m", "tiphys.executor"))
+    if reference.startswith("argoproj/argosay:v1"):
+        return Image()
+    return _KNOWN.get(repository(reference), Image())
+
+
+def command_of(container: Object, image: Image, env: Mapping[str, str]) -> list[str]:
+    """The command line. Raises CannotCreate when neither the container nor the image names one."""
+    command, args = container.get("command"), container.get("args")
+    if command:
+        line = [*command, *(args or ())]
+    else:
+        line = [*image.entrypoint, *(args or image.command)]
+    if not line:
+        raise CannotCreate(
+            f"no command specified: image {container.get('image')!r} is not pulled here, so its own command is not "
+            "known; set command",
+            reason="CreateContainerError",
+        )
+    return [expand(part, env) for part in line]
+
+
+def remedy(command: str, image: str) -> str:
+    """What to do about a command that is not there."""
+    return (
+        f"images are not pulled here, the machine's own commands serve: install {Path(command).name!r} on this machine, "
+        f"or run this on a cluster that can pull {image!r}"
+    )
+
+
+def install_stand_ins(folder: Path, local_bin: Path) -> None:
+    """Write the stand-ins into `folder`, and into `local_bin` with links to the machine's own /usr/local/bin."""
+    python = shlex.quote(sys.executable)
+    scripts = {path.name: path.read_text() for path in sorted(_SCRIPTS.iterdir()) if path.is_file()}
+    server = scripts.pop("nginx")
+    scripts["nginx"] = f"#!/bin/sh\nexec {python} -I -S -c {shlex.quote(server)} \"$@\"\n"
+    for name in ("python", "python3", f"python3.{sys.version_info.minor}"):
+        scripts[name] = f'#!/bin/sh\nexec {python} "$@"\n'
+    for place in (folder, local_bin):
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in scripts.items():
+            (place / name).write_text(text)
+            (place / name).chmod(0o755)
+    if Path(LOCAL_BIN).is_dir():
+        for entry in os.scandir(LOCAL_BIN):
+            if entry.name not in scripts:
+                (local_bin / entry.name).symlink_to(f"{LOCAL_BIN_MOVED}/{entry.name}")

@@ -1,0 +1,33 @@
+"""Where a node keeps what: every path below its root has its name here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class Layout:
+    """The folders of one node."""
+
+    def __init__(self, root: Path, claims: Path | None = None) -> None:
+        self.root = root
+        self.base = root / "base"  # mount points of the system directories, inside the sandbox's namespace
+        self.stand_ins = root / "bin"
+        self.local_bin = root / "local-bin"
+        self.logs = root / "logs"
+        self._claims = claims or root / "claims"
+
+    def pod(self, uid: str) -> Path:
+        """A pod's scratch: removed when nothing of it runs."""
+        return self.root / "pods" / uid
+
+    def volume(self, uid: str, name: str) -> Path:
+        """A volume that lives as long as its pod."""
+        return self.pod(uid) / "volumes" / name
+
+    def attempt(self, uid: str, container: str, number: int) -> Path:
+        """The scratch of one attempt of a container: removed when it has ended."""
+        return self.pod(uid) / f"{container}.{number}"
+
+    def claim(self, namespace: str, name: str) -> Path:
+        """The folder of a PersistentVolumeClaim."""
+        return self._claims / namespace / name

@@ -1,0 +1,42 @@
+"""What a node is told before it starts: where it may write, how it runs containers, which API its pods see.
+
+Nothing here reads the environment: who starts the node decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+Mode: TypeAlias = Literal["process", "plain", "simulated"]
+Clock: TypeAlias = Callable[[], float]
+"""Seconds since the epoch, UTC."""
+
+
+class Endpoint(NamedTuple):
+    """The API server as pods with a service account token reach it."""
+
+    host: str
+    port: int
+    ca: str  # PEM; what ca.crt of the token volume holds
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """How one node runs.
+
+    `mode` "auto" tries namespaces and falls back to plain; `Node.mode` and `Node.mode_reason` tell the outcome."""
+
+    root: Path  # all scratch is below; removed with its pods
+    name: str = "tiphys"
+    mode: Mode | Literal["auto"] = "auto"
+    executor_image: str = "tiphys/executor"  # this image (any tag) is the running interpreter and package
+    endpoint: Endpoint | None = None  # without one no token is mounted
+    host_paths: tuple[Path, ...] = ()  # hostPath volumes are allowed at or below these
+    claims: Path | None = None  # a folder per PersistentVolumeClaim; below root when None
+    packages: tuple[str, ...] = ("tiphys", "runtime")  # importable inside pods by the running interpreter
+    simulated_delay_s: float = 0.0  # how long a simulated container runs unless annotated
+    labels: dict[str, str] = field(default_factory=dict)  # further labels of the Node object

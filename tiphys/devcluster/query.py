@@ -1,0 +1,105 @@
+"""What a request says besides its path: query parameters and body, read with errors that name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from runtime.api import LogOptions
+from runtime.objects import Object
+from tiphys.devcluster import errors
+from tiphys.devcluster.deletion import DeleteOptions
+from tiphys.devcluster.rest import WriteOptions
+
+BODY_MAX = 3 * 1024 * 1024  # bytes of a request, as upstream
+
+Query = Mapping[str, str]
+
+
+def flag(query: Query, name: str) -> bool:
+    """A boolean parameter."""
+    return query.get(name, "").lower() in ("true", "1", "t")
+
+
+def number(query: Query, name: str) -> int | None:
+    """An integer parameter; None when absent. Raises Refused (400)."""
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError as e:
+        raise errors.bad_request(f"the query parameter {name} is not a number: {text!r}") from e
+
+
+def version(query: Query) -> int | None:
+    """The resourceVersion; None when absent or 0 (any)."""
+    text = query.get("resourceVersion", "")
+    if text in ("", "0"):
+        return None
+    if not text.isdigit():
+        raise errors.bad_request(f"resourceVersion: Invalid value: {text!r}: strconv.ParseUint: invalid syntax")
+    return int(text)
+
+
+def is_dry(query: Query) -> bool:
+    """True for dryRun=All."""
+    return "All" in query.get("dryRun", "")
+
+
+def write_options(query: Query, agent: str, subresource: str = "") -> WriteOptions:
+    """The options of a create, update or patch."""
+    manager = query.get("fieldManager") or agent.partition("/")[0]
+    return WriteOptions(
+        is_dry(query), query.get("fieldValidation") == "Strict", manager, flag(query, "force"), subresource
+    )
+
+
+def delete_options(query: Query, body: Any) -> DeleteOptions:
+    """The options of a delete: the body wins over the query."""
+    said: Object = body if isinstance(body, dict) else {}
+    preconditions = said.get("preconditions") or {}
+    grace = said.get("gracePeriodSeconds")
+    return DeleteOptions(
+        grace if grace is not None else number(query, "gracePeriodSeconds"),
+        said.get("propagationPolicy") or query.get("propagationPolicy") or None,  # type: ignore[arg-type] # as sent
+        preconditions.get("uid") or "",
+        preconditions.get("resourceVersion") or "",
+        is_dry(query) or "All" in (said.get("dryRun") or ()),
+        said.get("orphanDependents"),
+    )
+
+
+def log_options(query: Query) -> LogOptions:
+    """Which part of a container's log."""
+    return LogOptions(
+        query.get("container", ""),
+        flag(query, "follow"),
+        flag(query, "previous"),
+        number(query, "tailLines"),
+        number(query, "limitBytes"),
+        number(query, "sinceSeconds"),
+        flag(query, "timestamps"),
+    )
+
+
+def decode(body: bytes, content_type: str) -> Any:
+    """The body as JSON. Raises Refused: 400 when it cannot be read, 415 for a form that is not understood."""
+    if not body:
+        return None
+    media = content_type.partition(";")[0].strip().lower()
+    if media.endswith("yaml"):
+        import yaml  # noqa: PLC0415 - most clients send JSON
+
+        try:
+            return yaml.safe_load(body)
+        except yaml.YAMLError as e:
+            raise errors.bad_request(f"error decoding YAML: {e}") from e
+    if media in ("application/vnd.kubernetes.protobuf", "application/cbor"):
+        raise errors.unsupported_media(f"{media} is not served: send application/json", {})
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as e:
+        raise errors.bad_request(f"the object provided is unrecognized (must be of type Object): {e}") from e

@@ -1,0 +1,315 @@
+"""The verbs, as plain functions: a request that is right changes the store, one that is wrong raises its Status.
+
+Nothing here waits. Bodies passed in belong to the server from then on; records returned are frozen.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import orjson
+
+from runtime.api import PatchType, Selection
+from runtime.objects import Object
+from tiphys.devcluster import deletion, errors, fields, metadata, patches
+from tiphys.devcluster.deletion import DeleteOptions
+from tiphys.devcluster.fields import Owner
+from tiphys.devcluster.kinds import Kind
+from tiphys.devcluster.metadata import Source
+from tiphys.devcluster.selectors import matcher
+from tiphys.devcluster.storage import Bucket, Key, Record, Storage, Watcher
+
+NAMESPACES = ("", "namespaces")
+
+
+class WriteOptions(NamedTuple):
+    """What a write request says besides its body."""
+
+    dry_run: bool = False
+    strict: bool = False  # fieldValidation=Strict: unknown fields are an error, not dropped
+    manager: str = ""
+    force: bool = False  # of a server-side apply: take over what others own
+    subresource: str = ""  # "status" or none
+    managed: list[Object] | None = None  # metadata.managedFields as an apply computed them
+
+
+class Written(NamedTuple):
+    """The object as stored, whether this write created it, and the paths that were dropped as unknown."""
+
+    record: Record
+    created: bool = False
+    dropped: tuple[str, ...] = ()
+
+
+class Page(NamedTuple):
+    """One page of a list."""
+
+    records: list[Record]
+    version: int
+    continue_: str = ""
+    remaining: int | None = None
+
+
+class Rest:
+    """Create, read, update and delete on one store."""
+
+    def __init__(self, storage: Storage, source: Source) -> None:
+        self.storage = storage
+        self.source = source
+        self.admit: list[Callable[[Kind, Object, Object | None], None]] = []  # may change or refuse what is written
+
+    # -------------------------------------------------------------------------------------------- reading
+
+    def bucket(self, kind: Kind) -> Bucket:
+        """Where objects of the kind (in any version) are stored."""
+        return self.storage.bucket(kind.resource.group, kind.resource.plural)
+
+    def read(self, kind: Kind, namespace: str, name: str) -> Record:
+        """The stored object. Raises Gone."""
+        key = (namespace if kind.resource.namespaced else "", name)
+        record = self.bucket(kind).records.get(key)
+        if record is None:
+            raise errors.not_found(kind.resource, name)
+        return _in_version(kind, record)
+
+    def list(self, kind: Kind, selection: Selection, *, limit: int = 0, continue_: str = "") -> Page:
+        """The objects of a selection, sorted by namespace and name; with a limit, a page as of the first page's version."""
+        matches = matcher(selection.labels, selection.fields, kind.selectable)
+        namespace = selection.namespace if kind.resource.namespaced else None
+        bucket = self.bucket(kind)
+        version, after = self.storage.version, None
+        if continue_:
+            version, after = _read_token(continue_)
+            found = bucket.as_of(version, namespace, after)
+        else:
+            found = list(bucket.in_order(namespace))
+        if matches is not None:
+            found = [record for record in found if matches(record.object)]
+        token, remaining = "", None
+        if limit and len(found) > limit:
+            remaining = len(found) - limit if matches is None else None
+            found = found[:limit]
+            token = _token(version, found[-1].key)
+        return Page([_in_version(kind, record) for record in found], version, token, remaining)
+
+    def watch(self, kind: Kind, selection: Selection, since: int | None) -> Watcher:
+        """A queue of what changes after `since`; None: what is there first. Raises Expired."""
+        matches = matcher(selection.labels, selection.fields, kind.selectable)
+        namespace = selection.namespace if kind.resource.namespaced else None
+        return self.storage.watch(self.bucket(kind), namespace, matches, since)
+
+    # -------------------------------------------------------------------------------------------- writing
+
+    def create(self, kind: Kind, namespace: str, thing: Object, options: WriteOptions = WriteOptions()) -> Written:
+        """Store a new object. Raises AlreadyExists, Refused (400, 403, 422), Gone when the namespace is not there."""
+        metadata.check_type(kind, thing)
+        metadata.check_namespace(kind, thing, namespace)
+        self._check_room(kind, namespace, thing)
+        dropped = self._prune(kind, thing, options)
+        metadata.begin(kind, thing, self.source)
+        if options.managed:
+            thing["metadata"]["managedFields"] = options.managed
+        if (kind.custom and kind.has_status) or (
+            kind.has_status and kind.resource.kind not in ("Node", "Namespace", "PersistentVolumeClaim")
+        ):
+            thing.pop("status", None)
+        self._settle(kind, thing, None)
+        bucket = self.bucket(kind)
+        meta = thing["metadata"]
+        if (meta.get("namespace", ""), meta["name"]) in bucket.records:
+            raise errors.already_exists(kind.resource, meta["name"])
+        if options.dry_run:
+            return Written(Record(thing, 0), created=True, dropped=dropped)
+        return Written(self.storage.put(bucket, thing), created=True, dropped=dropped)
+
+    def update(self, kind: Kind, key: Key, thing: Object, options: WriteOptions = WriteOptions()) -> Written:
+        """Replace the object at `key`. Raises Gone, Conflict, Refused."""
+        namespace, name = key
+        metadata.check_type(kind, thing)
+        metadata.check_namespace(kind, thing, namespace)
+        sent = thing["metadata"].get("name")
+        if sent != name:
+            raise errors.bad_request(
+                f"the name of the object ({sent or ''}) does not match the name on the URL ({name})"
+            )
+        current = self.read(kind, namespace, name)
+        if kind.custom and not thing["metadata"].get("resourceVersion"):
+            cause = errors.invalid_value("metadata.resourceVersion", "0", "must be specified for an update")
+            raise errors.invalid(kind.resource.plural, kind.resource.group, name, [cause])
+        dropped = self._prune(kind, thing, options)
+        return self._replace(kind, current, thing, options)._replace(dropped=dropped)
+
+    def patch(
+        self, kind: Kind, key: Key, body: Any, patch: PatchType, options: WriteOptions = WriteOptions()
+    ) -> Written:
+        """Patch the object at `key` (not apply). Raises Gone, Conflict, Refused."""
+        current = self.read(kind, *key)
+        shared = patches.apply_patch(patch, current.object, body, custom=kind.custom)
+        thing: Object = orjson.loads(orjson.dumps(shared))
+        metadata.check_type(kind, thing)
+        if thing["metadata"].get("name") != key[1]:
+            raise errors.bad_request("the name of the object does not match the name on the URL")
+        metadata.check_namespace(kind, thing, key[0])
+        dropped = self._prune(kind, thing, options)
+        return self._replace(kind, current, thing, options)._replace(dropped=dropped)
+
+    def delete(self, kind: Kind, key: Key, options: DeleteOptions = DeleteOptions()) -> tuple[Record, bool]:
+        """Delete the object at `key`: its last state, and whether it is out of the store now. Raises Gone, Conflict."""
+        current = self.read(kind, *key)
+        deletion.check_preconditions(kind, current.object, options)
+        thing = deletion.marked(kind, current.object, options, self.source.now())
+        gone = deletion.may_go(kind, thing)
+        if options.dry_run:
+            return Record(thing, current.version), gone
+        bucket = self.bucket(kind)
+        if gone:
+            return self.storage.remove(bucket, Record(thing, current.version)), True
+        if thing == current.object:
+            return current, False
+        return self.storage.put(bucket, thing), False
+
+    def delete_collection(self, kind: Kind, selection: Selection, options: DeleteOptions) -> Page:
+        """Delete all of a selection; the list is as it was before."""
+        page = self.list(kind, selection)
+        for record in page.records:
+            self.delete(kind, record.key, options)
+        return page
+
+    # -------------------------------------------------------------------------------------------- parts
+
+    def _check_room(self, kind: Kind, namespace: str, thing: Object) -> None:
+        if not kind.resource.namespaced:
+            return
+        found = self.storage.bucket(*NAMESPACES).records.get(("", namespace))
+        if found is None:
+            details = {"name": namespace, "kind": "namespaces"}
+            raise errors.failure(404, "NotFound", f'namespaces "{namespace}" not found', details)
+        if "deletionTimestamp" in found.object["metadata"]:
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            cause = {"reason": "NamespaceTerminating", "message": f"namespace {namespace} is being terminated"}
+            name = thing["metadata"].get("name") or ""
+            raise errors.forbidden(kind.resource, name, why, [{**cause, "field": "metadata.namespace"}])
+
+    def _prune(self, kind: Kind, thing: Object, options: WriteOptions) -> tuple[str, ...]:
+        dropped = tuple(kind.prune(thing))
+        if dropped and options.strict:
+            shown = ", ".join(f'unknown field "{path}"' for path in dropped)
+            resource = kind.resource
+            raise errors.bad_request(
+                f"strict decoding error: {shown}"
+                if kind.custom
+                else f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+                f"strict decoding error: {shown}"
+            )
+        return dropped
+
+    def _settle(self, kind: Kind, thing: Object, old: Object | None) -> None:
+        """Admission, defaults, validation: in place, or Refused."""
+        for admit in self.admit:
+            admit(kind, thing, old)
+        faults = metadata.faults(kind, thing) if old is None else _metadata_faults(kind, thing, old)
+        if not faults or thing["metadata"].get("name"):
+            kind.default(thing)
+            faults += kind.validate(thing, old)
+        if faults:
+            name = str(thing["metadata"].get("name") or "")
+            raise errors.invalid(kind.resource.kind, kind.resource.group, name, faults)
+
+    def _own(self, kind: Kind, thing: Object, old: Object, options: WriteOptions) -> None:
+        """Write down who owns which fields, if anybody has ever applied the object."""
+        meta = thing["metadata"]
+        meta.pop("managedFields", None)
+        if options.managed is not None:
+            meta["managedFields"] = options.managed
+        elif "managedFields" in old["metadata"]:
+            writer = Owner(options.manager or "unknown", "Update", options.subresource)
+            owners = fields.owners_of(old)
+            after = fields.after_update(owners, writer, thing, old)
+            now = metadata.stamp(self.source.now())
+            meta["managedFields"] = (
+                old["metadata"]["managedFields"]
+                if after == {writer: fields.EMPTY, **owners}
+                else fields.managed_fields(after, kind.resource.api_version, now)
+            )
+
+    def _replace(self, kind: Kind, current: Record, thing: Object, options: WriteOptions) -> Written:
+        old = current.object
+        metadata.check_replacement(kind, thing, old)
+        if options.subresource == "status":
+            thing = _only_status(kind, thing, old)
+        elif kind.has_status:
+            _keep(thing, old, "status")
+        faults = metadata.carry_over(kind, thing, old)
+        if faults:
+            raise errors.invalid(kind.resource.kind, kind.resource.group, current.key[1], faults)
+        self._settle(kind, thing, old)
+        metadata.count_generation(kind, thing, old)
+        self._own(kind, thing, old, options)
+        if thing == old:
+            return Written(current)
+        return self.store(kind, current, thing, dry_run=options.dry_run)
+
+    def store(self, kind: Kind, current: Record, thing: Object, *, dry_run: bool = False) -> Written:
+        """Store a finished successor of `current`; an object marked for deletion that nothing holds is taken out."""
+        if dry_run:
+            return Written(Record(thing, current.version))
+        bucket = self.bucket(kind)
+        if deletion.may_go(kind, thing):
+            return Written(self.storage.remove(bucket, Record(thing, current.version)))
+        return Written(self.storage.put(bucket, thing))
+
+
+def _metadata_faults(kind: Kind, thing: Object, old: Object) -> list[errors.Cause]:
+    meta, stored = thing["metadata"], old["metadata"]
+    changed = any(meta.get(f) != stored.get(f) for f in ("labels", "annotations", "ownerReferences"))
+    return metadata.faults(kind, thing) if changed else []
+
+
+def _keep(thing: Object, old: Object, field: str) -> None:
+    if field in old:
+        thing[field] = old[field]
+    else:
+        thing.pop(field, None)
+
+
+def _only_status(kind: Kind, thing: Object, old: Object) -> Object:
+    """The old object with the new status; built-in kinds let labels and annotations travel with it."""
+    meta = {**old["metadata"]}
+    if not kind.custom:
+        meta = {**thing["metadata"], "finalizers": old["metadata"].get("finalizers")}
+        meta["ownerReferences"] = old["metadata"].get("ownerReferences")
+    result = {**old, "metadata": meta}
+    _keep(result, thing, "status")
+    if kind.resource.kind == "Pod" and isinstance(result.get("status"), dict):
+        result["status"].setdefault("qosClass", (old.get("status") or {}).get("qosClass", "BestEffort"))
+    return result
+
+
+def _in_version(kind: Kind, record: Record) -> Record:
+    """The record as this version of the kind shows it (versions differ in nothing but their name)."""
+    if record.object.get("apiVersion") == kind.resource.api_version:
+        return record
+    return Record({**record.object, "apiVersion": kind.resource.api_version}, record.version)
+
+
+def _token(version: int, key: Key) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps({"v": version, "after": list(key)})).decode().rstrip("=")
+
+
+def _read_token(token: str) -> tuple[int, Key]:
+    raw = b""
+    try:
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        content = orjson.loads(raw)
+        namespace, name = content["after"]
+        return int(content["v"]), (str(namespace), str(name))
+    except (binascii.Error, ValueError, KeyError, TypeError) as e:
+        first = chr(raw[0]) if raw else ""
+        quoted = first if first.isprintable() else f"\\u{ord(first):04x}"
+        raise errors.bad_request(
+            "invalid continue token: continue key is not valid: "
+            f"invalid character '{quoted}' looking for beginning of value"
+        ) from e

@@ -1,0 +1,56 @@
+"""The API server without a socket: kinds, store and verbs, and what follows from a write at once.
+
+What follows: a CustomResourceDefinition is served as soon as it is created, a new namespace has its default service
+account. What takes others (garbage collection, nodes, controllers) is not here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from random import Random, SystemRandom
+
+from runtime.objects import NAMESPACES, SERVICE_ACCOUNTS
+from tiphys.devcluster.crd import Definitions
+from tiphys.devcluster.kinds import Catalog
+from tiphys.devcluster.logs import LogSource
+from tiphys.devcluster.metadata import Source
+from tiphys.devcluster.resources import built_in
+from tiphys.devcluster.rest import Rest
+from tiphys.devcluster.storage import Bucket, Change, Storage
+
+FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+class ApiServer:
+    """An in-memory Kubernetes API. Time and chance come in; everything else is its own."""
+
+    def __init__(self, *, now: Callable[[], float] = time.time, random: Random | None = None) -> None:
+        self.storage = Storage()
+        self.catalog = Catalog(built_in())
+        self.rest = Rest(self.storage, Source(now, random or SystemRandom()))
+        self.definitions = Definitions(self.rest, self.catalog)
+        self.logs: LogSource | None = None  # who has the pods' logs; set by the node
+        self.tokens: dict[str, float] = {}  # of service accounts: token -> until when (seconds since the epoch)
+        self.storage.observers.append(self._after)
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The wall clock, in seconds since the epoch."""
+        return self.rest.source.now
+
+    def start(self) -> None:
+        """Create what every cluster has, unless it is there already (restored from a disk)."""
+        namespaces = self.catalog.of(NAMESPACES)
+        for name in FIRST_NAMESPACES:
+            if ("", name) not in self.rest.bucket(namespaces).records:
+                self.rest.create(namespaces, "", {"metadata": {"name": name}})
+
+    def _after(self, bucket: Bucket, change: Change) -> None:
+        if (bucket.group, bucket.plural) == ("", "namespaces") and change.type == "ADDED":
+            accounts = self.catalog.of(SERVICE_ACCOUNTS)
+            name = change.record.object["metadata"]["name"]
+            if (name, "default") not in self.rest.bucket(accounts).records:
+                self.rest.create(accounts, name, {"metadata": {"name": "default"}})
+        elif bucket.plural == "customresourcedefinitions":
+            self.definitions.observe(change)

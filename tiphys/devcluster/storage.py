@@ -1,0 +1,268 @@
+"""Every write gets the next version, and whoever watches is told at once: the one place where objects live.
+
+Objects stored here are never changed in place: a write stores a new one, so a record can be handed to any number of
+readers and its JSON is encoded once. A watcher is a queue, not a task: a commit appends to the queues whose selector
+matches and wakes their readers.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple, TypeAlias
+
+import anyio
+import orjson
+
+from runtime.objects import Object
+from tiphys.devcluster import errors
+from tiphys.devcluster.selectors import Matches
+
+HISTORY_MAX = 8192  # changes kept per resource; who asks for older ones hears 410 and lists again
+QUEUE_MAX = 16384  # events waiting for one watcher; beyond, its stream ends with 410, as a slow client's would
+
+Key: TypeAlias = tuple[str, str]
+"""(namespace, name)"""
+ChangeType: TypeAlias = Literal["ADDED", "MODIFIED", "DELETED"]
+
+
+class Record:
+    """An object as stored: treat `object` as frozen. `json` is its encoding, `copy` a caller's own."""
+
+    __slots__ = ("_json", "object", "version")
+
+    def __init__(self, thing: Object, version: int) -> None:
+        self.object = thing
+        self.version = version
+        self._json: bytes | None = None
+
+    @property
+    def json(self) -> bytes:
+        """The object's JSON, encoded once."""
+        if self._json is None:
+            self._json = orjson.dumps(self.object)
+        return self._json
+
+    def copy(self) -> Object:
+        """The object again, belonging to the caller."""
+        thing: Object = orjson.loads(self.json)
+        return thing
+
+    @property
+    def key(self) -> Key:
+        """Where it is stored."""
+        meta = self.object["metadata"]
+        return meta.get("namespace", ""), meta["name"]
+
+
+class Change(NamedTuple):
+    """One commit: what is stored now (for DELETED: the last state, with the deletion's version), and what was."""
+
+    type: ChangeType
+    record: Record
+    previous: Record | None
+
+
+class Event(NamedTuple):
+    """What one watcher sees of a change."""
+
+    type: ChangeType
+    record: Record
+
+
+class Watcher:
+    """A queue of the events of one selection. One reader; `close` when done."""
+
+    __slots__ = ("_bucket", "_matches", "_namespace", "_queue", "_wake", "overflowed")
+
+    def __init__(self, bucket: Bucket, namespace: str | None, matches: Matches | None) -> None:
+        self._bucket = bucket
+        self._namespace = namespace
+        self._matches = matches
+        self._queue: deque[Event] = deque()
+        self._wake: anyio.Event | None = None
+        self.overflowed = False
+
+    def offer(self, change: Change) -> None:
+        """Take in a commit if it concerns this selection: entering it is ADDED, leaving it DELETED."""
+        if self._namespace is not None and change.record.object["metadata"].get("namespace") != self._namespace:
+            return
+        event = _seen(change, self._matches)
+        if event is None:
+            return
+        if len(self._queue) >= QUEUE_MAX:
+            self.overflowed = True
+        else:
+            self._queue.append(event)
+        if self._wake is not None:
+            self._wake.set()
+
+    async def take(self) -> Event:
+        """The next event, waiting for it. Raises Expired when the reader was too slow."""
+        while not self._queue:
+            if self.overflowed:
+                raise errors.expired("too old resource version: the watcher did not read fast enough")
+            self._wake = anyio.Event()
+            await self._wake.wait()
+            self._wake = None
+        return self._queue.popleft()
+
+    def take_ready(self) -> Event | None:
+        """The next event if there is one."""
+        return self._queue.popleft() if self._queue else None
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._bucket.watchers.discard(self)
+
+
+def _seen(change: Change, matches: Matches | None) -> Event | None:
+    if matches is None:
+        return Event(change.type, change.record)
+    is_in = matches(change.record.object)
+    if change.type == "ADDED":
+        return Event("ADDED", change.record) if is_in else None
+    was_in = change.previous is not None and matches(change.previous.object)
+    if change.type == "DELETED":
+        return Event("DELETED", change.record) if was_in or is_in else None
+    if is_in:
+        return Event("MODIFIED" if was_in else "ADDED", change.record)
+    if was_in and change.previous is not None:
+        return Event("DELETED", _with_version(change.previous, change.record.version))
+    return None
+
+
+def _with_version(record: Record, version: int) -> Record:
+    meta = {**record.object["metadata"], "resourceVersion": str(version)}
+    return Record({**record.object, "metadata": meta}, version)
+
+
+class Bucket:
+    """All objects of one resource (of all its versions), their latest changes, and who watches them."""
+
+    __slots__ = ("forgotten", "group", "history", "keys", "plural", "records", "watchers")
+
+    def __init__(self, group: str, plural: str, version: int) -> None:
+        self.group = group
+        self.plural = plural
+        self.records: dict[Key, Record] = {}
+        self.keys: list[Key] = []  # sorted: lists come in the order of namespace and name
+        self.history: deque[Change] = deque()
+        self.forgotten = version  # the newest version that is no longer in the history
+        self.watchers: set[Watcher] = set()
+
+    def in_order(self, namespace: str | None, after: Key | None = None) -> Iterator[Record]:
+        """The records, sorted by namespace and name, beginning behind `after`."""
+        start = bisect_left(self.keys, (namespace or "", "")) if namespace is not None else 0
+        if after is not None:
+            start = max(start, bisect_left(self.keys, (after[0], after[1] + "\0")))
+        for index in range(start, len(self.keys)):
+            key = self.keys[index]
+            if namespace is not None and key[0] != namespace:
+                return
+            yield self.records[key]
+
+    def as_of(self, version: int, namespace: str | None, after: Key | None = None) -> list[Record]:
+        """The records as they were at `version`. Raises Expired when that is no longer known."""
+        if version < self.forgotten:
+            raise errors.expired(
+                "The provided continue parameter is too old to display a consistent list result. You can start a new "
+                "list without the continue parameter."
+            )
+        then: dict[Key, Record | None] = {}
+        for change in reversed(self.history):
+            if change.record.version <= version:
+                break
+            then[change.record.key] = change.previous
+        records = {record.key: record for record in self.in_order(namespace, after)}
+        for key, record in then.items():
+            if (namespace is not None and key[0] != namespace) or (after is not None and key <= after):
+                continue
+            if record is None:
+                records.pop(key, None)
+            else:
+                records[key] = record
+        return [records[key] for key in sorted(records)]
+
+
+Observer: TypeAlias = Callable[[Bucket, Change], None]
+
+
+class Storage:
+    """The versioned store. Commits are synchronous and totally ordered; observers run before the commit returns."""
+
+    def __init__(self) -> None:
+        self.version = 1
+        self.buckets: dict[tuple[str, str], Bucket] = {}
+        self.observers: list[Observer] = []
+
+    def bucket(self, group: str, plural: str) -> Bucket:
+        """The place of one resource's objects; made when first asked for."""
+        found = self.buckets.get((group, plural))
+        if found is None:
+            found = self.buckets[group, plural] = Bucket(group, plural, 0)
+        return found
+
+    def drop(self, group: str, plural: str) -> None:
+        """Forget a resource with all its objects; those who watch it hear DELETED for each."""
+        bucket = self.buckets.get((group, plural))
+        if bucket is not None:
+            for key in list(bucket.keys):
+                self.remove(bucket, bucket.records[key])
+            del self.buckets[group, plural]
+
+    def put(self, bucket: Bucket, thing: Object) -> Record:
+        """Store an object as the newest version. `thing` (its metadata too) belongs to the store from now on."""
+        self.version += 1
+        thing["metadata"]["resourceVersion"] = str(self.version)
+        record = Record(thing, self.version)
+        previous = bucket.records.get(record.key)
+        if previous is None:
+            insort(bucket.keys, record.key)
+        bucket.records[record.key] = record
+        self._commit(bucket, Change("MODIFIED" if previous else "ADDED", record, previous))
+        return record
+
+    def remove(self, bucket: Bucket, last: Record) -> Record:
+        """Take an object out; returns its last state, which carries the version of the removal."""
+        self.version += 1
+        stored = bucket.records.pop(last.key)
+        del bucket.keys[bisect_left(bucket.keys, last.key)]
+        record = _with_version(last, self.version)
+        self._commit(bucket, Change("DELETED", record, stored))
+        return record
+
+    def restore(self, bucket: Bucket, thing: Object) -> None:
+        """Put back an object that was stored before a restart: no event, its version kept."""
+        record = Record(thing, int(thing["metadata"]["resourceVersion"]))
+        insort(bucket.keys, record.key)
+        bucket.records[record.key] = record
+        self.version = max(self.version, record.version)
+        bucket.forgotten = max(bucket.forgotten, self.version)
+
+    def watch(self, bucket: Bucket, namespace: str | None, matches: Matches | None, since: int | None) -> Watcher:
+        """Watch what changes after version `since`; None: what is there comes first, as ADDED.
+
+        Raises Expired when `since` is older than the history."""
+        watcher = Watcher(bucket, namespace, matches)
+        if since is None:
+            for record in list(bucket.in_order(namespace)):
+                watcher.offer(Change("ADDED", record, None))
+        else:
+            if since < bucket.forgotten:
+                raise errors.expired(f"too old resource version: {since} ({bucket.forgotten})")
+            for change in bucket.history:
+                if change.record.version > since:
+                    watcher.offer(change)
+        bucket.watchers.add(watcher)
+        return watcher
+
+    def _commit(self, bucket: Bucket, change: Change) -> None:
+        bucket.history.append(change)
+        if len(bucket.history) > HISTORY_MAX:
+            bucket.forgotten = bucket.history.popleft().record.version
+        for watcher in bucket.watchers:
+            watcher.offer(change)
+        for observer in self.observers:
+            observer(bucket, change)

@@ -1,0 +1,135 @@
+"""Scale, binding, eviction and finalize: small documents that change one thing of an object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from runtime.api import PatchType
+from runtime.objects import Object
+from tiphys.devcluster import errors, patches, rules
+from tiphys.devcluster.deletion import DeleteOptions
+from tiphys.devcluster.kinds import Kind
+from tiphys.devcluster.metadata import stamp
+from tiphys.devcluster.rest import Rest
+from tiphys.devcluster.selectors import selector_matches, selector_text
+from tiphys.devcluster.storage import Key, Record
+
+
+def _at(thing: Any, path: str) -> Any:
+    for part in path.strip(".").split("."):
+        thing = thing.get(part) if isinstance(thing, dict) else None
+    return thing
+
+
+def _scale_of(kind: Kind, record: Record) -> Object:
+    paths = kind.scale
+    if paths is None:
+        raise errors.no_such_path()
+    thing = record.object
+    replicas = _at(thing, paths.spec_path)
+    if replicas is None:
+        if kind.custom:
+            raise errors.internal(f'the spec replicas field ".{paths.spec_path}" does not exist')
+        replicas = 0
+    meta = thing["metadata"]
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    status: Object = {"replicas": _at(thing, paths.status_path) or 0}
+    if paths.selector_path:
+        selector = _at(thing, paths.selector_path) or ""
+    else:
+        selector = "" if kind.custom else selector_text((thing.get("spec") or {}).get("selector") or {})
+    if selector:
+        status["selector"] = selector
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {field: meta[field] for field in kept if field in meta},
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": status,
+    }
+
+
+def read_scale(rest: Rest, kind: Kind, key: Key) -> Object:
+    """The Scale of an object. Raises Gone when the kind has none, Unavailable (500) when it has no replicas field."""
+    return _scale_of(kind, rest.read(kind, *key))
+
+
+def write_scale(rest: Rest, kind: Kind, key: Key, scale: Object) -> Object:
+    """Set the replicas of an object from a Scale."""
+    current = rest.read(kind, *key)
+    paths = kind.scale
+    if paths is None:
+        raise errors.no_such_path()
+    wanted = (scale.get("metadata") or {}).get("resourceVersion")
+    if wanted and wanted != current.object["metadata"]["resourceVersion"]:
+        raise errors.conflict(kind.resource, key[1])
+    replicas = (scale.get("spec") or {}).get("replicas") or 0
+    if not isinstance(replicas, int) or replicas < 0:
+        why = "must be greater than or equal to 0"
+        cause = errors.invalid_value("spec.replicas", rules.shown(replicas), why)
+        raise errors.invalid("Scale", "autoscaling", key[1], [cause])
+    body: Any = replicas
+    for part in reversed(paths.spec_path.strip(".").split(".")):
+        body = {part: body}
+    return _scale_of(kind, rest.patch(kind, key, body, "merge").record)
+
+
+def patch_scale(rest: Rest, kind: Kind, key: Key, body: Any, patch: PatchType) -> Object:
+    """Patch the Scale of an object."""
+    scale = patches.apply_patch(patch, read_scale(rest, kind, key), body, custom=True)
+    return write_scale(rest, kind, key, scale)
+
+
+def bind(rest: Rest, kind: Kind, key: Key, binding: Object) -> Object:
+    """Put a pod on a node. Raises Conflict when it is on one already or being deleted."""
+    current = rest.read(kind, *key)
+    thing: Object = orjson.loads(current.json)
+    node = (binding.get("target") or {}).get("name") or ""
+    if not node:
+        raise errors.bad_request("the binding names no node: set target.name")
+    if thing["spec"].get("nodeName"):
+        raise errors.conflict(
+            kind.resource, key[1], f'pod {key[1]} is already assigned to node "{thing["spec"]["nodeName"]}"'
+        )
+    if "deletionTimestamp" in thing["metadata"]:
+        raise errors.conflict(kind.resource, key[1], f"pod {key[1]} is being deleted, cannot be assigned to a host")
+    thing["spec"]["nodeName"] = node
+    conditions = thing["status"].setdefault("conditions", [])
+    conditions.append(
+        {
+            "type": "PodScheduled",
+            "status": "True",
+            "lastProbeTime": None,
+            "lastTransitionTime": stamp(rest.source.now()),
+        }
+    )
+    rest.store(kind, current, thing)
+    return errors.success({}, 201)
+
+
+def evict(rest: Rest, kind: Kind, key: Key, eviction: Object, budgets: Kind) -> Object:
+    """Delete a pod unless a disruption budget says no (429)."""
+    pod = rest.read(kind, *key).object
+    labels = pod["metadata"].get("labels") or {}
+    for record in rest.bucket(budgets).in_order(key[0]):
+        budget = record.object
+        if not selector_matches((budget.get("spec") or {}).get("selector") or {}, labels):
+            continue
+        if int((budget.get("status") or {}).get("disruptionsAllowed") or 0) <= 0:
+            name = budget["metadata"]["name"]
+            cause = {"reason": "DisruptionBudget", "message": f"The disruption budget {name} allows no disruption now"}
+            message = "Cannot evict pod as it would violate the pod's disruption budget."
+            raise errors.failure(429, "TooManyRequests", message, {"causes": [cause]})
+    options = eviction.get("deleteOptions") or {}
+    rest.delete(kind, key, DeleteOptions(options.get("gracePeriodSeconds"), options.get("propagationPolicy")))
+    return errors.success({}, 201)
+
+
+def finalize(rest: Rest, kind: Kind, key: Key, namespace: Object) -> Record:
+    """Set spec.finalizers of a namespace; a marked one without any is taken out."""
+    current = rest.read(kind, *key)
+    thing: Object = orjson.loads(current.json)
+    thing["spec"] = {"finalizers": (namespace.get("spec") or {}).get("finalizers") or []}
+    return rest.store(kind, current, thing).record

@@ -1,0 +1,48 @@
+"""A directory of the node keeps artifacts the way a bucket does: `<endpoint>/<bucket>/<key>` is a file, or a tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path, PurePosixPath
+
+from tiphys.executor.artifacts import NotFound, Place, StoreError
+
+
+def load(place: Place, target: Path) -> None:
+    """Copy the file, or everything below the key."""
+    kept = _path(place)
+    if kept.is_dir():
+        shutil.copytree(kept, target, symlinks=True, dirs_exist_ok=True)
+    elif kept.is_file():
+        shutil.copyfile(kept, target)
+    else:
+        raise NotFound(f"nothing is kept at {place.section.get('bucket')}/{place.section.get('key')}")
+
+
+def save(place: Place, source: Path) -> None:
+    """Copy a file, or a tree; a reader sees the old file or the new one, never half of it."""
+    kept = _path(place)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        early = kept.with_name(f".{kept.name}.{os.getpid()}")
+        if source.is_dir():
+            shutil.copytree(source, kept, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, early)
+            early.replace(kept)
+    except (OSError, shutil.Error) as error:
+        raise StoreError(f"cannot write {kept}: {error}") from error
+
+
+def _path(place: Place) -> Path:
+    """Where the key is in this container. The repository is mounted; the endpoint is the node's own path to it."""
+    endpoint = Path(str(place.section["endpoint"]).removeprefix("file://"))
+    key = PurePosixPath(str(place.section.get("key") or ""))
+    bucket = str(place.section.get("bucket") or "")
+    if not key.parts or key.is_absolute() or ".." in key.parts or bucket in ("", ".", "..") or "/" in bucket:
+        raise StoreError(f"bucket {bucket!r} with key {str(key)!r} names no place in a directory repository")
+    root = Path(place.repository_root or endpoint)
+    if not endpoint.is_relative_to(root) or ".." in endpoint.parts:
+        raise StoreError(f"{endpoint} is not inside the repository that is mounted, {root}")
+    return Path(place.repository_mount or root) / endpoint.relative_to(root) / bucket / key

@@ -1,0 +1,75 @@
+"""An HTTP artifact is loaded with GET and saved with PUT, streamed both ways (DRV-3)."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+
+from tiphys.executor.artifacts import NotFound, Place, StoreError, StoreUnavailable
+
+TIMEOUT_S = 60.0  # without a byte
+_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+def load(place: Place, target: Path) -> None:
+    """GET the url into a file; 404 is NotFound, any other answer but 2xx a StoreError."""
+    request = _request(place, "GET")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer, target.open("wb") as file:  # noqa: S310  (checked)
+            shutil.copyfileobj(answer, file)
+    except urllib.error.HTTPError as error:
+        raise _refused(place, error) from error
+    except (OSError, HTTPException) as error:
+        raise StoreUnavailable(f"GET {place.section.get('url')}: {error}") from error
+
+
+def save(place: Place, source: Path) -> None:
+    """PUT a file to the url, following one redirect that keeps the method (307, 308)."""
+    if source.is_dir():
+        raise StoreError("a directory cannot be saved over http unpacked: use archive tar or zip")
+    try:
+        _put(_request(place, "PUT"), source)
+    except urllib.error.HTTPError as error:
+        target = error.headers.get("Location")
+        if error.code not in (307, 308) or not target:
+            raise _refused(place, error) from error
+        _put_again(Place({**place.section, "url": target}), source)
+    except (OSError, HTTPException) as error:
+        raise StoreUnavailable(f"PUT {place.section.get('url')}: {error}") from error
+
+
+def _put_again(place: Place, source: Path) -> None:
+    try:
+        _put(_request(place, "PUT"), source)
+    except urllib.error.HTTPError as error:
+        raise _refused(place, error) from error
+    except (OSError, HTTPException) as error:
+        raise StoreUnavailable(f"PUT {place.section.get('url')}: {error}") from error
+
+
+def _put(request: urllib.request.Request, source: Path) -> None:
+    request.add_header("Content-Length", str(source.stat().st_size))
+    with source.open("rb") as file:
+        request.data = file  # sent as it is read
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310  (checked in _request)
+            return
+
+
+def _request(place: Place, method: str) -> urllib.request.Request:
+    url = str(place.section.get("url") or "")
+    if not url.startswith(("http://", "https://")):
+        raise StoreError(f"http.url: {url!r} is neither http:// nor https://")
+    request = urllib.request.Request(url, method=method)  # noqa: S310  (the scheme was checked)
+    for header in place.section.get("headers") or ():
+        request.add_header(str(header["name"]), str(header.get("value", "")))
+    return request
+
+
+def _refused(place: Place, error: urllib.error.HTTPError) -> Exception:
+    text = f"{place.section.get('url')} answered {error.code} {error.reason}"
+    if error.code == 404:
+        return NotFound(text)
+    return StoreUnavailable(text) if error.code in _AGAIN else StoreError(text)
