@@ -87,9 +87,7 @@ def _nameless(thing: dict[Any, Any]) -> list[Problem]:
     return [Problem("metadata", "has neither name nor generateName", remedy="an object needs one of them")]
 
 
-def _judge(  # noqa: PLR0911  one answer for each kind of shape
-    shape: Shape, value: Any, path: str, children: list[Pending]
-) -> list[Problem]:
+def _judge(shape: Shape, value: Any, path: str, children: list[Pending]) -> list[Problem]:
     """Judge one value; its parts are left in `children`."""
     match shape:
         case {"any": True}:

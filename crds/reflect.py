@@ -51,7 +51,7 @@ def _define(cls: type[Model], found: dict[str, Definition]) -> str:
     return name
 
 
-def _shape(annotation: Any, found: dict[str, Definition]) -> Shape:  # noqa: PLR0911  one answer for each kind of shape
+def _shape(annotation: Any, found: dict[str, Definition]) -> Shape:
     """The shape of a field's annotation; None in a union says only that the field may be absent."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is Any:

@@ -98,7 +98,7 @@ class _Writer:
             return schema | {"description": shape["description"]}
         return schema
 
-    def _schema(self, shape: Shape) -> Schema:  # noqa: PLR0911  one answer for each kind of shape
+    def _schema(self, shape: Shape) -> Schema:
         match shape:
             case {"ref": name}:
                 return self._object(name)

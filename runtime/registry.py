@@ -57,7 +57,7 @@ class Actor:
 
 
 class RegistryStatistics(NamedTuple):
-    """Actors alive by room, those `ready` to read, and the messages for nobody (`dead_letters`) so far."""
+    """Actors alive by room (0 where all have ended), those `ready` to read, and the messages for nobody (`dead_letters`) so far."""
 
     actors: dict[str, int]
     ready: int
@@ -140,9 +140,7 @@ class Registry:
 
     def statistics(self) -> RegistryStatistics:
         """The counts of this moment."""
-        return RegistryStatistics(
-            {room: number for room, number in sorted(self._rooms.items()) if number}, len(self.ready), self.dead_letters
-        )
+        return RegistryStatistics(dict(sorted(self._rooms.items())), len(self.ready), self.dead_letters)
 
 
 def _children_first(preorder: list[Actor]) -> list[Actor]:

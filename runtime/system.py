@@ -245,5 +245,34 @@ class System:
             parts.router.route_errors,
         )
 
+    def exposition(self) -> bytes:
+        """What a Prometheus server scrapes."""
+        return self.metrics.exposition(self._gauge)
+
+    def _gauge(self) -> None:
+        """Put the statistics of this moment into the metrics."""
+        put, now = self.metrics.put, self.statistics()
+        for room, number in now.registry.actors.items():
+            put("actors", number, room=room)
+        put("actors_ready", now.registry.ready)
+        put("actors_quarantined", len(now.lives.quarantined))
+        put("actor_births_total", now.lives.births)
+        put("actor_crashes_total", now.lives.crashes)
+        put("messages_total", now.scheduler.messages)
+        put("dead_letters_total", now.registry.dead_letters)
+        put("timers", now.scheduler.timers)
+        put("commands_waiting", now.performers.waiting)
+        put("commands_in_flight", now.performers.busy)
+        put("commands_window", now.performers.window)
+        for outcome in ("performed", "failed", "throttled"):
+            put("commands_total", getattr(now.performers, outcome), outcome=outcome)
+        for informer in now.informers:
+            resource = informer.resource.plural
+            put("cache_objects", informer.objects, resource=resource)
+            put("cache_silent_seconds", informer.silent_s, resource=resource)
+            put("cache_events_total", informer.events, resource=resource)
+            put("cache_lists_total", informer.lists, resource=resource)
+        put("route_errors_total", now.route_errors)
+
     def _measure(self, command: Measure) -> None:
         self.metrics.measure(command.name, command.value, command.labels)

@@ -24,17 +24,19 @@ _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "t": ("time.Time", lambda v: isinstance(v, datetime)),
     "a": ("interface {}", lambda _: True),
 }
+_ZEROS: dict[str, Any] = {"s": "", "i": 0, "n": 0, "b": False}
 _MISTAKES = (TypeError, ValueError, AttributeError, KeyError, IndexError, ArithmeticError, RecursionError)
 
 
 class Native:
     """A named function with its signature; what it makes is counted."""
 
-    __slots__ = ("_function", "_least", "_letters", "_rest", "name")
+    __slots__ = ("_function", "_least", "_letters", "_nil_is_zero", "_rest", "name")
 
-    def __init__(self, name: str, signature: str, function: Callable[..., Any]) -> None:
+    def __init__(self, name: str, signature: str, function: Callable[..., Any], *, nil_is_zero: bool = False) -> None:
         self.name = name
         self._function = function
+        self._nil_is_zero = nil_is_zero  # as Go calls a function value: nil is the zero of the parameter's type
         needed, _, optional = signature.partition("?")
         letters = needed + optional
         self._rest = letters[-1:].lower() if letters[-1:].isupper() else ""
@@ -56,6 +58,9 @@ class Native:
         """Run the function; its mistakes become faults that name it."""
         for index, argument in enumerate(arguments):
             letter = self._letters[index] if index < len(self._letters) else self._rest
+            if argument is None and self._nil_is_zero and letter in _ZEROS:
+                arguments[index] = _ZEROS[letter]
+                continue
             wanted, fits = _TYPES[letter]
             if not fits(argument):
                 raise Fault(f"cannot use {go_type(argument)} as argument (type {wanted}) to call {self.name}")

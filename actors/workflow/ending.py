@@ -138,5 +138,7 @@ def _clean_up(state: WorkflowState) -> list[Command]:
 
 def over(state: WorkflowState) -> list[Command]:
     """The end is on record: pods that were kept for it may go."""
-    run = state.running
+    run = state.run
+    if run is None:  # it was unfit to start
+        return []
     return [Tell(run.node_address(child), WorkflowEnded(state.phase)) for child in state.live]

@@ -31,4 +31,7 @@ def volume(staged: Path, tmp_path: Path) -> Iterator[Volume]:
     for program in pod.programs:
         if program.poll() is None:
             program.kill()
-        program.communicate()
+        program.wait()
+        for pipe in (program.stdout, program.stderr):
+            if pipe is not None:
+                pipe.close()

@@ -55,9 +55,8 @@ async def _serve(settings: SessionSettings, path: Path) -> None:
 async def _until_ready_and_beyond(settings: SessionSettings, path: Path) -> None:
     async with Session(settings) as session:
         with _ours(path):
-            if session.mode_reason:
-                print(session.mode_reason, file=sys.stderr)
             print(f"kubeconfig {path}", file=sys.stderr)
+            print(f"pods run as {session.how_pods_run}", file=sys.stderr)
             print("local and yours alone: loopback, TLS and a token; Ctrl-C ends it and all it runs", file=sys.stderr)
             print(f"ready {session.cluster.url}", flush=True)
             await anyio.sleep_forever()

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
@@ -23,6 +23,9 @@ from tiphys.cli.problems import InputError
 if TYPE_CHECKING:
     from tiphys.devcluster.cluster import DevCluster
     from tiphys.devcluster.node import Node
+
+EXECUTOR_IMAGE: Final = "tiphys/executor"
+"""What pods of ours name as the image of their helpers; the node runs this very package for it."""
 
 Mode: TypeAlias = Literal["auto", "process", "plain", "simulated"]
 
@@ -46,6 +49,7 @@ class Session:
         self._settings = settings
         self._stack = AsyncExitStack()
         self._cluster: DevCluster | None = None
+        self._node: Node | None = None
         self._root = Path()
 
     @property
@@ -60,10 +64,11 @@ class Session:
         return self.cluster.api
 
     @property
-    def mode_reason(self) -> str:
-        """Why the node runs pods the way it does; empty when it is as wished."""
-        node = self.cluster.node
-        return str(getattr(node, "mode_reason", "")) if node is not None else ""
+    def how_pods_run(self) -> str:
+        """How the node runs pods, and why so: "plain (user namespaces are refused here)"."""
+        assert self._node is not None
+        reason = f" ({self._node.mode_reason})" if self._node.mode_reason else ""
+        return f"{self._node.mode}{reason}"
 
     async def __aenter__(self) -> Session:
         await self._stack.__aenter__()
@@ -86,22 +91,26 @@ class Session:
         self._root = self._scratch()
         serving = Serving(port=self._settings.port, kubeconfig=self._settings.kubeconfig)
         store = self._settings.data / "cluster.sqlite" if self._settings.data else None
-        settings = Settings(definitions=crds.manifests(), node_factory=self._node, serving=serving, store=store)
+        settings = Settings(definitions=crds.manifests(), node_factory=self._make_node, serving=serving, store=store)
         self._cluster = DevCluster(settings)
         await self._stack.enter_async_context(self._cluster)
         if self._settings.controllers:
             await self._start_controllers(self._cluster.api)
 
     async def _start_controllers(self, api: Api) -> None:
+        from actors.node.manifest_request import PodSettings  # noqa: PLC0415
         from runtime.system import System  # noqa: PLC0415
         from tiphys.controllers import ControllerSettings, rooms  # noqa: PLC0415
 
-        system = System(api, rooms(ControllerSettings(artifacts=self._artifacts())))
+        folder = str(self._artifacts())
+        pods = PodSettings(executor_image=EXECUTOR_IMAGE, repository_root=folder)
+        repository = {"s3": {"endpoint": f"file://{folder}", "bucket": "artifacts"}}
+        system = System(api, rooms(ControllerSettings(pods=pods, repository=repository)))
         tasks = await self._stack.enter_async_context(anyio.create_task_group())
         self._stack.callback(tasks.cancel_scope.cancel)
         await tasks.start(system.run)
 
-    def _node(self, api: Api) -> Node:
+    def _make_node(self, api: Api) -> Node:
         from tiphys.devcluster.node import Endpoint, Node, NodeSettings  # noqa: PLC0415
 
         cluster = self.cluster
@@ -110,12 +119,14 @@ class Session:
         settings = NodeSettings(
             root=self._root / "node",
             mode=self._settings.mode,
+            executor_image=EXECUTOR_IMAGE,
             endpoint=endpoint,
             host_paths=(self._artifacts(),),
             claims=self._settings.data / "claims" if self._settings.data else None,
             simulated_delay_s=self._settings.simulated_delay_s,
         )
-        return Node(api, settings)
+        self._node = Node(api, settings)
+        return self._node
 
     def _scratch(self) -> Path:
         """A folder for the pods; it goes when the session ends."""

@@ -32,7 +32,7 @@ SHUTDOWN_S = 0.1  # how long open streams may take to end: they have nothing lef
 OPEN_PATHS = ("/readyz", "/livez", "/healthz", "/version")  # asked by probes, which have no token
 
 
-class PortInUse(Exception):  # noqa: N818 - it says what is, as the runtime's errors do
+class PortInUse(Exception):
     """The port is taken by another process. The message says what to do."""
 
 

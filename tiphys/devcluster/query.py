@@ -9,7 +9,7 @@ import orjson
 
 from runtime.api import LogOptions
 from runtime.objects import Object
-from tiphys.devcluster import errors
+from tiphys.devcluster import errors, protobuf
 from tiphys.devcluster.deletion import DeleteOptions
 from tiphys.devcluster.rest import WriteOptions
 
@@ -97,7 +97,9 @@ def decode(body: bytes, content_type: str) -> Any:
             return yaml.safe_load(body)
         except yaml.YAMLError as e:
             raise errors.bad_request(f"error decoding YAML: {e}") from e
-    if media in ("application/vnd.kubernetes.protobuf", "application/cbor"):
+    if media == protobuf.MEDIA_TYPE:
+        return protobuf.decode(body)
+    if media == "application/cbor":
         raise errors.unsupported_media(f"{media} is not served: send application/json", {})
     try:
         return orjson.loads(body)

@@ -166,7 +166,8 @@ class Rest:
             return Record(thing, current.version), gone
         bucket = self.bucket(kind)
         if gone:
-            return self.storage.remove(bucket, Record(thing, current.version)), True
+            self.storage.remove(bucket, bucket.records[current.key])  # watchers see what was stored, unmarked
+            return Record(thing, current.version), True
         if thing == current.object:
             return current, False
         return self.storage.put(bucket, thing), False
@@ -258,7 +259,8 @@ class Rest:
             return Written(Record(thing, current.version))
         bucket = self.bucket(kind)
         if deletion.may_go(kind, thing):
-            return Written(self.storage.remove(bucket, Record(thing, current.version)))
+            self.storage.remove(bucket, bucket.records[current.key])  # as upstream: this last change is not stored
+            return Written(Record(thing, current.version))
         return Written(self.storage.put(bucket, thing))
 
 

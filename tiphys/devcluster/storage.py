@@ -194,6 +194,7 @@ class Storage:
 
     def __init__(self) -> None:
         self.version = 1
+        self._resumed_at = 0  # changes up to here happened before a restart: nobody can watch from before
         self.buckets: dict[tuple[str, str], Bucket] = {}
         self.observers: list[Observer] = []
 
@@ -201,7 +202,7 @@ class Storage:
         """The place of one resource's objects; made when first asked for."""
         found = self.buckets.get((group, plural))
         if found is None:
-            found = self.buckets[group, plural] = Bucket(group, plural, 0)
+            found = self.buckets[group, plural] = Bucket(group, plural, self._resumed_at)
         return found
 
     def drop(self, group: str, plural: str) -> None:
@@ -239,7 +240,12 @@ class Storage:
         insort(bucket.keys, record.key)
         bucket.records[record.key] = record
         self.version = max(self.version, record.version)
-        bucket.forgotten = max(bucket.forgotten, self.version)
+
+    def resume(self, version: int) -> None:
+        """Go on counting behind `version`, once everything is restored."""
+        self.version = self._resumed_at = version
+        for bucket in self.buckets.values():
+            bucket.forgotten = version
 
     def watch(self, bucket: Bucket, namespace: str | None, matches: Matches | None, since: int | None) -> Watcher:
         """Watch what changes after version `since`; None: what is there comes first, as ADDED.

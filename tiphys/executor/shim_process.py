@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 OUTPUT_GRACE_S = 2.0  # after the command's end, for whoever it left behind with our pipe open
 READ_BYTES = 64 << 10
 _KEPT = RESULT_BYTES_MAX + 1  # the one trailing newline does not count
-_NOT_FORWARDED = {signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP, signal.SIGURG}
+_NOT_FORWARDED = {signal.SIGKILL, signal.SIGSTOP, signal.SIGURG}
+_OUR_OWN = {signal.SIGPIPE, signal.SIGXFSZ}  # come of what we write ourselves; Python ignores both
 _FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS}
 _SUBREAPER = 36  # prctl
 
@@ -73,10 +74,9 @@ class Child:
                 ours.append(writer)
                 actions.append((os.POSIX_SPAWN_DUP2, writer, descriptor))
         env = {name: value for name, value in os.environ.items() if not name.startswith("TIPHYS_INSTRUCTIONS")}
-        defaults = [signal.SIGPIPE, signal.SIGXFSZ]  # Python ignores them; a program expects not to
         try:
             self._pid = os.posix_spawnp(
-                self.command[0], self.command, env, file_actions=actions, setpgroup=0, setsigmask=[], setsigdef=defaults
+                self.command[0], self.command, env, file_actions=actions, setpgroup=0, setsigmask=[], setsigdef=_OUR_OWN
             )
         except OSError as error:
             raise CannotStart(_reason(self.command[0], error)) from error
@@ -155,7 +155,7 @@ def kept(tail: bytearray) -> bytes:
 def _install(wakeup: int) -> list[tuple[int, object]]:
     """Send every signal that can be forwarded to the wake-up descriptor."""
     before: list[tuple[int, object]] = []
-    for number in sorted(signal.valid_signals() - (_NOT_FORWARDED - {signal.SIGCHLD}) - _FAULTS):
+    for number in sorted(signal.valid_signals() - _NOT_FORWARDED - _OUR_OWN - _FAULTS):
         try:
             before.append((number, signal.signal(number, _noted)))
         except (OSError, ValueError):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from actors.workflow.validation.arguments import judge_arguments, judge_supplied
+from actors.workflow.validation.expressions import judge_expression
 from actors.workflow.validation.findings import Findings, Json, Place, mapping, text
 from actors.workflow.validation.library import Found, Library, Shelf, Unknown
 from actors.workflow.validation.scope import RUN_TIME, Node, Scope, judge_tags, of_inputs, of_items
@@ -80,6 +81,7 @@ def judge_hook(caller: Caller, place: Place, name: str, hook: Json) -> None:
     """A hook says when it runs, and what."""
     if name != "exit" and not text(hook.get("expression")):
         caller.findings.error(place, "Expression required")
+    judge_expression(caller.findings, place.at("expression"), text(hook.get("expression")))
     judge_template(caller, place, hook, supply=hook.get("arguments") is not None)
     judge_arguments(caller.findings, place.at("arguments"), mapping(hook.get("arguments")), values_may_lack=False)
 

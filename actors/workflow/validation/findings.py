@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from crds.problems import Problem
@@ -93,8 +93,3 @@ def is_dynamic(value: Any) -> bool:
 def is_given(holder: Json, *fields: str) -> bool:
     """Whether any of these fields says something."""
     return any(holder.get(field) not in (None, "") for field in fields)
-
-
-def numbered(values: Iterable[Json]) -> Iterator[tuple[int, Json]]:
-    """Entries and their places in the list."""
-    return enumerate(values)

@@ -7,6 +7,7 @@ import re
 from actors.language.tags import tags_in
 from actors.workflow.validation.calls import Caller
 from actors.workflow.validation.dag import judge_dag
+from actors.workflow.validation.expressions import judge_expressions
 from actors.workflow.validation.findings import Findings, Json, Place, entries, is_dynamic, is_given, mapping, text
 from actors.workflow.validation.leaf import judge_leaf, judge_pod_resources
 from actors.workflow.validation.library import Library, Shelf
@@ -47,6 +48,7 @@ class TemplateJudge:
             judge_tags(findings, place, {key: value for key, value in template.items() if key != "outputs"}, inner)
         judge_outputs(findings, place, template)
         judge_tags(findings, place.at("outputs"), template.get("outputs"), after)
+        judge_expressions(findings, place, template)
         self._judge_policies(place, template, kind)
         judge_metrics(findings, place, template)
 

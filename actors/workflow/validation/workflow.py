@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from actors.workflow.validation.arguments import judge_arguments, judge_supplied, merged
 from actors.workflow.validation.calls import Caller, judge_hook
+from actors.workflow.validation.expressions import judge_expression
 from actors.workflow.validation.findings import (
     FIELD_NAME,
     Findings,
@@ -206,5 +207,7 @@ def _judge_policies(findings: Findings, place: Place, spec: Json) -> None:
     for key, entry in mapping(added.get("labelsFrom")).items():
         if not is_given(mapping(entry), "expression"):
             findings.error(place.at(f"workflowMetadata.labelsFrom.{key}.expression"), "is required")
+        expression = text(mapping(entry).get("expression"))
+        judge_expression(findings, place.at(f"workflowMetadata.labelsFrom.{key}.expression"), expression)
     judge_pod_resources(findings, place.at("podResources"), spec.get("podResources"))
     judge_metrics(findings, place, spec)

@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[3]
 def documents() -> list[tuple[str, dict[str, Any]]]:
     """Every object of ours among the examples, with its file."""
     folder = Path(os.environ.get("TIPHYS_CONFORMANCE", ROOT / "../shared/conformance")) / "workflows/examples"
-    found = []
-    for path in sorted(folder.rglob("*.yaml")):
-        for thing in yaml.load_all(path.read_bytes(), yaml.CSafeLoader):
-            if is_ours(thing):
-                found.append((str(path.relative_to(folder)), thing))
-    return found
+    return [
+        (str(path.relative_to(folder)), thing)
+        for path in sorted(folder.rglob("*.yaml"))
+        for thing in yaml.load_all(path.read_bytes(), yaml.CSafeLoader)
+        if is_ours(thing)
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Reads the ConfigMaps and Secrets that pods name; what does not exist is None, an API out of reach is a reason to wait."""
+"""Reads the ConfigMaps and Secrets that pods name; what does not exist is None."""
 
 from __future__ import annotations
 

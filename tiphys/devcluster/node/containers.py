@@ -9,7 +9,7 @@ from tiphys.devcluster.node.logfile import LogFile
 from tiphys.devcluster.node.podspec import ContainerSpec
 
 
-class CannotPrepare(Exception):  # noqa: N818 - a state of affairs, not a fault
+class CannotPrepare(Exception):
     """The pod's volumes cannot be set up now: an Event says so, and it is tried again."""
 
     def __init__(self, message: str, *, reason: str = "FailedMount") -> None:
@@ -18,7 +18,7 @@ class CannotPrepare(Exception):  # noqa: N818 - a state of affairs, not a fault
         self.message = message
 
 
-class CannotCreate(Exception):  # noqa: N818 - a state of affairs, not a fault
+class CannotCreate(Exception):
     """The container cannot be created now: it stays waiting with this reason and, with `retry`, is tried again."""
 
     def __init__(self, message: str, *, reason: str = "CreateContainerConfigError", retry: bool = True) -> None:

@@ -48,7 +48,7 @@ def resource_value(around: Surroundings, ref: Object, own_name: str = "") -> str
     name = ref.get("containerName") or own_name
     spec = around.pod.get("spec") or {}
     containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
-    container = next((c for c in containers if c["name"] == name), {})
+    container: Object = next((c for c in containers if c["name"] == name), {})
     which, _, resource = ref["resource"].partition(".")
     resources = container.get("resources") or {}
     amount = (resources.get(which) or {}).get(resource)

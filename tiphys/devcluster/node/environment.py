@@ -52,9 +52,9 @@ def environment(container: Object, found: Found, first: Mapping[str, str], aroun
             if _NAME.match(prefix + key):
                 env[prefix + key] = value
     for variable in container.get("env") or ():
-        value = _value_of(container, variable, found, env, around)
-        if value is not None:
-            env[variable["name"]] = value
+        resolved = _value_of(container, variable, found, env, around)
+        if resolved is not None:
+            env[variable["name"]] = resolved
     return env
 
 

@@ -20,7 +20,7 @@ END_TIMEOUT_S = 5.0
 RECEIVE_BYTES = 1 << 16
 
 
-class SandboxRefused(Exception):  # noqa: N818 - the machine's answer, not a fault
+class SandboxRefused(Exception):
     """The machine does not let containers run in this mode; the message says why."""
 
 
@@ -85,7 +85,7 @@ class ForkServer:
     """The running sandbox program. Use as an async context manager: leaving it ends every container."""
 
     def __init__(self, mode: Mode, base: Path, binds: list[str]) -> None:
-        self._mode = mode
+        self.mode = mode
         self._config = json.dumps({"mode": mode, "base": str(base), "binds": binds})
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None

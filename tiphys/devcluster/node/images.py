@@ -70,10 +70,7 @@ def image_of(reference: str, executor_image: str) -> Image:
 def command_of(container: Object, image: Image, env: Mapping[str, str]) -> list[str]:
     """The command line. Raises CannotCreate when neither the container nor the image names one."""
     command, args = container.get("command"), container.get("args")
-    if command:
-        line = [*command, *(args or ())]
-    else:
-        line = [*image.entrypoint, *(args or image.command)]
+    line = [*command, *(args or ())] if command else [*image.entrypoint, *(args or image.command)]
     if not line:
         raise CannotCreate(
             f"no command specified: image {container.get('image')!r} is not pulled here, so its own command is not "
@@ -86,8 +83,8 @@ def command_of(container: Object, image: Image, env: Mapping[str, str]) -> list[
 def remedy(command: str, image: str) -> str:
     """What to do about a command that is not there."""
     return (
-        f"images are not pulled here, the machine's own commands serve: install {Path(command).name!r} on this machine, "
-        f"or run this on a cluster that can pull {image!r}"
+        f"images are not pulled here, the machine's own commands serve: install {Path(command).name!r} on this "
+        f"machine, or run this on a cluster that can pull {image!r}"
     )
 
 
@@ -96,7 +93,7 @@ def install_stand_ins(folder: Path, local_bin: Path) -> None:
     python = shlex.quote(sys.executable)
     scripts = {path.name: path.read_text() for path in sorted(_SCRIPTS.iterdir()) if path.is_file()}
     server = scripts.pop("nginx")
-    scripts["nginx"] = f"#!/bin/sh\nexec {python} -I -S -c {shlex.quote(server)} \"$@\"\n"
+    scripts["nginx"] = f'#!/bin/sh\nexec {python} -I -S -c {shlex.quote(server)} "$@"\n'
     for name in ("python", "python3", f"python3.{sys.version_info.minor}"):
         scripts[name] = f'#!/bin/sh\nexec {python} "$@"\n'
     for place in (folder, local_bin):

@@ -35,7 +35,7 @@ def system(packages: tuple[str, ...]) -> System:
     """The machine's system directories, and those of the running interpreter that are not below them."""
     binds = [path for path in SYSTEM if Path(path).is_dir()]
     links: dict[str, str] = {}
-    tops = {entry for entry in os.listdir("/") if entry in SYSTEM_LINKS or entry.startswith("lib")}
+    tops = {entry.name for entry in Path("/").iterdir() if entry.name in SYSTEM_LINKS or entry.name.startswith("lib")}
     for name in sorted(tops - {"lost+found"}):
         path = Path("/", name)
         if path.is_symlink():
@@ -74,7 +74,9 @@ def _interpreter_paths(packages: tuple[str, ...]) -> set[Path]:
 # ------------------------------------------------------------------------------------------------ one container
 
 
-def first_environment(pod: Object, container: Object, settings: NodeSettings, mode: Mode, layout: Layout) -> dict[str, str]:
+def first_environment(
+    pod: Object, container: Object, settings: NodeSettings, mode: Mode, layout: Layout
+) -> dict[str, str]:
     """What a container's environment has before the pod adds its own."""
     env = {"PATH": images.PATH, "HOSTNAME": hostname(pod), "HOME": "/root"}
     if mode == "plain":
@@ -98,8 +100,8 @@ def hostname(pod: Object) -> str:
 def hosts_file(pod: Object, machine: str) -> str:
     """/etc/hosts: the machine's, the pod's own name, and its hostAliases."""
     lines = [machine.rstrip("\n"), f"127.0.0.1\t{hostname(pod)}"]
-    for alias in (pod.get("spec") or {}).get("hostAliases") or ():
-        lines.append("\t".join([alias["ip"], *(alias.get("hostnames") or ())]))
+    aliases = (pod.get("spec") or {}).get("hostAliases") or ()
+    lines += ["\t".join([alias["ip"], *(alias.get("hostnames") or ())]) for alias in aliases]
     return "\n".join(lines) + "\n"
 
 
@@ -111,9 +113,7 @@ def bind_mounts(mounts: list[Mount], layout: Layout) -> list[dict[str, Any]]:
     resolver = Path("/etc/resolv.conf").resolve()
     if resolver.is_file() and not resolver.is_relative_to("/etc"):
         binds.append(_bind(resolver, str(resolver)))
-    return binds + [
-        {"source": str(m.source), "target": m.target, "read_only": m.read_only} for m in mounts
-    ]
+    return binds + [{"source": str(m.source), "target": m.target, "read_only": m.read_only} for m in mounts]
 
 
 def _bind(source: Path, target: str) -> dict[str, Any]:

@@ -158,7 +158,7 @@ class Node:
             open_process_runtime,
         )
 
-        runtime, self.mode, self.mode_reason = await open_process_runtime(stack, self._api, self.settings, self._clock)
+        runtime, self.mode, self.mode_reason = await open_process_runtime(stack, self._api, self.settings)
         return runtime
 
 

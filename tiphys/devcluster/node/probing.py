@@ -25,8 +25,10 @@ async def http_get(action: Object, container: Object, timeout_s: float) -> str:
             code = await _get(host, port, action, path)
     except TimeoutError:
         return f'Get "http://{host}:{port}{path}": context deadline exceeded (no answer within {timeout_s:g} s)'
-    except (OSError, ValueError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
-        return f'Get "http://{host}:{port}{path}": {error or "the connection was closed"}'
+    except (anyio.EndOfStream, anyio.BrokenResourceError):
+        return f'Get "http://{host}:{port}{path}": EOF'
+    except (OSError, ValueError, IndexError) as error:
+        return f'Get "http://{host}:{port}{path}": {error}'
     return "" if 200 <= code < 400 else f"HTTP probe failed with statuscode: {code}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import NamedTuple, TypeAlias
 
@@ -53,9 +53,7 @@ def files_of(volume: Object, found: Mapping[Source, Object | None], around: Surr
     return files
 
 
-def _part(
-    part: Object, found: Mapping[Source, Object | None], around: Surroundings, token: Files, mode: int
-) -> Files:
+def _part(part: Object, found: Mapping[Source, Object | None], around: Surroundings, token: Files, mode: int) -> Files:
     if config := part.get("configMap"):
         return _keyed(Source("ConfigMap", config["name"]), config, found, mode)
     if secret := part.get("secret"):
@@ -103,7 +101,7 @@ def bytes_of(source: Source, thing: Object) -> dict[str, bytes]:
     return {k: v.encode() for k, v in values.items()} | {k: base64.b64decode(v) for k, v in binary.items()}
 
 
-def _downward(items: list[Object], around: Surroundings, mode: int) -> Iterator[tuple[str, File]]:
+def _downward(items: Iterable[Object], around: Surroundings, mode: int) -> Iterator[tuple[str, File]]:
     for item in items:
         own = item.get("mode")
         if ref := item.get("fieldRef"):

@@ -4,6 +4,9 @@ Imported by `sandbox` (by path, without the package): standard library only. The
 once, read-only, below its base; a container then needs one mount call for each.
 """
 
+# os and os.path throughout: pathlib would cost every container half a millisecond.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import contextlib
@@ -13,8 +16,10 @@ import os
 import socket
 import stat
 import sys
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # its import costs the start of every node
+    from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -63,7 +68,9 @@ def return_to_pid_namespace(fd: int) -> None:
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     """mount(2)."""
-    result = _libc.mount(source.encode(), target.encode(), kind.encode() or None, ctypes.c_ulong(flags), options.encode())
+    result = _libc.mount(
+        source.encode(), target.encode(), kind.encode() or None, ctypes.c_ulong(flags), options.encode()
+    )
     _check(result, f"mount {source or kind} on {target}")
 
 
@@ -82,14 +89,15 @@ def adopt_orphans() -> None:
 def children() -> list[int]:
     """The pids of this process's children; empty where the system does not tell."""
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as pids:
+            return [int(pid) for pid in pids.read().split()]
     except OSError:
         return []
 
 
 def oom_kills() -> int:
     """How many processes the machine has killed for want of memory since it started; 0 where it does not tell."""
-    with contextlib.suppress(OSError, ValueError), open("/proc/vmstat", "rb") as counters:  # noqa: PTH123 - 20 µs less
+    with contextlib.suppress(OSError, ValueError), open("/proc/vmstat", "rb") as counters:
         for line in counters:
             if line.startswith(b"oom_kill "):
                 return int(line.split()[1])
@@ -107,7 +115,8 @@ def enter_namespaces(*, as_root: bool) -> None:
         return
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
         try:
-            Path(f"/proc/self/{name}").write_text(text)
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
         except OSError as error:
             raise OSError(error.errno, f"/proc/self/{name}: {os.strerror(error.errno or 0).lower()}") from None
 
@@ -135,9 +144,7 @@ def _all_read_only(path: str) -> bool:
     """Make a mount and all below it read-only (Linux 5.12); False where that is not known."""
     wanted = _MountAttributes(attr_set=MS_RDONLY)
     size = ctypes.c_size_t(ctypes.sizeof(wanted))
-    return bool(
-        _libc.syscall(SYS_MOUNT_SETATTR, -100, path.encode(), AT_RECURSIVE, ctypes.byref(wanted), size) == 0
-    )
+    return bool(_libc.syscall(SYS_MOUNT_SETATTR, -100, path.encode(), AT_RECURSIVE, ctypes.byref(wanted), size) == 0)
 
 
 def _remount_read_only(path: str) -> None:
@@ -155,7 +162,7 @@ def build(spec: dict[str, Any], base: str, binds: list[str]) -> None:
         socket.sethostname(spec["hostname"])
     _enter(spec["root"])
     for number, directory in enumerate(binds):
-        if Path(f"/.old{base}/{number}").is_dir():
+        if os.path.isdir(f"/.old{base}/{number}"):
             _bind(f"{base}/{number}", directory, recursive=True)
     for link, target in spec["links"].items():
         _link(link, target)
@@ -177,7 +184,7 @@ def _enter(root: str) -> None:
     for name in FRESH:
         os.makedirs(f"{root}/{name}", exist_ok=True)
     for name in ("tmp", "var/tmp"):
-        os.chmod(f"{root}/{name}", 0o1777)
+        os.chmod(f"{root}/{name}", 0o1777)  # noqa: S103 - as /tmp is everywhere
     mount(root, root, "", MS_BIND)
     os.chdir(root)
     number = SYS_PIVOT_ROOT.get(os.uname().machine)

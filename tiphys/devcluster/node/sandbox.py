@@ -12,6 +12,9 @@ descriptor for the output, {"kill": 1}); back come {"started": true}, {"failed":
 {"exit": 3, "oom": false}. Its end of file means that the node is gone, or that the container is.
 """
 
+# os and os.path throughout: pathlib is imported by nobody else here, and costs the start of every node.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import contextlib
@@ -22,12 +25,15 @@ import select
 import signal
 import socket
 import sys
-from pathlib import Path
-from typing import Any, NoReturn
 
-sys.path.insert(0, str(Path(__file__).parent))  # run by path, isolated: nothing else puts the neighbour in reach
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
-import rootfs
+    from tiphys.devcluster.node import rootfs
+else:
+    sys.path.insert(0, os.path.dirname(__file__))  # run by path, isolated: nothing else puts the neighbour in reach
+    import rootfs
 
 PATH_MAX_MESSAGE = 1 << 16
 EXEC_FAILED = 128  # what the kubelet reports for a command that cannot be started
@@ -139,7 +145,7 @@ class Container:
         spec = self._receive_spec()
         os.umask(0o022)
         if self._plain:
-            Path(spec["root"]).mkdir(parents=True, exist_ok=True)
+            os.makedirs(spec["root"], exist_ok=True)
         else:
             rootfs.build(spec, config["base"], config["binds"])
         wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
@@ -169,15 +175,16 @@ class Container:
 
     def _loop(self, wake_read: int) -> int:
         """Serve until the main process ends; its wait status."""
+        channel = self._channel.fileno()
         while True:
-            readable, _, _ = select.select([self._channel, wake_read], [], [])
+            readable, _, _ = select.select([channel, wake_read], [], [])
             if wake_read in readable:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake_read, 4096)
                 status = self._reap()
                 if status is not None:
                     return status
-            if self._channel in readable:
+            if channel in readable:
                 if not self._receive():
                     self._kill_all()
                     os._exit(0)
@@ -288,7 +295,7 @@ class Container:
     def _change_directory(self) -> None:
         directory = self._spec["cwd"]
         with contextlib.suppress(OSError):
-            Path(directory).mkdir(parents=True, exist_ok=True)
+            os.makedirs(directory, exist_ok=True)
         os.chdir(directory)
 
 
@@ -305,7 +312,7 @@ def execute(argv: list[str], env: dict[str, str]) -> NoReturn:
             raise OSError(f'exec: "{command}": {what} {command}: {os.strerror(error.errno or 0).lower()}') from None
     for directory in env.get("PATH", "").split(":"):
         candidate = f"{directory}/{command}"
-        if command and Path(candidate).is_file() and os.access(candidate, os.X_OK):
+        if command and os.path.isfile(candidate) and os.access(candidate, os.X_OK):
             os.execve(candidate, arguments, variables)  # noqa: S606 - as above
     raise OSError(f'exec: "{command}": executable file not found in $PATH')
 

@@ -8,10 +8,10 @@
 | `simulated.tiphys.dev/log`        | what it prints at its start                                                    |
 | `simulated.tiphys.dev/never-start`| the pod stays Pending: "true", or the waiting reason to show (ImagePullBackOff) |
 
-They speak of the main containers. `<annotation>.<container>` (`simulated.tiphys.dev/delay.main`) speaks of one
-container of any kind. Without annotations main containers run for the node's `simulated_delay_s`, or for ever when the pod's
-restartPolicy is Always; init containers succeed at once; sidecars run until stopped. A stopped one ends with 143, a
-killed one with 137. Probes and hooks go well.
+They speak of the main containers; `<annotation>.<container>` (`simulated.tiphys.dev/delay.main`) speaks of one
+container of any kind. Without annotations main containers run for the node's `simulated_delay_s`, or for ever when the
+pod's restartPolicy is Always; init containers succeed at once; sidecars run until stopped. A stopped one ends with 143,
+a killed one with 137. Probes and hooks go well.
 """
 
 from __future__ import annotations

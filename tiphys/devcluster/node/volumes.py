@@ -63,7 +63,9 @@ class Volumes:
         around = Surroundings(pod, self._allocatable)
         for volume in _volumes(pod):
             if "downwardAPI" in volume:
-                write_files(self._layout.volume(pod["metadata"]["uid"], volume["name"]), files_of(volume, {}, around, {}))
+                write_files(
+                    self._layout.volume(pod["metadata"]["uid"], volume["name"]), files_of(volume, {}, around, {})
+                )
 
     def mounts(self, pod: Object, container: Object, env: Mapping[str, str]) -> list[Mount]:
         """Where the container sees what, in an order in which nested mount points work. Raises CannotCreate."""

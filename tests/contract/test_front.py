@@ -1,0 +1,227 @@
+"""The HTTPS door: whom it lets in, and what goes through it besides objects."""
+
+from __future__ import annotations
+
+import ssl
+import stat
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import anyio
+import pytest
+
+from runtime.api import Gone, LogOptions, Refused, Unavailable
+from runtime.client import HttpApi
+from runtime.credentials import Access, BadKubeconfig, bearer, from_kubeconfig
+from runtime.objects import CONFIGMAPS, PODS, Reference, reference
+from tests.contract.conftest import GIZMO, GIZMOS, http_api
+from tiphys.devcluster.cluster import DevCluster, Serving, Settings
+from tiphys.devcluster.http import HttpsFront, PortInUse
+
+
+@pytest.fixture
+async def session(cluster: DevCluster) -> AsyncIterator[aiohttp.ClientSession]:
+    tls = ssl.create_default_context(cadata=cluster.ca_pem.decode())
+    headers = {"Authorization": f"Bearer {cluster.token}"}
+    async with aiohttp.ClientSession(cluster.url, connector=aiohttp.TCPConnector(ssl=tls), headers=headers) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Authorization": ""}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Origin": "https://example.com"}, 403),
+        ({"Host": "example.com:6443"}, 403),
+        ({"Host": "example.com"}, 403),
+        ({"Host": "localhost"}, 200),
+        ({}, 200),
+    ],
+)
+async def test_only_who_has_the_token_and_is_no_web_page_gets_in(
+    session: aiohttp.ClientSession, headers: dict[str, str], code: int
+) -> None:
+    async with session.get("/api/v1/namespaces", headers=headers) as response:
+        assert response.status == code
+        assert (await response.json())["kind"] == ("NamespaceList" if code == 200 else "Status")
+
+
+async def test_it_listens_on_loopback_only(cluster: DevCluster) -> None:
+    with pytest.raises(ValueError, match="loopback only"):
+        HttpsFront(cluster.server, "0.0.0.0")
+
+
+async def test_a_port_in_use_is_said_with_the_remedy(cluster: DevCluster) -> None:
+    port = int(cluster.url.rpartition(":")[2])
+    with pytest.raises(PortInUse, match=rf"port {port} is in use.*--port"):
+        async with DevCluster(Settings(serving=Serving(port=port))):
+            pass
+
+
+async def test_a_kubeconfig_of_its_own_lets_a_client_in_and_nobody_else_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "config"
+    async with DevCluster(Settings(serving=Serving(kubeconfig=path))):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        async with HttpApi.from_kubeconfig(str(path)) as client:
+            assert client.namespace == "default"
+            assert (await client.list(CONFIGMAPS)).items == []
+
+
+async def test_unknown_fields_are_warned_of_or_refused_as_asked(session: aiohttp.ClientSession) -> None:
+    path = f"{GIZMOS.path('default')}"
+    body = {"metadata": {"name": "g"}, "spec": {"size": 1, "sizee": 2}}
+    async with session.post(path, params={"fieldValidation": "Strict"}, json=body) as response:
+        assert response.status == 400
+        assert (await response.json())["message"] == 'strict decoding error: unknown field "spec.sizee"'
+    async with session.post(path, params={"fieldValidation": "Warn"}, json=body) as response:
+        assert response.status == 201
+        assert response.headers["Warning"] == '299 - "unknown field \\"spec.sizee\\""'
+
+
+async def test_a_definition_is_served_as_soon_as_it_is_created_and_no_longer_than_it_is_there(
+    session: aiohttp.ClientSession, cluster: DevCluster
+) -> None:
+    other = {
+        **GIZMO,
+        "metadata": {"name": "gadgets.lab.example.com"},
+        "spec": {**GIZMO["spec"], "names": {"kind": "Gadget", "plural": "gadgets"}},
+    }
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    async with session.post(definitions, json=other) as response:
+        assert response.status == 201
+    async with session.get(f"{definitions}/gadgets.lab.example.com") as response:
+        conditions = (await response.json())["status"]["conditions"]
+    assert {c["type"]: c["status"] for c in conditions} == {"NamesAccepted": "True", "Established": "True"}
+    path = "/apis/lab.example.com/v1/namespaces/default/gadgets"
+    async with session.post(path, json={"metadata": {"name": "g"}, "spec": {"size": 1}}) as response:
+        assert response.status == 201
+    async with session.delete(f"{definitions}/gadgets.lab.example.com") as response:
+        assert response.status == 200
+    async with session.get(path) as response:
+        assert response.status == 404
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"]
+)
+async def test_discovery_names_what_is_served(session: aiohttp.ClientSession, accept: str) -> None:
+    async with session.get("/apis", headers={"Accept": accept}) as response:
+        text = await response.text()
+    assert "lab.example.com" in text
+    assert "apps" in text
+    for path in ("/api", "/version", "/openapi/v2", "/openapi/v3", "/openapi/v3/apis/lab.example.com/v1", "/metrics"):
+        async with session.get(path) as response:
+            assert response.status == 200, path
+
+
+async def test_reviews_say_yes_and_service_account_tokens_work(
+    session: aiohttp.ClientSession, cluster: DevCluster
+) -> None:
+    review = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}
+    async with session.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json=review) as response:
+        assert (await response.json())["status"]["allowed"] is True
+    path = "/api/v1/namespaces/default/serviceaccounts/default/token"
+    async with session.post(path, json={"spec": {"expirationSeconds": 600}}) as response:
+        token = (await response.json())["status"]["token"]
+    async with session.get("/api/v1/pods", headers={"Authorization": f"Bearer {token}"}) as response:
+        assert response.status == 200
+    async with session.get("/api/v1/pods", headers={"Authorization": "Bearer other"}) as response:
+        assert response.status == 401
+
+
+class Tape:
+    """A log source that plays three lines and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[LogOptions] = []
+
+    async def stream(self, namespace: str, pod: str, options: LogOptions) -> AsyncIterator[bytes]:
+        self.asked.append(options)
+        for number in range(3):
+            yield f"{namespace}/{pod} {number}\n".encode()
+
+
+async def test_a_log_is_streamed_from_the_node_with_its_options(cluster: DevCluster) -> None:
+    tape = Tape()
+    cluster.server.logs = tape
+    spec = {"containers": [{"name": "main", "image": "busybox"}], "nodeName": "n"}
+    ref = reference(
+        PODS, await cluster.api.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
+    )
+    options = LogOptions("main", follow=True, previous=True, tail_lines=3, limit_bytes=9, since_s=5, timestamps=True)
+    async with http_api(cluster) as client:
+        async with client.log(ref, options) as chunks:
+            text = b"".join([chunk async for chunk in chunks])
+        async with client.log(ref) as chunks:
+            assert b"".join([chunk async for chunk in chunks]) == text
+    assert text == b"default/p 0\ndefault/p 1\ndefault/p 2\n"
+    assert tape.asked == [options, LogOptions("main")]
+
+
+async def test_a_server_that_is_not_there_is_unavailable() -> None:
+    async with HttpApi(Access("http://127.0.0.1:1", None, bearer(lambda: ""))) as client:
+        with pytest.raises(Unavailable, match="GET /api/v1/namespaces/default/configmaps/a"):
+            await client.get(Reference(CONFIGMAPS, "default", "a"))
+
+
+async def test_an_untrusted_certificate_is_not_talked_to(cluster: DevCluster) -> None:
+    async with HttpApi(Access(cluster.url, ssl.create_default_context(), bearer(lambda: cluster.token))) as client:
+        with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            await client.list(CONFIGMAPS)
+
+
+async def test_a_wrong_token_is_refused_and_a_rotated_one_taken(cluster: DevCluster) -> None:
+    tokens = ["wrong", cluster.token]
+    tls = ssl.create_default_context(cadata=cluster.ca_pem.decode())
+    async with HttpApi(Access(cluster.url, tls, bearer(lambda: tokens.pop(0)))) as client:
+        with pytest.raises(Refused, match="Unauthorized"):
+            await client.list(CONFIGMAPS)
+        assert (await client.list(CONFIGMAPS)).items == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: [", "cannot be read"),
+        ("just text", "not a kubeconfig"),
+        ("{}", "no current-context"),
+        ("current-context: x", "contexts has no 'x'"),
+        ("current-context: x\ncontexts: [{name: x, context: {cluster: y}}]", "clusters has no 'y'"),
+    ],
+)
+def test_a_bad_kubeconfig_is_named_with_what_is_wrong(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(BadKubeconfig, match=problem) as bad:
+        from_kubeconfig(str(path))
+    assert str(path) in str(bad.value)
+
+
+async def test_what_was_answered_is_there_after_a_restart(tmp_path: Path) -> None:
+    settings = Settings(definitions=[GIZMO], store=tmp_path / "data" / "objects.db")
+    async with DevCluster(settings) as first:
+        made = await first.api.create(GIZMOS, {"metadata": {"name": "g", "namespace": "default"}, "spec": {"size": 1}})
+        gone = reference(CONFIGMAPS, await first.api.create(CONFIGMAPS, {"metadata": {"name": "c"}}))
+        await first.api.delete(gone)
+        before = (await first.api.list(CONFIGMAPS)).resource_version
+    async with DevCluster(settings) as second:
+        assert await second.api.get(reference(GIZMOS, made)) == made
+        with pytest.raises(Gone):
+            await second.api.get(gone)
+        after = (await second.api.list(CONFIGMAPS)).resource_version
+        assert int(after) >= int(before)
+        late = await second.api.create(CONFIGMAPS, {"metadata": {"name": "c"}})
+        assert int(late["metadata"]["resourceVersion"]) > int(before)
+
+
+async def test_a_served_cluster_is_ready_in_well_under_a_second(tmp_path: Path) -> None:
+    began = time.perf_counter()
+    async with DevCluster(Settings(definitions=[GIZMO], serving=Serving(kubeconfig=tmp_path / "config"))) as cluster:
+        ready_s = time.perf_counter() - began
+        async with http_api(cluster) as client:
+            with anyio.fail_after(5):
+                await client.list(CONFIGMAPS)
+    assert ready_s < 1.0

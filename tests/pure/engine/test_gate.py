@@ -1,0 +1,71 @@
+"""A gate never lets in more than its limit, and nobody is forgotten."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from actors.gate import Gate
+
+
+class GateWalk(RuleBasedStateMachine):
+    """Random askers and leavers."""
+
+    @initialize(limit=st.none() | st.integers(0, 3), fail_fast=st.booleans())
+    def begin(self, limit: int | None, fail_fast: bool) -> None:
+        self.gate = Gate(limit, fail_fast)
+        self.inside: set[str] = set()
+        self.asked: list[str] = []
+
+    def _admitted(self, admitted: list[str]) -> None:
+        assert self.asked[: len(admitted)] == admitted, "first come, first served"
+        self.asked = self.asked[len(admitted) :]
+        self.inside |= set(admitted)
+
+    @rule(who=st.sampled_from("abcdefgh"))
+    def ask(self, who: str) -> None:
+        if who not in self.inside and who not in self.asked:
+            self.asked.append(who)
+        self._admitted(self.gate.ask(who))
+
+    @rule(failed=st.booleans())
+    def leave(self, failed: bool) -> None:
+        if self.inside:
+            who = sorted(self.inside)[0]
+            self.inside.discard(who)
+            self._admitted(self.gate.leave(who, failed=failed))
+
+    @rule(held=st.booleans())
+    def hold(self, held: bool) -> None:
+        self.gate.held = held
+        self._admitted(self.gate.admit())
+
+    @invariant()
+    def limits_hold_and_nobody_waits_in_vain(self) -> None:
+        if not hasattr(self, "gate"):
+            return
+        assert self.gate.inside == self.inside
+        if self.gate.limit is not None:
+            assert len(self.inside) <= self.gate.limit
+        room = self.gate.limit is None or len(self.inside) < self.gate.limit
+        if room and not self.gate.held and not self.gate.closed:
+            assert not self.gate.waiting
+
+
+TestGateWalk = pytest.mark.spec("PAR-4")(GateWalk.TestCase)
+
+
+@pytest.mark.spec("FF-2")
+def test_after_a_failure_a_gate_that_fails_fast_lets_nobody_in() -> None:
+    gate = Gate(1, fail_fast=True)
+    assert gate.ask("a") == ["a"]
+    assert gate.ask("b") == []
+
+    assert gate.leave("a", failed=True) == []
+    assert gate.closed
+
+
+@pytest.mark.spec("PAR-3")
+def test_a_limit_of_zero_holds_everybody_back() -> None:
+    assert Gate(0).ask("a") == []

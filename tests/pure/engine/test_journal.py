@@ -1,0 +1,128 @@
+"""What the journal sends, applied to what is on record, is what the journal knows."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.messages import NodeStatus
+from actors.workflow.journal import Journal, merge_patch
+
+JSON = st.recursive(
+    st.booleans() | st.integers(-3, 3) | st.text(max_size=3) | st.lists(st.integers(0, 2), max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.sampled_from("abcd"), JSON, max_size=4)
+
+
+def apply(target: Any, patch: Any) -> Any:
+    """RFC 7396, as the RFC writes it."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = apply(result.get(key), value)
+    return result
+
+
+@given(old=OBJECTS, new=OBJECTS)
+def test_a_merge_patch_turns_the_old_into_the_new(old: dict[str, Any], new: dict[str, Any]) -> None:
+    before = copy.deepcopy(old)
+
+    assert apply(old, merge_patch(old, new)) == new
+    assert old == before
+    assert merge_patch(new, new) == {}
+
+
+def node(node_id: str, phase: str = "Running", **more: Any) -> NodeStatus:
+    return NodeStatus(id=node_id, name=node_id, type="Pod", phase=phase, **more)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["Pending", "Running", "Succeeded"]), st.booleans())))
+def test_whatever_writes_fail_the_record_ends_as_the_journal(changes: list[tuple[str, str, bool]]) -> None:
+    journal = Journal()
+    record: dict[str, Any] = {}
+    for name, phase, works in changes:
+        journal.change(node(name, phase, message=phase if phase == "Pending" else ""), "")
+        patch = journal.take()
+        if works:
+            record = apply(record, patch)
+            journal.acknowledged()
+        else:
+            journal.refused()
+    record = apply(record, journal.take())
+
+    assert record == {name: journal.entry(name) for name in journal.statuses}
+
+
+@pytest.mark.spec("PROG-1")
+def test_progress_sums_up_the_tree_and_counts_every_change_once() -> None:
+    journal = Journal()
+    journal.change(NodeStatus(id="dag", type="DAG", phase="Running"), "")
+    for leaf in ("a", "b"):
+        journal.change(node(leaf, "Pending", progress="0/1"), "dag")
+    journal.change(node("a", "Succeeded", progress="1/1"), "dag")
+    journal.change(node("a", "Succeeded", progress="1/1"), "dag")
+
+    assert journal.total() == "1/2"
+    assert journal.entry("dag")["progress"] == "1/2"
+
+
+@pytest.mark.spec("RDUR-1")
+def test_resources_durations_sum_up_the_tree() -> None:
+    journal = Journal()
+    journal.change(NodeStatus(id="dag", type="DAG", phase="Running"), "")
+    journal.change(node("a", "Succeeded", resources_duration={"cpu": 2}), "dag")
+    journal.change(node("b", "Succeeded", resources_duration={"cpu": 3, "memory": 1}), "dag")
+
+    assert journal.entry("dag")["resourcesDuration"] == {"cpu": 5, "memory": 1}
+    assert journal.durations[""] == {"cpu": 5, "memory": 1}
+
+
+def test_a_node_is_told_only_when_its_final_state_is_on_record() -> None:
+    journal = Journal()
+    journal.change(node("a", "Running"), "")
+    journal.take()
+    journal.change(node("a", "Succeeded"), "", wants_record=True)
+
+    assert journal.acknowledged() == []
+    journal.take()
+    assert journal.acknowledged() == ["a"]
+
+
+def test_an_edit_is_told_once_and_our_own_echo_never() -> None:
+    journal = Journal()
+    journal.change(node("a", "Running"), "")
+    journal.take()
+    journal.acknowledged()
+    echo = {"a": journal.entry("a")}
+    theirs = {"a": {**echo["a"], "phase": "Succeeded"}}
+
+    assert journal.edits(echo) == []
+    assert [edit.phase for edit in journal.edits(theirs)] == ["Succeeded"]
+    assert journal.edits(theirs) == []
+
+
+def test_edges_are_kept_in_order_and_once() -> None:
+    journal = Journal()
+    journal.change(node("a"), "")
+    for child in ("x", "y", "x"):
+        journal.edge(("a",), child)
+
+    assert journal.entry("a")["children"] == ["x", "y"]
+
+
+@given(phase=st.sampled_from(["Succeeded", "Failed"]), text=st.text(max_size=20))
+def test_a_status_survives_its_json(phase: str, text: str) -> None:
+    status = node("a", phase, message=text, outputs={"result": text}, outbound_nodes=("x",))
+
+    assert msgspec.convert(status.to_json(), NodeStatus) == status

@@ -1,0 +1,125 @@
+"""Whether another attempt follows, question by question in upstream's order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.messages import NodeStatus
+from actors.node.retry_policy import (
+    BACKOFF_TOO_LONG,
+    EXPRESSION_FALSE,
+    MAX_DURATION,
+    NO_MORE,
+    Again,
+    Attempts,
+    GiveUp,
+    Wait,
+    decide,
+    last_retry,
+    wait_s,
+)
+
+START = 1_000.0
+
+
+def attempts(count: int = 1, phase: str = "Failed", ended: float = START + 10, **fields: Any) -> Attempts:
+    return Attempts(count, NodeStatus(phase=phase, **fields), START, ended, START)
+
+
+@pytest.mark.spec("RTY-2")
+@given(limit=st.integers(0, 5), count=st.integers(1, 8))
+def test_a_limit_counts_the_attempts_after_the_first(limit: int, count: int) -> None:
+    following = decide({"limit": str(limit)}, attempts(count), {}, START + 20)
+
+    assert following == (Again() if count <= limit else GiveUp(NO_MORE))
+
+
+@pytest.mark.spec("RTY-2")
+def test_no_limit_means_for_ever() -> None:
+    assert decide({}, attempts(1000), {}, START + 20) == Again()
+
+
+@pytest.mark.spec("RTY-3")
+@pytest.mark.parametrize(
+    ("strategy", "phase", "again"),
+    [
+        ({}, "Failed", True), ({}, "Error", False),
+        ({"retryPolicy": "OnError"}, "Error", True), ({"retryPolicy": "OnError"}, "Failed", False),
+        ({"retryPolicy": "Always"}, "Error", True), ({"expression": "true"}, "Error", True),
+        ({"retryPolicy": "OnTransientError"}, "Failed", False),
+    ],
+)  # fmt: skip
+def test_the_policy_says_which_ends_are_tried_again(strategy: dict[str, Any], phase: str, again: bool) -> None:
+    following = decide({"limit": 3, **strategy}, attempts(1, phase), {}, START + 20)
+
+    assert isinstance(following, Again) is again
+
+
+@pytest.mark.spec("RTY-3")
+def test_transient_texts_are_tried_again() -> None:
+    failed = attempts(1, "Error", message="Post https://x: net/http: TLS handshake timeout")
+
+    assert decide({"retryPolicy": "OnTransientError"}, failed, {}, START + 20) == Again()
+
+
+@pytest.mark.spec("RTY-4")
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("asInt(lastRetry.exitCode) > 1", Again()),
+        ("lastRetry.exitCode == '1'", GiveUp(EXPRESSION_FALSE)),
+        ("lastRetry.status == 'Failed' && lastRetry.duration == '10'", Again()),
+    ],
+)
+def test_an_expression_decides_on_the_last_attempt(expression: str, expected: Any) -> None:
+    failed = attempts(1, outputs={"exitCode": "2"})
+
+    assert decide({"limit": 3, "expression": expression}, failed, {}, START + 20) == expected
+
+
+@pytest.mark.spec("RTY-6")
+@given(count=st.integers(1, 6))
+def test_the_wait_grows_by_the_factor_up_to_the_cap(count: int) -> None:
+    backoff = {"duration": "2", "factor": "3", "cap": "1m"}
+
+    assert wait_s(backoff, count) == min(2 * 3 ** (count - 1), 60)
+
+
+@pytest.mark.spec("RTY-6")
+def test_waiting_needs_a_limit() -> None:
+    backoff = {"backoff": {"duration": "1m"}}
+
+    assert decide({"limit": 3, **backoff}, attempts(), {}, START + 11) == Wait(START + 70, "Backoff for 1m0s")
+    assert decide(backoff, attempts(), {}, START + 11) == Again()
+    assert decide({"limit": 3, **backoff}, attempts(), {}, START + 71) == Again()
+
+
+@pytest.mark.spec("RTY-5")
+def test_max_duration_ends_it_before_and_after_the_wait() -> None:
+    strategy = {"limit": 3, "backoff": {"duration": "1m", "maxDuration": "30s"}}
+
+    assert decide(strategy, attempts(), {}, START + 11) == GiveUp(BACKOFF_TOO_LONG)
+    assert decide(strategy, attempts(), {}, START + 31) == GiveUp(MAX_DURATION)
+
+
+@pytest.mark.spec("RTY-6")
+@pytest.mark.parametrize(
+    ("strategy", "says"),
+    [
+        ({"limit": "many"}, "limit"), ({"backoff": {"factor": 2}, "limit": 1}, "no base duration"),
+        ({"retryPolicy": "Sometimes"}, "retryPolicy"), ({"expression": "1"}, "true or false"),
+    ],
+)  # fmt: skip
+def test_a_strategy_that_cannot_be_read_says_which_field(strategy: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        decide(strategy, attempts(), {}, START + 20)
+
+
+@pytest.mark.spec("RTY-9")
+def test_before_any_attempt_the_variables_have_their_defaults() -> None:
+    assert last_retry(None, unknown_exit_code="0")["lastRetry.exitCode"] == "0"
+    assert last_retry(attempts(), unknown_exit_code="-1")["lastRetry.exitCode"] == "-1"

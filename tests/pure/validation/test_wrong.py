@@ -1,0 +1,307 @@
+"""What is wrong with a workflow or a template is told by a sentence that names the place as its author did."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from actors.workflow.validation import validate
+from tests.pure.validation.written import first, first_of_template, thing
+
+TYPES = "container, containerSet, steps, script, dag, resource, data, suspend, http, plugin"
+
+
+@pytest.mark.spec("VAL-1")
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("{entrypoint: ''}", "spec.entrypoint is required"),
+        ("{entrypoint: nobody}", "spec.entrypoint template name 'nobody' undefined"),
+        ("{onExit: nobody}", "spec.onExit template name 'nobody' undefined"),
+        ("{templates: [{name: ok, suspend: {}}]}", "spec.templates[2].name 'ok' is not unique"),
+        (
+            "{templates: [{name: a_b, suspend: {}}]}",
+            "spec.templates[0].name 'a_b' is invalid: it must consist of at most 128 letters, digits and '-', "
+            "beginning with a letter or digit",
+        ),
+        ("{templates: [{suspend: {}}]}", "spec.templates[0].name is required"),
+        ("{templates: [{name: t}]}", f"templates.t template type unspecified. choose one of: {TYPES}"),
+        (
+            "{templates: [{name: t, suspend: {}, container: {image: x}}]}",
+            f"templates.t multiple template types specified (container and suspend). choose one of: {TYPES}",
+        ),
+    ],
+)
+def test_templates_are_there_once_and_of_one_kind(spec, message):
+    assert first(spec)[1] == message
+
+
+def test_a_wrong_type_anywhere_is_all_there_is_to_say():
+    problems = validate(thing({"entrypoint": 3, "parallelism": "x"}), lookup=lambda _: None)
+
+    assert [problem.message for problem in problems] == [
+        "spec.entrypoint must be a string, not the number 3",
+        "spec.parallelism must be a whole number, not the string 'x'",
+    ]
+
+
+@pytest.mark.spec("KIND-1")
+def test_a_name_becomes_a_label_so_it_is_short():
+    [problem] = validate(thing({}, name="n" * 64), lookup=lambda _: None)
+
+    assert problem.message == f'metadata.name "{"n" * 64}" must not be more than 63 characters long (currently 64)'
+
+
+@pytest.mark.spec("VAL-2")
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "inputs.parameters.other",
+        "inputs.artifacts.nothing.path",
+        "steps.a.outputs.result",
+        "workflow.parameters.nothing",
+        "workflow.labels.nothing",
+        "workflow.priority",
+        "workflow.failures",
+        "workflow.nonsense",
+        "workflow.outputs.parameters.nothing",
+        "item.key",
+    ],
+)
+def test_a_tag_of_a_known_family_resolves_or_is_refused(tag):
+    template = {"name": "t", "script": {"image": "x", "source": f"echo {{{{ {tag} }}}}"}}
+    path, message = first(yaml.dump({"templates": [template]}))
+
+    assert message == f"templates.t failed to resolve {{{{{tag}}}}}"
+    assert path == "spec.templates[0].script.source"
+
+
+@pytest.mark.spec("VAL-3", "PARAM-2")
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("{entrypoint: echo}", "templates.echo inputs.parameters.message was not supplied"),
+        (
+            "{templates: [{name: t, steps: [[{name: a, template: echo}]]}]}",
+            "templates.t.steps[0].a inputs.parameters.message was not supplied",
+        ),
+        (
+            "{templates: [{name: t, dag: {tasks: [{name: a, template: echo}]}}]}",
+            "templates.t.tasks.a inputs.parameters.message was not supplied",
+        ),
+        (
+            "{arguments: {parameters: [{name: p, value: c, enum: [a, b]}]}}",
+            "spec.arguments.p.value 'c' should be one of its enum: a, b",
+        ),
+        (
+            "{arguments: {parameters: [{name: p, value: c, enum: []}]}}",
+            "spec.arguments.p.enum should contain at least one value",
+        ),
+        (
+            "{arguments: {parameters: [{name: p, valueFrom: {path: /x}}]}}",
+            "spec.arguments.p.valueFrom only allows: configMapKeyRef, supplied and default, not path",
+        ),
+        ("{arguments: {artifacts: [{name: a}]}}", "spec.arguments.a needs from, fromExpression, or a location"),
+        ("{arguments: {parameters: [{name: p, value: a}, {name: p, value: a}]}}",
+         "spec.arguments.parameters[1].name 'p' is not unique"),
+        (
+            "{templates: [{name: t, inputs: {artifacts: [{name: f, path: /f}]}, container: {image: x}},"
+            " {name: u, steps: [[{name: a, template: t}]]}]}",
+            "templates.u.steps[0].a inputs.artifacts.f was not supplied",
+        ),
+        (
+            "{templates: [{name: t, inputs: {parameters: [{name: p, enum: [a]}]}, container: {image: x}},"
+            " {name: u, steps: [[{name: a, template: t, arguments: {parameters: [{name: p, value: b}]}}]]}]}",
+            "templates.u.steps[0].a inputs.parameters.p.value 'b' should be one of its enum: a",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_template_needs_is_supplied(spec, message):
+    assert first(spec)[1] == message
+
+
+@pytest.mark.spec("VAL-4")
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{container: {image: x}, outputs: {parameters: [{name: p}]}}", "does not have valueFrom or value specified"),
+        ("{container: {image: x}, outputs: {parameters: [{name: p, valueFrom: {}}]}}",
+         "valueFrom must be path for container templates"),
+        ("{container: {image: x}, outputs: {parameters: [{name: p, valueFrom: {jsonPath: x}}]}}",
+         "valueFrom must be path for container templates, not jsonPath"),
+        ("{resource: {action: get, flags: [pod]}, outputs: {parameters: [{name: p, valueFrom: {path: /x}}]}}",
+         "valueFrom must be jqFilter or jsonPath for resource templates, not path"),
+        ("{steps: [], outputs: {parameters: [{name: p, valueFrom: {parameter: x, expression: y}}]}}",
+         "valueFrom has both parameter and expression"),
+        ("{suspend: {}, outputs: {parameters: [{name: p, valueFrom: {path: /x}}]}}",
+         "valueFrom must be supplied for suspend templates, not path"),
+        ("{container: {image: x}, outputs: {parameters: [{name: p, value: x, valueFrom: {path: /x}}]}}",
+         "has both valueFrom and value specified"),
+        ("{container: {image: x}, outputs: {parameters: [{name: p, globalName: a.b, valueFrom: {path: /x}}]}}",
+         "globalName 'a.b' is invalid: it must consist of letters, digits, '-' and '_'"),
+    ],
+)  # fmt: skip
+def test_an_output_comes_from_where_its_template_has_something(template, message):
+    assert first_of_template(template).replace("parameters.p.", "parameters.p ") == (
+        f"templates.t.outputs.parameters.p {message}"
+    )
+
+
+@pytest.mark.spec("VAL-4")
+def test_a_global_name_is_given_once_in_a_template():
+    outputs = "[{name: p, globalName: g, valueFrom: {path: /p}}, {name: q, globalName: g, valueFrom: {path: /q}}]"
+    message = first_of_template(f"{{container: {{image: x}}, outputs: {{parameters: {outputs}}}}}")
+
+    assert message == "templates.t.outputs.parameters.q.globalName 'g' is not unique in this template"
+
+
+@pytest.mark.spec("VAL-5")
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        (
+            "{container: {image: x, volumeMounts: [{name: v, mountPath: /a}]},"
+            " inputs: {artifacts: [{name: f, path: /a, raw: {data: x}}]}}",
+            "inputs.artifacts.f.path '/a' already mounted in container.volumeMounts.v",
+        ),
+        (
+            "{container: {image: x, volumeMounts: [{name: v, mountPath: /a}, {name: w, mountPath: /a}]}}",
+            "container.volumeMounts[1].mountPath '/a' already mounted in container.volumeMounts.v",
+        ),
+        (
+            "{container: {image: x}, inputs: {artifacts:"
+            " [{name: f, path: /a, raw: {data: x}}, {name: g, path: /a, raw: {data: x}}]}}",
+            "inputs.artifacts.g.path '/a' already mounted in inputs.artifacts.f",
+        ),
+        ("{container: {image: x}, outputs: {artifacts: [{name: f}]}}", "outputs.artifacts.f.path is required"),
+        (
+            "{container: {image: x}, outputs: {artifacts: [{name: f, path: a/b}]}}",
+            "outputs.artifacts.f.path 'a/b' must be absolute",
+        ),
+        (
+            "{container: {image: x}, outputs: {artifacts: [{name: f, path: /a/../b}]}}",
+            "outputs.artifacts.f.path '/a/../b' must not lead upwards with '..'",
+        ),
+        (
+            "{steps: [], inputs: {artifacts: [{name: f, path: /a, raw: {data: x}}]}}",
+            "inputs.artifacts.f.path only valid in container/script templates",
+        ),
+        (
+            "{container: {image: x}, inputs: {artifacts: [{name: f, path: /a, from: x, optional: true}]}}",
+            "inputs.artifacts.f.from not valid in inputs",
+        ),
+    ],
+)
+def test_artifacts_have_a_place_of_their_own(template, message):
+    assert first_of_template(template) == f"templates.t.{message}"
+
+
+@pytest.mark.spec("VAL-6")
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{steps: [], timeout: 10s}", "timeout steps template doesn't support timeout field"),
+        ("{suspend: {}, timeout: '10'}", "timeout '10' needs a unit"),
+        ("{dag: {tasks: [{name: a, template: ok}]}, pendingTimeout: 10s}",
+         "pendingTimeout dag template doesn't support pendingTimeout field"),
+        ("{steps: [], activeDeadlineSeconds: 1}", "activeDeadlineSeconds is only valid for leaf templates"),
+        ("{container: {image: x}, parallelism: 1}", "parallelism is only valid for steps and dag templates"),
+        ("{container: {image: x}, activeDeadlineSeconds: 0}",
+         "activeDeadlineSeconds must be a positive integer > 0 or an argo variable"),
+        ("{container: {image: x}, activeDeadlineSeconds: soon}",
+         "activeDeadlineSeconds must be a positive integer > 0 or an argo variable"),
+    ],
+)  # fmt: skip
+def test_a_limit_fits_its_template(template, message):
+    assert first_of_template(template) == f"templates.t.{message}"
+
+
+@pytest.mark.spec("VAL-8")
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{container: {command: [sh]}}", ".container.image may not be empty"),
+        ("{script: {source: x}}", ".script.image may not be empty"),
+        ("{containerSet: {containers: [{name: a}]}}", ".containerSet.containers.a.image may not be empty"),
+        ("{container: {image: x}, sidecars: [{name: wait, image: x}]}",
+         '.sidecars[0] "wait" is a reserved container name'),
+        ("{container: {image: x}, sidecars: [{name: main, image: x}]}",
+         '.sidecars[0] "main" is the name of another container of the pod'),
+        ("{container: {image: x}, initContainers: [{image: x}]}", ".initContainers[0] must have a container name"),
+        ("{containerSet: {containers: [{name: artifact-plugin-x, image: x}]}}",
+         '.containerSet.containers[0] "artifact-plugin-x" is a reserved container name'),
+        ("{containerSet: {containers: [{name: a, image: x, dependencies: [b]}, {name: b, image: x,"
+         " dependencies: [a]}]}}", ".containerSet.containers dependency cycle detected: a->b->a"),
+        ("{containerSet: {containers: [{name: a, image: x, dependencies: [b]}]}}",
+         ".containerSet.containers.a dependency 'b' not defined"),
+        ("{containerSet: {containers: [{name: a, image: x}]}, outputs: {artifacts: [{name: f, path: /f}]}}",
+         '.containerSet.containers must have a container named "main" for input or output'),
+    ],
+)  # fmt: skip
+def test_containers_have_images_and_names_of_their_own(template, message):
+    assert first_of_template(template) == f"templates.t{message}"
+
+
+@pytest.mark.spec("RES-1", "RES-2", "RES-10")
+@pytest.mark.parametrize(
+    ("resource", "message"),
+    [
+        ("{action: make}", "resource.action must be one of: get, create, apply, delete, replace, patch"),
+        ("{action: create}", "resource needs manifest or manifestFrom"),
+        ("{action: create, manifest: 'a: [b'}", "resource.manifest must be a valid yaml"),
+        ("{action: create, manifest: 'a: b', manifestFrom: {artifact: {name: f}}}",
+         "resource shouldn't have both manifest and manifestFrom"),
+        ("{action: create, manifestFrom: {artifact: {name: f}}}",
+         "resource.manifestFrom artifact f is no input of the template"),
+        ("{action: patch, manifest: 'a: b', mergeStrategy: any}",
+         "resource.mergeStrategy 'any' must be one of: strategic, merge, json"),
+        ("{action: delete, flags: [pod], successCondition: a == b}",
+         "resource cannot wait for a condition of what it deletes"),
+    ],
+)  # fmt: skip
+def test_a_resource_template_says_one_thing(resource, message):
+    assert first_of_template(f"{{resource: {resource}}}") == f"templates.t.{message}"
+
+
+@pytest.mark.spec("MET-1")
+def test_a_metric_has_a_name_a_help_and_one_kind():
+    metric = "{name: a.b, gauge: {value: '1'}, counter: {value: '1'}}"
+    spec = yaml.safe_load(f"{{templates: [{{name: t, suspend: {{}}, metrics: {{prometheus: [{metric}]}}}}]}}")
+
+    assert [problem.message for problem in validate(thing(spec), lookup=lambda _: None)] == [
+        "templates.t.metrics.prometheus[0].name 'a.b' is invalid: it must consist of letters, digits and '_'",
+        "templates.t.metrics.prometheus[0] metric 'a.b' must contain a help string",
+        "templates.t.metrics.prometheus[0] metric 'a.b' must be one of: gauge, counter, histogram",
+    ]
+
+
+@pytest.mark.spec("VAL-12")
+def test_templates_that_nobody_calls_are_judged_too():
+    assert first("{templates: [{name: t, container: {}}]}")[1] == "templates.t.container.image may not be empty"
+
+
+def test_all_problems_are_told_and_the_first_is_the_entrypoints():
+    spec = "{entrypoint: nobody, templates: [{name: t, container: {}}, {name: u, script: {}}]}"
+    problems = validate(thing(yaml.safe_load(spec)), lookup=lambda _: None)
+
+    assert [problem.path for problem in problems] == [
+        "spec.entrypoint",
+        "spec.templates[0].container.image",
+        "spec.templates[1].script.image",
+    ]
+
+
+@pytest.mark.spec("VAL-11")
+def test_a_schedule_is_judged_with_the_workflow_it_starts():
+    cron = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "CronWorkflow",
+        "metadata": {"name": "x"},
+        "spec": {"concurrencyPolicy": "Sometimes", "workflowSpec": {"entrypoint": "nobody", "templates": []}},
+    }
+
+    assert [problem.message for problem in validate(cron, lookup=lambda _: None)] == [
+        "spec.schedules must have at least one schedule",
+        "spec.concurrencyPolicy 'Sometimes' is not a valid concurrencyPolicy",
+        "spec.entrypoint template name 'nobody' undefined",
+    ]

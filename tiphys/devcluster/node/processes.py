@@ -1,0 +1,241 @@
+"""Containers as processes of this machine, in namespaces where it grants them ("process"), without where not ("plain").
+
+Whether it does is tried at the start, with a real container, never guessed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from runtime.api import Api
+from runtime.objects import Object
+from tiphys.devcluster.node import images, launch
+from tiphys.devcluster.node.configuration import fetch
+from tiphys.devcluster.node.containers import CannotCreate, Exit, Process
+from tiphys.devcluster.node.downward import Surroundings
+from tiphys.devcluster.node.environment import environment, references
+from tiphys.devcluster.node.forkserver import Channel, ForkServer, SandboxRefused, pipe
+from tiphys.devcluster.node.layout import Layout
+from tiphys.devcluster.node.logfile import LogFile
+from tiphys.devcluster.node.podspec import ContainerSpec
+from tiphys.devcluster.node.process import LocalProcess, NeverStarted, pump, termination_message
+from tiphys.devcluster.node.settings import Mode, NodeSettings
+from tiphys.devcluster.node.volumes import Mount, Volumes, remove_tree
+
+START_FAILED = 128  # the code that container engines report for a command that cannot be started
+
+
+class ProcessRuntime:
+    """Starts containers through the fork server."""
+
+    def __init__(
+        self, api: Api, settings: NodeSettings, server: ForkServer, tasks: TaskGroup, system: launch.System
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._server = server
+        self._tasks = tasks
+        self._system = system
+        self.mode: Mode = server.mode
+        self._layout = Layout(settings.root, settings.claims)
+        self._allocatable: Mapping[str, str] = {}
+        self._volumes = Volumes(api, settings, self._layout, self._allocatable)
+        self._machine_hosts = _read(Path("/etc/hosts"))
+
+    async def prepare(self, pod: Object) -> None:
+        """Make the pod's volumes. Raises CannotPrepare."""
+        await self._volumes.prepare(pod)
+
+    async def update(self, pod: Object) -> None:
+        """Labels or annotations have changed: write the files that show them again."""
+        await self._volumes.refresh(pod)
+
+    async def clear(self, uid: str) -> None:
+        """Remove the pod's volumes and scratch."""
+        await anyio.to_thread.run_sync(remove_tree, self._layout.pod(uid))
+
+    async def start(self, pod: Object, container: ContainerSpec, attempt: int, log: LogFile) -> Process:
+        """Start one attempt. Raises CannotCreate; a command that cannot be executed is a process that has ended."""
+        found = await fetch(self._api, pod["metadata"]["namespace"], sorted(references(container.body)))
+        scratch = self._layout.attempt(pod["metadata"]["uid"], container.name, attempt)
+        try:
+            spec = self._spec(pod, container.body, found, scratch)
+        except OSError as error:
+            raise CannotCreate(f"scratch of the container: {error}", reason="CreateContainerError") from error
+        return await self._run(pod, container, spec, log)
+
+    # -------------------------------------------------------------------------------------------- starting
+
+    def _spec(self, pod: Object, container: Object, found: Any, scratch: Path) -> dict[str, Any]:
+        """What the sandbox is told."""
+        first = launch.first_environment(pod, container, self._settings, self.mode, self._layout)
+        image = images.image_of(container.get("image") or "", self._settings.executor_image)
+        env = environment(container, found, first, Surroundings(pod, self._allocatable))
+        argv = images.command_of(container, image, env)
+        mounts = self._volumes.mounts(pod, container, env)
+        scratch.mkdir(parents=True, exist_ok=True)
+        termination = scratch / "termination"
+        termination.touch()
+        termination.chmod(0o666)
+        spec: dict[str, Any] = {
+            "root": str(scratch / "root"),
+            "env": env,
+            "cwd": launch.working_directory(container, scratch / "root", self.mode),
+            "hostname": launch.hostname(pod),
+            "as_root": os.geteuid() == 0,
+            "termination": str(termination),
+        }
+        if self.mode == "plain":
+            launch.check_plain(mounts, container)
+            for name in ("home", "tmp"):
+                (scratch / "root" / name).mkdir(parents=True, exist_ok=True)
+            own = launch.plain_environment(mounts, scratch / "root", termination)
+            spec["env"] = own | env | {"HOME": own["HOME"]} if env["HOME"] == "/root" else own | env
+            argv[0] = launch.search_path_executable(argv[0], env)
+        else:
+            spec |= self._isolation(pod, container, image, mounts, scratch)
+        return spec | {"argv": argv}
+
+    def _isolation(
+        self, pod: Object, container: Object, image: images.Image, mounts: list[Mount], scratch: Path
+    ) -> dict[str, Any]:
+        """What only a container with a root of its own has."""
+        hosts = scratch / "hosts"
+        hosts.write_text(launch.hosts_file(pod, self._machine_hosts))
+        hosts.chmod(0o644)
+        binds = launch.bind_mounts(mounts, self._layout)
+        path = container.get("terminationMessagePath") or launch.DEFAULT_TERMINATION_PATH
+        binds.append({"source": str(scratch / "termination"), "target": path, "read_only": False})
+        if not any(m.target == "/etc/hosts" for m in mounts):
+            binds.append({"source": str(hosts), "target": "/etc/hosts", "read_only": False})
+        links = self._system.links | {link: f"{images.STAND_INS}/{name}" for link, name in image.links}
+        user = launch.user_of(pod, container)
+        return {"mounts": binds, "links": links} | (user if os.geteuid() == 0 else {})
+
+    async def _run(self, pod: Object, container: ContainerSpec, spec: dict[str, Any], log: LogFile) -> Process:
+        read, write = pipe()
+        try:
+            channel = self._server.start(write)
+        except OSError as error:
+            os.close(read)
+            raise CannotCreate(f"the sandbox does not answer: {error}", reason="RunContainerError") from error
+        finally:
+            os.close(write)
+        pumped = anyio.Event()
+        self._tasks.start_soon(pump, read, log, pumped)
+        await channel.send(spec)
+        message = await channel.receive()
+        scratch = Path(spec["termination"]).parent
+        if message is not None and message.get("started"):
+            end = partial(self._ended, pod, container.body, scratch, log)
+            return LocalProcess(channel, container.body, pumped, end)
+        channel.close()
+        self._discard(scratch)
+        why = "the sandbox ended" if message is None else message["failed"]
+        if message is None or message["reason"] != "StartError":
+            raise CannotCreate(why, reason="RunContainerError")
+        words = f"unable to start container process: {why}; {images.remedy(spec['argv'][0], container.image)}"
+        return NeverStarted(Exit(START_FAILED, "StartError", words, started=False))
+
+    def _ended(self, pod: Object, container: Object, scratch: Path, log: LogFile, end: Exit) -> Exit:
+        policy = container.get("terminationMessagePolicy") or "File"
+        limit = launch.termination_limit(pod)
+        message = termination_message(scratch / "termination", limit, log, code=end.code, policy=policy)
+        self._discard(scratch)
+        return end._replace(message=message)
+
+    def _discard(self, scratch: Path) -> None:
+        self._tasks.start_soon(anyio.to_thread.run_sync, remove_tree, scratch)
+
+
+# ------------------------------------------------------------------------------------------------ which mode
+
+
+async def open_process_runtime(
+    stack: AsyncExitStack, api: Api, settings: NodeSettings
+) -> tuple[ProcessRuntime, Mode, str]:
+    """A runtime in the mode asked for, or for "auto" the best that works; the mode and why.
+
+    Raises RuntimeError when "process" is asked for and the machine refuses it."""
+    layout = Layout(settings.root, settings.claims)
+    images.install_stand_ins(layout.stand_ins, layout.local_bin)
+    system = launch.system(settings.packages)
+    reason = "asked for"
+    server: ForkServer | None = None
+    if settings.mode != "plain":
+        try:
+            server = await _open_namespaces(stack, layout, system)
+            reason = "this machine grants namespaces" + ("" if os.geteuid() == 0 else " to ordinary users")
+        except SandboxRefused as refusal:
+            if settings.mode == "process":
+                raise RuntimeError(f"namespaces are refused here: {refusal}; use mode plain or auto") from refusal
+            reason = f"namespaces are refused here: {refusal}"
+    if server is None:
+        server = await stack.enter_async_context(ForkServer("plain", layout.base, []))
+    tasks = await stack.enter_async_context(anyio.create_task_group())
+    return ProcessRuntime(api, settings, server, tasks, system), server.mode, reason
+
+
+async def _open_namespaces(stack: AsyncExitStack, layout: Layout, system: launch.System) -> ForkServer:
+    """A fork server in which a container has really run. Raises SandboxRefused."""
+    if sys.platform != "linux":
+        raise SandboxRefused(f"{sys.platform} has none")
+    layout.base.mkdir(parents=True, exist_ok=True)
+    server = ForkServer("process", layout.base, system.binds)
+    async with AsyncExitStack() as attempt:
+        await attempt.enter_async_context(server)
+        await _try_out(server, layout, system)
+        stack.push_async_exit(attempt.pop_all())
+    return server
+
+
+async def _try_out(server: ForkServer, layout: Layout, system: launch.System) -> None:
+    root = layout.root / "trial"
+    root.mkdir(parents=True, exist_ok=True)
+    spec = {
+        "root": str(root),
+        "argv": ["sh", "-c", "exit 42"],
+        "env": {"PATH": images.PATH},
+        "cwd": "/",
+        "hostname": "trial",
+        "as_root": os.geteuid() == 0,
+        "links": system.links,
+        "mounts": launch.bind_mounts([], layout),
+    }
+    read, write = pipe()
+    try:
+        channel = server.start(write)
+        await channel.send(spec)
+        outcome = await _last_message(channel)
+        channel.close()
+    finally:
+        os.close(read)
+        os.close(write)
+    shutil.rmtree(root, ignore_errors=True)
+    if outcome.get("exit") != 42:
+        raise SandboxRefused(str(outcome.get("failed") or f"a trial container ended with {outcome.get('exit')}"))
+
+
+async def _last_message(channel: Channel) -> dict[str, Any]:
+    last: dict[str, Any] = {}
+    while (message := await channel.receive()) is not None:
+        last = message
+    return last
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
