@@ -1,4 +1,4 @@
-"""`value: 3` where text belongs is the text 3: so upstream's command line reads YAML, and so do we.
+"""`value: 3` where text belongs is the text 3, and a field without a value is no field: upstream's CLI reads so too.
 
 Only for what people write in files. An object that came over the API says what it means, and is judged as it is.
 """
@@ -14,9 +14,9 @@ NESTING_MAX = 200  # deeper, nothing is changed any more: Python's stack has an 
 
 
 def coerced(thing: Any) -> Any:
-    """The object with numbers and truth values as text wherever a field holds text; other objects as they are.
+    """The object with numbers and truth values as text wherever a field holds text, and without fields that are null.
 
-    The argument is not changed; parts that need no change are shared with it.
+    Objects that are not ours come back as they are. The argument is not changed.
     """
     return _value({"ref": thing["kind"]}, thing, 0) if is_ours(thing) else thing
 
@@ -27,7 +27,11 @@ def _value(shape: Shape, value: Any, depth: int) -> Any:
     match shape:
         case {"ref": name} if isinstance(value, dict):
             fields = load()[name]["fields"]
-            return {key: _value(fields[key], item, depth + 1) if key in fields else item for key, item in value.items()}
+            return {
+                key: _value(fields[key], item, depth + 1) if key in fields else item
+                for key, item in value.items()
+                if item is not None or key not in fields
+            }
         case {"type": "array", "items": items} if isinstance(value, list):
             return [_value(items, item, depth + 1) for item in value]
         case {"type": "object", "values": values} if isinstance(value, dict):

@@ -88,6 +88,9 @@ class Lives:
         """Give life to an object's own actor and tell it what the cache has; also ends a quarantine.
 
         None when it crashed at birth and was not restarted."""
+        living = self.registry.actors.get(address)
+        if living is not None:
+            return living
         entry = self.quarantined.pop(address, None)
         if entry is not None:
             self._timers.cancel_all(entry)

@@ -6,6 +6,7 @@ structlog is imported at the first line written, not before: a command line that
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any, TextIO
 
 
@@ -51,6 +52,11 @@ class Log:
         getattr(structlog.get_logger(), level)(event, **{**self._fields, **fields})
 
 
+def _plain(stream: TextIO, error: Any) -> None:
+    # structlog's own choice prints the local variables too: slow, long, and a user's secrets may be among them.
+    traceback.print_exception(*error, file=stream)
+
+
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -79,7 +85,7 @@ def configure(*, level: str = "info", form: str = "auto", stream: TextIO | None 
     if as_json:
         chain += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        chain.append(structlog.dev.ConsoleRenderer(colors=stream.isatty()))
+        chain.append(structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=_plain))
     structlog.configure(
         processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),

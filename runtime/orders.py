@@ -22,13 +22,14 @@ _URGENCY: dict[type, int] = {WriteStatus: 0, Delete: 1, Patch: 1, Read: 1, ReadL
 class Order:
     """A command and who asked for it."""
 
-    __slots__ = ("actor", "after_s", "command", "key", "tries")
+    __slots__ = ("actor", "after_s", "begun", "command", "key", "tries")
 
     def __init__(self, actor: Actor, command: Command) -> None:
         self.actor = actor
         self.command = command
         self.key = key_of(command)
         self.tries = 0
+        self.begun = 0  # the number of its latest try among all tries
         self.after_s = 0.0  # what the last 429 asked for
 
 
@@ -86,6 +87,11 @@ class Orders:
             self._offer(line.popleft())
         else:
             del self._lines[order.key]
+
+    def again(self, order: Order) -> None:
+        """An order that was begun and has to be tried again: the first of its kind. It keeps its object's line."""
+        self._waiting += 1
+        self._first[_URGENCY[type(order.command)]].appendleft(order)
 
     def statuses(self) -> int:
         """Status writes that could begin now."""

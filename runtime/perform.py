@@ -90,7 +90,8 @@ class Performers:
         self._asks: deque[Order] = deque()
         self._concurrency = concurrency
         self._window = float(concurrency)
-        self._busy = self._asking = 0
+        self._busy = self._aside = self._asking = 0  # in flight, waiting as the server told them to, being asked
+        self._begun = self._narrowed = 0  # tries so far, and how many there were when the window was last narrowed
         self._draining = False
         self._idle: list[anyio.Event] = []
         self._idle_asks: list[anyio.Event] = []
@@ -125,7 +126,7 @@ class Performers:
 
     async def _perform_all(self, tasks: TaskGroup) -> None:
         while True:
-            granted = self._busy < int(self._window)
+            granted = self._busy + self._aside < int(self._window)
             order = self._orders.take(statuses_only=self._draining) if granted else None
             if order is None:
                 await _wait(self._idle)
@@ -136,18 +137,14 @@ class Performers:
             except BaseException:
                 self._busy -= 1
                 raise
+            self._busy -= 1
             if message is None:
-                tasks.start_soon(self._again, order)  # it stays counted as busy: the window is what the server grants
+                self._aside += 1  # counted in the window, which is what the server grants
+                tasks.start_soon(self._again, order)
             else:
-                self._finish(order, message)
-
-    def _finish(self, order: Order, message: Message | None) -> None:
-        """The order is through; `message` is None when nobody is left to hear of it."""
-        self._busy -= 1
-        self._orders.done(order)
-        if message is not None:
-            self._answer(order.actor, message)
-        _rouse(self._idle)
+                self._orders.done(order)
+                self._answer(order.actor, message)
+                _rouse(self._idle)
 
     def _answer(self, actor: Actor, message: Message) -> None:
         self._counts["performed" if isinstance(message, Done) else "failed"] += 1
@@ -155,26 +152,25 @@ class Performers:
             self._registry.post(actor, message)
 
     async def _again(self, order: Order) -> None:
-        """Wait as long as the server said, then try again, without a performer meanwhile."""
-        message: Message | None = None
-        while message is None and order.actor.life != DEAD:
-            await anyio.sleep(order.after_s * (1 + self._dice.random() / 4))
-            message = await self._try(order)
-        self._finish(order, message)
+        """Wait as long as the server said, without a performer, then stand first in the queue."""
+        await anyio.sleep(order.after_s * (1 + self._dice.random() / 4))
+        self._aside -= 1
+        self._orders.again(order)
+        _rouse(self._idle)
 
     # ------------------------------------------------------------------------------------------------ calls
 
     async def _try(self, order: Order) -> Message | None:
         """One attempt: its result as a message, or None when the server said to come back later."""
         order.tries += 1
+        self._begun += 1
+        order.begun = self._begun
         command = order.command
         try:
             with anyio.move_on_after(PERFORM_TIMEOUT_S) as limit:
                 result = await self._call(command)
         except Throttled as error:
-            self._counts["throttled"] += 1
-            self._window = max(1.0, self._window / 2)
-            order.after_s = error.after_s
+            self._throttled(order, error)
             return Failed(command, error) if order.tries >= THROTTLED_TRIES_MAX else None
         except ApiError as error:
             return Failed(command, error)
@@ -187,6 +183,13 @@ class Performers:
             return Failed(command, Unavailable(f"no answer within {PERFORM_TIMEOUT_S:.0f} s"))
         self._window = min(float(self._concurrency), self._window + 1 / self._window)
         return Done(command, result)
+
+    def _throttled(self, order: Order, error: Throttled) -> None:
+        self._counts["throttled"] += 1
+        order.after_s = error.after_s
+        if order.begun > self._narrowed:  # of all that were in flight together, the first 429 speaks for the rest
+            self._window = max(1.0, self._window / 2)
+            self._narrowed = self._begun
 
     async def _call(self, command: Command) -> Any:
         match command:

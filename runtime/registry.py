@@ -57,7 +57,7 @@ class Actor:
 
 
 class RegistryStatistics(NamedTuple):
-    """Actors alive by room (0 where all have ended), those `ready` to read, and the messages for nobody (`dead_letters`) so far."""
+    """Actors alive by room (0 where all have ended), those `ready` to read, and the messages for nobody so far."""
 
     actors: dict[str, int]
     ready: int

@@ -67,7 +67,7 @@ class Perform(Protocol):
         ...
 
 
-class MailboxOverflow(Exception):  # noqa: N818  # it says what happened, as the log does
+class MailboxOverflow(Exception):  # it says what happened, as the log does
     """More messages waited for one actor than a mailbox takes."""
 
 

@@ -52,7 +52,7 @@ class Child:
     drain: Callable[[], Awaitable[None]] | None = None
 
 
-class Escalated(Exception):  # noqa: N818  # it says what happened
+class Escalated(Exception):  # it says what happened
     """A supervisor gave up: its children fell too often, or one could not be started. The cause is the last error."""
 
 

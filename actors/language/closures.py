@@ -32,7 +32,7 @@ class _Compiler:
         self._text = text
         self._slots = 0
 
-    def compile(self, node: Node, scope: Mapping[str, int]) -> Closure:  # noqa: C901  one case a node
+    def compile(self, node: Node, scope: Mapping[str, int]) -> Closure:  # noqa: C901, PLR0912  one case a node
         match node:
             case syntax.Literal(value=value):
                 return lambda _frame: value

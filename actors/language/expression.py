@@ -125,7 +125,7 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     built: set[int] = {id(tree)}
     for name in sorted(flat):
         *path, last = name.split(".")
-        current = tree
+        current: Any = tree
         for part in path:
             inner = current.get(part)
             if id(inner) not in built:

@@ -12,8 +12,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from actors.language.faults import Fault
 from actors.names.durations import format_nanoseconds
 
-_MONTHS = "January February March April May June July August September October November December".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Longest first: `January` before `Jan`, `02` before `2`.
@@ -90,7 +93,7 @@ _WRITERS: dict[str, Callable[[datetime], str]] = {
     "Jan": lambda w: _MONTHS[w.month - 1][:3],
     "Monday": lambda w: _DAYS[w.weekday()],
     "Mon": lambda w: _DAYS[w.weekday()][:3],
-    "MST": lambda w: _zone_name(w),
+    "MST": lambda w: _zone_name(w),  # noqa: PLW0108  defined below
     "2006": lambda w: f"{w.year:04d}",
     "06": lambda w: f"{w.year % 100:02d}",
     "01": lambda w: f"{w.month:02d}",
@@ -240,7 +243,7 @@ _TIME_METHODS: dict[str, Callable[..., Any]] = {
     "Equal": lambda w, other: w == other,
     "IsZero": lambda w: w.year == 1 and w == datetime(1, 1, 1, tzinfo=UTC),
     "Truncate": lambda w, span: w - (w - datetime(1, 1, 1, tzinfo=UTC)) % span,
-    "AddDate": lambda w, years, months, days: add_date(w, years, months, days),
+    "AddDate": lambda w, *calendar: add_date(w, *calendar),  # noqa: PLW0108  defined below
 }
 _SPAN_METHODS: dict[str, Callable[..., Any]] = {
     "Hours": lambda d: d / timedelta(hours=1),

@@ -15,6 +15,7 @@ from typing import Any
 from actors.language.jsontext import key_text, plain_number, special_float
 from actors.names.durations import format_nanoseconds
 
+EXPONENT_FROM = 1e21  # where Go begins to write an exponent
 WIDTH_MAX = 10_000  # a wider field is somebody's attack, not a table
 _VERB = re.compile(r"%([-+# 0]*)(?:\[([0-9]+)\])?([0-9]+|\*)?(?:\.([0-9]+|\*)?)?(?:\[([0-9]+)\])?(.)?", re.DOTALL)
 _QUOTE = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
@@ -45,21 +46,16 @@ def printed(value: Any) -> str:
 
 
 def float_text(value: float) -> str:
-    """Write a float as `%v` does: shortest form, an exponent of two digits from 1e21 and below 1e-4."""
+    """Write a float as `%v` does: shortest form, with an exponent of two digits below 1e-4 and from 1e21."""
     if not math.isfinite(value):
         return special_float(value)
     size = abs(value)
-    if size and (size < 1e-4 or size >= 1e21):
-        mantissa, exponent = f"{value:.17e}".split("e")
-        mantissa = _shortest_mantissa(value)
-        return f"{mantissa}e{exponent[0]}{abs(int(exponent)):02d}"
-    return plain_number(value)
-
-
-def _shortest_mantissa(value: float) -> str:
-    digits = plain_number(abs(value)).replace(".", "").strip("0")
-    sign = "-" if value < 0 else ""
-    return f"{sign}{digits[0]}.{digits[1:]}" if len(digits) > 1 else f"{sign}{digits}"
+    if not size or 1e-4 <= size < EXPONENT_FROM:
+        return plain_number(value)
+    digits = plain_number(size).replace(".", "").strip("0")
+    exponent = f"{value:.17e}".partition("e")[2]
+    mantissa = f"{digits[0]}.{digits[1:]}" if len(digits) > 1 else digits
+    return f"{'-' if value < 0 else ''}{mantissa}e{exponent}"
 
 
 def _time(value: datetime) -> str:

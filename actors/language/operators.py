@@ -129,9 +129,9 @@ def _add(a: Any, b: Any, meter: Meter) -> Any:
 def _subtract(a: Any, b: Any, _meter: Meter) -> Any:
     if is_number(a) and is_number(b):
         return _number(a - b)
-    if (isinstance(a, datetime) and isinstance(b, (datetime, timedelta))) or (
-        isinstance(a, timedelta) and isinstance(b, timedelta)
-    ):
+    if isinstance(a, datetime) and isinstance(b, (datetime, timedelta)):
+        return _in_time(lambda: a - b)
+    if isinstance(a, timedelta) and isinstance(b, timedelta):
         return _in_time(lambda: a - b)
     raise _undefined("-", a, b)
 
@@ -139,9 +139,8 @@ def _subtract(a: Any, b: Any, _meter: Meter) -> Any:
 def _multiply(a: Any, b: Any, _meter: Meter) -> Any:
     if is_number(a) and is_number(b):
         return _number(a * b)
-    for span, factor in ((a, b), (b, a)):
-        if isinstance(span, timedelta) and is_number(factor):
-            return _in_time(lambda span=span, factor=factor: span * factor)
+    if (isinstance(a, timedelta) and is_number(b)) or (is_number(a) and isinstance(b, timedelta)):
+        return _in_time(lambda: a * b)
     raise _undefined("*", a, b)
 
 

@@ -159,7 +159,7 @@ def _verdict(operator: str, a: Any, b: Any) -> bool:
         return isinstance(a, str) and isinstance(b, str) and _found(a, b)
     if not _comparable(a, b):
         return False
-    return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator]
+    return bool({"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator])
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -94,10 +94,8 @@ def camel_case(text: str) -> str:
         return text
     start = text.index(core)
     middle = re.split(r"[-_\s]", core)
-    written: list[str] = []
-    for part in middle:
-        written.append(_capitalised(part) if part else "_")
-    return text[:start] + "".join(written) + text[start + len(core) :]
+    written = "".join(_capitalised(part) if part else "_" for part in middle)
+    return text[:start] + written + text[start + len(core) :]
 
 
 def _capitalised(part: str) -> str:

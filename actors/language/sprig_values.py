@@ -13,6 +13,7 @@ from actors.language.go_time import format_time
 from actors.language.gotext import printed
 
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_OCTAL = re.compile(r"[+-]?0[0-7]+", re.ASCII)
 _ZERO_DECIMALS = re.compile(r"\.0*$")
 
 
@@ -42,10 +43,7 @@ def to_int(value: Any) -> int:
 
 def _integer(text: str) -> int:
     try:
-        if re.fullmatch(r"[+-]?0[0-7]+", text, re.ASCII):
-            number = int(text, 8)
-        else:
-            number = int(text, 0)
+        number = int(text, 8) if _OCTAL.fullmatch(text) else int(text, 0)
     except ValueError:
         return 0
     return number if -(2**63) <= number < 2**63 else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from actors.language.gotext import printed
@@ -86,7 +87,7 @@ _cached_verdict = lru_cache(maxsize=8192)(_verdict)
 
 def _checked(tokens: list[Token]) -> list[Token]:
     """Compile the patterns that stand as strings behind `=~` and `!~`, so that a bad one fails early."""
-    for operator, operand in zip(tokens, tokens[1:], strict=False):
+    for operator, operand in pairwise(tokens):
         if operator.kind is Kind.COMPARATOR and operator.value in {"=~", "!~"} and operand.kind is Kind.STRING:
             _pattern(operand.value)
     return tokens

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,6 @@ async def cluster() -> AsyncIterator[DevCluster]:
 
 def http_api(cluster: DevCluster) -> HttpApi:
     """A client of the served cluster."""
-    import ssl
-
     tls = ssl.create_default_context(cadata=cluster.ca_pem.decode())
     return HttpApi(Access(cluster.url, tls, bearer(lambda: cluster.token)))
 

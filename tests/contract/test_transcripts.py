@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.contract.conftest import conformance
 from tiphys.devcluster.cluster import DevCluster, Serving, Settings
@@ -79,8 +80,6 @@ async def answer(client: aiohttp.ClientSession, request: dict[str, Any]) -> tupl
     if "accept" in request:
         headers["Accept"] = request["accept"]
     body = json.dumps(request["body"]).replace("{ns}", NAMESPACE) if request.get("body") is not None else None
-    from yarl import URL
-
     path = request["path"].replace("{ns}", NAMESPACE)
     async with client.request(request["method"], URL(path, encoded=True), data=body, headers=headers) as response:
         raw = await response.text()

@@ -266,10 +266,28 @@ async def test_bad_input_names_the_object_the_field_and_the_rule(api: Api) -> No
         await api.create(CONFIGMAPS, configmap("Bad_Name"))
     with pytest.raises(Refused, match=r"spec.containers: Required value"):
         await api.create(PODS, {"metadata": {"name": "x", "namespace": "default"}, "spec": {}})
+    container = {"name": "main", "image": "busybox", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
     with pytest.raises(Refused, match=r"volumeMounts\[0\].name: Not found"):
-        mount = {"name": "v", "mountPath": "/v"}
-        container = {"name": "main", "image": "busybox", "volumeMounts": [mount]}
         await api.create(PODS, pod(containers=[container]))
+
+
+async def test_a_posted_binding_puts_a_pod_on_a_node_once(api: Api) -> None:
+    ref = reference(PODS, await api.create(PODS, pod()))
+    binding = {"metadata": {"name": "p", "namespace": "default"}, "target": {"kind": "Node", "name": "n"}}
+    bindings = Resource("v1", "Binding", "bindings")
+    await api.create(bindings, binding)
+    assert (await api.get(ref))["spec"]["nodeName"] == "n"
+    with pytest.raises(Conflict, match='already assigned to node "n"'):
+        await api.create(bindings, binding)
+
+
+async def test_large_objects_have_a_shorter_history(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiphys.devcluster.storage.HISTORY_BYTES_MAX", 10_000)
+    since = (await api.list(CONFIGMAPS)).resource_version
+    made = await api.create(CONFIGMAPS, configmap() | {"data": {"k": "v" * 6000}})
+    await api.patch(reference(CONFIGMAPS, made), {"data": {"x": "y"}})
+    with pytest.raises(Expired):
+        await events(api, CONFIGMAPS, since, 1)
 
 
 async def test_a_version_older_than_the_history_has_expired(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -231,8 +231,8 @@ def test_memory_stays_flat_while_a_large_artifact_is_packed(tmp_path: Path) -> N
 
 
 class Site(BaseHTTPRequestHandler):
-    kept: dict[str, bytes] = {}
-    seen: list[str] = []
+    kept: ClassVar[dict[str, bytes]] = {}
+    seen: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         body = self.kept.get(self.path)

@@ -17,6 +17,8 @@ from runtime.scheduler import Scheduler
 from runtime.timers import Timers
 from tests.virtual_time import HandClock
 
+BUDGET = Budget(3, 60.0)
+
 Receive = Callable[[Any, Message, float], Iterable[Command]]
 
 
@@ -44,7 +46,7 @@ class Scripted:
 class Kernel:
     """The kernel's synchronous parts, wired."""
 
-    def __init__(self, *rooms: Room, budget: Budget = Budget(3, 60.0)) -> None:
+    def __init__(self, *rooms: Room, budget: Budget = BUDGET) -> None:
         self.clock = HandClock()
         self.cache: dict[Address, list[Observed]] = {}
         self.asked: list[tuple[Actor, Command]] = []

@@ -24,6 +24,7 @@ from tiphys.devcluster.server import ApiServer
 
 pytestmark = pytest.mark.virtual_time
 
+DEFAULT = Selection("default")
 LINES: list[tuple[str, str]] = []
 
 
@@ -51,7 +52,7 @@ def own(thing: dict) -> Address:
 class Watched:
     """An informer, its server, and what it told."""
 
-    def __init__(self, resource: Resource = CONFIGMAPS, selection: Selection = Selection("default")) -> None:
+    def __init__(self, resource: Resource = CONFIGMAPS, selection: Selection = DEFAULT) -> None:
         self.server = ApiServer(now=VirtualClock().wall)
         self.server.start()
         self.direct = InProcessApi(self.server)

@@ -26,7 +26,7 @@ from runtime.messages import (
     WriteStatus,
 )
 from runtime.objects import CONFIGMAPS, PODS, Reference, reference
-from runtime.orders import Orders, Order
+from runtime.orders import Order, Orders
 from runtime.perform import Performers
 from runtime.registry import DEAD, STOPPED, Actor, Registry
 from tests.kernel.coat import Coat
@@ -230,7 +230,7 @@ async def test_a_throttling_server_is_asked_less_and_less_at_once_then_more_agai
         b.api.fault = lambda verb, subject: Throttled("slow down", after_s=10.0) if closed else None
         b.submit(*(Create(CONFIGMAPS, configmap(f"c{n}")) for n in range(200)))
         await anyio.sleep(40)
-        assert b.performers.statistics().window == 1
+        assert b.performers.statistics().window <= 2
         assert len(b.api.calls) < 16 * 5
         closed = False
         await anyio.sleep(600)

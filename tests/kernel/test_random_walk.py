@@ -6,6 +6,7 @@ The seed is the bug report: `pytest -k "[17]"` walks the same way again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import count
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from runtime import log
 from runtime.actor import Room, Watch
-from runtime.api import Conflict, Throttled, Unavailable
+from runtime.api import AlreadyExists, Conflict, Throttled, Unavailable
 from runtime.messages import (
     Address,
     Ask,
@@ -204,10 +205,8 @@ async def walk(seed: int) -> Walker:
             name = dice.choice(NAMES)
             thing = {"metadata": {"name": name, "namespace": "default"}}
             if dice.random() < 0.5:
-                try:
+                with suppress(AlreadyExists):
                     await api.create(CONFIGMAPS, thing)
-                except Exception:  # noqa: BLE001, S110  # it is there already
-                    pass
             await anyio.sleep(dice.random() * 4)
             mind.broken += families_are_whole(system)
         tasks.cancel_scope.cancel()

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from runtime import log
@@ -115,7 +116,7 @@ async def test_started_means_synced_and_every_object_has_its_actor():
     async with world.running(Room("a", Scripted(), (OWN,))) as system:
         assert system.ready
         assert len(system.addresses("a")) == 200
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         assert system.statistics().informers[0].synced
 
 

@@ -69,7 +69,7 @@ def test_a_subprocess_is_seen_until_it_has_ended():
         process = await asyncio.create_subprocess_exec("sleep", "10", stdout=asyncio.subprocess.DEVNULL)
         seen.append(bool(loop.outside()))
         process.kill()
-        while loop.outside():  # its end comes from outside: real time has to pass
+        while loop.outside():  # noqa: ASYNC110  # its end comes from outside: real time has to pass
             await asyncio.sleep(0)
         await process.wait()
 

@@ -46,6 +46,18 @@ def state(thing: Object, name: str = "main", field: str = "state") -> Object:
     return found
 
 
+def restarts(thing: Object) -> int:
+    """How often the pod's first main container was restarted."""
+    entries = (thing.get("status") or {}).get("containerStatuses")
+    return entries[0]["restartCount"] if entries else 0
+
+
+def hindered(thing: Object) -> bool:
+    """The pod's first main container waits, and says why in a sentence."""
+    entries = (thing.get("status") or {}).get("containerStatuses")
+    return bool(entries and entries[0]["state"].get("waiting", {}).get("message"))
+
+
 def over(thing: Object) -> bool:
     """The pod has ended."""
     return (thing.get("status") or {}).get("phase") in ("Succeeded", "Failed")
@@ -60,8 +72,9 @@ def running(thing: Object) -> bool:
 class Cluster:
     """The API and the node of one test."""
 
-    def __init__(self, api: Api, node: Node) -> None:
+    def __init__(self, api: Api, node: Node, patience_s: float = PATIENCE_S) -> None:
         self.api = api
+        self.patience_s = patience_s
         self.node = node
 
     async def create(self, thing: Object, resource: Resource = PODS) -> Object:
@@ -69,10 +82,10 @@ class Cluster:
         thing["metadata"].setdefault("namespace", "default")
         return await self.api.create(resource, thing)
 
-    async def until(self, name: str, good: Callable[[Object], bool], patience_s: float = PATIENCE_S) -> Object:
+    async def until(self, name: str, good: Callable[[Object], bool]) -> Object:
         """The pod once it is as wished; fails with its last state otherwise."""
         last: Object = {}
-        with anyio.move_on_after(patience_s):
+        with anyio.move_on_after(self.patience_s):
             selection = Selection("default", fields=f"metadata.name={name}")
             async with self.api.watch(PODS, selection, resource_version="0") as events:
                 async for event in events:
@@ -85,7 +98,7 @@ class Cluster:
 
     async def gone(self, name: str) -> None:
         """Wait until the pod's object is gone."""
-        with anyio.fail_after(PATIENCE_S):
+        with anyio.fail_after(self.patience_s):
             while True:
                 try:
                     await self.api.get(Reference(PODS, "default", name))
@@ -125,10 +138,10 @@ async def cluster(
     server = ApiServer(now=clock)
     server.start()
     api = InProcessApi(server)
-    node = Node(api, NodeSettings(root=root, mode=mode, **settings))  # type: ignore[arg-type]
+    node = Node(api, NodeSettings(root=root, mode=mode, **settings), clock=clock)  # type: ignore[arg-type]
     server.logs = node
     async with anyio.create_task_group() as tasks:
         await tasks.start(node.run)
         await tasks.start(Scheduler(api, clock).run)
-        yield Cluster(api, node)
+        yield Cluster(api, node, PATIENCE_S if clock is time.time else 1e6)
         tasks.cancel_scope.cancel()

@@ -190,9 +190,11 @@ def _subresource(server: ApiServer, call: Call) -> Answer:
     kind, key, name = target.kind, target.key, target.subresource
     if name == "scale" and kind.scale is not None:
         return Answer(200, orjson.dumps(_scale(server, call)))
+    body = call.body if isinstance(call.body, dict) else {}
+    if name == "bindings" and not target.name and call.method == "POST":
+        key, name = subresources.bound(target.namespace or "", body), "binding"
     if name not in kind.subresources or call.method != "POST":
         raise errors.no_such_path()
-    body = call.body if isinstance(call.body, dict) else {}
     if name == "binding":
         return Answer(201, orjson.dumps(subresources.bind(rest, kind, key, body)))
     if name == "eviction":

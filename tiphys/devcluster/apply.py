@@ -1,7 +1,7 @@
-"""Server-side apply: whoever applied a field owns it; what an owner no longer applies goes, what another owns conflicts.
+"""Server-side apply: who applied a field owns it; what an owner no longer applies goes, what another owns conflicts.
 
-Ownership is kept in metadata.managedFields. It is recorded for appliers, and for the other writers of an object that has
-appliers; objects nobody ever applied carry none, which spares every other write its cost.
+Ownership is kept in metadata.managedFields. It is recorded for appliers, and for the other writers of an object
+that has appliers; objects nobody ever applied carry none, which spares every other write its cost.
 """
 
 from __future__ import annotations
@@ -44,14 +44,10 @@ def apply(rest: Rest, kind: Kind, key: Key, body: Any, options: WriteOptions) ->
     owners[me] = wanted
     merged: Object = fields.merge(thing, body)
     merged["metadata"].setdefault("resourceVersion", thing["metadata"]["resourceVersion"])
-    if _same_owners(owners, me, before):
+    if before == wanted and not taken:
         return rest.update(kind, key, merged, options._replace(managed=thing["metadata"]["managedFields"]))
     managed = fields.managed_fields(owners, kind.resource.api_version, now)
     return rest.update(kind, key, merged, options._replace(managed=managed))
-
-
-def _same_owners(owners: Owners, me: Owner, before: Fields) -> bool:
-    return owners[me] == before
 
 
 def _check(kind: Kind, key: Key, body: Any) -> None:
@@ -68,9 +64,11 @@ def _contested(thing: Object, body: Object, wanted: Fields, owners: Owners) -> l
     """(owner, field) of every field that somebody else owns and that would change."""
     found: list[tuple[str, Path]] = []
     for owner, owned in owners.items():
-        for path in sorted(owned & wanted):
-            if fields.value_at(thing, path) != fields.value_at(body, path):
-                found.append((owner.manager, path))
+        found += [
+            (owner.manager, path)
+            for path in sorted(owned & wanted)
+            if fields.value_at(thing, path) != fields.value_at(body, path)
+        ]
     return found
 
 

@@ -51,7 +51,7 @@ class Settings:
     """What a dev cluster is made of."""
 
     definitions: Sequence[Object] = ()  # CustomResourceDefinition manifests
-    node_factory: NodeFactory | None = None
+    node_factory: NodeFactory | None = None  # with one, a scheduler runs too
     serving: Serving | None = None  # None: in-process only
     store: Path | None = None  # an SQLite file that outlives the process; None: memory
     now: Callable[[], float] = field(default=time.time)
@@ -100,6 +100,9 @@ class DevCluster:
         if self._settings.serving is not None:
             await self._serve(self._settings.serving)
         if self._settings.node_factory is not None:
+            from tiphys.devcluster.scheduler import Scheduler  # noqa: PLC0415 - without a node nobody needs one
+
+            await tasks.start(Scheduler(self.api, self._settings.now).run)
             self.node = self._settings.node_factory(self.api)
             self.server.logs = self.node
             await tasks.start(self.node.run)

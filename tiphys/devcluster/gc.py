@@ -139,7 +139,8 @@ class GarbageCollector:
     def _judge(self, kind: Kind, record: Record, owners: list[Object]) -> None:
         """Delete a dependent all of whose owners are gone or go first; else only forget those that are gone."""
         namespace = record.key[0]
-        solid, waiting = [], []
+        solid: list[Object] = []
+        waiting: list[Object] = []
         for owner in owners:
             found = self._owner(owner, namespace)
             if found is None:

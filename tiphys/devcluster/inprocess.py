@@ -93,12 +93,12 @@ class InProcessApi:
     async def create(self, resource: Resource, thing: Object, *, dry_run: bool = False) -> Object:
         """Create in metadata.namespace."""
         await anyio.lowlevel.checkpoint()
-        if resource.plural == "bindings":  # stored nowhere: a pod's binding, posted under its own path
-            key = (thing["metadata"]["namespace"], thing["metadata"]["name"])
-            return subresources.bind(self._rest, self._kind(PODS), key, own(thing))
-        kind = self._kind(resource)
         body: Object = own(thing)
-        namespace = (body.get("metadata") or {}).get("namespace") or ("default" if kind.resource.namespaced else "")
+        namespace = (body.get("metadata") or {}).get("namespace") or ("default" if resource.namespaced else "")
+        if (resource.api_version, resource.plural) == ("v1", "bindings"):  # stored nowhere: it is the pod that changes
+            key = subresources.bound(namespace, body)
+            return subresources.bind(self._rest, self._kind(PODS), key, body)
+        kind = self._kind(resource)
         return self._rest.create(kind, namespace, body, WriteOptions(dry_run=dry_run)).record.copy()
 
     async def replace(self, resource: Resource, thing: Object, *, subresource: str = "") -> Object:

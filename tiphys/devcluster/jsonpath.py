@@ -1,4 +1,4 @@
-"""The small JSONPath that printer columns and scale paths use: dotted names, quoted names, indices, `[*]`, one filter."""
+"""The small JSONPath that printer columns use: dotted names, quoted names, indices, `[*]`, one kind of filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of built-in kinds, as deep as a typing error is likely: what is not here is dropped, or refused if strict."""
+"""The fields of built-in kinds, as deep as slips are likely: what is not here is dropped, or refused if strict."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _pod_spec(spec: Any, path: str, dropped: list[str]) -> None:
 
 
 def pruner(kind: str, template: str = "") -> Prune:
-    """What drops unknown fields of a built-in kind; `template` is where its pod spec is ("spec", "spec.template.spec")."""
+    """What drops unknown fields of a built-in kind; `template` says where its pod spec is ("spec.template.spec")."""
     fields = TOP.get(kind, SPEC_AND_STATUS) | _ALWAYS
 
     def prune(thing: Object) -> list[str]:

@@ -181,8 +181,8 @@ def decode(body: bytes) -> Object:
         api_version, kind = names.get(1, b"").decode(), names.get(2, b"").decode()
         if kind not in MESSAGES:
             raise errors.unsupported_media(
-                f"{kind} is not read as protobuf: send JSON, e.g. by adding --dry-run=client -o yaml to the command and "
-                "piping it into kubectl apply -f -",
+                f"{kind} is not read as protobuf: send JSON; with kubectl, add --dry-run=client -o yaml and pipe "
+                "it into kubectl apply -f -",
                 {},
             )
         return {"apiVersion": api_version, "kind": kind, **_message(envelope.get(2, b""), MESSAGES[kind])}

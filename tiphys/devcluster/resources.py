@@ -37,6 +37,7 @@ EVENT_FIELDS = _fields(
     "type",
 )
 ALL = ("all",)
+RBAC = "rbac.authorization.k8s.io/v1"
 _TEMPLATES = {  # where a kind has its pod's spec
     "Pod": "spec",
     "CronJob": "spec.jobTemplate.spec.template.spec",
@@ -44,193 +45,177 @@ _TEMPLATES = {  # where a kind has its pod's spec
 }
 
 
-def _core() -> tuple[Kind, ...]:
-    return (
-        Kind(
-            Resource("v1", "Pod", "pods"),
-            ("po",),
-            ALL,
-            has_status=True,
-            counts_generation=True,
-            selectable=POD_FIELDS,
-            columns=columns.POD,
-            default=defaults.pod,
-            validate=rules.pod,
-            subresources=("log", "binding", "eviction"),
-        ),
-        Kind(Resource("v1", "ConfigMap", "configmaps"), ("cm",), columns=columns.CONFIGMAP, validate=rules.configmap),
-        Kind(
-            Resource("v1", "Secret", "secrets"),
-            selectable=_fields("type"),
-            columns=columns.SECRET,
-            default=defaults.secret,
-            validate=rules.secret,
-        ),
-        Kind(
-            Resource("v1", "Service", "services"),
-            ("svc",),
-            ALL,
-            has_status=True,
-            name_rule="service",
-            columns=columns.SERVICE,
-            default=defaults.service,
-            validate=rules.service,
-        ),
-        Kind(Resource("v1", "Endpoints", "endpoints"), ("ep",)),
-        Kind(
-            Resource("v1", "ServiceAccount", "serviceaccounts"),
-            ("sa",),
-            columns=columns.SERVICE_ACCOUNT,
-            subresources=("token",),
-        ),
-        Kind(
-            Resource("v1", "Namespace", "namespaces", namespaced=False),
-            ("ns",),
-            has_status=True,
-            name_rule="label",
-            selectable=_fields("status.phase"),
-            columns=columns.NAMESPACE,
-            default=defaults.namespace,
-            subresources=("finalize",),
-        ),
-        Kind(
-            Resource("v1", "Node", "nodes", namespaced=False),
-            ("no",),
-            has_status=True,
-            selectable=_fields("spec.unschedulable"),
-            columns=columns.NODE,
-        ),
-        Kind(
-            Resource("v1", "Event", "events"),
-            ("ev",),
-            selectable=EVENT_FIELDS,
-            columns=columns.EVENT,
-            default=defaults.event,
-        ),
-        Kind(
-            Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
-            ("pvc",),
-            has_status=True,
-            columns=columns.CLAIM,
-            default=defaults.claim,
-        ),
-    )
-
-
-def _workloads() -> tuple[Kind, ...]:
-    scaled = Scale()
-    return (
-        Kind(
-            Resource("batch/v1", "Job", "jobs"),
-            (),
-            ALL,
-            has_status=True,
-            counts_generation=True,
-            selectable=_fields("status.successful"),
-            columns=columns.JOB,
-            default=defaults.job,
-            validate=rules.job,
-        ),
-        Kind(
-            Resource("batch/v1", "CronJob", "cronjobs"),
-            ("cj",),
-            ALL,
-            has_status=True,
-            counts_generation=True,
-            columns=columns.CRONJOB,
-        ),
-        Kind(
-            Resource("apps/v1", "ReplicaSet", "replicasets"),
-            ("rs",),
-            ALL,
-            has_status=True,
-            counts_generation=True,
-            scale=scaled,
-            columns=columns.REPLICA_SET,
-            default=defaults.replica_set,
-            validate=rules.selected_template,
-        ),
-        Kind(
-            Resource("apps/v1", "Deployment", "deployments"),
-            ("deploy",),
-            ALL,
-            has_status=True,
-            counts_generation=True,
-            scale=scaled,
-            columns=columns.DEPLOYMENT,
-            default=defaults.deployment,
-            validate=rules.selected_template,
-        ),
-        Kind(
-            Resource("apps/v1", "StatefulSet", "statefulsets"),
-            ("sts",),
-            ALL,
-            has_status=True,
-            counts_generation=True,
-            scale=scaled,
-            columns=columns.STATEFUL_SET,
-            default=defaults.stateful_set,
-            validate=rules.selected_template,
-        ),
-        Kind(
-            Resource("apps/v1", "DaemonSet", "daemonsets"),
-            ("ds",),
-            ALL,
-            has_status=True,
-            counts_generation=True,
-            default=defaults.daemon_set,
-            validate=rules.selected_template,
-        ),
-    )
-
-
-def _policies() -> tuple[Kind, ...]:
-    rbac = "rbac.authorization.k8s.io/v1"
-    return (
-        Kind(
-            Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
-        ),
-        Kind(Resource("coordination.k8s.io/v1", "Lease", "leases"), columns=columns.LEASE),
-        Kind(
-            Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-            ("pdb",),
-            has_status=True,
-            counts_generation=True,
-        ),
-        Kind(
-            Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
-            ("hpa",),
-            ALL,
-            has_status=True,
-        ),
-        Kind(
-            Resource("networking.k8s.io/v1", "Ingress", "ingresses"),
-            ("ing",),
-            has_status=True,
-            counts_generation=True,
-        ),
-        Kind(Resource(rbac, "Role", "roles"), name_rule="path"),
-        Kind(Resource(rbac, "RoleBinding", "rolebindings"), name_rule="path"),
-        Kind(Resource(rbac, "ClusterRole", "clusterroles", namespaced=False), name_rule="path"),
-        Kind(Resource(rbac, "ClusterRoleBinding", "clusterrolebindings", namespaced=False), name_rule="path"),
-        Kind(
-            Resource(
-                "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
-            ),
-            ("crd", "crds"),
-            ("api-extensions",),
-            has_status=True,
-            counts_generation=True,
-            columns=columns.CRD,
-            default=defaults.crd,
-            validate=rules.crd,
-        ),
-    )
+_KINDS: tuple[Kind, ...] = (
+    Kind(
+        Resource("v1", "Pod", "pods"),
+        ("po",),
+        ALL,
+        has_status=True,
+        counts_generation=True,
+        selectable=POD_FIELDS,
+        columns=columns.POD,
+        default=defaults.pod,
+        validate=rules.pod,
+        subresources=("log", "binding", "eviction"),
+    ),
+    Kind(Resource("v1", "ConfigMap", "configmaps"), ("cm",), columns=columns.CONFIGMAP, validate=rules.configmap),
+    Kind(
+        Resource("v1", "Secret", "secrets"),
+        selectable=_fields("type"),
+        columns=columns.SECRET,
+        default=defaults.secret,
+        validate=rules.secret,
+    ),
+    Kind(
+        Resource("v1", "Service", "services"),
+        ("svc",),
+        ALL,
+        has_status=True,
+        name_rule="service",
+        columns=columns.SERVICE,
+        default=defaults.service,
+        validate=rules.service,
+    ),
+    Kind(Resource("v1", "Endpoints", "endpoints"), ("ep",)),
+    Kind(
+        Resource("v1", "ServiceAccount", "serviceaccounts"),
+        ("sa",),
+        columns=columns.SERVICE_ACCOUNT,
+        subresources=("token",),
+    ),
+    Kind(
+        Resource("v1", "Namespace", "namespaces", namespaced=False),
+        ("ns",),
+        has_status=True,
+        name_rule="label",
+        selectable=_fields("status.phase"),
+        columns=columns.NAMESPACE,
+        default=defaults.namespace,
+        subresources=("finalize",),
+    ),
+    Kind(
+        Resource("v1", "Node", "nodes", namespaced=False),
+        ("no",),
+        has_status=True,
+        selectable=_fields("spec.unschedulable"),
+        columns=columns.NODE,
+    ),
+    Kind(
+        Resource("v1", "Event", "events"),
+        ("ev",),
+        selectable=EVENT_FIELDS,
+        columns=columns.EVENT,
+        default=defaults.event,
+    ),
+    Kind(
+        Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+        ("pvc",),
+        has_status=True,
+        columns=columns.CLAIM,
+        default=defaults.claim,
+    ),
+    Kind(
+        Resource("batch/v1", "Job", "jobs"),
+        (),
+        ALL,
+        has_status=True,
+        counts_generation=True,
+        selectable=_fields("status.successful"),
+        columns=columns.JOB,
+        default=defaults.job,
+        validate=rules.job,
+    ),
+    Kind(
+        Resource("batch/v1", "CronJob", "cronjobs"),
+        ("cj",),
+        ALL,
+        has_status=True,
+        counts_generation=True,
+        columns=columns.CRONJOB,
+    ),
+    Kind(
+        Resource("apps/v1", "ReplicaSet", "replicasets"),
+        ("rs",),
+        ALL,
+        has_status=True,
+        counts_generation=True,
+        scale=Scale(),
+        columns=columns.REPLICA_SET,
+        default=defaults.replica_set,
+        validate=rules.selected_template,
+    ),
+    Kind(
+        Resource("apps/v1", "Deployment", "deployments"),
+        ("deploy",),
+        ALL,
+        has_status=True,
+        counts_generation=True,
+        scale=Scale(),
+        columns=columns.DEPLOYMENT,
+        default=defaults.deployment,
+        validate=rules.selected_template,
+    ),
+    Kind(
+        Resource("apps/v1", "StatefulSet", "statefulsets"),
+        ("sts",),
+        ALL,
+        has_status=True,
+        counts_generation=True,
+        scale=Scale(),
+        columns=columns.STATEFUL_SET,
+        default=defaults.stateful_set,
+        validate=rules.selected_template,
+    ),
+    Kind(
+        Resource("apps/v1", "DaemonSet", "daemonsets"),
+        ("ds",),
+        ALL,
+        has_status=True,
+        counts_generation=True,
+        default=defaults.daemon_set,
+        validate=rules.selected_template,
+    ),
+    Kind(
+        Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
+    ),
+    Kind(Resource("coordination.k8s.io/v1", "Lease", "leases"), columns=columns.LEASE),
+    Kind(
+        Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+        ("pdb",),
+        has_status=True,
+        counts_generation=True,
+    ),
+    Kind(
+        Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+        ("hpa",),
+        ALL,
+        has_status=True,
+    ),
+    Kind(
+        Resource("networking.k8s.io/v1", "Ingress", "ingresses"),
+        ("ing",),
+        has_status=True,
+        counts_generation=True,
+    ),
+    Kind(Resource(RBAC, "Role", "roles"), name_rule="path"),
+    Kind(Resource(RBAC, "RoleBinding", "rolebindings"), name_rule="path"),
+    Kind(Resource(RBAC, "ClusterRole", "clusterroles", namespaced=False), name_rule="path"),
+    Kind(Resource(RBAC, "ClusterRoleBinding", "clusterrolebindings", namespaced=False), name_rule="path"),
+    Kind(
+        Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False),
+        ("crd", "crds"),
+        ("api-extensions",),
+        has_status=True,
+        counts_generation=True,
+        columns=columns.CRD,
+        default=defaults.crd,
+        validate=rules.crd,
+    ),
+)
 
 
 def built_in() -> tuple[Kind, ...]:
     """All kinds that are served from the start."""
     return tuple(
-        replace(kind, prune=known.pruner(kind.resource.kind, _TEMPLATES.get(kind.resource.kind, "")))
-        for kind in (*_core(), *_workloads(), *_policies())
+        replace(kind, prune=known.pruner(kind.resource.kind, _TEMPLATES.get(kind.resource.kind, ""))) for kind in _KINDS
     )

@@ -76,7 +76,7 @@ class Rest:
         return _in_version(kind, record)
 
     def list(self, kind: Kind, selection: Selection, *, limit: int = 0, continue_: str = "") -> Page:
-        """The objects of a selection, sorted by namespace and name; with a limit, a page as of the first page's version."""
+        """The objects of a selection, by namespace and name; with a limit, a page as of the first page's version."""
         matches = matcher(selection.labels, selection.fields, kind.selectable)
         namespace = selection.namespace if kind.resource.namespaced else None
         bucket = self.bucket(kind)

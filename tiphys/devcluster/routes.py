@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from runtime.api import Selection
+from runtime.objects import PODS
 from tiphys.devcluster import errors
 from tiphys.devcluster.kinds import Catalog, Kind
 
@@ -48,6 +49,8 @@ def target(catalog: Catalog, path: str) -> Target | None:
     namespace: str | None = None
     if parts[0] == "namespaces" and len(parts) > 2 and parts[2] not in _NAMESPACE_PARTS:
         namespace, parts = parts[1], parts[2:]
+    if (api_version, parts) == ("v1", ["bindings"]) and namespace is not None:
+        return Target(catalog.of(PODS), namespace, "", "bindings")  # the schedulers' way to bind
     kind = catalog.find(api_version, parts[0])
     if kind is None:
         if not any(served.resource.api_version == api_version for served in catalog):

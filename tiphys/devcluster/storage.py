@@ -20,6 +20,7 @@ from tiphys.devcluster import errors
 from tiphys.devcluster.selectors import Matches
 
 HISTORY_MAX = 8192  # changes kept per resource; who asks for older ones hears 410 and lists again
+HISTORY_BYTES_MAX = 64 * 1024 * 1024  # of their JSON: a large object that changes often has a shorter history
 QUEUE_MAX = 16384  # events waiting for one watcher; beyond, its stream ends with 410, as a slow client's would
 
 Key: TypeAlias = tuple[str, str]
@@ -141,7 +142,7 @@ def _with_version(record: Record, version: int) -> Record:
 class Bucket:
     """All objects of one resource (of all its versions), their latest changes, and who watches them."""
 
-    __slots__ = ("forgotten", "group", "history", "keys", "plural", "records", "watchers")
+    __slots__ = ("_history_bytes", "forgotten", "group", "history", "keys", "plural", "records", "watchers")
 
     def __init__(self, group: str, plural: str, version: int) -> None:
         self.group = group
@@ -149,8 +150,29 @@ class Bucket:
         self.records: dict[Key, Record] = {}
         self.keys: list[Key] = []  # sorted: lists come in the order of namespace and name
         self.history: deque[Change] = deque()
+        self._history_bytes = 0
         self.forgotten = version  # the newest version that is no longer in the history
         self.watchers: set[Watcher] = set()
+
+    def remember(self, change: Change) -> None:
+        """Put a change at the end of the history, which forgets its oldest ones at its limits."""
+        self.history.append(change)
+        self._history_bytes += len(change.record.json)
+        while len(self.history) > HISTORY_MAX or self._history_bytes > HISTORY_BYTES_MAX:
+            oldest = self.history.popleft().record
+            self._history_bytes -= len(oldest.json)
+            self.forgotten = oldest.version
+
+    def since(self, version: int) -> list[Change]:
+        """What changed after `version`, oldest first. Raises Expired when that is no longer known."""
+        if version < self.forgotten:
+            raise errors.expired(f"too old resource version: {version} ({self.forgotten})")
+        found: list[Change] = []
+        for change in reversed(self.history):
+            if change.record.version <= version:
+                break
+            found.append(change)
+        return found[::-1]
 
     def in_order(self, namespace: str | None, after: Key | None = None) -> Iterator[Record]:
         """The records, sorted by namespace and name, beginning behind `after`."""
@@ -256,18 +278,13 @@ class Storage:
             for record in list(bucket.in_order(namespace)):
                 watcher.offer(Change("ADDED", record, None))
         else:
-            if since < bucket.forgotten:
-                raise errors.expired(f"too old resource version: {since} ({bucket.forgotten})")
-            for change in bucket.history:
-                if change.record.version > since:
-                    watcher.offer(change)
+            for change in bucket.since(since):
+                watcher.offer(change)
         bucket.watchers.add(watcher)
         return watcher
 
     def _commit(self, bucket: Bucket, change: Change) -> None:
-        bucket.history.append(change)
-        if len(bucket.history) > HISTORY_MAX:
-            bucket.forgotten = bucket.history.popleft().record.version
+        bucket.remember(change)
         for watcher in bucket.watchers:
             watcher.offer(change)
         for observer in self.observers:

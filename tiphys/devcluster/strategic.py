@@ -1,7 +1,7 @@
 """A strategic merge patch merges lists of objects by their key instead of replacing them.
 
 Which lists, and by which key, is a property of the type upstream; here it is a table of the field names users meet.
-Directives: `$patch: replace|delete|merge`, `$deleteFromPrimitiveList/<field>`, `$retainKeys`, `$setElementOrder/<field>`.
+Directives: `$patch: replace|delete`, `$deleteFromPrimitiveList/<field>`, `$retainKeys`, `$setElementOrder/<field>`.
 """
 
 from __future__ import annotations

@@ -82,6 +82,14 @@ def patch_scale(rest: Rest, kind: Kind, key: Key, body: Any, patch: PatchType) -
     return write_scale(rest, kind, key, scale)
 
 
+def bound(namespace: str, binding: Object) -> Key:
+    """The pod that a posted Binding is about. Raises Refused when it names none."""
+    name = (binding.get("metadata") or {}).get("name")
+    if not name:
+        raise errors.bad_request("the binding names no pod: set metadata.name")
+    return namespace, str(name)
+
+
 def bind(rest: Rest, kind: Kind, key: Key, binding: Object) -> Object:
     """Put a pod on a node. Raises Conflict when it is on one already or being deleted."""
     current = rest.read(kind, *key)

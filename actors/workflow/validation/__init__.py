@@ -32,7 +32,8 @@ def validate(thing: Mapping[str, Any], *, lookup: Lookup, lint: bool = False) ->
     (`crds.check` names them). `lookup` gives the WorkflowTemplate of a reference, None when there is none. With `lint`,
     workflow parameters need no values yet: a submission will give them. Never raises on JSON that has a known kind.
     """
-    if wrong := [problem for problem in check(dict(thing)) if problem.severity == "error" and not problem.unknown]:
+    written = {key: value for key, value in thing.items() if key != "status"}  # status is ours, not the author's
+    if wrong := [problem for problem in check(written) if problem.severity == "error" and not problem.unknown]:
         return [replace(problem, message=f"{problem.path} {problem.message}") for problem in wrong]
     findings = Findings()
     kind, metadata, spec = text(thing.get("kind")), mapping(thing.get("metadata")), mapping(thing.get("spec"))

@@ -74,7 +74,7 @@ def judge_supplied(findings: Findings, place: Place, template: Json, given: Json
     for parameter in entries(inputs, "parameters"):
         name = text(parameter.get("name"))
         argument = parameters.get(name)
-        if argument is None and not any(key in parameter for key in ("value", "default", "valueFrom")):
+        if argument is None and all(parameter.get(key) is None for key in ("value", "default", "valueFrom")):
             findings.error(place, f"inputs.parameters.{name} was not supplied")
         elif argument is not None and argument.get("value") is not None and "enum" not in argument:
             judge_enum(

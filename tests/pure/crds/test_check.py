@@ -194,5 +194,13 @@ def test_numbers_in_files_become_text_where_text_belongs():
     assert written["spec"]["templates"][0]["timeout"] == 10
 
 
+def test_fields_without_a_value_are_left_out_of_what_is_read():
+    read = coerced(workflow({"inputs": None, "volumes": [{"name": "v", "emptyDir": None}]}, withWhat=None))
+
+    assert "inputs" not in read["spec"]["templates"][0]
+    assert read["spec"]["templates"][0]["volumes"] == [{"name": "v"}]
+    assert read["spec"]["withWhat"] is None  # an unknown field: the check will say so
+
+
 def test_coercion_leaves_right_types_alone(examples):
     assert all(coerced(thing) == thing for _, thing in examples)

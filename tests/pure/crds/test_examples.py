@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
+import crds
 from crds import model
 from crds.check import check
+from tiphys.devcluster import schema
 
 NAMELESS = {"fun-with-gifs.yaml", "k8s-jobs.yaml"}
 
@@ -19,3 +23,15 @@ def test_every_example_has_known_fields_of_right_types(examples):
 def test_the_models_take_every_example(examples):
     for _, thing in examples:
         model(thing["kind"]).model_validate(thing)
+
+
+def test_the_dev_cluster_takes_every_example_and_drops_nothing(examples):
+    schemas = {
+        manifest["spec"]["names"]["kind"]: manifest["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        for manifest in crds.manifests()
+    }
+    for file, thing in examples:
+        kept = copy.deepcopy(thing)
+        assert (file, schema.prune(kept, schemas[thing["kind"]])) == (file, [])
+        assert (file, schema.validate(kept, schemas[thing["kind"]])) == (file, [])
+        assert kept == thing

@@ -233,3 +233,20 @@ def test_long_chains_of_tasks_are_judged_in_a_moment():
     thing["spec"]["templates"][0]["dag"]["tasks"] = tasks
 
     assert messages(thing) == []
+
+
+def test_a_status_is_not_judged():
+    assert messages(workflow("{entrypoint: echo, templates: []}") | {"status": {"phase": 3}}, lint=True) == [
+        "templates.echo inputs.parameters.message was not supplied"
+    ]
+
+
+def test_an_input_with_an_empty_default_is_supplied_and_one_with_null_is_not():
+    thing = workflow("{entrypoint: echo}")
+    message = thing["spec"]["templates"][0]["inputs"]["parameters"][0]
+
+    assert messages(thing | {}) == ["templates.echo inputs.parameters.message was not supplied"]
+    message["default"] = None
+    assert messages(thing) == ["templates.echo inputs.parameters.message was not supplied"]
+    message["default"] = ""
+    assert messages(thing) == []

@@ -13,7 +13,7 @@ descriptor for the output, {"kill": 1}); back come {"started": true}, {"failed":
 """
 
 # os and os.path throughout: pathlib is imported by nobody else here, and costs the start of every node.
-# ruff: noqa: PTH
+# ruff: noqa: PTH103, PTH113, PTH120
 
 from __future__ import annotations
 

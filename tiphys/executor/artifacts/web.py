@@ -51,9 +51,9 @@ def _put_again(place: Place, source: Path) -> None:
 
 
 def _put(request: urllib.request.Request, source: Path) -> None:
-    request.add_header("Content-Length", str(source.stat().st_size))
     with source.open("rb") as file:
-        request.data = file  # sent as it is read
+        request.data = file  # sent as it is read; setting it forgets the length, so the length comes after
+        request.add_header("Content-Length", str(source.stat().st_size))
         with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310  (checked in _request)
             return
 

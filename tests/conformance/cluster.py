@@ -1,0 +1,154 @@
+"""One dev cluster that runs many examples at once, and an observer that remembers every pod it ever had.
+
+Pods that are deleted on the way (by pod garbage collection, a deadline, a stopped daemon) are seen too: their last
+state is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from actors.workflow.state import WORKFLOWS
+from runtime.api import AlreadyExists, Api, Selection
+from runtime.objects import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, SECRETS, Object, Reference, Resource
+from tiphys.cli.session import Session, SessionSettings
+from tiphys.devcluster.node.follow import Change, follow
+from tiphys.devcluster.node.launch import hostname
+
+RESOURCES = {
+    resource.kind: resource
+    for resource in (
+        WORKFLOWS,
+        CONFIGMAPS,
+        SECRETS,
+        CLAIMS,
+        Resource("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates"),
+        Resource("argoproj.io/v1alpha1", "ClusterWorkflowTemplate", "clusterworkflowtemplates", namespaced=False),
+    )
+}
+"""The kinds that examples and their companions are made of."""
+
+
+@dataclass(slots=True)
+class PodRecord:
+    """A pod as it was last seen, and how each of its containers ended."""
+
+    object: Object
+    exits: dict[str, int] = field(default_factory=dict)  # container -> exit code
+    gone: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return self.gone or (self.object.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+class Observer:
+    """Remembers the newest state of every workflow and pod; whoever waits for one is woken by its changes."""
+
+    def __init__(self) -> None:
+        self.workflows: dict[tuple[str, str], Object] = {}  # (namespace, uid)
+        self.pods: dict[str, dict[str, PodRecord]] = {}  # namespace -> uid -> pod
+        self._waiting: list[tuple[Callable[[], bool], anyio.Event]] = []
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Return once `reached` holds; it is asked again after every change."""
+        if not reached():
+            event = anyio.Event()
+            self._waiting.append((reached, event))
+            await event.wait()
+
+    def pods_named(self, namespace: str, name: str) -> list[PodRecord]:
+        """Every pod that ever had this name."""
+        return [pod for pod in self.pods.get(namespace, {}).values() if pod.object["metadata"]["name"] == name]
+
+    def workflow_changed(self, change: Change) -> None:
+        """Keep the workflow's newest state."""
+        meta = change.object["metadata"]
+        self.workflows[meta["namespace"], meta["uid"]] = change.object
+        self._wake()
+
+    def pod_changed(self, change: Change) -> None:
+        """Keep the pod's newest state, and the end of each of its containers for good."""
+        meta = change.object["metadata"]
+        records = self.pods.setdefault(meta["namespace"], {})
+        record = records.setdefault(meta["uid"], PodRecord(change.object))
+        record.object, record.gone = change.object, change.deleted
+        for status in (change.object.get("status") or {}).get("containerStatuses") or ():
+            ended = (status.get("state") or {}).get("terminated")
+            if ended is not None:
+                record.exits[status["name"]] = ended["exitCode"]
+        self._wake()
+
+    def _wake(self) -> None:
+        still: list[tuple[Callable[[], bool], anyio.Event]] = []
+        for reached, event in self._waiting:
+            if reached():
+                event.set()
+            else:
+                still.append((reached, event))
+        self._waiting = still
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A cluster in which pods are processes, and the observer of its pods."""
+
+    api: Api
+    observer: Observer
+    cluster_things: dict[str, Object]  # what has no namespace, applied once: all trials of a site agree on it
+
+    async def apply(self, namespace: str, thing: Object) -> Object:
+        """Create an object of an example. Raises ValueError when another trial has made it differently."""
+        resource = RESOURCES[thing["kind"]]
+        meta = thing["metadata"]
+        if resource.namespaced:
+            return await self.api.create(resource, {**thing, "metadata": {**meta, "namespace": namespace}})
+        applied = self.cluster_things.setdefault(f"{resource.kind}/{meta['name']}", thing)
+        if applied != thing:
+            raise ValueError(f"{resource.kind} {meta['name']} is shared, and another trial has a different one")
+        try:
+            return await self.api.create(resource, thing)
+        except AlreadyExists:
+            return await self.api.get(Reference(resource, "", meta["name"]))
+
+    async def namespace(self, name: str) -> None:
+        """Make a namespace."""
+        await self.api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+@asynccontextmanager
+async def site() -> AsyncIterator[Site]:
+    """A fresh cluster in process mode with its controllers and an observer."""
+    observer = Observer()
+    async with Session(SessionSettings(mode="process")) as session, anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(follow, session.api, PODS, observer.pod_changed, Selection()))
+        tasks.start_soon(partial(follow, session.api, WORKFLOWS, observer.workflow_changed, Selection()))
+        yield Site(session.api, observer, {})
+        tasks.cancel_scope.cancel()
+
+
+def processes_left(observer: Observer) -> dict[str, int]:
+    """Processes of this machine that still belong to a pod the observer saw: pod name to process number."""
+    hosts = {
+        hostname(record.object): record.object["metadata"]["name"]
+        for records in observer.pods.values()
+        for record in records.values()
+    }
+    left: dict[str, int] = {}
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            variables = environment.read_bytes().split(b"\0")
+        except OSError:
+            continue  # it ended meanwhile, or is somebody else's
+        for variable in variables:
+            name, _, value = variable.partition(b"=")
+            if name == b"HOSTNAME" and value.decode(errors="replace") in hosts:
+                left[hosts[value.decode()]] = int(environment.parent.name)
+    return left

@@ -1,0 +1,124 @@
+"""The committed table says of every example what it needs, how it must end, and how its twin must end.
+
+`table.json` is written from the specification and from `expected.json`, never from what a run happened to give:
+
+| field       | meaning                                                                                          |
+|-------------|--------------------------------------------------------------------------------------------------|
+| `expect`    | the end: `phase`, `message`, `types` (nodes by type), `nodes` (by display name), `absent`, …     |
+| `twin`      | `breaks` (JSON pointer), `in` (file and object, when it is not the example itself) and `expect`  |
+| `with`      | what is applied first: files of the examples, or names of `objects` of the table                 |
+| `act`       | what a person does meanwhile: `resume`, `set` outputs of a waiting node                          |
+| `random`    | chance decides; only what holds for every outcome is expected                                    |
+| `takes_s`   | how long it sleeps of its own accord; above SLOW_S it is slow and runs only when asked for       |
+| `not_run`   | why it is not run                                                                                |
+| `no_count`  | why it does not count although it is run                                                         |
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from runtime.objects import Object
+from tests.conformance import corpus
+
+TABLE: Final = Path(__file__).with_name("table.json")
+SLOW_S: Final = 35.0
+LIMIT_S: Final = 60.0
+"""How long an example may take beyond its own sleep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One workflow to run: an example, or the twin of one."""
+
+    file: str
+    twin: bool
+    things: list[Object]  # all objects, companions first, the workflow last
+    expect: dict[str, Any]
+    act: list[dict[str, Any]]
+    takes_s: float
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+        return f"{self.file} twin" if self.twin else self.file
+
+    @property
+    def namespace(self) -> str:
+        """A namespace of its own: fixed names and companions never meet those of another one."""
+        stem = self.file.removesuffix(".yaml").replace("/", "-")
+        return f"{stem[:50]}-twin" if self.twin else stem[:55]
+
+    @property
+    def limit_s(self) -> float:
+        """When it is given up."""
+        return self.takes_s + LIMIT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the table says of one example."""
+
+    file: str
+    raw: dict[str, Any]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is run at all."""
+        return "not_run" not in self.raw
+
+    @property
+    def slow(self) -> bool:
+        """Whether it sleeps too long for every day."""
+        return self.takes_s > SLOW_S
+
+    @property
+    def takes_s(self) -> float:
+        """How long it sleeps of its own accord."""
+        return float(self.raw.get("takes_s", 0))
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether a twin is described."""
+        return "twin" in self.raw
+
+
+def entries() -> dict[str, Entry]:
+    """The whole table, by file."""
+    return {file: Entry(file, raw) for file, raw in _read()["examples"].items()}
+
+
+def trial(entry: Entry) -> Trial:
+    """The example itself, ready to be run."""
+    things = [*_companions(entry.raw), *corpus.documents(entry.file)]
+    return Trial(entry.file, False, things, entry.raw["expect"], entry.raw.get("act", []), entry.takes_s)
+
+
+def twin(entry: Entry) -> Trial:
+    """Its twin: the same documents, one command of them broken."""
+    described = entry.raw["twin"]
+    file, name = described.get("in", [entry.file, ""])
+    things = []
+    for companion in entry.raw.get("with", []):
+        found = _objects(companion)
+        things += corpus.broken(found, name, described["breaks"]) if companion == file else found
+    own = corpus.documents(entry.file)
+    things += corpus.broken(own, name, described["breaks"]) if entry.file == file else own
+    takes_s = float(described.get("takes_s", entry.takes_s))
+    return Trial(entry.file, True, things, described["expect"], described.get("act", []), takes_s)
+
+
+def _companions(raw: dict[str, Any]) -> list[Object]:
+    return [thing for companion in raw.get("with", []) for thing in _objects(companion)]
+
+
+def _objects(companion: str) -> list[Object]:
+    return corpus.documents(companion) if companion.endswith(".yaml") else [_read()["objects"][companion]]
+
+
+def _read() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(TABLE.read_text())
+    return table
