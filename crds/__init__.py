@@ -6,7 +6,6 @@ pydantic; `model` builds the pydantic models of a kind on first use.
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,11 +22,10 @@ def model(kind: str) -> type[Model]:
     return cast("type[Model]", getattr(import_module(KINDS[kind].module), kind))
 
 
-@cache
 def manifests(*, descriptions: bool = False) -> list[dict[str, Any]]:
     """The CustomResourceDefinitions of all kinds, without or with descriptions of their fields.
 
-    The result is shared by all callers and by its own parts: read it, or copy it before a change.
+    Made anew for each caller, in a millisecond; equal parts of the schemas are one object, so copy before a change.
     """
     from crds.shapes import load  # noqa: PLC0415  orjson waits until it is needed
     from crds.structural import definitions  # noqa: PLC0415

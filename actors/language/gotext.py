@@ -15,7 +15,7 @@ from typing import Any
 from actors.language.jsontext import key_text, plain_number, special_float
 from actors.names.durations import format_nanoseconds
 
-EXPONENT_FROM = 1e21  # where Go begins to write an exponent
+EXPONENT_FROM = 1e6  # where Go begins to write an exponent
 WIDTH_MAX = 10_000  # a wider field is somebody's attack, not a table
 _VERB = re.compile(r"%([-+# 0]*)(?:\[([0-9]+)\])?([0-9]+|\*)?(?:\.([0-9]+|\*)?)?(?:\[([0-9]+)\])?(.)?", re.DOTALL)
 _QUOTE = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
@@ -46,7 +46,7 @@ def printed(value: Any) -> str:
 
 
 def float_text(value: float) -> str:
-    """Write a float as `%v` does: shortest form, with an exponent of two digits below 1e-4 and from 1e21."""
+    """Write a float as `%v` does: shortest form, with an exponent of two digits below 1e-4 and from 1e6."""
     if not math.isfinite(value):
         return special_float(value)
     size = abs(value)
@@ -180,9 +180,9 @@ def _format(verb: _Verb, value: Any) -> str:
 def _as_v(verb: _Verb, value: Any) -> str:
     if "#" in verb.flags and isinstance(value, str):
         return verb.pad(quoted(value))
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, float):
         return verb.pad(verb.signed(printed(value)), numeric=True)
-    return verb.pad(printed(value))
+    return verb.pad(printed(value), numeric=isinstance(value, int) and not isinstance(value, bool))
 
 
 def _integer(verb: _Verb, value: int) -> str:
@@ -193,14 +193,18 @@ def _integer(verb: _Verb, value: int) -> str:
         if verb.precision is not None:
             digits = digits.rjust(verb.precision, "0")
         prefix = {"x": "0x", "X": "0X", "o": "0", "b": "0b"}.get(letter, "") if "#" in verb.flags else ""
+        prefix = "" if letter == "o" and digits.startswith("0") else prefix
         prefix = "0o" if letter == "O" else prefix
         return verb.pad(verb.signed(f"{'-' if value < 0 else ''}{prefix}{digits}"), numeric=True)
     if letter == "c":
         return verb.pad(chr(value) if 0 <= value < 0x110000 else "\ufffd")
     if letter == "q":
-        return verb.pad(f"'{chr(value) if 0 <= value < 0x110000 else chr(0xFFFD)}'")
+        character = chr(value) if 0 <= value < 0x110000 else "\ufffd"
+        return verb.pad(
+            "'\\''" if character == "'" else f"'{_quote_character(character).replace(chr(92) + chr(34), chr(34))}'"
+        )
     if letter == "U":
-        return verb.pad(f"U+{value:04X}")
+        return verb.pad(f"U+{value % 2**64:04X}")
     return _complaint(verb, value)
 
 

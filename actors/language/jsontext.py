@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+_SPACES = " \t\n\r"
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 _ALWAYS = re.compile('["\\\\\x00-\x1f\u2028\u2029\ud800-\udfff]')
 _WITH_HTML = re.compile('["\\\\<>&\x00-\x1f\u2028\u2029\ud800-\udfff]')
@@ -54,16 +55,45 @@ def _no_constant(name: str) -> Any:
 
 
 def _mistake(text: str, error: json.JSONDecodeError) -> str:
-    if not text[error.pos :].strip():
+    """Say what is wrong in the words of Go's decoder, where Python's says enough to know."""
+    rest = text[error.pos :].lstrip(_SPACES)
+    if not rest or error.msg.startswith("Unterminated string"):
         return "unexpected end of JSON input"
-    rest = text[error.pos :].lstrip()
+    literal = {"t": "true", "f": "false", "n": "null", "-": "-"}.get(rest[0])
+    if error.msg == "Expecting value" and literal is not None:
+        return _literal_mistake(rest, literal)
     where = {
         "Extra data": "after top-level value",
-        "Expecting ',' delimiter": "after array element or object key:value pair",
+        "Expecting ',' delimiter": _after(text, error.pos),
         "Expecting ':' delimiter": "after object key",
         "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
+        "Invalid control character at": "in string literal",
     }.get(error.msg, "looking for beginning of value")
-    return f"invalid character {rest[0]!r} {where}"
+    if error.msg.startswith("Invalid \\escape"):
+        rest, where = rest[1:] or " ", "in string escape code"
+    return f"invalid character {_quoted(rest[0])} {where}"
+
+
+def _literal_mistake(rest: str, literal: str) -> str:
+    at = next((i for i, wanted in enumerate(literal) if rest[i : i + 1] != wanted), len(literal))
+    found = _quoted(rest[at : at + 1] or " ")
+    if literal == "-":
+        return f"invalid character {found} in numeric literal"
+    return f"invalid character {found} in literal {literal} (expecting '{literal[at]}')"
+
+
+def _after(text: str, position: int) -> str:
+    """Tell whether a place is in a list or in an object, by the last bracket that is still open."""
+    depth = 0
+    for character in reversed(text[:position]):
+        depth += (character in "]}") - (character in "[{")
+        if depth < 0:
+            return "after array element" if character == "[" else "after object key:value pair"
+    return "after array element"
+
+
+def _quoted(character: str) -> str:
+    return {"'": "'\\''", "\\": "'\\\\'", "\n": "'\\n'", "\t": "'\\t'"}.get(character, f"'{character}'")
 
 
 def dumps(value: Any, *, html: bool = True, indent: str = "") -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from actors.language.gotext import printed
-from actors.language.jsonpath import PathError, parse_path, select
+from actors.language.jsonpath import Keys, PathError, parse_path, select
 from actors.language.jsontext import dumps
 
 OUTPUT_MAX = 1_000_000  # characters
@@ -27,12 +27,7 @@ class _Block(NamedTuple):
 
 
 def render_template(template: str, value: Any) -> str:
-    """Write what a template finds in an object. Raises PathError.
-
-    A template without braces is a path: `.metadata.name` and `metadata.name` mean `{.metadata.name}`.
-    """
-    if "{" not in template:
-        template = "{" + (template if template[:1] in {".", "[", "$", "@"} else f".{template}") + "}"
+    """Write what a template finds in an object; text outside braces stands for itself. Raises PathError."""
     out: list[str] = []
     room = OUTPUT_MAX
     for piece in _written(_blocks(template), value, value):
@@ -55,11 +50,26 @@ def _written(blocks: tuple[_Block, ...], current: Any, root: Any) -> Iterator[st
 
 
 def _found(path: str, current: Any, root: Any) -> list[Any]:
-    start = root if path.startswith("$") else current
-    return [value for value in select([start], parse_path(path), root) if value is not None]
+    values = [root if path.startswith("$") else current]
+    for step in parse_path(path):
+        if not isinstance(step, Keys):
+            values = select(values, (step,), root)
+            continue
+        _check_indexes(step, values)
+        values = [found for name in step.names for found in select(values, (Keys((name,)),), root)]
+    return values
+
+
+def _check_indexes(step: Keys, values: list[Any]) -> None:
+    for name in step.names:
+        for value in values:
+            if isinstance(value, list) and isinstance(name, int) and not -len(value) <= name < len(value):
+                raise PathError(f"array index out of bounds: index {name}, length {len(value)}")
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
     return dumps(value) if isinstance(value, (dict, list)) else printed(value)
 
 
@@ -94,9 +104,7 @@ class _Reader:
                     raise PathError("unexpected {end} in a JSONPath template")
                 return found
             found.append(self._block(action, depth))
-        if depth:
-            raise PathError("a {range} in a JSONPath template has no {end}")
-        return found
+        return found  # a {range} that is not closed reaches to the end
 
     def _block(self, action: str, depth: int) -> _Block:
         word, _, rest = action.partition(" ")

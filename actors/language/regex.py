@@ -10,6 +10,17 @@ import re2
 PATTERN_MEMORY_MAX = 8 << 20  # bytes RE2 may spend on one pattern; beyond, it refuses the pattern
 
 
+_GO_WORDS = {
+    "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "bad repetition operator": "invalid nested repetition operator",
+    "trailing \\": "trailing backslash at end of expression",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "pattern too large - compile failed": "expression too large",
+}
+
+
 class RegexError(ValueError):
     """A pattern RE2 does not accept."""
 
@@ -32,4 +43,6 @@ def compile_regex(pattern: str) -> Any:
     except re2.error as error:
         reason = error.args[0] if error.args else "unknown"
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise RegexError(f"error parsing regexp: {text}") from None
+        what, colon, where = text.partition(": ")
+        place = f": `{where}`" if colon else ""
+        raise RegexError(f"error parsing regexp: {_GO_WORDS.get(what, what)}{place}") from None

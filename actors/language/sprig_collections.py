@@ -23,7 +23,7 @@ def _end(index: int, word: str) -> Function:
     return apply
 
 
-def _part(word: str, cut: Callable[[list[Any]], list[Any]]) -> Function:
+def _part(word: str, cut: Callable[[list[Any]], list[Any] | None]) -> Function:
     return lambda _meter, value: cut(as_list(value, f"Cannot find {word} on type"))
 
 
@@ -120,8 +120,8 @@ _LISTS: dict[str, tuple[str, Function]] = {
     **dict.fromkeys(["list", "tuple"], ("A", plain(lambda *elements: list(elements)))),
     "first": ("a", _end(0, "first")),
     "last": ("a", _end(-1, "last")),
-    "rest": ("a", _part("rest", lambda elements: elements[1:])),
-    "initial": ("a", _part("initial", lambda elements: elements[:-1])),
+    "rest": ("a", _part("rest", lambda elements: elements[1:] if elements else None)),
+    "initial": ("a", _part("initial", lambda elements: elements[:-1] if elements else None)),
     "reverse": ("a", _part("reverse", lambda elements: elements[::-1])),
     "compact": ("a", _part("compact", lambda elements: [each for each in elements if not empty(each)])),
     **dict.fromkeys(

@@ -61,9 +61,9 @@ def _matches(pattern: str, text: str) -> bool:
         return False
 
 
-def _find_all(pattern: str, text: str, count: int) -> list[str]:
+def _find_all(pattern: str, text: str, count: int) -> list[str] | None:
     found = [match.group(0) for match in _found(pattern, text)]
-    return found if count < 0 else found[:count]
+    return (found if count < 0 else found[:count]) or None
 
 
 def _find(pattern: str, text: str) -> str:
@@ -95,9 +95,9 @@ def _expanded(template: str, match: Any) -> str:
     return _REFERENCE.sub(group, template)
 
 
-def _split(pattern: str, text: str, count: int) -> list[str]:
+def _split(pattern: str, text: str, count: int) -> list[str] | None:
     if count == 0:
-        return []
+        return None
     parts: list[str] = []
     at = 0
     if pattern and not text:

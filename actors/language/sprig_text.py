@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import string
 import zlib
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from actors.language.sprig_cases import camel_case, separated_case
 from actors.language.sprig_values import to_text, to_texts
 
 RANDOM_TEXT_MAX = 100_000
+_WORD_START = re.compile(r"(?:^|(?<=\s))\S")
 Table = dict[str, tuple[str, Callable[..., Any]]]
 
 
@@ -73,22 +75,30 @@ def _initials(text: str) -> str:
     return "".join(word[0] for word in text.split())
 
 
-def _wrap(width: int, separator: str, text: str) -> str:
-    """Break text at blanks so that lines have at most `width` characters; longer words are cut."""
+def _wrap(width: int, separator: str, text: str, *, cut_words: bool = True) -> str:
+    """Break text at blanks so that lines have at most `width` characters; longer words are cut, or left long."""
     width = max(1, width)
     lines: list[str] = []
     while len(text) > width:
         if text[0] == " ":
             text = text[1:]
             continue
-        blank = text.rfind(" ", 0, width + 1)
-        if blank >= 0:
-            lines.append(text[:blank])
-            text = text[blank + 1 :]
+        end = text.rfind(" ", 0, width + 1)
+        if end < 0 and not cut_words:
+            end = text.find(" ", width)
+            if end < 0:
+                break
+        if end >= 0:
+            lines.append(text[:end])
+            text = text[end + 1 :]
         else:
             lines.append(text[:width])
             text = text[width:]
     return "".join(line + (separator or "\n") for line in lines) + text
+
+
+def _untitle(text: str) -> str:
+    return _WORD_START.sub(lambda found: found.group().lower(), text)
 
 
 def _indent(meter: Meter, spaces: int, text: str) -> str:
@@ -184,7 +194,7 @@ STRINGS: Table = {
     "upper": ("s", plain(str.upper)),
     "lower": ("s", plain(str.lower)),
     "title": ("s", plain(_title)),
-    "untitle": ("s", plain(lambda text: text[:1].lower() + text[1:])),
+    "untitle": ("s", plain(_untitle)),
     "substr": ("iis", plain(_substring)),
     "repeat": ("is", _repeat),
     **dict.fromkeys(["trimAll", "trimall"], ("ss", plain(lambda cut, text: trim(text, cut)))),
@@ -196,7 +206,7 @@ STRINGS: Table = {
     "snakecase": ("s", plain(lambda text: separated_case(text, "_"))),
     "kebabcase": ("s", plain(lambda text: separated_case(text, "-"))),
     "camelcase": ("s", plain(camel_case)),
-    "wrap": ("is", plain(lambda width, text: _wrap(width, "\n", text))),
+    "wrap": ("is", plain(lambda width, text: _wrap(width, "\n", text, cut_words=False))),
     "wrapWith": ("iss", plain(_wrap)),
     "contains": ("ss", plain(lambda part, text: part in text)),
     "hasPrefix": ("ss", plain(lambda prefix, text: text.startswith(prefix))),

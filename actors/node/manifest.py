@@ -98,7 +98,7 @@ def _shape(request: PodRequest) -> Shape:
     is_resource = not users
     source = str((template.get("script") or {}).get("source") or "") if not is_set else ""
     parameters = (template.get("outputs") or {}).get("parameters") or ()
-    captured = not is_resource and bool(request.include_result or parameters)
+    captured = bool(parameters) or (request.include_result and paths.MAIN in dict(users))
     logs = archives_logs(request)
     names = [name for name, _ in users] if users else [paths.MAIN]
     main = _main(users)
@@ -108,6 +108,7 @@ def _shape(request: PodRequest) -> Shape:
     wanted = captured or bool(plan.outputs)
     if is_set and wanted and paths.MAIN not in names:
         raise BadTemplate("containerSet: outputs are taken from a container named main, and there is none")
+    captured = captured and not is_resource
     shims = names if users and (wanted or logs or _ordered(template)) else []
     return Shape(users, captured, shims, plan, source, resource=is_resource, logs=logs)
 

@@ -105,9 +105,7 @@ def _merged_list(field: str, original: list[Any], patch: list[dict[str, Any]]) -
     added: list[Any] = []
     for entry in patch:
         if name not in entry:
-            raise BadPatch(
-                f"{field}: an entry without {name!r}, by which this list is merged: {json.dumps(entry)[:200]}"
-            )
+            raise BadPatch(f"{field}: an entry lacks {name!r}, by which this list is merged: {json.dumps(entry)[:200]}")
         at = next((i for i, have in enumerate(result) if have.get(name) == entry[name]), None)
         if entry.get("$patch") == "delete":
             result = [have for have in result if have.get(name) != entry[name]]

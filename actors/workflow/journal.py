@@ -16,6 +16,12 @@ from actors.messages import EXECUTABLE, NodeStatus, node_from_json
 WHOLE = ""  # the parent of the nodes that have none: the workflow itself
 
 
+def parse_progress(text: str) -> tuple[int, int]:
+    """`N/M` as two numbers; nothing else counts."""
+    done, _, total = text.partition("/")
+    return (int(done), int(total)) if done.isdigit() and total.isdigit() else (0, 0)
+
+
 def merge_patch(old: Any, new: Any) -> Any:
     """The smallest JSON merge patch from `old` to `new`; both are maps."""
     patch: dict[str, Any] = {key: None for key in old if key not in new}
@@ -43,14 +49,24 @@ class Journal:
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)  # in the write that is under way
 
     @classmethod
-    def of(cls, nodes: Mapping[str, Mapping[str, Any]]) -> Journal:
-        """The journal of a status found on record."""
+    def of(cls, status: Mapping[str, Any]) -> Journal:
+        """The journal of a status found on record; its sums are taken over, since one write holds them and what they
+        are sums of."""
         journal = cls()
-        for node_id, entry in nodes.items():
+        for node_id, entry in (status.get("nodes") or {}).items():
             journal.written[node_id] = dict(entry)
             journal.statuses[node_id] = node_from_json(entry)
             journal.children[node_id] = dict.fromkeys(entry.get("children") or ())
+            journal._take_over(node_id, entry)
+        journal._take_over(WHOLE, status)
         return journal
+
+    def _take_over(self, node_id: str, entry: Mapping[str, Any]) -> None:
+        counted = parse_progress(entry.get("progress") or "")
+        if counted != (0, 0):
+            self.progress[node_id] = counted
+        if entry.get("resourcesDuration"):
+            self.durations[node_id] = dict(entry["resourcesDuration"])
 
     def change(self, status: NodeStatus, parent: str, *, wants_record: bool = False) -> None:
         """A node is now so."""
@@ -75,10 +91,9 @@ class Journal:
                 self.dirty[parent] = None
 
     def _sum_progress(self, status: NodeStatus) -> None:
-        done, _, total = status.progress.partition("/")
-        own = (int(done), int(total)) if done.isdigit() and total.isdigit() else (0, 0)
         if status.type not in EXECUTABLE:
             return
+        own = parse_progress(status.progress)
         before = self.progress.get(status.id, (0, 0))
         change = (own[0] - before[0], own[1] - before[1])
         if change == (0, 0):

@@ -65,7 +65,7 @@ def open_run(state: WorkflowState, settings: WorkflowSettings, now: float) -> li
     filled = _substituted(spec, variables)
     status = workflow.get("status") or {}
     known = {key: node_from_json(entry) for key, entry in (status.get("nodes") or {}).items()}
-    state.journal = Journal.of(status.get("nodes") or {})
+    state.journal = Journal.of(status)
     state.run = Run(
         address=state.address, spec=filled, library=templates, variables=variables, known=known,
         repository=repository,

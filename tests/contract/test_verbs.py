@@ -271,6 +271,27 @@ async def test_bad_input_names_the_object_the_field_and_the_rule(api: Api) -> No
         await api.create(PODS, pod(containers=[container]))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"spec": "text"}, "spec in body must be of type object"),
+        ({"spec": {"containers": {"name": "m"}}}, "spec.containers: Invalid value.*must be a list"),
+        ({"spec": {"containers": ["m"]}}, r"spec.containers\[0\]"),
+        ({"spec": {**POD_SPEC, "activeDeadlineSeconds": "soon"}}, "spec.activeDeadlineSeconds"),
+        ({"spec": {"containers": [{"name": 7, "image": "i"}]}}, r"spec.containers\[0\].name in body"),
+    ],
+)
+async def test_a_field_of_the_wrong_type_is_named(api: Api, wrong: dict[str, Any], field: str) -> None:
+    with pytest.raises(Refused, match=field):
+        await api.create(PODS, {"metadata": {"name": "x", "namespace": "default"}, **wrong})
+
+
+@pytest.mark.parametrize("meta", [{"labels": [1]}, {"labels": {"a": 1}}, {"ownerReferences": ["x"]}, {"finalizers": 3}])
+async def test_metadata_of_the_wrong_type_is_named(api: Api, meta: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match=next(iter(meta))):
+        await api.create(WIDGETS, {"metadata": {"name": "x", "namespace": "default", **meta}})
+
+
 async def test_a_posted_binding_puts_a_pod_on_a_node_once(api: Api) -> None:
     ref = reference(PODS, await api.create(PODS, pod()))
     binding = {"metadata": {"name": "p", "namespace": "default"}, "target": {"kind": "Node", "name": "n"}}

@@ -238,6 +238,15 @@ async def test_a_throttling_server_is_asked_less_and_less_at_once_then_more_agai
         assert b.performers.statistics().window > 8
 
 
+async def test_the_refusals_of_one_burst_count_once_and_what_waits_counts_as_in_flight():
+    async with bench(concurrency=16) as b:
+        b.api.fault = lambda verb, subject: Throttled("slow down", after_s=10.0)
+        b.submit(*(Create(CONFIGMAPS, configmap(f"c{n}")) for n in range(200)))
+        await anyio.sleep(9)
+        assert b.performers.statistics().window == 8
+        assert len(b.api.calls) == 16
+
+
 async def test_a_command_throttled_for_ever_is_told_in_the_end():
     async with bench() as b:
         b.api.fault = lambda verb, subject: Throttled("never", after_s=1.0)

@@ -274,6 +274,7 @@ async def test_a_broken_route_and_a_broken_mind_harm_nobody_else():
         await world.direct.delete(Reference(CONFIGMAPS, "default", "x"))
         await anyio.sleep(1)
         assert "x" not in [entry.address.name for entry in system.statistics().lives.quarantined]
+        assert system.statistics().lives.crashes == 7, "for an object that is gone nobody is tried again"
 
 
 async def test_a_word_wakes_an_objects_retired_actor():

@@ -210,7 +210,7 @@ def _subresource(server: ApiServer, call: Call) -> Answer:
 def _scale(server: ApiServer, call: Call) -> Object:
     kind, key, rest = call.target.kind, call.target.key, server.rest
     if call.method == "PUT":
-        return subresources.write_scale(rest, kind, key, call.body)
+        return subresources.write_scale(rest, kind, key, call.body if isinstance(call.body, dict) else {})
     if call.method == "PATCH":
         patch = patches.MEDIA_TYPES.get(call.content_type.partition(";")[0].strip(), "merge")
         return subresources.patch_scale(rest, kind, key, call.body, patch)

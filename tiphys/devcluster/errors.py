@@ -5,7 +5,7 @@ Clients branch on `reason` and `details`, and people search the web for the mess
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from runtime.api import ApiError
 from runtime.client_errors import error_of
@@ -135,8 +135,3 @@ def success(details: Object, code: int = 0) -> Object:
     if code:
         status["code"] = code
     return status
-
-
-def status_of(error: ApiError) -> Any:
-    """The Status object to answer with."""
-    return error.status

@@ -115,8 +115,8 @@ def value_at(thing: Any, path: Path) -> Any:
 
 
 def remove(thing: Object, paths: Fields) -> None:
-    """Take fields out, in place, with the maps and items that become empty by it."""
-    for path in sorted(paths, key=len, reverse=True):
+    """Take fields out, in place, with the maps that become empty by it, and the items of which only the key is left."""
+    for path in sorted(paths, key=lambda path: (-len(path), path[-1] == ".")):
         _remove(thing, path)
 
 
@@ -132,15 +132,22 @@ def _remove(thing: Any, path: Path) -> None:
         _remove(thing[name], rest)
         if thing[name] in ({}, []):
             del thing[name]
+    elif isinstance(thing, list) and kind == "v":
+        thing[:] = [item for item in thing if item != orjson.loads(name)]
     elif isinstance(thing, list):
-        wanted = orjson.loads(name)
-        for index, item in enumerate(thing):
-            if item == wanted or (kind == "k" and isinstance(item, dict) and wanted.items() <= item.items()):
-                if not rest or rest == (".",):
-                    del thing[index]
-                else:
+        _remove_inside(thing, orjson.loads(name), rest)
+
+
+def _remove_inside(items: list[Any], key: Object, rest: Path) -> None:
+    """Take a field out of the item with that key; the key itself goes only with the item."""
+    for index, item in enumerate(items):
+        if isinstance(item, dict) and key.items() <= item.items():
+            if rest != (".",):
+                if rest not in {(f"f:{name}",) for name in key}:
                     _remove(item, rest)
-                return
+            elif set(item) <= set(key):
+                del items[index]
+            return
 
 
 def merge(current: Any, applied: Any, field: str = "") -> Any:

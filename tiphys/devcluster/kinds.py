@@ -116,12 +116,5 @@ class Catalog:
             raise errors.no_such_path()
         return found
 
-    def named(self, api_version: str, kind: str) -> Kind | None:
-        """The kind that objects with this apiVersion and kind are of."""
-        for found in self._kinds.values():
-            if found.resource.api_version == api_version and found.resource.kind == kind:
-                return found
-        return None
-
     def __iter__(self) -> Iterator[Kind]:
         return iter(tuple(self._kinds.values()))

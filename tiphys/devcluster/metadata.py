@@ -118,6 +118,9 @@ def faults(kind: Kind, thing: Object) -> list[Cause]:
         found = rules.name_faults(name, kind.name_rule)
     found += rules.label_faults(meta.get("labels"))
     found += rules.annotation_faults(meta.get("annotations"))
+    if any(not isinstance(finalizer, str) for finalizer in meta.get("finalizers") or ()):
+        why = "must be a list of names"
+        found.append(errors.invalid_value("metadata.finalizers", rules.shown(meta["finalizers"]), why))
     for index, owner in enumerate(meta.get("ownerReferences") or ()):
         found += [
             errors.required(f"metadata.ownerReferences[{index}].{field}", f"{field} must not be empty")

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
 
 from runtime.api import PatchType, Selection
 from runtime.objects import Object
-from tiphys.devcluster import deletion, errors, fields, metadata, patches
+from tiphys.devcluster import deletion, errors, fields, metadata, patches, shapes
 from tiphys.devcluster.deletion import DeleteOptions
 from tiphys.devcluster.fields import Owner
 from tiphys.devcluster.kinds import Kind
@@ -59,7 +58,6 @@ class Rest:
     def __init__(self, storage: Storage, source: Source) -> None:
         self.storage = storage
         self.source = source
-        self.admit: list[Callable[[Kind, Object, Object | None], None]] = []  # may change or refuse what is written
 
     # -------------------------------------------------------------------------------------------- reading
 
@@ -109,6 +107,18 @@ class Rest:
         metadata.check_namespace(kind, thing, namespace)
         self._check_room(kind, namespace, thing)
         dropped = self._prune(kind, thing, options)
+        with shapes.checked(kind, thing):
+            self._begin(kind, thing, options)
+        bucket = self.bucket(kind)
+        meta = thing["metadata"]
+        if (meta.get("namespace", ""), meta["name"]) in bucket.records:
+            raise errors.already_exists(kind.resource, meta["name"])
+        if options.dry_run:
+            return Written(Record(thing, 0), created=True, dropped=dropped)
+        return Written(self.storage.put(bucket, thing), created=True, dropped=dropped)
+
+    def _begin(self, kind: Kind, thing: Object, options: WriteOptions) -> None:
+        """Make an object ready to be stored for the first time: in place, or Refused."""
         metadata.begin(kind, thing, self.source)
         if options.managed:
             thing["metadata"]["managedFields"] = options.managed
@@ -117,13 +127,6 @@ class Rest:
         ):
             thing.pop("status", None)
         self._settle(kind, thing, None)
-        bucket = self.bucket(kind)
-        meta = thing["metadata"]
-        if (meta.get("namespace", ""), meta["name"]) in bucket.records:
-            raise errors.already_exists(kind.resource, meta["name"])
-        if options.dry_run:
-            return Written(Record(thing, 0), created=True, dropped=dropped)
-        return Written(self.storage.put(bucket, thing), created=True, dropped=dropped)
 
     def update(self, kind: Kind, key: Key, thing: Object, options: WriteOptions = WriteOptions()) -> Written:
         """Replace the object at `key`. Raises Gone, Conflict, Refused."""
@@ -208,9 +211,7 @@ class Rest:
         return dropped
 
     def _settle(self, kind: Kind, thing: Object, old: Object | None) -> None:
-        """Admission, defaults, validation: in place, or Refused."""
-        for admit in self.admit:
-            admit(kind, thing, old)
+        """Defaults and validation: in place, or Refused."""
         faults = metadata.faults(kind, thing) if old is None else _metadata_faults(kind, thing, old)
         if not faults or thing["metadata"].get("name"):
             kind.default(thing)
@@ -243,10 +244,11 @@ class Rest:
             thing = _only_status(kind, thing, old)
         elif kind.has_status:
             _keep(thing, old, "status")
-        faults = metadata.carry_over(kind, thing, old)
-        if faults:
-            raise errors.invalid(kind.resource.kind, kind.resource.group, current.key[1], faults)
-        self._settle(kind, thing, old)
+        with shapes.checked(kind, thing):
+            faults = metadata.carry_over(kind, thing, old)
+            if faults:
+                raise errors.invalid(kind.resource.kind, kind.resource.group, current.key[1], faults)
+            self._settle(kind, thing, old)
         metadata.count_generation(kind, thing, old)
         self._own(kind, thing, old, options)
         if thing == old:

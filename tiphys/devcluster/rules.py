@@ -118,6 +118,8 @@ def annotation_faults(annotations: Any) -> list[Cause]:
 
 
 def _container_faults(containers: Any, field: str) -> list[Cause]:
+    if containers is not None and not isinstance(containers, list):
+        return [invalid_value(field, shown(containers), "must be a list")]
     faults: list[Cause] = []
     seen: set[str] = set()
     for index, container in enumerate(containers or ()):

@@ -15,7 +15,6 @@ from actors.workflow.validation.outputs import judge_inputs, judge_outputs
 from actors.workflow.validation.scope import LEAF_TYPES, POD_TYPES, TYPES, Scope, judge_tags, of_inputs, type_of
 from actors.workflow.validation.steps import judge_steps
 
-RETRY_POLICIES = ("", "Always", "OnFailure", "OnError", "OnTransientError")
 METRIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 METRIC_KINDS = ("gauge", "counter", "histogram")
 
@@ -74,9 +73,6 @@ class TemplateJudge:
 
     def _judge_policies(self, place: Place, template: Json, kind: str) -> None:
         findings = self._findings
-        policy = text(mapping(template.get("retryStrategy")).get("retryPolicy"))
-        if policy not in RETRY_POLICIES:
-            findings.error(place.at("retryStrategy.retryPolicy"), f"{policy} is not a valid RetryPolicy")
         timeout = text(template.get("timeout"))
         if timeout.isdigit():
             findings.error(place.at("timeout"), f"'{timeout}' needs a unit", f"write {timeout}s")

@@ -26,8 +26,6 @@ from actors.workflow.validation.library import Found, Library, LibraryRef, Looku
 from actors.workflow.validation.scope import GLOBALS, RUN_TIME, Scope
 from actors.workflow.validation.template import TemplateJudge, calls_of, judge_metrics
 
-POD_GC = ("", "OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
-ARTIFACT_GC = ("", "OnWorkflowCompletion", "OnWorkflowDeletion", "Never")
 QUALIFIED_NAME = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
@@ -188,11 +186,7 @@ def _globals(spec: Json, metadata: Json, templates: list[Json], question: Questi
 
 
 def _judge_policies(findings: Findings, place: Place, spec: Json) -> None:
-    """Judge what the workflow says about itself: collection of garbage, labels, metrics, deadline."""
-    for field, known in (("podGC", POD_GC), ("artifactGC", ARTIFACT_GC)):
-        strategy = text(mapping(spec.get(field)).get("strategy"))
-        if strategy not in known:
-            findings.error(place.at(f"{field}.strategy"), f"unknown strategy '{strategy}'")
+    """Judge what the workflow says about itself: deadline, labels, metrics."""
     deadline = spec.get("activeDeadlineSeconds")
     if isinstance(deadline, int) and deadline <= 0:
         findings.error(place.at("activeDeadlineSeconds"), "must be a positive integer > 0")

@@ -157,7 +157,6 @@ def test_neither_manifests_nor_checks_wait_for_pydantic():
 
 
 def test_manifests_load_in_a_moment():
-    crds.manifests.cache_clear()
     crds.shapes.load.cache_clear()
     start = time.perf_counter()
     crds.manifests(descriptions=True)

@@ -286,7 +286,7 @@ def test_a_source_too_large_for_an_annotation_is_written_by_init() -> None:
     assert container(pod, "main")["command"] == ["sh"]
 
 
-# ------------------------------------------------------------------------------------------------ containerSet, sidecars
+# ------------------------------------------------------------------------------------------------ several containers
 
 
 @pytest.mark.spec("CSET-1", "CSET-3", "CSET-4", "CSET-6")

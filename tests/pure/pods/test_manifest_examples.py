@@ -16,6 +16,7 @@ ROOT = Path(os.environ.get("TIPHYS_CONFORMANCE", Path(__file__).resolve().parent
 EXAMPLES = ROOT / "workflows" / "examples"
 KINDS = ("container", "script", "containerSet", "resource")
 REPOSITORY = {"s3": {"endpoint": "file:///repo", "bucket": "b"}}
+TAGGED = {"podSpecPatch": None, "activeDeadlineSeconds": None}  # may hold tags, which are not substituted here
 REFUSED = (
     "driver is not supported",
     "file:// directories are not supported",
@@ -44,9 +45,8 @@ def test_every_pod_template_becomes_a_pod() -> None:
     for name, spec, template in CASES:
         image = next((template[kind].get("image", "x") for kind in KINDS if template.get(kind)), "x")
         settings = PodSettings(repository_root="/repo", image_entrypoints={image: (["/entry"], [])})
-        template = {**template, "activeDeadlineSeconds": None}  # may hold a tag here
         request = PodRequest(
-            "wf", "ns", "uid", {**spec, "podSpecPatch": None}, {**template, "podSpecPatch": None}, "id", "node", "pod",
+            "wf", "ns", "uid", {**spec, **TAGGED}, {**template, **TAGGED}, "id", "node", "pod",
             include_result=True, repository=REPOSITORY, settings=settings,
         )  # fmt: skip
         try:

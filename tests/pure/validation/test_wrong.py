@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -297,11 +299,89 @@ def test_a_schedule_is_judged_with_the_workflow_it_starts():
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "CronWorkflow",
         "metadata": {"name": "x"},
-        "spec": {"concurrencyPolicy": "Sometimes", "workflowSpec": {"entrypoint": "nobody", "templates": []}},
+        "spec": {
+            "concurrencyPolicy": "Sometimes",
+            "startingDeadlineSeconds": -1,
+            "workflowSpec": {"entrypoint": "nobody", "templates": []},
+        },
     }
 
     assert [problem.message for problem in validate(cron, lookup=lambda _: None)] == [
         "spec.schedules must have at least one schedule",
         "spec.concurrencyPolicy 'Sometimes' is not a valid concurrencyPolicy",
+        "spec.startingDeadlineSeconds must be positive",
         "spec.entrypoint template name 'nobody' undefined",
     ]
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{plugin: {a: {}, b: {}}}", "plugin must have exactly one key: the plugin's name"),
+        ("{http: {url: ''}}", "http.url is required"),
+        ("{containerSet: {containers: []}}", "containerSet.containers must have at least one container"),
+        ("{resource: {action: delete, flags: [a]}, outputs: {parameters: [{name: p, valueFrom: {jsonPath: x}}]}}",
+         "outputs.parameters cannot come from a resource that is deleted"),
+        ("{container: {image: x}, podResources: {claims: [{name: c}]}}",
+         "podResources.claims is not supported for pod-level resources"),
+        ("{container: {image: x}, podResources: {limits: {gpu: 1, cpu: 1, hugepages-2Mi: 1}}}",
+         'podResources "gpu" is no pod-level resource: only cpu, memory and hugepages-* are'),
+        ("{container: {image: x}, inputs: {artifacts: [{name: f, path: /f, git: {repo: ''}}]}}",
+         "inputs.artifacts.f.git.repo is required"),
+        ("{steps: [], outputs: {artifacts: [{name: f}]}}", "outputs.artifacts.f needs from or fromExpression"),
+        ("{steps: [], resourceClaims: [{name: c}]}", "resourceClaims is not supported for steps templates"),
+        ("{http: {url: x}, podResources: {limits: {cpu: 1}}}", "podResources is not supported for http templates"),
+        ("{suspend: {}, metrics: {prometheus: [{name: m, help: h,"
+         " gauge: {realtime: true, value: '{{resourcesDuration.cpu}}'}}]}}",
+         "metrics.prometheus[0] metric 'm' is sampled in real time, when no resourcesDuration is known"),
+    ],
+)  # fmt: skip
+def test_a_field_fits_its_kind_of_template(template, message):
+    assert first_of_template(template) == f"templates.t.{message}"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("{arguments: {artifacts: [{name: a, from: x, fromExpression: y}]}}",
+         "spec.arguments.a has both from and fromExpression"),
+        ("{activeDeadlineSeconds: 0}", "spec.activeDeadlineSeconds must be a positive integer > 0"),
+        ("{workflowMetadata: {labelsFrom: {a: {expression: ''}}}}",
+         "spec.workflowMetadata.labelsFrom.a.expression is required"),
+        ("{retryStrategy: {retryPolicy: Sometimes}}",
+         "spec.retryStrategy.retryPolicy 'Sometimes' is none of Always, OnFailure, OnError, OnTransientError"),
+        ("{artifactGC: {strategy: Later}}",
+         "spec.artifactGC.strategy 'Later' is none of OnWorkflowCompletion, OnWorkflowDeletion, Never"),
+    ],
+)  # fmt: skip
+def test_a_field_of_the_workflow_has_a_meaning(spec, message):
+    assert first(spec)[1] == message
+
+
+def test_a_template_to_be_made_of_exists():
+    made_of = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "x"}}
+
+    def said(ref: dict[str, Any]) -> list[str]:
+        found = validate(made_of | {"spec": {"workflowTemplateRef": ref}}, lookup=lambda _: None)
+        return [problem.message for problem in found]
+
+    assert said({"name": "lib"}) == ["spec.workflowTemplateRef workflowtemplates/lib not found"]
+    assert said({"name": "lib", "clusterScope": True}) == [
+        "spec.workflowTemplateRef clusterworkflowtemplates/lib not found"
+    ]
+    assert said({"clusterScope": True}) == ["spec.workflowTemplateRef.name is required"]
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ({"container": {"image": "x"}, "failFast": True},
+         "templates.t.failFast does something for steps and dag templates only"),
+        ({"steps": [[{"name": "a", "inline": {"steps": [[{"name": "b", "inline": {"suspend": {}}}]]}}]]},
+         "templates.t.steps[0].a.inline has inline templates of its own"),
+    ],
+)  # fmt: skip
+def test_what_runs_but_hardly_as_meant_is_worth_a_warning(template, message):
+    [problem] = validate(thing({"templates": [{"name": "t"} | template]}), lookup=lambda _: None)
+
+    assert (problem.severity, problem.message) == ("warning", message)

@@ -27,8 +27,10 @@ class SandboxRefused(Exception):
 class Channel:
     """Lines of JSON to and from one container."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, open_channels: set[Channel]) -> None:
         end.setblocking(False)
+        open_channels.add(self)
+        self._open_channels = open_channels
         self._end = end
         self._buffer = bytearray()
         self._sending = anyio.Lock()
@@ -78,6 +80,7 @@ class Channel:
 
     def close(self) -> None:
         """Hang up: what is left of the container is killed."""
+        self._open_channels.discard(self)
         self._end.close()
 
 
@@ -87,6 +90,7 @@ class ForkServer:
     def __init__(self, mode: Mode, base: Path, binds: list[str]) -> None:
         self.mode = mode
         self._config = json.dumps({"mode": mode, "base": str(base), "binds": binds})
+        self._channels: set[Channel] = set()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -127,10 +131,12 @@ class ForkServer:
             except OSError:
                 ours.close()
                 raise
-        return Channel(ours)
+        return Channel(ours, self._channels)
 
     async def aclose(self) -> None:
-        """Hang up and wait for its end; killed after some seconds."""
+        """Hang up on it and on all containers, and wait for its end; killed after some seconds."""
+        for channel in tuple(self._channels):
+            channel.close()
         if self._control is not None:
             self._control.close()
             self._control = None

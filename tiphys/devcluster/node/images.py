@@ -94,14 +94,16 @@ def install_stand_ins(folder: Path, local_bin: Path) -> None:
     scripts = {path.name: path.read_text() for path in sorted(_SCRIPTS.iterdir()) if path.is_file()}
     server = scripts.pop("nginx")
     scripts["nginx"] = f'#!/bin/sh\nexec {python} -I -S -c {shlex.quote(server)} "$@"\n'
-    for name in ("python", "python3", f"python3.{sys.version_info.minor}"):
-        scripts[name] = f'#!/bin/sh\nexec {python} "$@"\n'
+    interpreter = Path(sys.executable).resolve()  # as in an image: without the packages of a virtual environment
+    pythons = ("python", "python3", f"python3.{sys.version_info.minor}")
     for place in (folder, local_bin):
         place.mkdir(parents=True, exist_ok=True)
         for name, text in scripts.items():
             (place / name).write_text(text)
             (place / name).chmod(0o755)
+        for name in pythons:
+            (place / name).symlink_to(interpreter)
     if Path(LOCAL_BIN).is_dir():
         for entry in os.scandir(LOCAL_BIN):
-            if entry.name not in scripts:
+            if entry.name not in scripts and entry.name not in pythons:
                 (local_bin / entry.name).symlink_to(f"{LOCAL_BIN_MOVED}/{entry.name}")

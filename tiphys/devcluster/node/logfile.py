@@ -1,7 +1,8 @@
 """A container's output on disk: every line with its time, bounded by rotation, readable while it grows.
 
-A line is stored as `<RFC 3339 time with nanoseconds> <F or P> <bytes>`: P is a part of a line longer than a piece. Two
-segments are kept, so a container that prints without end costs at most twice `SEGMENT_BYTES` of disk and no memory.
+A line is stored as `<RFC 3339 time with nanoseconds> <F or P> <bytes>`: P is a part of a line whose rest came later. Two
+segments are kept, each of `SEGMENT_BYTES` of output, so a container that prints without end costs no memory and bounded
+disk (our prefix of 33 bytes per line comes on top).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import anyio.lowlevel
 from runtime.api import LogOptions
 from tiphys.devcluster.node.settings import Clock
 
-SEGMENT_BYTES = 10 * 1024 * 1024  # the kubelet's containerLogMaxSize
+SEGMENT_BYTES = 10 * 1024 * 1024  # of output; the kubelet's containerLogMaxSize
 CHUNK_BYTES = 64 * 1024
 _STAMP_LENGTH = len("2026-01-01T00:00:00.000000000Z")
 _PREFIX_LENGTH = _STAMP_LENGTH + 3
@@ -52,6 +53,7 @@ class LogFile:
             self._write(first + separator.join(lines) + b"\n")
         if tail:
             self._write(stamp + b" P " + tail + b"\n")
+        self._size += len(output)
         self._wake()
 
     def close(self) -> None:
@@ -76,7 +78,6 @@ class LogFile:
             self._rotate()
         assert self._out is not None
         self._out.write(stored)
-        self._size += len(stored)
 
     def _rotate(self) -> None:
         if self._out is not None:

@@ -84,6 +84,7 @@ def serve(control: socket.socket, *, plain: bool, config: dict[str, Any]) -> Non
         message, fds, _, _ = socket.recv_fds(control, 1, 2)
         if not message:
             break
+        keep_from_commands(fds)
         channel, log = socket.socket(fileno=fds[0]), fds[1]
         try:
             if not plain:
@@ -196,6 +197,7 @@ class Container:
             received, fds, _, _ = socket.recv_fds(self._channel, PATH_MAX_MESSAGE, 4)
         except ConnectionError:
             return False
+        keep_from_commands(fds)
         self._buffer += received
         self._fds += fds
         return bool(received)
@@ -321,6 +323,12 @@ def exit_code(status: int) -> int:
     """A wait status as shells and the kubelet count: 128 + n for signal n."""
     code = os.waitstatus_to_exitcode(status)
     return 128 - code if code < 0 else code
+
+
+def keep_from_commands(fds: list[int]) -> None:
+    """Close on exec: descriptors that come over a socket are inheritable."""
+    for fd in fds:
+        os.set_inheritable(fd, False)
 
 
 def send(channel: socket.socket, message: dict[str, Any]) -> None:

@@ -1,0 +1,100 @@
+"""What a pod cannot do: write outside its scratch, see others, outlive its node."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from tests.node.cluster import Cluster, cluster, running, shell
+from tests.node.test_processes import command_lines, no_process
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux'")
+
+VICTIM = Path(__file__).with_name("victim.py")
+
+
+@pytest.fixture(scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    root = tmp_path_factory.mktemp("isolation") / "node"
+    async with cluster(root, "auto") as built:
+        if built.node.mode != "process":
+            pytest.skip(built.node.mode_reason)
+        yield built
+
+
+async def test_home_and_root_are_the_containers_own(made: Cluster, tmp_path: Path) -> None:
+    mark = Path("~/.tiphys-isolation-test").expanduser()
+    script = f"touch ~/x {mark.name} && mkdir -p {mark.parent} && touch {mark}; ls -A {tmp_path.parent} 2>&1; ls ~"
+    text = await made.output(shell("home", script))
+    assert "No such file" in text
+    assert not mark.exists()
+    assert not Path("~/x").expanduser().exists()
+
+
+async def test_the_machines_directories_cannot_be_written_nor_made_writable(made: Cluster) -> None:
+    script = """
+    for place in /usr /etc /usr/local/bin /bin; do touch $place/x 2>/dev/null && echo wrote $place; done
+    mount -o remount,rw,bind /usr 2>/dev/null && echo remounted
+    mknod /tmp/disk b 8 0 2>/dev/null && echo made a device
+    echo 1 2>/dev/null > /proc/sys/kernel/sysrq && echo changed the kernel
+    true"""
+    assert await made.output(shell("write", script)) == ""
+
+
+async def test_a_pod_sees_only_its_own_processes_and_is_not_the_machine(made: Cluster) -> None:
+    await made.create(shell("other", "sleep 3131"))
+    await made.until("other", running)
+    script = "ls -d /proc/[0-9]* | wc -l; grep -l 3131 /proc/[0-9]*/cmdline; hostname; kill -9 -1 2>/dev/null; true"
+    count, *rest = (await made.output(shell("alone", script))).split()
+    assert int(count) <= 4
+    assert rest == ["alone"]
+    assert any("sleep\x003131" in line for line in command_lines())
+    await made.delete("other", grace_s=0)
+
+
+async def test_scratch_is_removed_when_a_pod_has_ended(made: Cluster) -> None:
+    spec = {"volumes": [{"name": "v", "emptyDir": {}}]}
+    script = "mkdir -p /v/a/b && touch /v/a/b/c && chmod 0500 /v/a /v/a/b; touch /tmp/x"
+    await made.output(shell("scratch", script, spec=spec, volumeMounts=[{"name": "v", "mountPath": "/v"}]))
+    with anyio.fail_after(5):
+        while any((made.node.settings.root / "pods").glob("*")) or any(made.node.settings.root.glob("trial")):
+            await anyio.sleep(0.005)
+
+
+@pytest.mark.parametrize("mode", ["auto", "plain"])
+async def test_ending_the_node_ends_every_process_and_leaves_no_file(tmp_path: Path, mode: str) -> None:
+    root = tmp_path / "node"
+    async with cluster(root, mode) as made:
+        script = "trap '' TERM HUP; (setsid sleep 5151 &) ; setsid sleep 5151 & sleep 5151; sleep 5151"
+        await made.create(shell("a", script))
+        await made.until("a", running)
+        with anyio.fail_after(5):
+            while sum("sleep\x005151\x00" in line for line in command_lines()) < 3:
+                await anyio.sleep(0.005)
+    with anyio.fail_after(5):
+        await no_process("sleep\x005151\x00")
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("mode", ["auto", "plain"])
+async def test_a_killed_node_leaves_no_process(tmp_path: Path, mode: str) -> None:
+    """kill -9 of the whole dev process: nobody is left who could clean up."""
+    mark = str(6000 + os.getpid() % 1000) + mode[0].replace("a", "1").replace("p", "2")
+    with subprocess.Popen(
+        [sys.executable, str(VICTIM), str(tmp_path / "node"), mode, mark], stdout=subprocess.PIPE, cwd=VICTIM.parents[2]
+    ) as victim:
+        assert victim.stdout is not None
+        line = await anyio.to_thread.run_sync(victim.stdout.readline)
+        assert line == b"running\n"
+        assert any(f"sleep\x00{mark}\x00" in text for text in command_lines())
+        victim.send_signal(signal.SIGKILL)
+    await no_process(f"sleep\x00{mark}\x00")
+    await no_process(str(tmp_path))

@@ -1,0 +1,212 @@
+"""What a container sees at its paths: volumes, configuration, environment, tokens."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from runtime.objects import CLAIMS, CONFIGMAPS, EVENTS, PODS, SECRETS, Reference
+from tests.node.cluster import Cluster, cluster, hindered, over, pod, running, shell, state
+from tests.node.test_processes import until_log
+from tiphys.devcluster.node import Endpoint
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux'")
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shown")
+
+
+@pytest.fixture(scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory, shown: Path) -> AsyncIterator[Cluster]:
+    root = tmp_path_factory.mktemp("volumes") / "node"
+    endpoint = Endpoint("127.0.0.1", 6443, "the CA", "the token")
+    async with cluster(root, "auto", endpoint=endpoint, host_paths=(shown,)) as built:
+        if built.node.mode != "process":
+            pytest.skip(built.node.mode_reason)
+        await built.create({"metadata": {"name": "cm"}, "data": {"a": "1", "b.txt": "two\n"}}, CONFIGMAPS)
+        secret = {"metadata": {"name": "sec"}, "data": {"pass": base64.b64encode(b"s3cret").decode()}}
+        await built.create(secret, SECRETS)
+        yield built
+
+
+def volumes(*entries: dict) -> dict:
+    return {"volumes": list(entries)}
+
+
+def mounts(**paths: str) -> list[dict]:
+    return [{"name": name, "mountPath": path} for name, path in paths.items()]
+
+
+async def test_config_maps_and_secrets_are_files_with_their_modes(made: Cluster) -> None:
+    spec = volumes(
+        {"name": "c", "configMap": {"name": "cm", "items": [{"key": "a", "path": "deep/er", "mode": 0o400}]}},
+        {"name": "s", "secret": {"secretName": "sec", "defaultMode": 0o600}},
+        {"name": "o", "configMap": {"name": "absent", "optional": True}},
+    )
+    script = "cat /c/deep/er; stat -c %a /c/deep/er /s/pass; cat /s/pass; ls /o | wc -l; touch /c/x 2>/dev/null || echo ro"
+    text = await made.output(shell("files", script, spec=spec, volumeMounts=mounts(c="/c", s="/s", o="/o")))
+    assert text == "1400\n600\ns3cret0\nro\n"
+
+
+async def test_volumes_mount_inside_read_only_system_directories(made: Cluster) -> None:
+    spec = volumes({"name": "c", "configMap": {"name": "cm"}}, {"name": "e", "emptyDir": {}})
+    script = "cat /etc/deep/config/a; head -c4 /etc/passwd; echo hi > /usr/share/own/x; cat /usr/share/own/x; ls /usr/bin/env"
+    where = mounts(c="/etc/deep/config", e="/usr/share/own")
+    text = await made.output(shell("inside", script, spec=spec, volumeMounts=where))
+    assert text == "1roothi\n/usr/bin/env\n"
+
+
+async def test_a_sub_path_mounts_one_file_or_folder_of_a_volume(made: Cluster) -> None:
+    spec = volumes({"name": "c", "configMap": {"name": "cm"}}, {"name": "e", "emptyDir": {}})
+    where = [
+        {"name": "c", "mountPath": "/etc/one.txt", "subPath": "b.txt"},
+        {"name": "e", "mountPath": "/x", "subPathExpr": "of/$(POD)"},
+        {"name": "e", "mountPath": "/whole"},
+    ]
+    env = [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    script = "cat /etc/one.txt; echo y > /x/f; cat /whole/of/sub/f"
+    assert await made.output(shell("sub", script, spec=spec, volumeMounts=where, env=env)) == "two\ny\n"
+
+
+async def test_a_sub_path_cannot_lead_out_of_its_volume(made: Cluster) -> None:
+    spec = volumes({"name": "e", "emptyDir": {}})
+    inits = [{"name": "i", "image": "b", "command": ["ln", "-s", "/", "/e/out"], "volumeMounts": mounts(e="/e")}]
+    where = [{"name": "e", "mountPath": "/x", "subPath": "out/etc"}]
+    await made.create(shell("escape", "true", spec={**spec, "initContainers": inits}, volumeMounts=where))
+    stuck = await made.until("escape", hindered)
+    assert "leads out of its volume" in state(stuck)["waiting"]["message"]
+    await made.delete("escape")
+
+
+async def test_downward_files_follow_labels_and_projected_volumes_join_sources(made: Cluster) -> None:
+    labels = {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}
+    script_item = {"path": "script", "fieldRef": {"fieldPath": "metadata.annotations['script']"}}
+    spec = volumes(
+        {"name": "d", "downwardAPI": {"items": [labels]}},
+        {
+            "name": "p",
+            "projected": {
+                "sources": [
+                    {"configMap": {"name": "cm"}},
+                    {"secret": {"name": "sec"}},
+                    {"downwardAPI": {"items": [script_item]}},
+                ]
+            },
+        },
+    )
+    source = "print('quotes \" \\' and {{braces}} and 🐙')\n"
+    meta = {"labels": {"app": "x"}, "annotations": {"script": source}}
+    script = "cat /d/labels; ls /p; cat /p/script; until grep -q new /d/labels; do sleep 0.01; done; cat /d/labels"
+    await made.create(shell("down", script, spec=spec, meta=meta, volumeMounts=mounts(d="/d", p="/p")))
+    await until_log(made, "down", source)
+    await made.api.patch(Reference(PODS, "default", "down"), {"metadata": {"labels": {"app": "new"}}})
+    await made.until("down", over)
+    assert await made.log("down") == f'app="x"a\nb.txt\npass\nscript\n{source}app="new"'
+
+
+async def test_a_claim_is_a_folder_that_outlives_its_pods_and_is_bound(made: Cluster) -> None:
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    await made.create({"metadata": {"name": "work"}, "spec": claim}, CLAIMS)
+    spec = volumes({"name": "v", "persistentVolumeClaim": {"claimName": "work"}})
+    await made.output(shell("writer", "echo kept > /v/f", spec=spec, volumeMounts=mounts(v="/v")))
+    assert await made.output(shell("reader", "cat /v/f", spec=spec, volumeMounts=mounts(v="/v"))) == "kept\n"
+    bound = await made.api.get(Reference(CLAIMS, "default", "work"))
+    assert bound["status"]["phase"] == "Bound"
+    assert bound["status"]["capacity"] == {"storage": "1Gi"}
+
+
+async def test_host_paths_are_shown_only_where_the_settings_allow(made: Cluster, shown: Path) -> None:
+    (shown / "f").write_text("shown\n")
+    spec = volumes({"name": "h", "hostPath": {"path": str(shown)}})
+    assert await made.output(shell("host", "cat /h/f", spec=spec, volumeMounts=mounts(h="/h"))) == "shown\n"
+    spec = volumes({"name": "h", "hostPath": {"path": "/etc"}})
+    await made.create(shell("host-refused", "true", spec=spec, volumeMounts=mounts(h="/h")))
+    stuck = await made.until("host-refused", hindered)
+    assert "hostPath /etc is not below a directory" in state(stuck)["waiting"]["message"]
+    events = await made.api.list(EVENTS)
+    assert any(e["reason"] == "FailedMount" and "hostPath /etc" in e["message"] for e in events.items)
+    await made.delete("host-refused")
+    await made.gone("host-refused")
+
+
+async def test_a_missing_config_map_volume_is_waited_for(made: Cluster) -> None:
+    spec = volumes({"name": "c", "configMap": {"name": "later"}})
+    await made.create(shell("waits", "cat /c/k", spec=spec, volumeMounts=mounts(c="/c")))
+    stuck = await made.until("waits", hindered)
+    assert state(stuck)["waiting"]["reason"] == "ContainerCreating"
+    assert 'configmap "later" not found' in state(stuck)["waiting"]["message"]
+    await made.create({"metadata": {"name": "later"}, "data": {"k": "v"}}, CONFIGMAPS)
+    await made.until("waits", over)
+    assert await made.log("waits") == "v"
+
+
+async def test_the_environment_has_all_its_sources_and_no_other(made: Cluster) -> None:
+    env = [
+        {"name": "PLAIN", "value": "p"},
+        {"name": "REF", "value": "$(PLAIN)-$(C_a)-$$(PLAIN)-$(NOT)"},
+        {"name": "KEY", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "a"}}},
+        {"name": "SEC", "valueFrom": {"secretKeyRef": {"name": "sec", "key": "pass"}}},
+        {"name": "NONE", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "x", "optional": True}}},
+        {"name": "UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+        {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}},
+        {"name": "ODD", "value": "quotes \" ' \\ \n braces {{}} 🐙"},
+    ]
+    dump = "import json, os, sys; json.dump(dict(os.environ), sys.stdout)"
+    thing = pod(
+        "env", "python", "-c", dump, image="python:3", env=env, resources={"limits": {"cpu": "250m"}},
+        envFrom=[{"prefix": "C_", "configMapRef": {"name": "cm"}}, {"secretRef": {"name": "gone", "optional": True}}],
+    )  # fmt: skip
+    seen = json.loads(await made.output(thing))
+    uid = (await made.api.get(Reference(PODS, "default", "env")))["metadata"]["uid"]
+    assert seen["REF"] == "p-1-$(PLAIN)-$(NOT)"
+    assert (seen["KEY"], seen["SEC"], seen["UID"], seen["CPU"]) == ("1", "s3cret", uid, "250")
+    assert seen["ODD"] == env[-1]["value"]
+    assert seen["C_b.txt"] == "two\n"
+    assert seen["HOSTNAME"] == "env"
+    assert seen["HOME"] == "/root"
+    assert "NONE" not in seen
+    known = {e["name"] for e in env} | {"C_a", "C_b.txt", "PATH", "HOSTNAME", "HOME", "PWD", "LC_CTYPE", "OLDPWD", "SHLVL", "_"}
+    assert {name for name in seen if not name.startswith("KUBERNETES_")} <= known
+
+
+async def test_pods_get_a_token_unless_they_say_no(made: Cluster) -> None:
+    folder = "/var/run/secrets/kubernetes.io/serviceaccount"
+    script = f"cd {folder} && cat token ca.crt namespace; echo $KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT"
+    assert await made.output(shell("token", script)) == "the tokenthe CAdefault127.0.0.1:6443\n"
+    refused = shell("no-token", f"test ! -e {folder}", spec={"automountServiceAccountToken": False})
+    assert await made.output(refused) == ""
+
+
+async def test_arguments_are_expanded_and_arrive_unharmed(made: Cluster) -> None:
+    text = "a \"b\" 'c' \\ {{d}} \n 🐙 $HOME"
+    thing = pod("args", "printf", "%s|", args=[text, "$(X)", "$$(X)"], env=[{"name": "X", "value": "x y"}])
+    assert await made.output(thing) == f"{text}|x y|$(X)|"
+
+
+async def test_stand_ins_serve_for_the_images_that_examples_love(made: Cluster) -> None:
+    assert await made.output(pod("say", image="argoproj/argosay:v2")) == "hello argo\n"
+    script = "/argosay echo hi /tmp/deep/f && /argosay cat /tmp/deep/f && argosay assert_contains /tmp/deep/f h"
+    assert await made.output(shell("say2", script, image="argoproj/argosay:v2")) == "hi"
+    code = state(await made.run(pod("say3", image="argoproj/argosay:v2", args=["exit", "4"])))["terminated"]["exitCode"]
+    assert code == 4
+    assert "< hello world >" in await made.output(pod("cow", "cowsay", image="docker/whalesay", args=["hello world"]))
+    which = await made.output(pod("py", "/usr/local/bin/python", "-c", "import sys; print(sys.version)"))
+    assert which == f"{sys.version}\n"
+
+
+async def test_the_executor_image_is_this_interpreter_and_package(made: Cluster) -> None:
+    code = "import sys, tiphys.devcluster, yaml; print(sys.executable)"
+    told = pod("executor", "python", "-c", code, image="tiphys/executor:1.2")
+    assert await made.output(told) == f"{sys.executable}\n"
+
+
+async def test_the_working_directory_is_root_or_as_asked(made: Cluster) -> None:
+    assert await made.output(pod("pwd", "pwd")) == "/\n"
+    assert await made.output(pod("pwd2", "pwd", workingDir="/work/deep")) == "/work/deep\n"

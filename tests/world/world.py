@@ -1,0 +1,189 @@
+"""A small world in virtual time: the in-process API, the controllers, and a player that runs pods as a test says.
+
+The player is a node without processes: it binds every pod, lets it run and ends it, with the outcome a function of the
+pod gives; results travel in the same frames that the real program in a pod writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import anyio
+import yaml
+
+import crds
+from actors.contract import frame, paths
+from actors.names import labels
+from actors.workflow.state import WORKFLOWS
+from runtime.api import Api, ApiError, Gone
+from runtime.objects import CRDS, PODS, Object, Reference, reference
+from runtime.system import System
+from tests.virtual_time import VirtualClock
+from tiphys.controllers import ControllerSettings, rooms
+from tiphys.devcluster.inprocess import InProcessApi
+from tiphys.devcluster.server import ApiServer
+
+DEFINITIONS = crds.manifests()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a pod ends: after `delay_s`, with an exit code and outputs. `vanishes`: it is deleted while it runs."""
+
+    code: int = 0
+    delay_s: float = 1.0
+    result: str | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    vanishes: bool = False
+
+
+Script = Callable[[str, Object], Outcome]
+"""Node name and pod -> how it ends."""
+
+
+@dataclass
+class World:
+    """What a test works with."""
+
+    api: Api
+    script: Script
+    dice: Random
+    created: list[str] = field(default_factory=list)  # names of all pods that ever were, in order
+    running: set[str] = field(default_factory=set)
+    most_running: int = 0
+    deaths: int = 0
+
+    async def submit(self, text: str, name: str = "w") -> Reference:
+        """Create a workflow from YAML."""
+        thing = yaml.safe_load(text)
+        thing.setdefault("apiVersion", "argoproj.io/v1alpha1")
+        thing.setdefault("kind", "Workflow")
+        thing.setdefault("metadata", {}).setdefault("name", name)
+        thing["metadata"].setdefault("namespace", "default")
+        return reference(WORKFLOWS, await self.api.create(WORKFLOWS, thing))
+
+    async def end_of(self, ref: Reference, limit_s: float = 3600.0) -> Object:
+        """The workflow once it has finished."""
+        with anyio.fail_after(limit_s):
+            found = await self.api.list(WORKFLOWS)
+            version, thing = found.resource_version, await self.api.get(ref)
+            while not finished(thing):
+                async with self.api.watch(WORKFLOWS, resource_version=version) as events:
+                    async for event in events:
+                        version = event.object["metadata"]["resourceVersion"]
+                        if event.type == "MODIFIED" and event.object["metadata"]["uid"] == ref.uid:
+                            thing = event.object
+                        if finished(thing):
+                            break
+        return thing
+
+    async def settled_pods(self) -> list[Object]:
+        """All pods, once the controllers have had time to release them."""
+        await anyio.sleep(60)
+        return (await self.api.list(PODS)).items
+
+    # -------------------------------------------------------------------------------------- the player
+
+    async def play(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Run every pod to its end."""
+        async with anyio.create_task_group() as pods:
+            start = await self.api.list(PODS)
+            task_status.started()
+            version = start.resource_version
+            while True:
+                async with self.api.watch(PODS, resource_version=version) as events:
+                    async for event in events:
+                        version = event.object["metadata"]["resourceVersion"]
+                        if event.type == "ADDED":
+                            pods.start_soon(self._run, event.object)
+
+    async def _run(self, pod: Object) -> None:
+        ref = reference(PODS, pod)
+        self.created.append(ref.name)
+        outcome = self.script((pod["metadata"].get("annotations") or {}).get(labels.NODE_NAME, ""), pod)
+        try:
+            await anyio.sleep(0.05)
+            await self.api.patch(ref, {"status": {"phase": "Running", "podIP": "10.0.0.1"}}, subresource="status")
+            self.running.add(ref.name)
+            self.most_running = max(self.most_running, len(self.running))
+            await self._until_end(ref, outcome)
+        except (Gone, ApiError):
+            pass
+        finally:
+            self.running.discard(ref.name)
+
+    async def _until_end(self, ref: Reference, outcome: Outcome) -> None:
+        left = outcome.delay_s
+        while left > 0:
+            step = min(left, 0.5)
+            await anyio.sleep(step)
+            left -= step
+            pod = await self.api.get(ref)
+            if pod["spec"].get("activeDeadlineSeconds") == 1:
+                status = {"phase": "Failed", "reason": "DeadlineExceeded", "message": "deadline"}
+                await self.api.patch(ref, {"status": status}, subresource="status")
+                return
+        if outcome.vanishes:
+            bare = {"metadata": {"finalizers": None}}
+            await self.api.patch(ref, bare)
+            await self.api.delete(ref, grace_s=0)
+            return
+        pod = await self.api.get(ref)
+        await self.api.patch(ref, {"status": ended(pod, outcome)}, subresource="status")
+
+
+def finished(workflow: Object) -> bool:
+    """Whether a workflow's end is on record."""
+    return bool((workflow.get("status") or {}).get("finishedAt"))
+
+
+def ended(pod: Object, outcome: Outcome) -> Object:
+    """The status of a pod whose main container has ended so."""
+    content: frame.Content = {"code": outcome.code, "parameters": outcome.parameters}
+    if outcome.result is not None:
+        content["result"] = outcome.result
+    nonce = pod["metadata"]["annotations"].get(paths.NONCE_ANNOTATION, "")
+    text, _ = frame.encode(content, nonce, 4000)
+    terminated: dict[str, Any] = {"exitCode": outcome.code, "reason": "Completed" if outcome.code == 0 else "Error"}
+    if nonce:
+        terminated["message"] = text
+    statuses = [{"name": entry["name"], "state": {"terminated": terminated}} for entry in pod["spec"]["containers"]]
+    return {"phase": "Succeeded" if outcome.code == 0 else "Failed", "containerStatuses": statuses}
+
+
+@asynccontextmanager
+async def world(script: Script, *, seed: int = 0, deaths_every_s: float | None = None) -> AsyncIterator[World]:
+    """A world whose controllers die at random moments when `deaths_every_s` is given, and start again at once."""
+    clock = VirtualClock()
+    server = ApiServer(now=clock.wall, random=Random(seed))
+    server.start()
+    api = InProcessApi(server)
+    for definition in DEFINITIONS:
+        await api.create(CRDS, definition)
+    here = World(api, script, Random(seed))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(here.play)
+        await tasks.start(_controllers, here, clock, deaths_every_s)
+        yield here
+        tasks.cancel_scope.cancel()
+
+
+async def _controllers(
+    here: World, clock: VirtualClock, deaths_every_s: float | None, *, task_status: anyio.abc.TaskStatus[None]
+) -> None:
+    first = True
+    while True:
+        system = System(here.api, rooms(ControllerSettings()), clock=clock, dice=Random(here.dice.random()))
+        life_s = here.dice.expovariate(1 / deaths_every_s) if deaths_every_s else float("inf")
+        with anyio.move_on_after(life_s):
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(system.run)
+                if first:
+                    task_status.started()
+                    first = False
+                await anyio.sleep_forever()
+        here.deaths += 1
