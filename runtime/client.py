@@ -5,6 +5,7 @@ Objects stay what they are on the wire, plain JSON: no typed models, which cost 
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ from runtime.objects import Object, Reference, Resource
 REQUEST_S = 60.0  # a request that takes longer is Unavailable: nobody knows what became of it
 CONNECT_S = 10.0
 LATE_S = 15.0  # how much longer than asked a watch may be silent before the connection counts as dead
+LARGE = 1024 * 1024  # bytes: from here on aiohttp wants a file, which it sends in pieces
 AGENT = "tiphys"
 MEDIA_TYPES: dict[PatchType, str] = {
     "json": "application/json-patch+json",
@@ -210,7 +212,7 @@ class HttpApi:
                 method,
                 self._access.url + path,
                 params=query,
-                data=None if body is None else orjson.dumps(body),
+                data=None if body is None else _payload(body),
                 headers=headers,
                 timeout=timeout,
                 proxy=self._access.proxy or None,
@@ -251,6 +253,11 @@ class HttpApi:
             return await self._access.headers()
         except OSError as e:
             raise Unavailable(f"the token cannot be read: {e}") from e
+
+
+def _payload(body: Any) -> bytes | io.BytesIO:
+    raw = orjson.dumps(body)
+    return raw if len(raw) < LARGE else io.BytesIO(raw)
 
 
 def _path(ref: Reference, subresource: str = "") -> str:

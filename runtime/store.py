@@ -85,9 +85,8 @@ class Store:
         """Who it no longer concerns: to them it is gone."""
         changes = []
         for index, (before, after) in enumerate(zip(old.addresses, new.addresses, strict=True)):
-            if before is not None and before != after:
-                if before not in new.addresses:
-                    self._unindex(before, name)
+            if before is not None and before != after and before not in new.addresses:
+                self._unindex(before, name)
                 changes.append(Change(index, before, Gone(old.ref, new.object)))
         return changes
 

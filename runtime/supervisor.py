@@ -4,8 +4,6 @@ OTP's semantics for tasks: `one_for_one` restarts the one that fell, `one_for_al
 started after it. More than `intensity` restarts in `period_s` is too many: the supervisor takes its children down and
 fails itself, so that its own supervisor may try one floor up. Restarts are immediate, as in OTP; whoever talks to a
 server backs off by itself.
-
-Next: `system.py`, the tree.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ be resolved becomes an error placeholder: type Skipped, phase Error. (TMPL-13, P
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from actors.messages import (
     Shutdown,
     WantsPermit,
 )
+from actors.names import labels
 from actors.names.durations import parse_duration
 from actors.names.timestamps import seconds
 from actors.node.behaviour import Behaviour, new_status
@@ -34,6 +36,7 @@ from runtime.messages import Address, Command, Read, Tell, WakeAt
 from runtime.objects import CONFIGMAPS, Reference
 
 READ_CONFIG = "config:"  # tag of a ConfigMap being read for inputs
+DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
 RETRY_READ_S = 2.0  # after an API server that did not answer
 
 
@@ -105,9 +108,19 @@ class Called(Behaviour):
         commands = self._timeout(now)
         if self.status.ended:
             return commands
-        inputs = self.instance.inputs or None
-        self.status = msgspec.structs.replace(self.status, inputs=inputs)
+        named = self._display_name()
+        if named is None:
+            text = f"displayName must match the regex {DISPLAY_NAME.pattern}"
+            return self.unable(text, now)
+        self.status = msgspec.structs.replace(self.status, inputs=self.instance.inputs or None, display_name=named)
         return [*commands, *self.begin(now)]
+
+    def _display_name(self) -> str | None:
+        """The template's own name for its nodes (TMPL-12); None when it is not fit to be one."""
+        wished = (self.instance.template.get("annotations") or {}).get(labels.DISPLAY_NAME)
+        if wished is None:
+            return self.status.display_name
+        return str(wished) if DISPLAY_NAME.match(str(wished)) else None
 
     def _timeout(self, now: float) -> list[Command]:
         """Arm `timeout` and `pendingTimeout` of the template (TMO-3, TMO-4)."""

@@ -27,6 +27,7 @@ from actors.messages import (
 from actors.names import labels
 from actors.names.timestamps import rfc3339
 from actors.workflow import ending, opening, writing
+from actors.workflow.retention import expires_at
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState
 from runtime import api
 from runtime.messages import (
@@ -52,6 +53,7 @@ from runtime.messages import (
 )
 from runtime.objects import Object
 
+EXPIRY = "expiry"
 RETRY_READ_S = 2.0  # after an API server that did not answer
 
 
@@ -92,7 +94,7 @@ class WorkflowMind:
         for command in commands:
             if isinstance(command, Spawn):
                 state.live.add(command.address.part)
-        if state.closed and not state.live and not state.writing:
+        if state.closed and not state.live and not state.writing and state.expiry is None:
             commands.append(Stop())
         return commands
 
@@ -128,7 +130,8 @@ class WorkflowMind:
 
     def _meet(self, state: WorkflowState, thing: Object, now: float) -> list[Command]:
         if (thing["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true":
-            return [Stop()]
+            state.object, state.ended, state.closed = thing, True, True
+            return self._retire(state)
         state.object = thing
         state.summary_written = {k: v for k, v in (thing.get("status") or {}).items() if k != "nodes"}
         state.status_extra = {
@@ -165,6 +168,14 @@ class WorkflowMind:
         spec = (state.object or {}).get("spec") or {}
         state.stopping = spec.get("shutdown") or ""
         state.suspended = bool(spec.get("suspend"))
+
+    def _retire(self, state: WorkflowState) -> list[Command]:
+        """The workflow is over: it goes when its time has come (TTL-1)."""
+        assert state.object is not None
+        status = state.object.get("status") or {}
+        spec = status.get("storedWorkflowTemplateSpec") or state.object.get("spec")
+        state.expiry = expires_at(state.object, spec)
+        return [WakeAt(state.expiry, EXPIRY)] if state.expiry is not None else []
 
     def _limit(self, state: WorkflowState) -> None:
         """Pods ask for permission once something may hold them back (PAR-3, SUS-6)."""
@@ -301,7 +312,7 @@ class WorkflowMind:
         if pending is not None:
             commands += self._take_in(state, pending, now)
         if state.closed:
-            commands += ending.over(state)
+            commands += [*ending.over(state), *self._retire(state)]
         if state.ended and not state.closed:
             return [*commands, *writing.flush(state)]
         if state.journal.dirty:
@@ -330,8 +341,8 @@ class WorkflowMind:
                 return [] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, writing.REREAD)]
             case Create(tag=opening.CLAIM):
                 return self._claim_refused(state, command, error, now)
-            case Delete():
-                return []
+            case Delete(tag="expiry"):
+                return [WakeAt(now + RETRY_READ_S, EXPIRY)]
         return []
 
     def _claim_refused(self, state: WorkflowState, command: Create, error: api.ApiError, now: float) -> list[Command]:
@@ -352,6 +363,8 @@ class WorkflowMind:
                 return self._open(state, now) if state.run is None else []
             case opening.DEADLINE:
                 return self._deadline(state)
+            case "expiry":
+                return [Delete(state.ref, propagation="Background", tag=EXPIRY)]
             case _:
                 pass
         if tag.startswith(f"{opening.CLAIM}:"):

@@ -20,6 +20,7 @@ from actors.workflow.journal import Journal
 from actors.workflow.state import WorkflowSettings, WorkflowState
 from actors.workflow.validation import LibraryRef, validate
 from actors.workflow.variables import MissingValue, workflow_variables
+from crds.features import unsupported
 from runtime.messages import Command, Create, Read, Spawn, WakeAt
 from runtime.objects import CLAIMS, CONFIGMAPS, Object
 
@@ -49,6 +50,7 @@ def open_run(state: WorkflowState, settings: WorkflowSettings, now: float) -> li
     spec = gather.executed_spec(workflow, state.found)
     _judge(workflow, spec, state)
     assert spec is not None
+    state.warnings = [f"{found.path}: {found.message}" for found in unsupported(workflow)]
     config = {
         ref.name: (thing or {}).get("data") if thing else None
         for ref, thing in state.found.items()

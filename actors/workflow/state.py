@@ -59,6 +59,7 @@ class WorkflowState:
     write_failures: int = 0
     ended: bool = False  # the final phase is decided
     closed: bool = False  # and on record
+    expiry: float | None = None  # when the finished workflow is to be deleted (epoch seconds)
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -7,7 +7,18 @@ from typing import Any
 import anyio
 import pytest
 
-from runtime.api import AlreadyExists, Api, Conflict, Expired, Gone, LogOptions, Refused, Selection, WatchEvent
+from runtime.api import (
+    AlreadyExists,
+    Api,
+    Conflict,
+    Expired,
+    Gone,
+    LogOptions,
+    Refused,
+    Selection,
+    Unavailable,
+    WatchEvent,
+)
 from runtime.objects import CONFIGMAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Reference, Resource, reference
 from tests.contract.conftest import GIZMOS, WIDGETS
 
@@ -300,6 +311,12 @@ async def test_a_posted_binding_puts_a_pod_on_a_node_once(api: Api) -> None:
     assert (await api.get(ref))["spec"]["nodeName"] == "n"
     with pytest.raises(Conflict, match='already assigned to node "n"'):
         await api.create(bindings, binding)
+
+
+async def test_an_object_that_etcd_would_not_take_is_not_taken(api: Api) -> None:
+    with pytest.raises(Unavailable, match="etcdserver: request is too large"):
+        await api.create(WIDGETS, {"metadata": {"name": "w", "namespace": "default"}, "text": "x" * 1_600_000})
+    assert (await api.list(WIDGETS)).items == []
 
 
 async def test_large_objects_have_a_shorter_history(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

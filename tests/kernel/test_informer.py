@@ -205,6 +205,17 @@ async def test_a_bug_below_is_weather():
     assert w.heard() == [("a", "Observed")]
 
 
+async def test_a_list_without_an_answer_is_tried_again():
+    w = Watched()
+    w.api.delay_s = 10_000.0
+    async with w.running():
+        await anyio.sleep(module.LIST_TIMEOUT_S + 0.1)
+        assert w.informer.statistics().error == "Unavailable: no list of configmaps within 60 s"
+        w.api.delay_s = 0.0
+        await anyio.sleep(5)
+        assert w.informer.synced.is_set()
+
+
 async def test_a_server_that_says_nothing_is_hung_up_on():
     w = Watched()
 

@@ -305,6 +305,16 @@ def test_a_change_that_a_stopping_actor_has_not_read_begins_its_next_life():
     assert not kernel.registry.actors
 
 
+def test_who_stops_before_reading_what_the_cache_told_at_birth_is_not_born_again():
+    mind = Scripted(lambda state, message, now: [Stop()])
+    kernel = Kernel(Room("a", mind))
+    kernel.cache[at("x")] = [state_of("x", 1)]
+    kernel.wake(at("x"))
+    kernel.run()
+
+    assert mind.born == [at("x")]
+
+
 def test_what_was_asked_before_a_stop_is_still_done_and_what_was_asked_before_a_crash_is_not():
     create = Create(CONFIGMAPS, {"metadata": {"name": "c"}})
 

@@ -282,6 +282,20 @@ async def test_nothing_of_a_dead_actor_is_begun_and_no_result_of_it_arrives():
         assert b.registry.statistics().dead_letters == 0
 
 
+async def test_no_service_is_asked_for_a_dead_actor():
+    asked: list[Any] = []
+
+    async def note(query: Any) -> None:
+        asked.append(query)
+
+    async with bench() as b:
+        b.performers._services["a"] = {"note": note}
+        b.submit(Ask("note", 1))
+        b.registry.remove(b.actor, DEAD)
+        await anyio.sleep(5)
+        assert asked == []
+
+
 async def test_what_a_stopped_actor_asked_for_is_done_and_nobody_hears_of_it():
     async with bench(concurrency=1) as b:
         b.submit(Create(CONFIGMAPS, configmap("a")), Create(CONFIGMAPS, configmap("b")))

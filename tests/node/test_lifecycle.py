@@ -121,7 +121,9 @@ def test_the_phase_stays_running_between_two_attempts() -> None:
 def test_conditions_keep_their_transition_time_and_those_of_others_stay() -> None:
     pod, facts = make(), {"main": Fact(Running(NOW), attempt=1)}
     scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "x"}
-    before = pod_status(pod, facts, Situation(NOW), NOW, {"conditions": [scheduled, {"type": "mine", "status": "True"}]})
+    before = pod_status(
+        pod, facts, Situation(NOW), NOW, {"conditions": [scheduled, {"type": "mine", "status": "True"}]}
+    )
     after = pod_status(pod, facts, Situation(NOW), NOW + 100, before)
     assert after == before
     assert scheduled in after["conditions"]

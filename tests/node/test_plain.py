@@ -45,7 +45,14 @@ async def test_a_mount_at_a_fixed_path_fails_with_the_remedy(made: Cluster) -> N
 async def test_volumes_of_our_own_are_found_through_the_environment(made: Cluster) -> None:
     spec = {"volumes": [{"name": "tiphys-frame", "emptyDir": {}}]}
     where = [{"name": "tiphys-frame", "mountPath": "/tiphys"}]
-    inits = [{"name": "i", "image": "b", "volumeMounts": where, "command": ["sh", "-c", "echo 1 > $TIPHYS_MOUNT_TIPHYS_FRAME/f"]}]
+    inits = [
+        {
+            "name": "i",
+            "image": "b",
+            "volumeMounts": where,
+            "command": ["sh", "-c", "echo 1 > $TIPHYS_MOUNT_TIPHYS_FRAME/f"],
+        }
+    ]
     thing = shell("own", "cat $TIPHYS_MOUNT_TIPHYS_FRAME/f", spec={**spec, "initContainers": inits}, volumeMounts=where)
     assert await made.output(thing) == "1\n"
 

@@ -50,7 +50,9 @@ async def test_config_maps_and_secrets_are_files_with_their_modes(made: Cluster)
         {"name": "s", "secret": {"secretName": "sec", "defaultMode": 0o600}},
         {"name": "o", "configMap": {"name": "absent", "optional": True}},
     )
-    script = "cat /c/deep/er; stat -c %a /c/deep/er /s/pass; cat /s/pass; ls /o | wc -l; touch /c/x 2>/dev/null || echo ro"
+    script = (
+        "cat /c/deep/er; stat -c %a /c/deep/er /s/pass; cat /s/pass; ls /o | wc -l; touch /c/x 2>/dev/null || echo ro"
+    )
     text = await made.output(shell("files", script, spec=spec, volumeMounts=mounts(c="/c", s="/s", o="/o")))
     assert text == "1400\n600\ns3cret0\nro\n"
 
@@ -172,7 +174,18 @@ async def test_the_environment_has_all_its_sources_and_no_other(made: Cluster) -
     assert seen["HOSTNAME"] == "env"
     assert seen["HOME"] == "/root"
     assert "NONE" not in seen
-    known = {e["name"] for e in env} | {"C_a", "C_b.txt", "PATH", "HOSTNAME", "HOME", "PWD", "LC_CTYPE", "OLDPWD", "SHLVL", "_"}
+    known = {e["name"] for e in env} | {
+        "C_a",
+        "C_b.txt",
+        "PATH",
+        "HOSTNAME",
+        "HOME",
+        "PWD",
+        "LC_CTYPE",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+    }
     assert {name for name in seen if not name.startswith("KUBERNETES_")} <= known
 
 

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from actors.names import ids, labels
+from runtime.api import Gone
 from runtime.objects import Object
 from tests.world.world import Outcome, world
 
@@ -268,3 +269,58 @@ async def test_an_unfit_workflow_fails_with_a_sentence_and_runs_nothing(spec: st
         assert done["status"]["message"].startswith("invalid spec: ")
         assert says in done["status"]["message"]
         assert here.created == []
+
+
+@pytest.mark.spec("TTL-1")
+@pytest.mark.parametrize(("code", "after_s"), [(0, 60), (1, 600)])
+async def test_a_finished_workflow_goes_when_its_time_has_come(code: int, after_s: int) -> None:
+    text = workflow(
+        """
+  - name: main
+    container: {image: busybox, command: [sh]}
+""",
+        ttlStrategy="{secondsAfterSuccess: 60, secondsAfterFailure: 600}",
+    )
+    async with world(lambda name, pod: Outcome(code=code)) as here:
+        ref = await here.submit(text)
+        await here.end_of(ref)
+        await anyio.sleep(after_s - 5)
+        await here.api.get(ref)
+        await anyio.sleep(10)
+
+        with pytest.raises(Gone):
+            await here.api.get(ref)
+
+
+@pytest.mark.spec("TMPL-12")
+@pytest.mark.parametrize(("wished", "shown", "phase"), [("Say-{{inputs.parameters.m}}", "Say-x", "Succeeded"),
+                                                        ("no spaces", "w", "Error")])  # fmt: skip
+async def test_a_template_may_name_its_nodes(wished: str, shown: str, phase: str) -> None:
+    text = workflow(
+        f"""
+  - name: main
+    inputs: {{parameters: [{{name: m, default: x}}]}}
+    annotations: {{workflows.argoproj.io/display-name: "{wished}"}}
+    container: {{image: busybox, command: [sh]}}
+"""
+    )
+    async with world(lambda name, pod: Outcome()) as here:
+        done = await here.end_of(await here.submit(text))
+
+        assert nodes(done)[shown]["phase"] == phase
+
+
+async def test_what_is_not_supported_yet_is_said_in_the_status() -> None:
+    text = workflow(
+        """
+  - name: main
+    container: {image: busybox, command: [sh]}
+""",
+        metrics="{prometheus: [{name: m, help: h, counter: {value: '1'}}]}",
+    )
+    async with world(lambda name, pod: Outcome()) as here:
+        done = await here.end_of(await here.submit(text))
+
+        said = [entry["message"] for entry in done["status"]["conditions"] if entry["type"] == "SpecWarning"]
+        assert len(said) == 1
+        assert said[0].startswith("spec.metrics")

@@ -127,6 +127,11 @@ def internal(message: str) -> ApiError:
     return failure(500, "InternalError", f"Internal error occurred: {message}", details)
 
 
+def too_large() -> ApiError:
+    """500 in etcd's words, as clients know to look for them."""
+    return failure(500, "", "etcdserver: request is too large")
+
+
 def success(details: Object, code: int = 0) -> Object:
     """The Status of a deed that returns no object."""
     status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}

@@ -150,8 +150,9 @@ class Rest:
     ) -> Written:
         """Patch the object at `key` (not apply). Raises Gone, Conflict, Refused."""
         current = self.read(kind, *key)
-        shared = patches.apply_patch(patch, current.object, body, custom=kind.custom)
-        thing: Object = orjson.loads(orjson.dumps(shared))
+        thing = {**patches.apply_patch(patch, current.object, body, custom=kind.custom)}
+        # the rest is shared with what is stored: nothing below changes there, as that is defaulted and pruned already
+        thing["metadata"] = orjson.loads(orjson.dumps(thing.get("metadata")))
         metadata.check_type(kind, thing)
         if thing["metadata"].get("name") != key[1]:
             raise errors.bad_request("the name of the object does not match the name on the URL")

@@ -37,12 +37,26 @@ class NodeState:
 
     object: Object
     pods: dict[str, Amounts] = field(default_factory=dict)  # by pod uid
+    used: Amounts = field(default_factory=dict)  # their sum
 
     def free(self, name: str) -> Fraction:
         """How much of a resource is not asked for."""
         allocatable = (self.object.get("status") or {}).get("allocatable") or {}
-        used = sum((amounts.get(name, Fraction(0)) for amounts in self.pods.values()), Fraction(0))
-        return parse_quantity(allocatable.get(name, "0")) - used
+        return parse_quantity(allocatable.get(name, "0")) - self.used.get(name, Fraction(0))
+
+    def add(self, uid: str, amounts: Amounts) -> None:
+        """Count a pod, once."""
+        if uid not in self.pods:
+            self.pods[uid] = amounts
+            for name, amount in amounts.items():
+                self.used[name] = self.used.get(name, Fraction(0)) + amount
+
+    def remove(self, uid: str) -> bool:
+        """Stop counting a pod; False when it was not counted."""
+        amounts = self.pods.pop(uid, None)
+        for name, amount in (amounts or {}).items():
+            self.used[name] -= amount
+        return amounts is not None
 
 
 # ------------------------------------------------------------------------------------------------ decisions
@@ -209,7 +223,7 @@ class Scheduler:
         over = change.deleted or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
         if node and over:
             state = self._nodes.get(node)
-            if state is not None and state.pods.pop(uid, None) is not None and self._waiting:
+            if state is not None and state.remove(uid) and self._waiting:
                 self._work.set()
         elif node:
             self._count(pod, node)
@@ -224,7 +238,7 @@ class Scheduler:
     def _count(self, pod: Object, node: str) -> None:
         state = self._nodes.setdefault(node, NodeState({"metadata": {"name": node}, "spec": {"unschedulable": True}}))
         if pod["metadata"]["uid"] not in state.pods:
-            state.pods[pod["metadata"]["uid"]] = requests_of(pod)
+            state.add(pod["metadata"]["uid"], requests_of(pod))
 
     async def _schedule(self, pod: Object, events: EventRecorder) -> None:
         uid = pod["metadata"]["uid"]

@@ -21,6 +21,7 @@ from tiphys.devcluster.selectors import Matches
 
 HISTORY_MAX = 8192  # changes kept per resource; who asks for older ones hears 410 and lists again
 HISTORY_BYTES_MAX = 64 * 1024 * 1024  # of their JSON: a large object that changes often has a shorter history
+OBJECT_BYTES_MAX = 1536 * 1024  # of one object's JSON: what etcd takes by default, so that nobody gets used to more
 QUEUE_MAX = 16384  # events waiting for one watcher; beyond, its stream ends with 410, as a slow client's would
 
 Key: TypeAlias = tuple[str, str]
@@ -31,30 +32,37 @@ ChangeType: TypeAlias = Literal["ADDED", "MODIFIED", "DELETED"]
 class Record:
     """An object as stored: treat `object` as frozen. `json` is its encoding, `copy` a caller's own."""
 
-    __slots__ = ("_json", "object", "version")
+    __slots__ = ("_json", "_object", "key", "version")
 
     def __init__(self, thing: Object, version: int) -> None:
-        self.object = thing
-        self.version = version
+        self._object: Object | None = thing
         self._json: bytes | None = None
+        self.version = version
+        meta = thing["metadata"]
+        self.key: Key = (meta.get("namespace", ""), meta.get("name", ""))
+
+    @property
+    def object(self) -> Object:
+        """The object, frozen."""
+        return self._object if self._object is not None else self.copy()
+
+    def shrink(self) -> None:
+        """Keep the JSON only: what is past is rarely looked into, and a decoded object is many times larger."""
+        if self._json is None:
+            self._json = orjson.dumps(self._object)
+        self._object = None
 
     @property
     def json(self) -> bytes:
         """The object's JSON, encoded once."""
         if self._json is None:
-            self._json = orjson.dumps(self.object)
+            self._json = orjson.dumps(self._object)
         return self._json
 
     def copy(self) -> Object:
         """The object again, belonging to the caller."""
         thing: Object = orjson.loads(self.json)
         return thing
-
-    @property
-    def key(self) -> Key:
-        """Where it is stored."""
-        meta = self.object["metadata"]
-        return meta.get("namespace", ""), meta["name"]
 
 
 class Change(NamedTuple):
@@ -87,7 +95,7 @@ class Watcher:
 
     def offer(self, change: Change) -> None:
         """Take in a commit if it concerns this selection: entering it is ADDED, leaving it DELETED."""
-        if self._namespace is not None and change.record.object["metadata"].get("namespace") != self._namespace:
+        if self._namespace is not None and change.record.key[0] != self._namespace:
             return
         event = _seen(change, self._matches)
         if event is None:
@@ -236,10 +244,15 @@ class Storage:
             del self.buckets[group, plural]
 
     def put(self, bucket: Bucket, thing: Object) -> Record:
-        """Store an object as the newest version. `thing` (its metadata too) belongs to the store from now on."""
-        self.version += 1
-        thing["metadata"]["resourceVersion"] = str(self.version)
-        record = Record(thing, self.version)
+        """Store an object as the newest version. `thing` (its metadata too) belongs to the store from now on.
+
+        Raises Unavailable for an object that etcd would not take."""
+        version = self.version + 1
+        thing["metadata"]["resourceVersion"] = str(version)
+        record = Record(thing, version)
+        if len(record.json) > OBJECT_BYTES_MAX:
+            raise errors.too_large()
+        self.version = version
         previous = bucket.records.get(record.key)
         if previous is None:
             insort(bucket.keys, record.key)
@@ -289,3 +302,7 @@ class Storage:
             watcher.offer(change)
         for observer in self.observers:
             observer(bucket, change)
+        if change.type == "DELETED":
+            change.record.shrink()
+        if change.previous is not None:
+            change.previous.shrink()

@@ -13,6 +13,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,7 +70,7 @@ async def run(api: Api, kinds: Kinds, order: Order, told: Instructions, log: Log
     section = told["resource"]
     done = []
     for target in await _patiently(lambda _: targets(api, kinds, order)):
-        thing = await _patiently(lambda again, target=target: perform(api, order, target, again=again))
+        thing = await _patiently(partial(perform, api, order, target))
         if thing is not None:
             done.append((target.ref, thing))
         shown = f"{target.ref.resource.plural}/{target.ref.name} {PAST.get(order.action, order.action)}"
@@ -143,7 +144,7 @@ def fetcher(access: Access, headers: dict[str, str]) -> Fetch:
 
 
 async def _patiently(work: Callable[[bool], Awaitable[T]]) -> T:
-    """Do it, again while the API server cannot be reached or asks to wait; the work hears whether it is a repetition."""
+    """Do it, again while the API server cannot be reached or asks to wait; the work hears whether it was tried before."""
     from runtime.api import Throttled, Unavailable  # noqa: PLC0415
 
     pause = PAUSE_S

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -73,7 +75,7 @@ async def targets(api: Api, kinds: Kinds, order: Order) -> list[Target]:
 def documents_in(text: str) -> list[Object]:
     """The objects of a manifest; the items of a List count one by one. Raises BadManifest."""
     try:
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
+        documents = _loaded(text)
     except yaml.YAMLError as error:
         raise BadManifest(f"resource.manifest is not YAML: {' '.join(str(error).split())}") from error
     objects: list[Object] = []
@@ -84,10 +86,17 @@ def documents_in(text: str) -> list[Object]:
     return objects
 
 
+def _loaded(text: str) -> list[Any]:
+    if text.lstrip().startswith("{"):
+        with suppress(ValueError):  # JSON escapes characters beyond 16 bits as pairs, which YAML does not put together
+            return [json.loads(text)]
+    return [document for document in yaml.safe_load_all(text) if document is not None]
+
+
 # ------------------------------------------------------------------------------------------------ one object
 
 
-async def perform(api: Api, order: Order, target: Target, *, again: bool = False) -> Object | None:
+async def perform(api: Api, order: Order, target: Target, again: bool) -> Object | None:
     """Do it to one object; the object as it is now, None after a delete. Raises ApiError, BadManifest.
 
     `again`: the outcome of an earlier try is unknown, so an object that is there already may be its work."""

@@ -23,9 +23,9 @@ def found(thing: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def test_what_changes_the_outcome_is_an_error_and_the_rest_a_warning():
-    thing = workflow(synchronization={"mutexes": [{"name": "m"}]}, ttlStrategy={"secondsAfterCompletion": 1})
+    thing = workflow(synchronization={"mutexes": [{"name": "m"}]}, priority=1)
 
-    assert found(thing) == [("spec.synchronization", "SYNC-1", "error"), ("spec.ttlStrategy", "TTL-1", "warning")]
+    assert found(thing) == [("spec.synchronization", "SYNC-1", "error"), ("spec.priority", "PRI-1", "warning")]
 
 
 def test_templates_are_looked_into_wherever_they_are_written():

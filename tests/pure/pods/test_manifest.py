@@ -158,7 +158,7 @@ def test_a_captured_container_runs_behind_the_shim() -> None:
 
 @pytest.mark.spec("TMPL-14")
 def test_an_unknown_entrypoint_is_an_error_with_the_remedy_only_when_it_is_needed() -> None:
-    with pytest.raises(BadTemplate, match="'unknown'.*`command`"):
+    with pytest.raises(BadTemplate, match=r"'unknown'.*`command`"):
         build({"container": {"image": "unknown"}}, include_result=True)
     main = container(build({"container": {"image": "known"}}, include_result=True), "main")
     assert (main["command"][2:], main["args"]) == (["/entry"], ["cmd"])
@@ -441,9 +441,8 @@ def test_a_users_variable_wins_over_ours_and_may_refer_to_it() -> None:
 
 @pytest.mark.spec("POD-3")
 def test_the_patch_has_the_last_word_the_templates_after_the_workflows() -> None:
-    spec = {
-        "podSpecPatch": "terminationGracePeriodSeconds: 1\ncontainers:\n- name: main\n  image: spec\n  env:\n  - {name: X, value: y}\n"
-    }
+    containers = "containers: [{name: main, image: spec, env: [{name: X, value: y}]}]"
+    spec = {"podSpecPatch": f"terminationGracePeriodSeconds: 1\n{containers}"}
     patch = {"containers": [{"name": "main", "image": "template"}], "activeDeadlineSeconds": None}
     pod = build(HELLO | {"podSpecPatch": json.dumps(patch), "activeDeadlineSeconds": 5}, spec)
     main = container(pod, "main")

@@ -90,6 +90,7 @@ class ForkServer:
     def __init__(self, mode: Mode, base: Path, binds: list[str]) -> None:
         self.mode = mode
         self._config = json.dumps({"mode": mode, "base": str(base), "binds": binds})
+        self.as_root = False  # without a user namespace: containers may be other users
         self._channels: set[Channel] = set()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -112,7 +113,8 @@ class ForkServer:
         except BaseException:
             await self.aclose()
             raise
-        if answer != "ready":
+        self.as_root = answer == "ready root"
+        if not answer.startswith("ready"):
             await self.aclose()
             raise SandboxRefused(answer or "the sandbox program ended at its start")
         return self

@@ -93,7 +93,7 @@ class ProcessRuntime:
             "env": env,
             "cwd": launch.working_directory(container, scratch / "root", self.mode),
             "hostname": launch.hostname(pod),
-            "as_root": os.geteuid() == 0,
+            "as_root": self._server.as_root,
             "termination": str(termination),
         }
         if self.mode == "plain":
@@ -121,7 +121,7 @@ class ProcessRuntime:
             binds.append({"source": str(hosts), "target": "/etc/hosts", "read_only": False})
         links = self._system.links | {link: f"{images.STAND_INS}/{name}" for link, name in image.links}
         user = launch.user_of(pod, container)
-        return {"mounts": binds, "links": links} | (user if os.geteuid() == 0 else {})
+        return {"mounts": binds, "links": links} | (user if self._server.as_root else {})
 
     async def _run(self, pod: Object, container: ContainerSpec, spec: dict[str, Any], log: LogFile) -> Process:
         read, write = pipe()
@@ -176,7 +176,7 @@ async def open_process_runtime(
     if settings.mode != "plain":
         try:
             server = await _open_namespaces(stack, layout, system)
-            reason = "this machine grants namespaces" + ("" if os.geteuid() == 0 else " to ordinary users")
+            reason = f"this machine grants namespaces{'' if server.as_root else ' to ordinary users'}"
         except SandboxRefused as refusal:
             if settings.mode == "process":
                 raise RuntimeError(f"namespaces are refused here: {refusal}; use mode plain or auto") from refusal
@@ -209,7 +209,7 @@ async def _try_out(server: ForkServer, layout: Layout, system: launch.System) ->
         "env": {"PATH": images.PATH},
         "cwd": "/",
         "hostname": "trial",
-        "as_root": os.geteuid() == 0,
+        "as_root": server.as_root,
         "links": system.links,
         "mounts": launch.bind_mounts([], layout),
     }

@@ -107,18 +107,23 @@ def oom_kills() -> int:
 # ------------------------------------------------------------------------------------------------ the server's part
 
 
-def enter_namespaces(*, as_root: bool) -> None:
-    """New mount, pid and (for an ordinary user) user namespaces; the next child is pid 1."""
+def enter_namespaces() -> bool:
+    """New mount and pid namespaces, the next child is pid 1; with a user namespace for who is not the machine's root.
+
+    True when it went without one. Raises OSError when the machine refuses."""
     uid, gid = os.geteuid(), os.getegid()
-    unshare(CLONE_NEWNS | CLONE_NEWPID | (0 if as_root else CLONE_NEWUSER))
-    if as_root:
-        return
+    if uid == 0:
+        with contextlib.suppress(PermissionError):  # a root without CAP_SYS_ADMIN, as in a container
+            unshare(CLONE_NEWNS | CLONE_NEWPID)
+            return True
+    unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
         try:
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                 file.write(text)
         except OSError as error:
             raise OSError(error.errno, f"/proc/self/{name}: {os.strerror(error.errno or 0).lower()}") from None
+    return False
 
 
 def prepare_base(base: str, binds: list[str]) -> None:

@@ -48,9 +48,10 @@ def main() -> None:
     config = json.loads(sys.argv[2])
     rootfs.die_with_parent()
     plain = config["mode"] == "plain"
+    as_root = False
     if not plain:
         try:
-            rootfs.enter_namespaces(as_root=os.geteuid() == 0)
+            as_root = rootfs.enter_namespaces()
         except OSError as error:
             refuse(control, str(error))
         child = os.fork()
@@ -63,7 +64,7 @@ def main() -> None:
         except OSError as error:
             refuse(control, str(error))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the node's to handle
-    control.sendall(b"ready\n")
+    control.sendall(b"ready root\n" if as_root else b"ready\n")
     gc.collect()
     gc.freeze()
     gc.disable()

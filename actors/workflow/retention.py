@@ -1,0 +1,24 @@
+"""How long a finished workflow is kept: by its own `ttlStrategy`, counted from its end. (TTL-1.)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.names.timestamps import seconds
+from runtime.objects import Object
+
+
+def expires_at(workflow: Object, spec: dict[str, Any] | None = None) -> float | None:
+    """When a finished workflow is to be deleted (epoch seconds); None: never.
+
+    Failed looks at secondsAfterFailure, Succeeded at secondsAfterSuccess, everything else (Error too) at
+    secondsAfterCompletion alone."""
+    status = workflow.get("status") or {}
+    strategy = ((spec or workflow.get("spec") or {}).get("ttlStrategy")) or {}
+    special = {"Succeeded": "secondsAfterSuccess", "Failed": "secondsAfterFailure"}.get(status.get("phase", ""))
+    kept = strategy.get(special) if special else None
+    if kept is None:
+        kept = strategy.get("secondsAfterCompletion")
+    if kept is None or not status.get("finishedAt"):
+        return None
+    return seconds(status["finishedAt"]) + float(kept)
