@@ -6,7 +6,7 @@ Objects stay what they are on the wire, plain JSON: no typed models, which cost 
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -126,7 +126,11 @@ class HttpApi:
         self, path: str, query: dict[str, str], timeout_s: int
     ) -> AsyncIterator[AsyncIterator[WatchEvent]]:
         async with self._stream(path, query, timeout_s + LATE_S) as chunks:
-            yield _events(chunks)
+            events = _events(chunks)
+            try:
+                yield events
+            finally:
+                await events.aclose()
 
     async def create(self, resource: Resource, thing: Object, *, dry_run: bool = False) -> Object:
         """POST."""
@@ -241,11 +245,13 @@ class HttpApi:
             )
         except (TimeoutError, aiohttp.ClientError, OSError) as e:
             raise _unreachable("GET", path, e) from e
+        chunks = _chunks(response, path)
         try:
             if response.status >= 400:
                 raise _error(response, await response.read())
-            yield _chunks(response, path)
+            yield chunks
         finally:
+            await chunks.aclose()
             response.close()
 
     async def _headers(self) -> dict[str, str]:
@@ -279,7 +285,7 @@ def _with_uid(body: Any, uid: str, kind: PatchType) -> Any:
     return {**body, "metadata": {**(body.get("metadata") or {}), "uid": uid}}
 
 
-async def _chunks(response: aiohttp.ClientResponse, path: str) -> AsyncIterator[bytes]:
+async def _chunks(response: aiohttp.ClientResponse, path: str) -> AsyncGenerator[bytes, None]:
     try:
         async for chunk in response.content.iter_any():
             yield chunk
@@ -287,7 +293,7 @@ async def _chunks(response: aiohttp.ClientResponse, path: str) -> AsyncIterator[
         raise _unreachable("GET", path, e) from e
 
 
-async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
+async def _events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[WatchEvent, None]:
     rest: list[bytes] = []  # of a line that has not ended yet
     async for chunk in chunks:
         *lines, tail = chunk.split(b"\n")

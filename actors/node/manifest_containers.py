@@ -156,10 +156,12 @@ def _mount_shim(container: dict[str, Any]) -> None:
 
 
 def _mounts_env(container: dict[str, Any], script: str) -> list[dict[str, Any]]:
-    """Where our volumes are; a script of our own annotation is mounted on the way."""
-    if paths.mount_env(paths.SCRIPT_VOLUME) in script:
-        entry = {"name": paths.SCRIPT_VOLUME, "mountPath": paths.SCRIPT_MOUNT}
-        container["volumeMounts"] = [*(container.get("volumeMounts") or ()), entry]
+    """Where our volumes are; the one that holds the script is mounted on the way."""
+    mounted = {entry.get("name") for entry in container.get("volumeMounts") or ()}
+    for volume, path in ((paths.SCRIPT_VOLUME, paths.SCRIPT_MOUNT), (paths.SHIM_VOLUME, paths.SHIM_MOUNT)):
+        if paths.mount_env(volume) in script and volume not in mounted:
+            entry = {"name": volume, "mountPath": path}
+            container["volumeMounts"] = [*(container.get("volumeMounts") or ()), entry]
     return [
         {"name": paths.mount_env(entry["name"]), "value": entry["mountPath"]}
         for entry in container.get("volumeMounts") or ()

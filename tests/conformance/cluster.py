@@ -40,7 +40,7 @@ class PodRecord:
     """A pod as it was last seen, and how each of its containers ended."""
 
     object: Object
-    exits: dict[str, int] = field(default_factory=dict)  # container -> exit code
+    ends: dict[str, Object] = field(default_factory=dict)  # container -> its state.terminated
     gone: bool = False
 
     @property
@@ -55,6 +55,7 @@ class Observer:
     def __init__(self) -> None:
         self.workflows: dict[tuple[str, str], Object] = {}  # (namespace, uid)
         self.pods: dict[str, dict[str, PodRecord]] = {}  # namespace -> uid -> pod
+        self._claims: dict[str, str] = {}  # uid -> namespace
         self._waiting: list[tuple[Callable[[], bool], anyio.Event]] = []
 
     async def until(self, reached: Callable[[], bool]) -> None:
@@ -64,9 +65,9 @@ class Observer:
             self._waiting.append((reached, event))
             await event.wait()
 
-    def pods_named(self, namespace: str, name: str) -> list[PodRecord]:
-        """Every pod that ever had this name."""
-        return [pod for pod in self.pods.get(namespace, {}).values() if pod.object["metadata"]["name"] == name]
+    def claims_in(self, namespace: str) -> int:
+        """How many claims made by workflows are still there."""
+        return list(self._claims.values()).count(namespace)
 
     def workflow_changed(self, change: Change) -> None:
         """Keep the workflow's newest state."""
@@ -83,7 +84,16 @@ class Observer:
         for status in (change.object.get("status") or {}).get("containerStatuses") or ():
             ended = (status.get("state") or {}).get("terminated")
             if ended is not None:
-                record.exits[status["name"]] = ended["exitCode"]
+                record.ends[status["name"]] = ended
+        self._wake()
+
+    def claim_changed(self, change: Change) -> None:
+        """Count the claims that workflows have made and that are still there."""
+        meta = change.object["metadata"]
+        if change.deleted:
+            self._claims.pop(meta["uid"], None)
+        elif meta.get("ownerReferences"):
+            self._claims[meta["uid"]] = meta["namespace"]
         self._wake()
 
     def _wake(self) -> None:
@@ -129,6 +139,7 @@ async def site() -> AsyncIterator[Site]:
     observer = Observer()
     async with Session(SessionSettings(mode="process")) as session, anyio.create_task_group() as tasks:
         tasks.start_soon(partial(follow, session.api, PODS, observer.pod_changed, Selection()))
+        tasks.start_soon(partial(follow, session.api, CLAIMS, observer.claim_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, WORKFLOWS, observer.workflow_changed, Selection()))
         yield Site(session.api, observer, {})
         tasks.cancel_scope.cancel()

@@ -6,7 +6,7 @@ Nothing is judged here; `verdict` does that, on plain values.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ class Outcome:
     workflow: Object = field(default_factory=dict)
     pods: list[PodRecord] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)  # node id -> log of its main container
+    claims: int = 0  # PersistentVolumeClaims that are still there
     problem: str = ""  # it could not be started, or did not end
     took_s: float = 0.0
 
@@ -71,9 +72,21 @@ async def _run(site: Site, trial: Trial, outcome: Outcome) -> None:
         await site.observer.until(lambda act=act: _waits_for(newest(), act["when"]))  # type: ignore[misc]
         await _perform(site, newest(), act)
     await site.observer.until(lambda: bool((newest().get("status") or {}).get("finishedAt")))
-    with anyio.move_on_after(PODS_END_S):
-        await site.observer.until(lambda: all(p.ended for p in site.observer.pods.get(trial.namespace, {}).values()))
+    with anyio.move_on_after(PODS_END_S + (trial.takes_s if "gone" in trial.expect else 0)):
+        await site.observer.until(lambda: _at_rest(site, trial, newest()))
     outcome.logs = await _logs(site, newest(), trial.expect.get("nodes", {}))
+    outcome.claims = site.observer.claims_in(trial.namespace)
+
+
+def _at_rest(site: Site, trial: Trial, workflow: Object) -> bool:
+    """Whether nothing runs any more, and what must go is gone: a pod, a claim."""
+    pods = site.observer.pods.get(trial.namespace, {}).values()
+    claims = site.observer.claims_in(trial.namespace)
+    return (
+        all(pod.ended for pod in pods)
+        and all(pod.gone for pod in pods if belongs_to(pod.object, workflow, trial.expect.get("gone", [])))
+        and claims <= trial.expect.get("claims", claims)
+    )
 
 
 # ------------------------------------------------------------------------------------------------ acting
@@ -118,12 +131,28 @@ def template_of(node: Mapping[str, Any]) -> str:
     return referenced or node.get("templateName", "")
 
 
+def title(node: Mapping[str, Any], workflow: str) -> str:
+    """What the table calls a node: its display name, with `root` for the workflow's own generated name."""
+    name = str(node.get("displayName", ""))
+    return "root" + name.removeprefix(workflow) if name.startswith(workflow) else name
+
+
+def belongs_to(pod: Object, workflow: Object, titles: Sequence[str]) -> bool:
+    """Whether a pod is that of one of the nodes with these titles."""
+    meta = workflow["metadata"]
+    return any(
+        pod["metadata"]["name"] == pod_name(meta["name"], str(node["name"]), template_of(node))
+        for node in nodes.nodes_of(workflow).values()
+        if title(node, meta["name"]) in titles
+    )
+
+
 async def _logs(site: Site, workflow: Object, asked: Mapping[str, Any]) -> dict[str, str]:
     """The logs of the nodes whose log the table speaks of."""
     logs: dict[str, str] = {}
     meta = workflow["metadata"]
     for key, node in nodes.nodes_of(workflow).items():
-        wish = asked.get(str(node.get("displayName")))
+        wish = asked.get(title(node, meta["name"]))
         if node.get("type") == "Pod" and isinstance(wish, dict) and "log" in wish:
             ref = Reference(PODS, meta["namespace"], pod_name(meta["name"], str(node["name"]), template_of(node)))
             logs[key] = await _log(site, ref)

@@ -53,6 +53,11 @@ class Trial:
         return f"{stem[:50]}-twin" if self.twin else stem[:55]
 
     @property
+    def slow(self) -> bool:
+        """Whether it sleeps too long for every day."""
+        return self.takes_s > SLOW_S
+
+    @property
     def limit_s(self) -> float:
         """When it is given up."""
         return self.takes_s + LIMIT_S

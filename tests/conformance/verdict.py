@@ -7,14 +7,17 @@ whose main container really ended with the exit code that the node records.
 from __future__ import annotations
 
 import re
+import tarfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from actors.names.ids import node_id, pod_name
 from runtime.objects import Object
 from tests.conformance.cluster import PodRecord
-from tests.conformance.harness import Outcome, template_of
+from tests.conformance.harness import Outcome, belongs_to, template_of, title
 from tiphys.cli import nodes as status
 
 Node = Mapping[str, Any]
@@ -29,9 +32,10 @@ def problems(outcome: Outcome, expect: Mapping[str, Any]) -> list[str]:
     found = list(status.nodes_of(outcome.workflow).values())
     return [
         *_the_end(outcome.workflow, expect),
-        *_nodes(found, expect, outcome.logs, name),
+        *_nodes(found, expect, outcome, name),
+        *_surroundings(outcome, expect),
         *identities(name, found),
-        *pods_behind(name, found, outcome.pods),
+        *pods_behind(name, found, outcome.pods, expect.get("never_ran", [])),
         *_still_running(outcome.pods),
     ]
 
@@ -63,57 +67,80 @@ def _the_end(workflow: Object, expect: Mapping[str, Any]) -> Iterator[str]:
             yield f"the workflow's output {key} is {exported.get(key)!r}, must be {value!r}"
 
 
-def _nodes(found: list[Node], expect: Mapping[str, Any], logs: Mapping[str, str], name: str) -> Iterator[str]:
+def _nodes(found: list[Node], expect: Mapping[str, Any], outcome: Outcome, name: str) -> Iterator[str]:
     types = Counter(str(node["type"]) for node in found)
     for kind, count in expect.get("types", {}).items():
-        if types[kind] != count:
+        if types[kind] not in _some(count):
             yield f"{types[kind]} nodes are of type {kind}, must be {count}"
-    for display_name in expect.get("absent", []):
-        if any(node["displayName"] == display_name for node in found):
-            yield f"there is a node {display_name}, must not be"
-    for display_name, wish in expect.get("nodes", {}).items():
-        meant = [node for node in found if node["displayName"] == display_name]
+    for wanted in expect.get("absent", []):
+        if any(title(node, name) == wanted for node in found):
+            yield f"there is a node {wanted}, must not be"
+    for wanted, wish in expect.get("nodes", {}).items():
+        meant = [node for node in found if title(node, name) == wanted]
         if not meant:
-            yield f"there is no node {display_name}"
+            yield f"there is no node {wanted}"
         for node in meant:
-            yield from _node(node, wish if isinstance(wish, dict) else {"phase": wish}, logs, name)
+            yield from _node(node, wish if isinstance(wish, dict) else {"phase": wish}, outcome, wanted)
         if isinstance(wish, dict) and len(meant) != wish.get("count", len(meant)):
-            yield f"{len(meant)} nodes are called {display_name}, must be {wish['count']}"
+            yield f"{len(meant)} nodes are called {wanted}, must be {wish['count']}"
     if "failed" in expect:
-        yield from _broken_command(found, expect["failed"])
+        yield from _broken_command(found, expect["failed"], name)
 
 
-def _broken_command(found: list[Node], expected: list[str]) -> Iterator[str]:
-    """Of a twin: the nodes that ran the broken command, by display name; each must say how it ended."""
+def _broken_command(found: list[Node], expected: list[str], name: str) -> Iterator[str]:
+    """Of a twin: the nodes that ran the broken command; each must say how it ended."""
     ran = [node for node in found if node["type"] == "Pod" and (node.get("outputs") or {}).get("exitCode") == "3"]
-    if sorted(str(node["displayName"]) for node in ran) != sorted(expected):
-        yield f"exit code 3 is recorded by {sorted(str(n['displayName']) for n in ran)}, must be by {sorted(expected)}"
+    titles = sorted(title(node, name) for node in ran)
+    if titles != sorted(expected):
+        yield f"exit code 3 is recorded by {titles}, must be by {sorted(expected)}"
     for node in ran:
         if node["phase"] != "Failed" or not str(node.get("message", "")).startswith("main: Error (exit code 3)"):
-            yield f"{node['displayName']} is {node['phase']}: {node.get('message', '')!r}, must be Failed with exit code 3"
+            yield f"{title(node, name)} is {node['phase']}: {node.get('message', '')!r}, must be Failed with exit code 3"
 
 
-def _node(node: Node, wish: Mapping[str, Any], logs: Mapping[str, str], name: str) -> Iterator[str]:
-    title, message = node["displayName"], str(node.get("message", ""))
+def _node(node: Node, wish: Mapping[str, Any], outcome: Outcome, name: str) -> Iterator[str]:
+    workflow, message = outcome.workflow["metadata"]["name"], str(node.get("message", ""))
     outputs = node.get("outputs") or {}
     if "phase" in wish and node["phase"] not in _some(wish["phase"]):
-        yield f"{title} is {node['phase']}, must be {wish['phase']} ({message})"
+        yield f"{name} is {node['phase']}, must be {wish['phase']} ({message})"
     if "type" in wish and node["type"] != wish["type"]:
-        yield f"{title} is a {node['type']}, must be a {wish['type']}"
-    if "message" in wish and message != _filled(wish["message"], name):
-        yield f"{title}: the message is {message!r}, must be {_filled(wish['message'], name)!r}"
+        yield f"{name} is a {node['type']}, must be a {wish['type']}"
+    if "message" in wish and message not in [_filled(text, workflow) for text in _some(wish["message"])]:
+        yield f"{name}: the message is {message!r}, must be {_filled(str(wish['message']), workflow)!r}"
     if "message_has" in wish and wish["message_has"] not in message:
-        yield f"{title}: the message is {message!r}, must contain {wish['message_has']!r}"
+        yield f"{name}: the message is {message!r}, must contain {wish['message_has']!r}"
     if "result" in wish and outputs.get("result") not in _some(wish["result"]):
-        yield f"{title}: the result is {outputs.get('result')!r}, must be {wish['result']!r}"
-    if "exit" in wish and outputs.get("exitCode") != wish["exit"]:
-        yield f"{title}: the exit code is {outputs.get('exitCode')!r}, must be {wish['exit']!r}"
-    yield from _parameters(title, "output", outputs, wish.get("outputs", {}))
-    yield from _parameters(title, "input", node.get("inputs") or {}, wish.get("inputs", {}))
-    log = logs.get(str(node["id"]), "")
+        yield f"{name}: the result is {outputs.get('result')!r}, must be {wish['result']!r}"
+    if "exit" in wish and outputs.get("exitCode") not in _some(wish["exit"]):
+        yield f"{name}: the exit code is {outputs.get('exitCode')!r}, must be {wish['exit']!r}"
+    yield from _parameters(name, "output", outputs, wish.get("outputs", {}))
+    yield from _parameters(name, "input", node.get("inputs") or {}, wish.get("inputs", {}))
+    yield from _contents(name, outputs, wish.get("artifacts", {}), outcome.workflow)
+    if node["type"] == "Pod":
+        yield from _of_the_pod(node, wish, outcome, name)
+
+
+def _of_the_pod(node: Node, wish: Mapping[str, Any], outcome: Outcome, name: str) -> Iterator[str]:
+    log = outcome.logs.get(str(node["id"]), "")
     for wanted in _some(wish.get("log", [])):
-        if node["type"] == "Pod" and _filled(wanted, name) not in log:
-            yield f"{title}: the log is {log[:200]!r}, must contain {wanted!r}"
+        if wanted not in log:
+            yield f"{name}: the log is {log[-300:]!r}, must contain {wanted!r}"
+    pods = [pod.object for pod in outcome.pods if belongs_to(pod.object, outcome.workflow, [name])]
+    for pointer, value in wish.get("pod", {}).items():
+        if not pods or _at(pods[0], pointer) != value:
+            yield f"{name}: {pointer} of the pod is {_at(pods[0], pointer) if pods else None!r}, must be {value!r}"
+
+
+def _at(thing: Any, pointer: str) -> Any:
+    """What a JSON pointer names, None when it names nothing; an entry of a list may be given by its name."""
+    for part in pointer.strip("/").split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(thing, list):
+            named = {str(entry.get("name")): entry for entry in thing if isinstance(entry, dict)}
+            thing = named.get(key) or (thing[int(key)] if key.isdecimal() and int(key) < len(thing) else None)
+        else:
+            thing = thing.get(key) if isinstance(thing, dict) else None
+    return thing
 
 
 def _parameters(title: str, side: str, holder: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
@@ -123,6 +150,29 @@ def _parameters(title: str, side: str, holder: Mapping[str, Any], wanted: Mappin
             yield f"{title}: {side} {key} is {values.get(key)!r}, must be {value!r}"
 
 
+def _contents(name: str, outputs: Node, wanted: Mapping[str, Any], workflow: Object) -> Iterator[str]:
+    """Artifacts of a node, read where the workflow's repository keeps them."""
+    found = {artifact["name"]: artifact for artifact in outputs.get("artifacts") or ()}
+    for key, value in wanted.items():
+        text = _read(found[key], workflow) if key in found else None
+        if text not in _some(value):
+            yield f"{name}: artifact {key} holds {text!r}, must be {value!r}"
+
+
+def _read(artifact: Node, workflow: Object) -> str:
+    """The text of an artifact that is one file, stored as it is or in a compressed archive."""
+    recorded = (workflow["status"].get("artifactRepositoryRef") or {}).get("artifactRepository") or {}
+    place = {**(recorded.get("s3") or {}), **(artifact.get("s3") or {})}
+    path = Path(urlsplit(place.get("endpoint", "")).path) / place.get("bucket", "") / place.get("key", "")
+    if not path.is_file():
+        return f"(nothing at {path})"
+    if not tarfile.is_tarfile(path):
+        return path.read_text()
+    with tarfile.open(path) as archive:
+        files = [archive.extractfile(member) for member in archive if member.isfile()]
+        return "".join(file.read().decode() for file in files if file)
+
+
 def _some(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -130,6 +180,24 @@ def _some(value: Any) -> list[Any]:
 def _filled(text: str, workflow: str) -> str:
     """A text with `{id SUFFIX}` replaced by the id of the node whose name is the workflow's and the suffix."""
     return _ID.sub(lambda match: node_id(workflow, workflow + match[1]), text)
+
+
+def _surroundings(outcome: Outcome, expect: Mapping[str, Any]) -> Iterator[str]:
+    """What lies beside the workflow: claims, deleted pods, how many pods ran at once."""
+    if "claims" in expect and outcome.claims != expect["claims"]:
+        yield f"{outcome.claims} claims are left, must be {expect['claims']}"
+    if "gone" in expect:
+        for pod in outcome.pods:
+            if pod.gone != belongs_to(pod.object, outcome.workflow, expect["gone"]):
+                yield f"pod {pod.object['metadata']['name']} is {'deleted' if pod.gone else 'still there'}"
+    if "at_once" in expect and (most := _at_once(outcome.pods)) > expect["at_once"]:
+        yield f"{most} pods ran at once, must be at most {expect['at_once']}"
+
+
+def _at_once(pods: Iterable[PodRecord]) -> int:
+    """The largest number of main containers that ran in the same second, ends not counted."""
+    times = [(end["startedAt"], end["finishedAt"]) for pod in pods for key, end in pod.ends.items() if key == "main"]
+    return max((sum(start <= other < finish for start, finish in times) for other, _ in times), default=0)
 
 
 # ------------------------------------------------------------------------------------------------ the formulas
@@ -142,10 +210,12 @@ def identities(workflow: str, found: Iterable[Node]) -> Iterator[str]:
             yield f"the id of node {node['name']} is {node['id']}, must be {node_id(workflow, str(node['name']))}"
 
 
-def pods_behind(workflow: str, found: list[Node], pods: list[PodRecord]) -> Iterator[str]:
+def pods_behind(
+    workflow: str, found: list[Node], pods: list[PodRecord], never_ran: Sequence[str] = ()
+) -> Iterator[str]:
     """Pod nodes without a pod of the formula's name, or whose container did not end as the node records."""
     for node in found:
-        if node["type"] == "Pod":
+        if node["type"] == "Pod" and title(node, workflow) not in never_ran:
             name = pod_name(workflow, str(node["name"]), template_of(node))
             own = [pod for pod in pods if pod.object["metadata"]["name"] == name]
             contained = [n for n in found if n["type"] == "Container" and n.get("boundaryID") == node["id"]]
@@ -164,8 +234,8 @@ def _pod_ended(node: Node, name: str, own: list[PodRecord]) -> Iterator[str]:
         yield f"{node['displayName']} has no pod {name}"
     elif recorded is None:
         yield f"{node['displayName']} ({node['phase']}) records no exit code"
-    elif str(own[-1].exits.get("main")) != recorded:
-        yield f"{node['displayName']} records exit code {recorded}, its container ended with {own[-1].exits.get('main')}"
+    elif _exit_code(own[-1], "main") != int(recorded):
+        yield f"{node['displayName']} records exit code {recorded}, its container ended with {own[-1].ends.get('main')}"
     elif (recorded == "0") != (node["phase"] == "Succeeded") and not node.get("daemoned"):
         yield f"{node['displayName']} is {node['phase']} with exit code {recorded}"
 
@@ -175,9 +245,13 @@ def _set_ended(contained: list[Node], name: str, own: list[PodRecord]) -> Iterat
     if not own:
         yield f"the container set has no pod {name}"
     for node in contained if own else ():
-        code = own[-1].exits.get(str(node["displayName"]))
+        code = _exit_code(own[-1], str(node["displayName"]))
         if code is None or (code == 0) != (node["phase"] == "Succeeded"):
             yield f"container {node['displayName']} is {node['phase']}, it ended with {code}"
+
+
+def _exit_code(pod: PodRecord, container: str) -> int | None:
+    return pod.ends[container]["exitCode"] if container in pod.ends else None
 
 
 def _still_running(pods: Iterable[PodRecord]) -> Iterator[str]:

@@ -27,8 +27,6 @@ from tiphys.executor.resource_kinds import Kinds, UnknownKind
 from tiphys.executor.resource_outcome import Unsatisfied, output_values
 from tiphys.executor.resource_verbs import BadManifest, Order
 
-OWNER = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "wf", "uid": "uid-1"}
-
 
 def config_map(name: str = "", **more: Any) -> str:
     meta = {"name": name} if name else {"generateName": "made-"}
@@ -73,13 +71,16 @@ def ref(name: str) -> Reference:
 @pytest.mark.spec("RES-1", "RES-5", "RES-7", "RES-9")
 async def test_an_object_is_created_under_a_generated_name_with_its_owner(cluster: DevCluster) -> None:
     wanted = [{"name": "n", "jsonPath": "{.metadata.name}"}, {"name": "d", "jsonPath": "{.data.k}"}]
-    content, printed = await act(cluster, "create", config_map(data={"k": "😀"}), owner=OWNER, parameters=wanted)
+    await act(cluster, "create", config_map("owner"))
+    uid = (await cluster.api.get(ref("owner")))["metadata"]["uid"]
+    own = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}  # one that the collector finds
+    content, printed = await act(cluster, "create", config_map(data={"k": "😀"}), owner=own, parameters=wanted)
     name = content["parameters"]["n"]
     assert content == {"code": 0, "parameters": {"n": name, "d": "😀"}}
     assert name.startswith("made-")
     assert f"configmaps/{name} created" in printed
     (owner,) = (await cluster.api.get(ref(name)))["metadata"]["ownerReferences"]
-    assert owner == OWNER | {"controller": True, "blockOwnerDeletion": True}
+    assert owner == own | {"controller": True, "blockOwnerDeletion": True}
 
 
 @pytest.mark.spec("RES-1", "RES-3")
@@ -119,7 +120,7 @@ async def test_flags_name_or_select_what_is_meant(cluster: DevCluster) -> None:
         "cm",
         "nothing",
         "--ignore-not-found",
-        parameters=[{"name": "n", "jsonPath": "a", "default": "d"}],
+        parameters=[{"name": "n", "jsonPath": "{.a}", "default": "d"}],
     )
     assert content["parameters"] == {"n": "d"}
 

@@ -20,7 +20,7 @@ from runtime.objects import Object
 from tiphys.devcluster import errors, query
 from tiphys.devcluster.answers import JSON, Call, answer, check_version
 from tiphys.devcluster.documents import document
-from tiphys.devcluster.inprocess import pod_log
+from tiphys.devcluster.inprocess import close, pod_log
 from tiphys.devcluster.logs import container_of
 from tiphys.devcluster.pki import Identity, new_identity, server_context
 from tiphys.devcluster.routes import Target, target
@@ -167,16 +167,18 @@ class HttpsFront:
         pod = self._server.rest.read(found.kind, *found.key).object
         options = query.log_options(request.query)
         chunks = pod_log(self._server, pod, options._replace(container=container_of(pod, options.container)))
-        first = await anext(chunks, b"")  # what is wrong is said here, before the answer begins
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-        await response.prepare(request)
         try:
+            first = await anext(chunks, b"")  # what is wrong is said here, before the answer begins
+            await response.prepare(request)
             await response.write(first)
             async for chunk in chunks:
                 await response.write(chunk)
             await response.write_eof()
         except ConnectionError:
             return response
+        finally:
+            await close(chunks)
         return response
 
 

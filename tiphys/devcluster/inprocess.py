@@ -6,7 +6,7 @@ yields to the loop once before it acts, as a request would: whoever is cancelled
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -70,12 +70,14 @@ class InProcessApi:
         kind = self._kind(resource)
         since = int(resource_version) if resource_version not in ("", "0") else None
         watcher = self._rest.watch(kind, selection, since)
+        events = self._events(kind, watcher, timeout_s)
         try:
-            yield self._events(kind, watcher, timeout_s)
+            yield events
         finally:
             watcher.close()
+            await events.aclose()
 
-    async def _events(self, kind: Kind, watcher: Watcher, timeout_s: int) -> AsyncIterator[WatchEvent]:
+    async def _events(self, kind: Kind, watcher: Watcher, timeout_s: int) -> AsyncGenerator[WatchEvent, None]:
         end = anyio.current_time() + timeout_s
         while True:
             event = watcher.take_ready()
@@ -160,7 +162,11 @@ class InProcessApi:
         await anyio.lowlevel.checkpoint()
         pod = self._rest.read(self._kind(ref.resource), ref.namespace, ref.name).object
         chosen = options._replace(container=container_of(pod, options.container))
-        yield pod_log(self._server, pod, chosen)
+        chunks = pod_log(self._server, pod, chosen)
+        try:
+            yield chunks
+        finally:
+            await close(chunks)
 
     def _kind(self, resource: Resource) -> Kind:
         return self._server.catalog.of(resource)
@@ -184,6 +190,12 @@ def pod_log(server: ApiServer, pod: Object, options: LogOptions) -> AsyncIterato
     if server.logs is None:
         raise errors.internal(f"no node serves the logs of pod {meta['name']}: start a node")
     return server.logs.stream(meta["namespace"], meta["name"], options)
+
+
+async def close(chunks: AsyncIterator[bytes]) -> None:
+    """End a stream that is not read to its end, if it can be told."""
+    if isinstance(chunks, AsyncGenerator):
+        await chunks.aclose()
 
 
 def _served(kind: Kind, subresource: str) -> str:

@@ -51,7 +51,7 @@ class Disk:
             file.close()
             raise
         self._file = file
-        self._server.storage.observers.append(self._write)
+        self._server.storage.observers.insert(0, self._write)  # before those that write again in answer to a write
         return self
 
     def __exit__(

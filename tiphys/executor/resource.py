@@ -144,7 +144,7 @@ def fetcher(access: Access, headers: dict[str, str]) -> Fetch:
 
 
 async def _patiently(work: Callable[[bool], Awaitable[T]]) -> T:
-    """Do it, again while the API server cannot be reached or asks to wait; the work hears whether it was tried before."""
+    """Do it, again while the API server cannot be reached or asks to wait; the work hears if it was tried before."""
     from runtime.api import Throttled, Unavailable  # noqa: PLC0415
 
     pause = PAUSE_S

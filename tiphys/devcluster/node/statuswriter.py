@@ -11,14 +11,14 @@ from functools import partial
 from typing import TypeAlias
 
 import anyio
-import structlog
 
 from runtime.api import Api, ApiError, Conflict, Gone, Refused, Throttled
+from runtime.log import Log
 from runtime.objects import PODS, Object, reference
 from tiphys.devcluster.node.lifecycle import OWN_CONDITIONS
 from tiphys.devcluster.node.settings import Clock
 
-log = structlog.get_logger()
+log = Log()
 
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 15.0
