@@ -40,10 +40,10 @@ RUNTIME_METRICS: tuple[Metric, ...] = (
     Metric("commands_in_flight", "gauge", "Calls to the API server that have not returned."),
     Metric("commands_window", "gauge", "Calls that may be in flight, as the API server grants them."),
     Metric("commands_total", "counter", "Commands by outcome.", ("outcome",)),
-    Metric("cache_objects", "gauge", "Objects in the cache.", ("resource",)),
-    Metric("cache_silent_seconds", "gauge", "Seconds since the server last said anything.", ("resource",)),
-    Metric("cache_events_total", "counter", "Watch events received.", ("resource",)),
-    Metric("cache_lists_total", "counter", "Pages listed.", ("resource",)),
+    Metric("cache_objects", "gauge", "Objects in the cache.", ("resource", "selector")),
+    Metric("cache_silent_seconds", "gauge", "Seconds since the server last said anything.", ("resource", "selector")),
+    Metric("cache_events_total", "counter", "Watch events received.", ("resource", "selector")),
+    Metric("cache_lists_total", "counter", "Pages listed.", ("resource", "selector")),
     Metric("route_errors_total", "counter", "Exceptions in the rooms' route functions."),
 )
 

@@ -267,11 +267,11 @@ class System:
         for outcome in ("performed", "failed", "throttled"):
             put("commands_total", getattr(now.performers, outcome), outcome=outcome)
         for informer in now.informers:
-            resource = informer.resource.plural
-            put("cache_objects", informer.objects, resource=resource)
-            put("cache_silent_seconds", informer.silent_s, resource=resource)
-            put("cache_events_total", informer.events, resource=resource)
-            put("cache_lists_total", informer.lists, resource=resource)
+            source = {"resource": informer.resource.plural, "selector": informer.labels}
+            put("cache_objects", informer.objects, **source)
+            put("cache_silent_seconds", informer.silent_s, **source)
+            put("cache_events_total", informer.events, **source)
+            put("cache_lists_total", informer.lists, **source)
         put("route_errors_total", now.route_errors)
 
     def _measure(self, command: Measure) -> None:

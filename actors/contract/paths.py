@@ -28,6 +28,7 @@ SOURCE_FILE = "source"  # a script's source too large for an annotation, written
 PROGRESS_FILE = "progress"
 
 INSTRUCTIONS_ENV = "TIPHYS_INSTRUCTIONS"  # JSON; continued in TIPHYS_INSTRUCTIONS_1, _2, …
+TERMINATION_ENV = "TIPHYS_TERMINATION_MESSAGE_PATH"  # set by a node without mounts: where the message really goes
 NONCE_ANNOTATION = "tiphys.io/nonce"
 SOURCE_ANNOTATION = "tiphys.io/script-source"
 SOURCE_BYTES_MAX = 200 << 10  # all annotations of an object together have 256 KiB

@@ -20,7 +20,7 @@ class OverBudget(Fault):
 class Budget:
     """What one evaluation may use: steps (about a third of a microsecond each), and elements or characters made."""
 
-    steps: int = 1_000_000
+    steps: int = 500_000
     amount: int = 10_000_000
 
 

@@ -20,6 +20,7 @@ from actors.language.functions import Functions
 from actors.language.parser import parse
 from actors.language.predicates import Frame
 from actors.language.references import Reference, is_present, references
+from actors.language.render import render
 
 __all__ = [
     "Budget",
@@ -29,7 +30,9 @@ __all__ = [
     "compile_expression",
     "environment",
     "evaluate",
+    "evaluate_bool",
     "nest",
+    "render",
     "run",
 ]
 

@@ -24,7 +24,10 @@ def references(tree: Node) -> tuple[Reference, ...]:
     finder = _Finder()
     finder.guard(tree)
     finder.visit(tree, frozenset())
-    return tuple({found.path: found for found in reversed(finder.found)}.values())[::-1]
+    first: dict[str, Reference] = {}
+    for found in finder.found:
+        first.setdefault(found.path, found)
+    return tuple(first.values())
 
 
 class _Finder:

@@ -19,7 +19,7 @@ from actors.language.sprig_times import TIMES
 NOT_OFFERED = (
     *("bcrypt", "htpasswd", "derivePassword", "encryptAES", "decryptAES"),
     *("genPrivateKey", "genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey"),
-    *("genSignedCert", "genSignedCertWithKey", "buildCustomCert", "getHostByName", "semver"),
+    *("genSignedCert", "genSignedCertWithKey", "buildCustomCert", "getHostByName", "semver", "env", "expandenv"),
 )
 
 

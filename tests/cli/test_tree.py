@@ -93,6 +93,10 @@ def test_a_ring_of_boundaries_loses_no_node() -> None:
     assert sorted(row.key for row in tree.rows(ring, NOW)) == ["a", "b", "w"]
 
 
+def test_a_node_without_an_id_is_no_node() -> None:
+    assert drawing(workflow(("", {"name": "x"}), node("w", "w"))) == ["✔ w"]
+
+
 def test_compressed_nodes_are_shown_and_inline_ones_override_them() -> None:
     entries = dict(STEPS)
     members = b"".join(
@@ -184,7 +188,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-keys = st.sampled_from(["w", "a", "b", "c", "d"])
+keys = st.sampled_from(["", "w", "a", "b", "c", "d"])
 names = st.sampled_from(
     ["w", "w[0]", "w[0].a", "w.a", "w.a(0)", "w.a(0:x)", "w.onExit", "漢字", "\ud800", "x\n\x1b[2J"]
 )

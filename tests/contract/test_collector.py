@@ -8,7 +8,9 @@ import anyio
 import pytest
 
 from runtime.api import Api, Gone, Refused
-from runtime.objects import CONFIGMAPS, NAMESPACES, PODS, Object, Reference, reference
+from runtime.objects import CONFIGMAPS, EVENTS, NAMESPACES, PODS, Object, Reference, reference
+from tiphys.devcluster.cluster import DevCluster, Settings
+from tiphys.devcluster.gc import GarbageCollector
 
 
 async def until_gone(api: Api, ref: Reference) -> None:
@@ -79,6 +81,21 @@ async def test_an_object_born_after_its_owner_has_gone_goes_too(api: Api) -> Non
     await api.delete(reference(CONFIGMAPS, top))
     child = await api.create(CONFIGMAPS, owned("late", top))
     await until_gone(api, reference(CONFIGMAPS, child))
+
+
+async def test_an_event_goes_after_an_hour() -> None:
+    now = [1_800_000_000.0]
+    async with DevCluster(Settings(now=lambda: now[0])) as cluster:
+        event = {"metadata": {"name": "e"}, "involvedObject": {"kind": "Pod", "name": "p"}, "message": "m"}
+        ref = reference(EVENTS, await cluster.api.create(EVENTS, event))
+        now[0] += 3500
+        await cluster.api.create(EVENTS, {**event, "metadata": {"name": "later"}})
+        now[0] += 400
+        collector = GarbageCollector(cluster.server)
+        collector.sweep()
+        with pytest.raises(Gone):
+            await cluster.api.get(ref)
+        assert await cluster.api.get(Reference(EVENTS, "default", "later"))
 
 
 async def test_a_namespace_goes_when_everything_in_it_has_gone(api: Api) -> None:

@@ -132,6 +132,18 @@ async def test_reviews_say_yes_and_service_account_tokens_work(
         assert response.status == 401
 
 
+async def test_applied_yaml_keeps_times_and_switches_as_they_are_written(session: aiohttp.ClientSession) -> None:
+    text = "apiVersion: lab.example.com/v1\nkind: Gizmo\nspec: {size: 1, free: {at: 2026-01-01T00:00:00Z, is: true}}\n"
+    headers = {"Content-Type": "application/apply-patch+yaml"}
+    path = GIZMOS.path("default", "y")
+    async with session.patch(path, params={"fieldManager": "m"}, data=text, headers=headers) as response:
+        assert response.status == 201
+        assert (await response.json())["spec"]["free"] == {"at": "2026-01-01T00:00:00Z", "is": True}
+    async with session.patch(path, params={"fieldManager": "m"}, data="a: [", headers=headers) as response:
+        assert response.status == 400
+        assert "error decoding YAML" in (await response.json())["message"]
+
+
 class Tape:
     """A log source that plays three lines and remembers what was asked."""
 

@@ -89,6 +89,12 @@ async def test_get_prints_the_columns_of_the_kind(kubectl: Kubectl) -> None:
 async def test_create_label_annotate_patch_describe_and_delete(kubectl: Kubectl) -> None:
     await kubectl("create", "configmap", "made", "--from-literal=a=b")
     await kubectl("create", "namespace", "room")
+    await kubectl("create", "deployment", "d", "--image=busybox", "--replicas=2")
+    await kubectl("create", "job", "j", "--image=busybox", "--", "echo", "hi")
+    await kubectl("scale", "deployment", "d", "--replicas=3")
+    assert await kubectl("get", "deployment", "d", "-o", "jsonpath={.spec.replicas}") == "3"
+    command = "jsonpath={.spec.template.spec.containers[0].command}"
+    assert json.loads(await kubectl("get", "job", "j", "-o", command)) == ["echo", "hi"]
     await kubectl("label", "configmap", "made", "x=y")
     await kubectl("annotate", "configmap", "made", "note=hello")
     await kubectl("patch", "configmap", "made", "-p", '{"data":{"c":"d"}}')

@@ -49,6 +49,9 @@ class PlainNode:
         return {**pod, "status": status}
 
     def _volume(self, pod: dict[str, Any], volume: dict[str, Any]) -> None:
+        if "hostPath" in volume:
+            self._place(volume["name"]).symlink_to(volume["hostPath"]["path"])
+            return
         place = self._place(volume["name"])
         place.mkdir()
         if "downwardAPI" in volume:
@@ -97,11 +100,13 @@ def node(tmp_path: Path) -> PlainNode:
 
 
 def ran(node: PlainNode, template: dict[str, Any], **more: Any) -> Assessment:
-    settings = PodSettings(executor_command=(sys.executable, "-m", "tiphys.executor"))
-    result = more.pop("include_result", False)
+    result, repository = more.pop("include_result", False), more.pop("repository", None)
+    settings = PodSettings(
+        executor_command=(sys.executable, "-m", "tiphys.executor"), repository_root=(repository or {}).get("root", "")
+    )
     request = PodRequest(
         "wf", "ns", "uid", more, {"name": "t", **template}, "wf-1", "wf.x", "wf-t-1",
-        include_result=result, settings=settings,
+        include_result=result, settings=settings, repository=(repository or {}).get("config"),
     )  # fmt: skip
     pod = node.run(pod_for(request))
     expect = Expectation(outputs=template.get("outputs") or {}, include_result=result)
@@ -185,3 +190,19 @@ def test_a_container_set_in_order(node: PlainNode) -> None:
     verdict = ran(node, {"containerSet": {"containers": group}})
     assert verdict.phase == "Failed"
     assert node.logs["c"].startswith(b"not started: container b")
+
+
+@pytest.mark.spec("ART-10", "ART-14")
+@pytest.mark.parametrize("code", [0, 5])
+def test_artifacts_and_logs_reach_the_repository(node: PlainNode, tmp_path: Path, code: int) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    config = {"s3": {"endpoint": f"file://{kept}", "bucket": "b"}, "archiveLogs": True}
+    outputs = {"artifacts": [{"name": "a", "path": str(tmp_path / "out"), "archive": {"none": {}}}]}
+    template = shell(f"echo said; echo content > {tmp_path}/out; exit {code}") | {"outputs": outputs}
+    verdict = ran(node, template, repository={"root": str(kept), "config": config})
+    assert verdict.phase == ("Failed" if code else "Succeeded"), verdict.message
+    assert [entry["name"] for entry in verdict.outputs["artifacts"]] == ["a", "main-logs"]
+    assert verdict.outputs["artifacts"][0]["s3"]["key"] == "wf/wf-t-1/out"
+    assert (kept / "b" / "wf" / "wf-t-1" / "out").read_text() == "content\n"
+    assert (kept / "b" / "wf" / "wf-t-1" / "main.log").read_text() == "said\n"

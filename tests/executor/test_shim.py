@@ -212,6 +212,15 @@ def test_a_container_does_not_start_after_a_failure(volume: Volume) -> None:
     assert "container a" in ended.content["message"]
 
 
+def test_a_container_that_waits_for_others_can_be_stopped(volume: Volume) -> None:
+    program = volume.shim(["echo", "ran"], container="b", after=["a"])
+    pid = volume.directory / "pid-b"
+    while not (pid.exists() and pid.read_text()):
+        assert program.poll() is None
+    program.send_signal(signal.SIGTERM)
+    assert volume.end(program, {"container": "b"}).code == 143
+
+
 @pytest.mark.spec("CSET-4")
 def test_a_container_is_attempted_as_often_as_told(volume: Volume) -> None:
     count = "echo x >> $TIPHYS_MOUNT_TIPHYS_SHIM/count; test $(wc -l < $TIPHYS_MOUNT_TIPHYS_SHIM/count) -ge 3"

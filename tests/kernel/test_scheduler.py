@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from runtime import log
 from runtime.actor import Room
 from runtime.messages import Address, Started, Tell, Told
 from runtime.scheduler import ACTOR_MESSAGES_MAX, TURN_MESSAGES_MAX
@@ -39,6 +42,23 @@ def test_a_turn_ends_though_two_actors_talk_for_ever():
 
     assert TURN_MESSAGES_MAX <= kernel.scheduler.turn() <= TURN_MESSAGES_MAX + ACTOR_MESSAGES_MAX
     assert kernel.registry.ready
+
+
+def test_an_actor_that_holds_up_everybody_is_named(monkeypatch: pytest.MonkeyPatch):
+    lines: list[tuple[str, dict]] = []
+    monkeypatch.setattr(log.Log, "_write", lambda self, level, event, fields: lines.append((event, fields)))
+
+    def receive(state, message, now):
+        kernel.clock.now += 0.1 if len(state) == 1 else 1.0
+        return ()
+
+    kernel = Kernel(Room("a", Scripted(receive)))
+    actor = kernel.wake(at("x"))
+    kernel.run()
+    assert lines == []
+    kernel.registry.post(actor, Told(OUTSIDE, "go"))
+    kernel.run()
+    assert lines == [("actor.slow", {"actor": "a:default/x", "seconds": 1.0})]
 
 
 def test_a_parked_actor_has_no_mailbox():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -338,7 +339,7 @@ async def test_measures_and_statistics_are_scraped():
         text = system.exposition().decode()
     assert 'told_total{who="me"} 3.0' in text
     assert 'runtime_actors{room="a"} 1.0' in text
-    assert 'runtime_cache_objects{resource="configmaps"} 1.0' in text
+    assert 'runtime_cache_objects{resource="configmaps",selector=""} 1.0' in text
     assert "runtime_messages_total 5.0" in text
 
 
@@ -370,6 +371,15 @@ async def test_a_kernel_that_keeps_falling_says_so_to_who_runs_it():
     system._tree = system._plant()
     with pytest.raises(Escalated, match="the last of scheduler"):
         await system.run()
+
+
+async def test_what_is_warm_may_be_frozen():
+    world = World()
+    gc.unfreeze()
+    async with world.running(Room("a", Scripted(), (OWN,)), settings=Settings("default", freeze=True)):
+        frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    assert frozen > 1000
 
 
 async def test_two_rooms_of_one_name_are_refused():

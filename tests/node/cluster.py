@@ -46,6 +46,13 @@ def state(thing: Object, name: str = "main", field: str = "state") -> Object:
     return found
 
 
+def current(thing: Object) -> Object:
+    """The state of the pod's first main container; empty when it has none yet."""
+    entries = (thing.get("status") or {}).get("containerStatuses")
+    found: Object = entries[0]["state"] if entries else {}
+    return found
+
+
 def restarts(thing: Object) -> int:
     """How often the pod's first main container was restarted."""
     entries = (thing.get("status") or {}).get("containerStatuses")
@@ -67,6 +74,30 @@ def running(thing: Object) -> bool:
     """All containers of the pod are ready."""
     conditions = (thing.get("status") or {}).get("conditions") or ()
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+async def eventually(good: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
+    """Wait until something outside the loop (processes, files) is as wished."""
+    with anyio.fail_after(patience_s):
+        while not good():  # noqa: ASYNC110 - nobody could set an event
+            await anyio.sleep(0.005)
+
+
+def command_lines() -> list[str]:
+    """Of every process of the machine; arguments end with a NUL."""
+    lines = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                lines.append((entry / "cmdline").read_text())
+            except OSError:
+                continue
+    return lines
+
+
+async def no_process(part: str) -> None:
+    """Wait until no process with `part` in its command line is left on the machine."""
+    await eventually(lambda: not any(part in line for line in command_lines()))
 
 
 class Cluster:
@@ -124,6 +155,13 @@ class Cluster:
         text = await self.log(name)
         assert ended["status"]["phase"] == "Succeeded", (ended["status"], text)
         return text
+
+    async def until_log(self, name: str, text: str) -> None:
+        """Wait until the pod's container has printed `text`."""
+        await self.until(name, lambda p: over(p) or "running" in (current(p)))
+        with anyio.fail_after(self.patience_s):
+            while text not in await self.log(name):  # noqa: ASYNC110 - the log is in files
+                await anyio.sleep(0.005)
 
     async def delete(self, name: str, grace_s: int | None = None) -> None:
         """Delete a pod."""

@@ -27,7 +27,10 @@ def make(setups: int = 0, policy: str = "Never", **spec: object) -> PodSpec:
     )
 
 
-def status(pod: PodSpec, situation: Situation = Situation(NOW), **states: State) -> dict:
+NOTHING_SPECIAL = Situation(NOW)
+
+
+def status(pod: PodSpec, situation: Situation = NOTHING_SPECIAL, **states: State) -> dict:
     facts = {name: Fact(state, attempt=0 if isinstance(state, Waiting) else 1) for name, state in states.items()}
     return pod_status(pod, facts, situation, NOW)
 

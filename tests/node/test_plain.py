@@ -9,8 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.node.cluster import Cluster, cluster, hindered, pod, running, shell, state
-from tests.node.test_processes import no_process
+from tests.node.cluster import Cluster, cluster, hindered, no_process, pod, running, shell, state
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,25 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import anyio
 import pytest
 
 from runtime.api import Refused, Selection
 from runtime.objects import CONFIGMAPS, EVENTS, PODS, Reference
-from tests.node.cluster import Cluster, cluster, hindered, over, pod, restarts, running, shell, state
+from tests.node.cluster import (
+    Cluster,
+    cluster,
+    current,
+    hindered,
+    no_process,
+    over,
+    pod,
+    restarts,
+    running,
+    shell,
+    state,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux'")
 
@@ -90,7 +101,7 @@ async def test_termination_messages_are_read_and_cut(made: Cluster) -> None:
 async def test_deleting_sends_sigterm_and_the_handlers_exit_code_is_told(made: Cluster) -> None:
     await made.create(shell("polite", "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.02; done"))
     await made.until("polite", running)
-    await until_log(made, "polite", "up")
+    await made.until_log("polite", "up")
     held = Reference(PODS, "default", "polite")
     await made.api.patch(held, {"metadata": {"finalizers": ["example.com/hold"]}})
     await made.delete("polite")
@@ -102,7 +113,7 @@ async def test_deleting_sends_sigterm_and_the_handlers_exit_code_is_told(made: C
 
 async def test_who_does_not_listen_is_killed_after_the_grace(made: Cluster) -> None:
     await made.create(shell("deaf", "trap '' TERM; echo up; while :; do sleep 0.02; done"))
-    await until_log(made, "deaf", "up")
+    await made.until_log("deaf", "up")
     with anyio.fail_after(5):
         await made.delete("deaf", grace_s=1)
         await made.gone("deaf")
@@ -117,7 +128,7 @@ async def test_deleting_without_grace_leaves_no_process(made: Cluster) -> None:
 
 async def test_a_deadline_patched_while_running_stops_the_pod_and_its_log_stays(made: Cluster) -> None:
     await made.create(shell("late", "echo started; sleep 60"))
-    await until_log(made, "late", "started")
+    await made.until_log("late", "started")
     await made.api.patch(Reference(PODS, "default", "late"), {"spec": {"activeDeadlineSeconds": 1}})
     ended = await made.until("late", over)
     assert (ended["status"]["phase"], ended["status"]["reason"]) == ("Failed", "DeadlineExceeded")
@@ -167,7 +178,7 @@ async def test_a_failing_container_is_restarted_and_its_last_log_can_be_read(mad
 async def test_readiness_follows_the_exec_probe(made: Cluster) -> None:
     probe = {"exec": {"command": ["cat", "/tmp/ready"]}, "periodSeconds": 0.05}
     await made.create(shell("ready", "sleep 0.3; touch /tmp/ready; sleep 60", readinessProbe=probe))
-    unready = await made.until("ready", lambda p: "running" in state_or_empty(p))
+    unready = await made.until("ready", lambda p: "running" in current(p))
     assert not running(unready)
     await made.until("ready", running)
     await made.delete("ready", grace_s=0)
@@ -203,7 +214,7 @@ async def test_hooks_run_in_the_container(made: Cluster) -> None:
     spec = {"volumes": [{"name": "v", "emptyDir": {}}], "activeDeadlineSeconds": 600}
     mounts = [{"name": "v", "mountPath": "/v"}]
     await made.create(shell("hooks", script, spec=spec, lifecycle=hooks, volumeMounts=mounts))
-    await until_log(made, "hooks", "up")
+    await made.until_log("hooks", "up")
     await made.until("hooks", running)
     await made.api.patch(Reference(PODS, "default", "hooks"), {"spec": {"activeDeadlineSeconds": 1}})
     await made.until("hooks", over)
@@ -226,38 +237,8 @@ async def test_logs_of_unknown_containers_are_refused(made: Cluster) -> None:
         await made.log("plainlog", container="other")
 
 
-def state_or_empty(thing: dict) -> dict:
-    return state(thing) if (thing.get("status") or {}).get("containerStatuses") else {}
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-async def until_log(made: Cluster, name: str, text: str) -> None:
-    """Wait until the container has printed `text`."""
-    await made.until(name, lambda p: "running" in state_or_empty(p) or over(p))
-    with anyio.fail_after(made.patience_s):
-        while text not in await made.log(name):
-            await anyio.sleep(0.005)
-
-
-async def no_process(command_line: str) -> None:
-    """Wait until no process of that command line is left on the machine."""
-    with anyio.fail_after(10):
-        while any(command_line in text for text in command_lines()):
-            await anyio.sleep(0.005)
-
-
-def command_lines() -> list[str]:
-    lines = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                lines.append((entry / "cmdline").read_text())
-            except OSError:
-                continue
-    return lines

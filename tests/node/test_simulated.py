@@ -11,8 +11,8 @@ import pytest
 
 from runtime.api import Refused
 from runtime.objects import NODES, PODS, Reference
-from tiphys.devcluster.node import Node, NodeSettings
 from tests.node.cluster import Cluster, cluster, hindered, over, pod, restarts, running, state
+from tiphys.devcluster.node import Node, NodeSettings
 
 pytestmark = pytest.mark.virtual_time
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.objects import CLAIMS, CONFIGMAPS, EVENTS, PODS, SECRETS, Reference
-from tests.node.cluster import Cluster, cluster, hindered, over, pod, running, shell, state
-from tests.node.test_processes import until_log
+from tests.node.cluster import Cluster, cluster, hindered, over, pod, shell, state
 from tiphys.devcluster.node import Endpoint
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux'")
@@ -59,7 +58,7 @@ async def test_config_maps_and_secrets_are_files_with_their_modes(made: Cluster)
 
 async def test_volumes_mount_inside_read_only_system_directories(made: Cluster) -> None:
     spec = volumes({"name": "c", "configMap": {"name": "cm"}}, {"name": "e", "emptyDir": {}})
-    script = "cat /etc/deep/config/a; head -c4 /etc/passwd; echo hi > /usr/share/own/x; cat /usr/share/own/x; ls /usr/bin/env"
+    script = "cat /etc/deep/config/a; head -c4 /etc/passwd; cd /usr/share/own; echo hi > x; cat x; ls /usr/bin/env"
     where = mounts(c="/etc/deep/config", e="/usr/share/own")
     text = await made.output(shell("inside", script, spec=spec, volumeMounts=where))
     assert text == "1roothi\n/usr/bin/env\n"
@@ -107,7 +106,7 @@ async def test_downward_files_follow_labels_and_projected_volumes_join_sources(m
     meta = {"labels": {"app": "x"}, "annotations": {"script": source}}
     script = "cat /d/labels; ls /p; cat /p/script; until grep -q new /d/labels; do sleep 0.01; done; cat /d/labels"
     await made.create(shell("down", script, spec=spec, meta=meta, volumeMounts=mounts(d="/d", p="/p")))
-    await until_log(made, "down", source)
+    await made.until_log("down", source)
     await made.api.patch(Reference(PODS, "default", "down"), {"metadata": {"labels": {"app": "new"}}})
     await made.until("down", over)
     assert await made.log("down") == f'app="x"a\nb.txt\npass\nscript\n{source}app="new"'

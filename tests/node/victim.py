@@ -17,7 +17,8 @@ async def main(root: str, mode: str, seconds: str) -> None:
         await made.create(shell("victim", f"trap '' TERM HUP; (setsid sleep {seconds} &); sleep {seconds}; true"))
         await made.until("victim", running)
         await anyio.sleep(0.1)
-        print("running", flush=True)
+        sys.stdout.write("running\n")
+        sys.stdout.flush()
         await anyio.sleep_forever()
 
 

@@ -22,6 +22,9 @@ from tiphys.cli.tree import Row
 if TYPE_CHECKING:
     from rich.live import Live
 
+PASSING: Final = ("ContainerCreating", "PodInitializing")
+"""What every pod waits for a moment: not worth a line."""
+
 ROWS_KEPT: Final = 4
 """Rows of the terminal that a live tree leaves free for its own headline and what follows it."""
 
@@ -223,9 +226,12 @@ def _worth_a_line(node: Node) -> bool:
         return False
     if kind in ("Steps", "DAG", "Retry"):
         return phase in status.FULFILLED_PHASES
-    return phase not in ("", "Pending") or bool(status.text(node, "message"))
+    return phase not in ("", "Pending") or status.text(node, "message") not in ("", *PASSING)
 
 
-def _when(entry: tuple[str, Node]) -> tuple[str, str, str]:
+def _when(entry: tuple[str, Node]) -> tuple[str, bool, str, str]:
+    """By end, then start; what contains others after them."""
     key, node = entry
-    return status.text(node, "finishedAt") or "~", status.text(node, "startedAt"), status.text(node, "name") or key
+    contains = status.text(node, "type") in ("Steps", "DAG", "Retry")
+    finished = status.text(node, "finishedAt") or "~"
+    return finished, contains, status.text(node, "startedAt"), status.text(node, "name") or key

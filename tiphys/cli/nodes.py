@@ -46,7 +46,7 @@ def nodes_of(workflow: Object) -> dict[str, Node]:
     status = status_of(workflow)
     found = _unpacked(status.get("compressedNodes"))
     found.update(_mapping(status.get("nodes")))
-    return {str(key): node for key, node in found.items() if isinstance(node, Mapping)}
+    return {str(key): node for key, node in found.items() if key and isinstance(node, Mapping)}
 
 
 def text(node: Node, field: str) -> str:

@@ -100,13 +100,11 @@ class Session:
     async def _start_controllers(self, api: Api) -> None:
         from actors.node.manifest_request import PodSettings  # noqa: PLC0415
         from runtime.system import System  # noqa: PLC0415
-        from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # noqa: PLC0415
         from tiphys.controllers import ControllerSettings, rooms  # noqa: PLC0415
+        from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # noqa: PLC0415
 
         folder = str(self._artifacts())
-        pods = PodSettings(
-            executor_image=EXECUTOR_IMAGE, image_entrypoints=KnownEntrypoints(), repository_root=folder
-        )
+        pods = PodSettings(executor_image=EXECUTOR_IMAGE, image_entrypoints=KnownEntrypoints(), repository_root=folder)
         repository = {"s3": {"endpoint": f"file://{folder}", "bucket": "artifacts"}}
         system = System(api, rooms(ControllerSettings(pods=pods, repository=repository)))
         tasks = await self._stack.enter_async_context(anyio.create_task_group())

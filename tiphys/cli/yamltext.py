@@ -6,6 +6,7 @@ is an error here, where most readers silently keep one of the two. Aliases may n
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -44,6 +45,10 @@ class Parsed(NamedTuple):
 
 def parse(text: str, source: str) -> Iterator[Parsed]:
     """Read all documents of a text; empty ones are left out. Raises InputError with file and line."""
+    as_json = _as_json(text)
+    if as_json is not None:
+        yield as_json
+        return
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         for node in yaml.compose_all(text, Loader=loader):
@@ -58,6 +63,18 @@ def parse(text: str, source: str) -> Iterator[Parsed]:
         raise InputError(Problem(f"this is not YAML: {words}", source, mark.line + 1 if mark else 0)) from e
     except yaml.YAMLError as e:
         raise InputError(Problem(f"this is not YAML: {e}", source)) from e
+
+
+def _as_json(text: str) -> Parsed | None:
+    """A text in JSON that YAML would refuse for its escapes; None for any other. Its lines are not known."""
+    if not text.lstrip().startswith("{") or "\\u" not in text:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    begin = yaml.Mark("", 0, 0, 0, None, 0)
+    return Parsed(value, 1, yaml.ScalarNode(_NULL, "", begin, begin))
 
 
 def line_of(node: yaml.Node, path: Path) -> int:

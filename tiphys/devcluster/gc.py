@@ -1,7 +1,8 @@
 """What nobody owns any more goes: dependents after (or before) their owners, contents before their namespace.
 
 It watches the store's commits, not the API: an index of owners costs one dictionary, and no list is ever needed. The
-deeds themselves happen later, in `run`, as upstream: a deleted owner's dependents are still there for a moment.
+deeds themselves happen later, in `run`, as upstream: a deleted owner's dependents are still there for a moment. Events
+that nobody needs any more go by the clock.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ import anyio.lowlevel
 import orjson
 
 from runtime.api import ApiError, Selection
-from runtime.objects import NAMESPACES, Object
+from runtime.objects import EVENTS, NAMESPACES, Object
 from tiphys.devcluster import subresources
+from tiphys.devcluster.columns import seconds_of
 from tiphys.devcluster.deletion import FOREGROUND, ORPHAN, DeleteOptions
 from tiphys.devcluster.kinds import Kind
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Bucket, Change, Key, Record
 
+EVENT_S = 3600  # how long an Event is kept, as upstream
+SWEEP_S = 300  # how often they are looked through
 STEPS_PER_TURN = 50  # objects looked at before the loop lets others run
 
 
@@ -43,6 +47,7 @@ class GarbageCollector:
         self._owners: dict[Place, tuple[str, ...]] = {}  # the uids that a place names as owners
         self._todo: dict[Place, None] = {}  # an ordered set
         self._wake = anyio.Event()
+        self._next_sweep = 0.0
         for bucket in list(server.storage.buckets.values()):
             for record in list(bucket.records.values()):
                 self._observe(bucket, Change("ADDED", record, None))
@@ -54,9 +59,24 @@ class GarbageCollector:
         while True:
             if not self._todo:
                 self._wake = anyio.Event()
-                await self._wake.wait()
+                with anyio.move_on_after(SWEEP_S):
+                    await self._wake.wait()
+            self.sweep()
             self.step(STEPS_PER_TURN)
             await anyio.lowlevel.checkpoint()
+
+    def sweep(self) -> None:
+        """Drop Events that are too old, if it is time to look."""
+        now = self._server.now()
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + SWEEP_S
+        kind = self._server.catalog.of(EVENTS)
+        for record in list(self._rest.bucket(kind).records.values()):
+            event = record.object
+            seen = seconds_of(event.get("lastTimestamp") or event["metadata"]["creationTimestamp"])
+            if seen is not None and seen < now - EVENT_S:
+                self._rest.delete(kind, record.key)
 
     def step(self, limit: int) -> None:
         """Look at up to `limit` objects."""

@@ -1,6 +1,7 @@
 """`kubectl create configmap` and its like send protobuf: the few small kinds that they make are read here.
 
-Field numbers are part of Kubernetes' public wire format. Kinds that are not in the table are refused with a remedy.
+Field numbers are part of Kubernetes' public wire format. What is not in the table, a kind or a field of one that is not
+empty, is refused with a remedy: nothing is dropped unseen.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from runtime.api import ApiError
 from runtime.objects import Object
 from tiphys.devcluster import errors
 from tiphys.devcluster.metadata import stamp
@@ -22,7 +24,7 @@ class Field(NamedTuple):
     """One field: its JSON name, and how to read it."""
 
     name: str
-    type: Any = "string"  # string, bytes, int, bool, time, or a message's table
+    type: Any = "string"  # string, bytes, int, bool, time, a message's table; "any": not looked at
     shape: str = ""  # "list" or "map" (string keys)
 
 
@@ -40,6 +42,7 @@ _META: Message = {
     1: Field("name"),
     2: Field("generateName"),
     3: Field("namespace"),
+    4: Field("selfLink", "any"),
     5: Field("uid"),
     6: Field("resourceVersion"),
     7: Field("generation", "int"),
@@ -48,6 +51,7 @@ _META: Message = {
     12: Field("annotations", "string", "map"),
     13: Field("ownerReferences", _OWNER, "list"),
     14: Field("finalizers", "string", "list"),
+    17: Field("managedFields", "any"),
 }
 _RULE: Message = {
     1: Field("verbs", "string", "list"),
@@ -71,10 +75,75 @@ _DELETE_OPTIONS: Message = {
     3: Field("orphanDependents", "bool"),
     4: Field("propagationPolicy"),
     5: Field("dryRun", "string", "list"),
+    6: Field("ignoreStoreReadErrorWithClusterBreakingPotential", "bool"),
 }
 _NAMESPACE: Message = {1: Field("metadata", _META), 2: Field("spec", {1: Field("finalizers", "string", "list")})}
 _NAMED: Message = {1: Field("name")}
+_SELECTOR: Message = {1: Field("matchLabels", "string", "map")}
+_PORT: Message = {1: Field("name"), 2: Field("hostPort", "int"), 3: Field("containerPort", "int"), 4: Field("protocol")}
+_CONTAINER: Message = {
+    1: Field("name"),
+    2: Field("image"),
+    3: Field("command", "string", "list"),
+    4: Field("args", "string", "list"),
+    5: Field("workingDir"),
+    6: Field("ports", _PORT, "list"),
+    7: Field("env", {1: Field("name"), 2: Field("value")}, "list"),
+    13: Field("terminationMessagePath"),
+    14: Field("imagePullPolicy"),
+    20: Field("terminationMessagePolicy"),
+}
+_POD_SPEC: Message = {
+    2: Field("containers", _CONTAINER, "list"),
+    3: Field("restartPolicy"),
+    4: Field("terminationGracePeriodSeconds", "int"),
+    5: Field("activeDeadlineSeconds", "int"),
+    6: Field("dnsPolicy"),
+    7: Field("nodeSelector", "string", "map"),
+    8: Field("serviceAccountName"),
+    9: Field("serviceAccount"),
+    10: Field("nodeName"),
+    11: Field("hostNetwork", "bool"),
+    12: Field("hostPID", "bool"),
+    13: Field("hostIPC", "bool"),
+    19: Field("schedulerName"),
+    20: Field("initContainers", _CONTAINER, "list"),
+}
+_TEMPLATE: Message = {1: Field("metadata", _META), 2: Field("spec", _POD_SPEC)}
+_JOB_SPEC: Message = {
+    1: Field("parallelism", "int"),
+    2: Field("completions", "int"),
+    3: Field("activeDeadlineSeconds", "int"),
+    4: Field("selector", _SELECTOR),
+    5: Field("manualSelector", "bool"),
+    6: Field("template", _TEMPLATE),
+    7: Field("backoffLimit", "int"),
+    8: Field("ttlSecondsAfterFinished", "int"),
+    10: Field("suspend", "bool"),
+}
+_CRON_SPEC: Message = {
+    1: Field("schedule"),
+    2: Field("startingDeadlineSeconds", "int"),
+    3: Field("concurrencyPolicy"),
+    4: Field("suspend", "bool"),
+    5: Field("jobTemplate", {1: Field("metadata", _META), 2: Field("spec", _JOB_SPEC)}),
+    6: Field("successfulJobsHistoryLimit", "int"),
+    7: Field("failedJobsHistoryLimit", "int"),
+}
+_DEPLOYMENT_SPEC: Message = {
+    1: Field("replicas", "int"),
+    2: Field("selector", _SELECTOR),
+    3: Field("template", _TEMPLATE),
+    5: Field("minReadySeconds", "int"),
+    6: Field("revisionHistoryLimit", "int"),
+    7: Field("paused", "bool"),
+    9: Field("progressDeadlineSeconds", "int"),
+}
 MESSAGES: dict[str, Message] = {
+    "Pod": _TEMPLATE,
+    "Deployment": {1: Field("metadata", _META), 2: Field("spec", _DEPLOYMENT_SPEC)},
+    "Job": {1: Field("metadata", _META), 2: Field("spec", _JOB_SPEC)},
+    "CronJob": {1: Field("metadata", _META), 2: Field("spec", _CRON_SPEC)},
     "ConfigMap": {
         1: Field("metadata", _META),
         2: Field("data", "string", "map"),
@@ -102,8 +171,8 @@ MESSAGES: dict[str, Message] = {
     "TokenRequest": {1: Field("metadata", _META), 2: Field("spec", _TOKEN_SPEC)},
     "Eviction": {1: Field("metadata", _META), 2: Field("deleteOptions", _DELETE_OPTIONS)},
     "DeleteOptions": _DELETE_OPTIONS,
-    "SelfSubjectAccessReview": {1: Field("metadata", _META)},
-    "SelfSubjectRulesReview": {1: Field("metadata", _META)},
+    "SelfSubjectAccessReview": {1: Field("metadata", _META), 2: Field("spec", "any")},
+    "SelfSubjectRulesReview": {1: Field("metadata", _META), 2: Field("spec", "any")},
 }
 
 
@@ -153,11 +222,31 @@ def _value(kind: Any, raw: Any) -> Any:
     return raw.decode()
 
 
+def _is_empty(value: Any) -> bool:
+    """True for what Go writes for a field that nobody has set: zero, or messages of nothing else."""
+    if not value:
+        return True
+    try:
+        return isinstance(value, bytes) and all(_is_empty(part) for _, part in _fields(value))
+    except (IndexError, ApiError):
+        return False
+
+
+def _unread(what: str) -> ApiError:
+    return errors.unsupported_media(
+        f"{what} is not read as protobuf: send JSON; with kubectl, add --dry-run=client -o yaml and pipe it into "
+        "kubectl apply -f -",
+        {},
+    )
+
+
 def _message(raw: bytes, message: Message) -> Object:
     thing: Object = {}
     for number, value in _fields(raw):
         field = message.get(number)
-        if field is None:
+        if field is None and not _is_empty(value):
+            raise _unread(f"field {number} of a part of it")
+        if field is None or field.type == "any":
             continue
         if field.shape == "map":
             pair = dict(_fields(value))
@@ -180,11 +269,7 @@ def decode(body: bytes) -> Object:
         names = dict(_fields(envelope.get(1, b"")))
         api_version, kind = names.get(1, b"").decode(), names.get(2, b"").decode()
         if kind not in MESSAGES:
-            raise errors.unsupported_media(
-                f"{kind} is not read as protobuf: send JSON; with kubectl, add --dry-run=client -o yaml and pipe "
-                "it into kubectl apply -f -",
-                {},
-            )
+            raise _unread(kind)
         return {"apiVersion": api_version, "kind": kind, **_message(envelope.get(2, b""), MESSAGES[kind])}
     except (IndexError, UnicodeDecodeError, AttributeError, TypeError) as e:
         raise errors.bad_request("the protobuf body is cut off or not of the kind that it names") from e

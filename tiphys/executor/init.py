@@ -12,6 +12,7 @@ from pathlib import Path
 from actors.contract import paths
 from actors.contract.documents import Instructions
 from actors.contract.instructions import from_env
+from tiphys.executor.shim import termination_path
 
 FAILED = 64
 
@@ -24,7 +25,7 @@ def main() -> int:
         prepare(told, directory)
     except Exception as error:  # noqa: BLE001  (whatever it is, the user must read it on the node)
         sys.stderr.write(f"{error}\n")
-        _explain(directory / paths.termination_file(told["container"]), str(error))
+        _explain(Path(termination_path(told["container"], str(directory))), str(error))
         return FAILED
     return 0
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import sys
 import time
 from errno import ENOENT
@@ -49,13 +50,15 @@ def shim_directory() -> str:
 def run(command: Sequence[str], told: Instructions, directory: str) -> int:
     """Run `command` as told and report; the exit code to end with."""
     name = told["container"]
+    for number in (signal.SIGTERM, signal.SIGINT):  # while nothing runs: process 1 would ignore them
+        signal.signal(number, _leave)
     lock = hold(f"{directory}/{paths.lock_file(name)}")
     _write(f"{directory}/{paths.pid_file(name)}", str(os.getpid()))
     content: Content = {}
     tail = b""
     try:
         wait_for_others(told.get("after", ()), directory)
-        child = attempts(list(command), told, directory)
+        child = attempts(found_here(list(command), directory), told, directory)
         content["code"], tail = child.code, kept(child.tail)
     except CannotStart as error:
         content = {"code": CANNOT_START, "message": str(error)}
@@ -105,6 +108,13 @@ def exit_code(name: str, directory: str) -> int | None:
         return int(_read(f"{directory}/{paths.exit_file(name)}", 16))
     except (OSError, ValueError):
         return None
+
+
+def found_here(command: list[str], directory: str) -> list[str]:
+    """The command as it can be started: a node without mounts has no images, so only a program's name can be found."""
+    if directory == paths.SHIM_MOUNT or "/" not in command[0] or os.access(command[0], os.F_OK):
+        return command
+    return [command[0].rpartition("/")[2], *command[1:]]
 
 
 def attempts(command: list[str], told: Instructions, directory: str) -> Child:
@@ -199,9 +209,18 @@ def report(content: Content, told: Instructions, directory: str) -> None:
     if lines:
         _all_out("".join(f"{line}\n" for line in lines).encode())
     try:
-        _write(f"{directory}/{paths.termination_file(told['container'])}", text)
+        _write(termination_path(told["container"], directory), text)
     except OSError as error:
         sys.stderr.write(f"cannot write the termination message: {error}\n")
+
+
+def termination_path(container: str, directory: str) -> str:
+    """The file that becomes this container's termination message."""
+    return os.environ.get(paths.TERMINATION_ENV) or f"{directory}/{paths.termination_file(container)}"
+
+
+def _leave(number: int, _frame: object) -> None:
+    os._exit(128 + number)
 
 
 def _all_out(raw: bytes) -> None:

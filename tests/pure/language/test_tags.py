@@ -209,7 +209,9 @@ def test_any_value_arrives_as_it_is(value, other):
 
 @given(
     st.recursive(
-        st.text() | st.integers() | st.none() | st.booleans(), lambda t: st.lists(t) | st.dictionaries(st.text(), t)
+        st.text() | st.integers() | st.none() | st.booleans(),
+        lambda t: st.lists(t) | st.dictionaries(st.text(), t),
+        max_leaves=12,
     )
 )
 def test_without_values_nothing_changes(tree):

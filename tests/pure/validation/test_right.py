@@ -181,6 +181,18 @@ def test_names_that_only_the_run_knows_are_left_to_it():
           steps:
           - - {name: "say-{{inputs.parameters.which}}", template: "{{inputs.parameters.which}}"}
           - - {name: b, templateRef: {name: "{{inputs.parameters.which}}", template: t}}
+        - name: tasks
+          inputs: {parameters: [{name: other, value: a}]}
+          dag:
+            tasks:
+            - {name: a, template: main}
+            - {name: b, template: main, depends: "{{inputs.parameters.other}}.Failed"}
+        - name: more-tasks
+          inputs: {parameters: [{name: other, value: a}]}
+          dag:
+            tasks:
+            - {name: a, template: main}
+            - {name: b, template: main, dependencies: ["{{inputs.parameters.other}}"]}
         """
     )
 
@@ -249,4 +261,23 @@ def test_an_input_with_an_empty_default_is_supplied_and_one_with_null_is_not():
     message["default"] = None
     assert messages(thing) == ["templates.echo inputs.parameters.message was not supplied"]
     message["default"] = ""
+    assert messages(thing) == []
+
+
+@pytest.mark.spec("DAG-6")
+@pytest.mark.parametrize("loop", ["withItems: [1]", "withParam: '[1]'", "withSequence: {count: 1}"])
+def test_every_kind_of_loop_has_items_to_ask_about(loop):
+    thing = workflow(
+        f"""
+        entrypoint: main
+        templates:
+        - {{name: nap, suspend: {{}}}}
+        - name: main
+          dag:
+            tasks:
+            - {{name: a, template: nap, {loop}}}
+            - {{name: b, template: nap, depends: a.AnySucceeded}}
+        """
+    )
+
     assert messages(thing) == []

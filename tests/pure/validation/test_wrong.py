@@ -103,6 +103,10 @@ def test_a_tag_of_a_known_family_resolves_or_is_refused(tag):
             "{arguments: {parameters: [{name: p, valueFrom: {path: /x}}]}}",
             "spec.arguments.p.valueFrom only allows: configMapKeyRef, supplied and default, not path",
         ),
+        (
+            "{arguments: {parameters: [{name: p, valueFrom: {default: x}}]}}",
+            "spec.arguments.p.valueFrom only allows: configMapKeyRef, supplied and default",
+        ),
         ("{arguments: {artifacts: [{name: a}]}}", "spec.arguments.a needs from, fromExpression, or a location"),
         ("{arguments: {parameters: [{name: p, value: a}, {name: p, value: a}]}}",
          "spec.arguments.parameters[1].name 'p' is not unique"),

@@ -93,6 +93,11 @@ def test_retries_without_a_retry_strategy_are_worth_a_warning():
             "[{name: 1a, template: ok}, {name: b, template: ok, depends: 1a}]",
             ".tasks.1a name cannot begin with a digit when using either 'depends' or 'dependencies'",
         ),
+        (
+            "[{name: 1a, template: ok}, {name: 2b, template: ok, dependencies: [1a]}]",
+            ".tasks.2b name cannot begin with a digit when using either 'depends' or 'dependencies'",
+        ),
+        ("[{name: b, template: ok, depends: a.AllFailed}]", ".tasks.b dependency 'a' not defined"),
         ("[{name: a, template: ok}, {name: a, template: ok}]", ".tasks[1].name 'a' is not unique"),
         (
             "[{name: a, template: ok}, {name: b, template: echo, arguments:"
@@ -123,6 +128,8 @@ def test_a_target_is_a_task():
         ("{withItems: [a], withParam: x}", f" only one of {LOOPS} can be specified"),
         ("{withSequence: {count: 1, end: 2}}", ".withSequence only one of count or end can be defined in withSequence"),
         ("{withSequence: {start: 1}}", ".withSequence must have end or count"),
+        ("{withSequence: {}}", ".withSequence must have end or count"),
+        ("{withItems: [a], withSequence: {}}", f" only one of {LOOPS} can be specified"),
     ],
 )
 def test_a_loop_has_one_source(loop, message):
@@ -184,6 +191,8 @@ def test_local_names_of_another_library_are_looked_up_there():
 def test_a_call_without_a_template_is_told():
     assert first_of_steps("[[{name: a}]]") == "templates.t.steps[0].a has no template"
     both = "[[{name: a, template: ok, inline: {suspend: {}}}]]"
+    assert first_of_steps(both) == "templates.t.steps[0].a has inline beside template or templateRef"
+    both = "[[{name: a, templateRef: {name: x, template: y}, inline: {suspend: {}}}]]"
     assert first_of_steps(both) == "templates.t.steps[0].a has inline beside template or templateRef"
 
 

@@ -1,4 +1,4 @@
-"""How the images that the node stands in for start: what a controller needs to know to put a program in front of them."""
+"""How the images that the node stands in for start: what a controller must know to put a program in front of them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A container's output on disk: every line with its time, bounded by rotation, readable while it grows.
 
-A line is stored as `<RFC 3339 time with nanoseconds> <F or P> <bytes>`: P is a part of a line whose rest came later. Two
-segments are kept, each of `SEGMENT_BYTES` of output, so a container that prints without end costs no memory and bounded
-disk (our prefix of 33 bytes per line comes on top).
+A line is stored as `<RFC 3339 time with nanoseconds> <F or P> <bytes>`: P is a part of a line whose rest came later.
+Two segments are kept, each of `SEGMENT_BYTES` of output, so a container that prints without end costs no memory and
+bounded disk (our prefix of 33 bytes per line comes on top).
 """
 
 from __future__ import annotations

@@ -6,14 +6,13 @@ It talks to nothing but an `Api`, so it can join any cluster. All scratch is bel
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from runtime.api import Api, Gone, LogOptions, Refused, Selection
@@ -27,6 +26,7 @@ from tiphys.devcluster.node.registration import capacity, node_object, register
 from tiphys.devcluster.node.settings import Clock, Mode, NodeSettings
 from tiphys.devcluster.node.simulated import SimulatedRuntime
 from tiphys.devcluster.node.statuswriter import release_when_possible, write_once
+from tiphys.devcluster.node.volumes import remove_tree
 from tiphys.devcluster.node.worker import PodWorker, Premises
 
 TERMINAL = ("Succeeded", "Failed")
@@ -58,7 +58,7 @@ class Node:
         root = self.settings.root
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         async with AsyncExitStack() as stack:
-            stack.callback(_remove_scratch, root)
+            stack.push_async_callback(self._remove_scratch)
             runtime = await self._open_runtime(stack)
             has = capacity(self.mode, root)
             name = self.settings.name
@@ -148,6 +148,15 @@ class Node:
         if self._names.get(key) == meta["uid"]:
             del self._names[key]
 
+    async def _remove_scratch(self) -> None:
+        """In a thread where there is much of it: the kernel takes its time with what was mounted."""
+        root = self.settings.root
+        if self.mode == "simulated":
+            remove_tree(root)
+            return
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(remove_tree, root)
+
     # -------------------------------------------------------------------------------------------- containers
 
     async def _open_runtime(self, stack: AsyncExitStack) -> ContainerRuntime:
@@ -176,7 +185,3 @@ def _only_container(worker: PodWorker, pod: str) -> str:
 
 def _bad_request(message: str) -> Refused:
     return Refused(message, code=400, reason="BadRequest")
-
-
-def _remove_scratch(root: Path) -> None:
-    shutil.rmtree(root, ignore_errors=True)

@@ -197,29 +197,31 @@ class PodWorker:
 
     async def _attempt(self, container: ContainerSpec) -> None:
         fact, number = self.facts[container.name], self.facts[container.name].attempt + 1
-        clock = self._premises.clock
-        log = LogFile(self._premises.logs / self.spec.uid / f"{container.name}.{number}", clock)
+        log = LogFile(self._premises.logs / self.spec.uid / f"{container.name}.{number}", self._premises.clock)
         try:
             process = await self._premises.runtime.start(self.pod, container, number, log)
+            self._retries.pop(container.name, None)
+            self._keep_log(container.name, number, log)
+            fact.attempt = number
+            await self._attend(container, fact, process)
         except CannotCreate as error:
             fact.state = Waiting(error.reason, error.message, self._retry_at(container.name, retry=error.retry))
             self._premises.events.warn(self.pod, "Failed", error.message)
-            self.wake()
-            return
-        self._retries.pop(container.name, None)
-        self._keep_log(container.name, number, log)
-        fact.attempt = number
-        started_at = clock()
+        finally:
+            log.close()
+        self.wake()
+
+    async def _attend(self, container: ContainerSpec, fact: Fact, process: Process) -> None:
+        """Live through one attempt."""
+        started_at = self._premises.clock()
         fact.state = Running(started_at, up=_up_at_once(container), ready=container.probe("readinessProbe") is None)
         self._processes[container.name] = process
         self.wake()
-        end = await self._attend(container, process)
-        log.close()
-        fact.state = self._ended(fact.state, end, started_at)
+        end = await self._accompany(container, process)
+        fact.state = self._ended(end, started_at)
         self._processes.pop(container.name, None)
-        self.wake()
 
-    async def _attend(self, container: ContainerSpec, process: Process) -> Exit:
+    async def _accompany(self, container: ContainerSpec, process: Process) -> Exit:
         """Wait for the end, with hooks and probes at its side."""
         hook = (container.body.get("lifecycle") or {}).get("postStart")
         if _up_at_once(container) and not (container.probe("readinessProbe") or container.probe("livenessProbe")):
@@ -281,7 +283,7 @@ class PodWorker:
                     self._premises.events.warn(self.pod, "FailedPreStopHook", f"PreStopHook failed: {failure}")
         process.signal(signal.SIGTERM)
 
-    def _ended(self, state: object, end: Exit, started_at: float) -> Ended:
+    def _ended(self, end: Exit, started_at: float) -> Ended:
         reason = end.reason or exit_reason(end.code)
         return Ended(end.code, reason, self._premises.clock(), started_at if end.started else None, end.message)
 

@@ -1,0 +1,191 @@
+"""What a pod takes from workflow, enclosing template and template, and what a patch may still change."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from actors.node.manifest import BadTemplate, PodSettings
+from tests.pure.pods.asked import ARTIFACT, HELLO, REPOSITORY, build, container, env, names, told
+
+# ------------------------------------------------------------------------------------------------ the pod's fields
+
+
+@pytest.mark.spec("POD-1")
+def test_scheduling_is_the_templates_then_the_boundarys_then_the_workflows() -> None:
+    spec = {
+        "nodeSelector": {"a": "spec"},
+        "tolerations": [{"key": "spec"}],
+        "schedulerName": "spec",
+        "hostNetwork": True,
+    }
+    boundary = {"nodeSelector": {"a": "boundary"}, "schedulerName": "boundary"}
+    fields = build(HELLO, spec, boundary=boundary)["spec"]
+    assert fields["nodeSelector"] == {"a": "boundary"}
+    assert fields["tolerations"] == [{"key": "spec"}]
+    assert (fields["schedulerName"], fields["hostNetwork"]) == ("spec", True)
+    fields = build(HELLO | {"nodeSelector": {"a": "template"}}, spec, boundary=boundary)["spec"]
+    assert fields["nodeSelector"] == {"a": "template"}
+
+
+@pytest.mark.spec("POD-4", "POD-5", "POD-8")
+def test_other_fields_are_copied() -> None:
+    spec = {
+        "podPriorityClassName": "p",
+        "podResources": {"limits": {"cpu": "1"}},
+        "resourceClaims": [{"name": "c"}],
+        "dnsConfig": {"nameservers": ["1.1.1.1"]},
+        "imagePullSecrets": [{"name": "s"}],
+        "securityContext": {"runAsUser": 1},
+        "hostAliases": [{"ip": "1.1.1.1"}],
+    }
+    fields = build(HELLO | {"podResources": {"limits": {"cpu": "2"}}}, spec)["spec"]
+    assert fields["priorityClassName"] == "p"
+    assert fields["resources"] == {"limits": {"cpu": "2"}}
+    for key in ("resourceClaims", "dnsConfig", "imagePullSecrets", "securityContext", "hostAliases"):
+        assert fields[key] == spec[key]
+
+
+@pytest.mark.spec("TMO-2")
+def test_the_deadline_is_the_requests_then_the_templates() -> None:
+    assert build(HELLO | {"activeDeadlineSeconds": "7"})["spec"]["activeDeadlineSeconds"] == 7
+    assert build(HELLO | {"activeDeadlineSeconds": 7}, active_deadline_s=3)["spec"]["activeDeadlineSeconds"] == 3
+
+
+def test_a_token_is_there_when_asked_for() -> None:
+    def automount(template: dict[str, Any], spec: dict[str, Any], policy: str = "named") -> Any:
+        settings = PodSettings(main_token=policy)  # type: ignore[arg-type]
+        return build(HELLO | template, spec, settings=settings)["spec"].get("automountServiceAccountToken")
+
+    assert automount({}, {}) is False
+    assert automount({}, {"serviceAccountName": "s"}) is None
+    assert automount({}, {"automountServiceAccountToken": True}) is True
+    assert automount({"automountServiceAccountToken": False}, {"serviceAccountName": "s"}) is False
+    assert automount({}, {}, "always") is None
+    assert automount({}, {"automountServiceAccountToken": True}, "never") is False
+
+
+@pytest.mark.spec("RTY-10")
+def test_hosts_of_earlier_attempts_are_excluded_in_every_term() -> None:
+    fields = build(HELLO, avoid_hosts=("h2", "h1", "h1"))["spec"]
+    away = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": ["h1", "h2"]}
+    required = fields["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert required["nodeSelectorTerms"] == [{"matchExpressions": [away]}]
+    terms = [{"matchExpressions": [{"key": "a"}]}, {"matchFields": []}]
+    own = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}},
+        "podAffinity": {},
+    }
+    merged = build(HELLO | {"affinity": own}, avoid_hosts=("h1",))["spec"]["affinity"]
+    found = merged["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert [term["matchExpressions"][-1]["key"] for term in found] == ["kubernetes.io/hostname"] * 2
+    assert "podAffinity" in merged
+
+
+@pytest.mark.spec("VOL-1")
+def test_volumes_come_along_when_they_are_mounted() -> None:
+    template = {"container": HELLO["container"] | {"volumeMounts": [{"name": n, "mountPath": f"/{n}"} for n in "ac"]}}
+    spec = {"volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "emptyDir": {}}]}
+    pod = build(template, spec, claims=[("c", "wf-c")])
+    assert pod["spec"]["volumes"] == [
+        {"name": "a", "emptyDir": {}},
+        {"name": "c", "persistentVolumeClaim": {"claimName": "wf-c"}},
+    ]
+
+
+@pytest.mark.spec("POD-6")
+def test_the_installations_container_defaults_lie_under_the_users() -> None:
+    settings = PodSettings(
+        main_container={"imagePullPolicy": "Always", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "1"}]}
+    )
+    own = {"container": HELLO["container"] | {"env": [{"name": "B", "value": "2"}]}}
+    main = container(build(own, settings=settings), "main")
+    assert main["imagePullPolicy"] == "Always"
+    assert (env(main)["A"], env(main)["B"]) == ("1", "2")
+
+
+def test_a_users_variable_wins_over_ours_and_may_refer_to_it() -> None:
+    own = [{"name": "ARGO_NODE_ID", "value": "mine"}, {"name": "X", "value": "$(ARGO_WORKFLOW_NAME)"}]
+    main = container(build({"container": HELLO["container"] | {"env": own}}), "main")
+    assert main["env"][-2:] == own
+    assert [entry["name"] for entry in main["env"]].count("ARGO_NODE_ID") == 1
+
+
+# ------------------------------------------------------------------------------------------------ podSpecPatch
+
+
+@pytest.mark.spec("POD-3")
+def test_the_patch_has_the_last_word_the_templates_after_the_workflows() -> None:
+    containers = "containers: [{name: main, image: spec, env: [{name: X, value: y}]}]"
+    spec = {"podSpecPatch": f"terminationGracePeriodSeconds: 1\n{containers}"}
+    patch = {"containers": [{"name": "main", "image": "template"}], "activeDeadlineSeconds": None}
+    pod = build(HELLO | {"podSpecPatch": json.dumps(patch), "activeDeadlineSeconds": 5}, spec)
+    main = container(pod, "main")
+    assert (main["image"], main["command"], env(main)["X"]) == ("template", ["echo"], "y")
+    assert "ARGO_NODE_ID" in env(main)
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 1
+    assert "activeDeadlineSeconds" not in pod["spec"]
+
+
+def test_a_patch_reaches_wait_and_adds_containers() -> None:
+    patch = "containers: [{name: wait, resources: {limits: {cpu: 1}}}, {name: more, image: x}]"
+    pod = build(HELLO | ARTIFACT | {"podSpecPatch": patch}, repository=REPOSITORY)
+    assert names(pod)[1] == ["wait", "main", "more"]
+    assert container(pod, "wait")["resources"] == {"limits": {"cpu": 1}}
+    assert container(pod, "wait")["command"][-1] == "wait"
+
+
+# ------------------------------------------------------------------------------------------------ resource
+
+
+@pytest.mark.spec("RES-1", "RES-5")
+def test_a_resource_template_runs_our_program_with_a_token_of_its_own() -> None:
+    section = {
+        "action": "create",
+        "manifest": "kind: ConfigMap $(X)",
+        "setOwnerReference": True,
+        "successCondition": "a > 1",
+    }
+    outputs = {"parameters": [{"name": "p", "valueFrom": {"jsonPath": "{.metadata.name}"}}]}
+    pod = build({"resource": section, "outputs": outputs}, {"serviceAccountName": "robot"})
+    assert names(pod) == ([], ["main"])
+    main = container(pod, "main")
+    assert main["command"][-2:] == ["resource", "create"]
+    order = told(pod, "main")["resource"]
+    assert order["manifest"] == "kind: ConfigMap $(X)"
+    assert order["owner"] == {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "wf", "uid": "uid-1"}
+    assert told(pod, "main")["parameters"] == [{"name": "p", "jsonPath": "{.metadata.name}"}]
+    assert pod["spec"]["serviceAccountName"] == "robot"
+    assert {
+        "name": "tiphys-token",
+        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+        "readOnly": True,
+    } in main["volumeMounts"]
+    assert pod["metadata"]["finalizers"]
+
+
+@pytest.mark.spec("RES-2")
+def test_a_manifest_from_an_artifact_is_loaded_by_init() -> None:
+    section = {"action": "apply", "manifestFrom": {"artifact": {"name": "m"}}}
+    inputs = {"artifacts": [{"name": "m", "path": "/tmp/m", "raw": {"data": "kind: ConfigMap"}}]}
+    pod = build({"resource": section, "inputs": inputs})
+    places = [entry["place"] for entry in told(pod, "init")["inputs"]]
+    assert "/var/run/tiphys/manifest.yaml" in places
+    assert told(pod, "main")["resource"]["manifestFile"] == "manifest.yaml"
+
+
+@pytest.mark.spec("RES-10")
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"action": "dance", "manifest": "x"}, "dance"),
+        ({"action": "get"}, "manifest"),
+        ({"action": "patch", "manifest": "x", "mergeStrategy": "y"}, "mergeStrategy"),
+        ({"action": "delete", "manifest": "x", "successCondition": "a"}, "delete"),
+    ],
+)
+def test_a_resource_that_cannot_be_is_refused(section: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadTemplate, match=words):
+        build({"resource": section})
