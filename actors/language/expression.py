@@ -19,7 +19,7 @@ from actors.language.faults import BudgetExceeded, ExpressionError, located
 from actors.language.functions import Functions
 from actors.language.parser import parse
 from actors.language.predicates import Frame
-from actors.language.references import Reference, is_present, references
+from actors.language.references import Reference, is_present, reach, references
 from actors.language.render import render
 
 __all__ = [
@@ -48,6 +48,7 @@ class Compiled:
     text: str
     references: tuple[Reference, ...]
     roots: frozenset[str]  # the variables it needs, without the paths below them
+    reach: frozenset[str]  # the same, with the first field where only that is looked into
     _closure: Closure = field(repr=False)
 
     def missing(self, env: Mapping[str, Any]) -> list[str]:
@@ -65,9 +66,7 @@ def compile_expression(text: str) -> Compiled:
     except RecursionError:
         raise located("the expression is nested too deeply", text, 0) from None
     roots = frozenset(reference.path.partition(".")[0] for reference in found)
-    if "$env" in text:  # it may look at any variable
-        roots |= {"$env"}
-    return Compiled(text, found, roots, closure)
+    return Compiled(text, found, roots, reach(tree), closure)
 
 
 def evaluate(
@@ -108,11 +107,18 @@ def run(
         raise located("a value is nested too deeply", compiled.text, 0) from None
 
 
-def environment(flat: Mapping[str, Any], roots: frozenset[str]) -> dict[str, Any]:
-    """Build what an expression with these roots sees: its variables, nested, and the functions it names."""
-    whole = "$env" in roots
-    needed = flat if whole else {name: value for name, value in flat.items() if name.partition(".")[0] in roots}
-    return {**nest(needed), **_functions_named(_FUNCTION_NAMES if whole else _FUNCTION_NAMES & roots)}
+def environment(flat: Mapping[str, Any], reach: frozenset[str]) -> dict[str, Any]:
+    """Build what an expression of this reach sees: its variables, nested, and the functions it names."""
+    roots = frozenset(part.partition(".")[0] for part in reach)
+    if "$env" in roots:  # it may look at any variable
+        return {**nest(flat), **_functions_named(_FUNCTION_NAMES)}
+    exact, below = roots | reach, tuple(f"{part}." for part in reach)
+    needed = {name: value for name, value in flat.items() if name in exact or name.startswith(below)}
+    tree = nest(needed)
+    for root in roots - tree.keys():
+        if any(name.startswith(f"{root}.") for name in flat):
+            tree[root] = {}  # the variable is there, if not the field that is asked for
+    return {**tree, **_functions_named(_FUNCTION_NAMES & roots)}
 
 
 def _functions_named(names: frozenset[str]) -> dict[str, Any]:

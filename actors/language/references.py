@@ -30,6 +30,30 @@ def references(tree: Node) -> tuple[Reference, ...]:
     return tuple(first.values())
 
 
+def reach(tree: Node) -> frozenset[str]:
+    """Name the parts of the variables an expression can look into: a variable, or one field of it (`tasks.A`).
+
+    Of a workflow with a thousand tasks an expression mentions two: the rest need not be made ready for it.
+    """
+    found: set[str] = set()
+    _reach(tree, frozenset(), found)
+    return frozenset(found)
+
+
+def _reach(node: Node, bound: frozenset[str], found: set[str]) -> None:
+    path = _path(node)
+    if path is not None:
+        if path[0] not in bound:
+            found.add(".".join(path[:2]))
+        return
+    if isinstance(node, syntax.Let):
+        _reach(node.value, bound, found)
+        _reach(node.body, bound | {node.name}, found)
+        return
+    for child in syntax.children(node):
+        _reach(child, bound, found)
+
+
 class _Finder:
     """Walks a tree twice: once for what is cared for, once for the rest."""
 

@@ -260,8 +260,8 @@ class _Pass:
         raise BadExpression(text, f"failed to evaluate expression {quoted(text)}")
 
     def _environment(self, compiled: Compiled) -> dict[str, Any]:
-        env = self._environments.get(compiled.roots)
+        env = self._environments.get(compiled.reach)
         if env is None:
-            env = environment(self._values, compiled.roots)
-            self._environments[compiled.roots] = env
+            env = environment(self._values, compiled.reach)
+            self._environments[compiled.reach] = env
         return env

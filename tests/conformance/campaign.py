@@ -5,7 +5,7 @@ Those that only sleep do not wait for a place; the others share a few, since eac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +14,7 @@ import anyio
 from runtime.objects import Object
 from tests.conformance.cluster import Site, processes_left, site
 from tests.conformance.harness import Outcome, run
-from tests.conformance.table import Entry, Trial, trial, twin
+from tests.conformance.table import Trial
 
 AT_ONCE: Final = 6
 """Trials that share the processors; more do not make a machine with two of them faster."""
@@ -29,16 +29,12 @@ class Results:
     processes_left: dict[str, int] = field(default_factory=dict)
 
 
-async def run_all(entries: Iterable[Entry], *, slow: bool) -> Results:
-    """Run the examples and the twins that are to be run, slow ones only when asked for."""
-    chosen: list[Trial] = []
-    for entry in entries:
-        own = [trial(entry), twin(entry)] if entry.runs and entry.has_twin else [trial(entry)] if entry.runs else []
-        chosen += [one for one in own if slow or not one.slow]
+async def run_all(trials: Sequence[Trial]) -> Results:
+    """Run all of them, and see what processes are left."""
     results = Results()
     places = anyio.CapacityLimiter(AT_ONCE)
     async with anyio.create_task_group() as tasks:
-        for group in agreeing(chosen):
+        for group in agreeing(trials):
             tasks.start_soon(_run_group, group, places, results)
     return results
 

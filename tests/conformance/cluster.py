@@ -54,6 +54,7 @@ class Observer:
 
     def __init__(self) -> None:
         self.workflows: dict[tuple[str, str], Object] = {}  # (namespace, uid)
+        self.deleted: set[str] = set()  # uids of workflows
         self.pods: dict[str, dict[str, PodRecord]] = {}  # namespace -> uid -> pod
         self._claims: dict[str, str] = {}  # uid -> namespace
         self._waiting: list[tuple[Callable[[], bool], anyio.Event]] = []
@@ -73,6 +74,8 @@ class Observer:
         """Keep the workflow's newest state."""
         meta = change.object["metadata"]
         self.workflows[meta["namespace"], meta["uid"]] = change.object
+        if change.deleted:
+            self.deleted.add(meta["uid"])
         self._wake()
 
     def pod_changed(self, change: Change) -> None:
@@ -112,12 +115,15 @@ class Site:
 
     api: Api
     observer: Observer
+    artifacts: Path  # the folder of the artifact repository
     cluster_things: dict[str, Object]  # what has no namespace, applied once: all trials of a site agree on it
 
     async def apply(self, namespace: str, thing: Object) -> Object:
         """Create an object of an example. Raises ValueError when another trial has made it differently."""
         resource = RESOURCES[thing["kind"]]
         meta = thing["metadata"]
+        if "data" in thing:  # a companion may speak of the folder that is the artifact repository
+            thing = {**thing, "data": {k: v.replace("ARTIFACTS", str(self.artifacts)) for k, v in thing["data"].items()}}
         if resource.namespaced:
             return await self.api.create(resource, {**thing, "metadata": {**meta, "namespace": namespace}})
         applied = self.cluster_things.setdefault(f"{resource.kind}/{meta['name']}", thing)
@@ -141,7 +147,7 @@ async def site() -> AsyncIterator[Site]:
         tasks.start_soon(partial(follow, session.api, PODS, observer.pod_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, CLAIMS, observer.claim_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, WORKFLOWS, observer.workflow_changed, Selection()))
-        yield Site(session.api, observer, {})
+        yield Site(session.api, observer, session._artifacts(), {})  # noqa: SLF001 - nobody but a test looks inside
         tasks.cancel_scope.cancel()
 
 

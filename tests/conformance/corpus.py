@@ -31,7 +31,9 @@ def folder() -> Path:
 def absent() -> str:
     """Why there is nothing to run; empty when the data is there."""
     where = folder() / "workflows" / "expected.json"
-    return "" if where.is_file() else f"no conformance data: {where} is not there (set TIPHYS_CONFORMANCE to its folder)"
+    return (
+        "" if where.is_file() else f"no conformance data: {where} is not there (set TIPHYS_CONFORMANCE to its folder)"
+    )
 
 
 def offline_examples() -> dict[str, str]:

@@ -5,10 +5,13 @@ Nothing is judged here; `verdict` does that, on plain values.
 
 from __future__ import annotations
 
+import tarfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -31,7 +34,9 @@ class Outcome:
     workflow: Object = field(default_factory=dict)
     pods: list[PodRecord] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)  # node id -> log of its main container
+    artifacts: dict[tuple[str, str], str] = field(default_factory=dict)  # (node id, name) -> contents
     claims: int = 0  # PersistentVolumeClaims that are still there
+    deleted: bool = False  # the workflow, after its end
     problem: str = ""  # it could not be started, or did not end
     took_s: float = 0.0
 
@@ -75,6 +80,11 @@ async def _run(site: Site, trial: Trial, outcome: Outcome) -> None:
     with anyio.move_on_after(PODS_END_S + (trial.takes_s if "gone" in trial.expect else 0)):
         await site.observer.until(lambda: _at_rest(site, trial, newest()))
     outcome.logs = await _logs(site, newest(), trial.expect.get("nodes", {}))
+    outcome.artifacts = read_artifacts(newest(), trial.expect.get("nodes", {}))
+    if "deleted" in trial.expect:
+        with anyio.move_on_after(trial.takes_s + PODS_END_S):
+            await site.observer.until(lambda: meta["uid"] in site.observer.deleted)
+    outcome.deleted = meta["uid"] in site.observer.deleted
     outcome.claims = site.observer.claims_in(trial.namespace)
 
 
@@ -157,6 +167,32 @@ async def _logs(site: Site, workflow: Object, asked: Mapping[str, Any]) -> dict[
             ref = Reference(PODS, meta["namespace"], pod_name(meta["name"], str(node["name"]), template_of(node)))
             logs[key] = await _log(site, ref)
     return logs
+
+
+def read_artifacts(workflow: Object, asked: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """The contents of the artifacts that the table speaks of, read where the workflow's repository keeps them."""
+    found: dict[tuple[str, str], str] = {}
+    for key, node in nodes.nodes_of(workflow).items():
+        wish = asked.get(title(node, workflow["metadata"]["name"]))
+        wanted = wish.get("artifacts", {}) if isinstance(wish, dict) else {}
+        for artifact in (node.get("outputs") or {}).get("artifacts") or ():
+            if artifact["name"] in wanted:
+                found[key, artifact["name"]] = _contents(artifact, workflow)
+    return found
+
+
+def _contents(artifact: Mapping[str, Any], workflow: Object) -> str:
+    """The text of an artifact that is one file, stored as it is or in an archive."""
+    recorded = (workflow["status"].get("artifactRepositoryRef") or {}).get("artifactRepository") or {}
+    place = {**(recorded.get("s3") or {}), **(artifact.get("s3") or {})}
+    path = Path(urlsplit(place.get("endpoint", "")).path) / place.get("bucket", "") / place.get("key", "")
+    if not path.is_file():
+        return f"(nothing at {path})"
+    if not tarfile.is_tarfile(path):
+        return path.read_text()
+    with tarfile.open(path) as archive:
+        files = [archive.extractfile(member) for member in archive if member.isfile()]
+        return "".join(file.read().decode() for file in files if file)
 
 
 async def _log(site: Site, ref: Reference) -> str:

@@ -10,6 +10,8 @@
 | `act`       | what a person does meanwhile: `resume`, `set` outputs of a waiting node                          |
 | `random`    | chance decides; only what holds for every outcome is expected                                    |
 | `takes_s`   | how long it sleeps of its own accord; above SLOW_S it is slow and runs only when asked for       |
+| `needs`     | features it shows; while one of them is missing it does not count (and, without `expect`, is not run) |
+| `also`      | what is expected besides, once these features are there                                          |
 | `not_run`   | why it is not run                                                                                |
 | `no_count`  | why it does not count although it is run                                                         |
 """
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from crds.features import MISSING
 from runtime.objects import Object
 from tests.conformance import corpus
 
@@ -49,7 +52,7 @@ class Trial:
     @property
     def namespace(self) -> str:
         """A namespace of its own: fixed names and companions never meet those of another one."""
-        stem = self.file.removesuffix(".yaml").replace("/", "-")
+        stem = self.file.removesuffix(".yaml").replace("/", "-").lower()
         return f"{stem[:50]}-twin" if self.twin else stem[:55]
 
     @property
@@ -73,7 +76,25 @@ class Entry:
     @property
     def runs(self) -> bool:
         """Whether it is run at all."""
-        return "not_run" not in self.raw
+        return not self.why_not_run
+
+    @property
+    def lacks(self) -> list[str]:
+        """The features it needs that are not there yet, in words."""
+        missing = {entry.feature: entry.what for entry in MISSING.values()}
+        return [f"{missing[one]} are not there yet ({one})" for one in self.raw.get("needs", []) if one in missing]
+
+    @property
+    def why_not_run(self) -> str:
+        """Why it is not run; empty when it is."""
+        if "not_run" in self.raw:
+            return str(self.raw["not_run"])
+        return "" if "expect" in self.raw else "; ".join(self.lacks) or "nothing is expected of it yet"
+
+    @property
+    def why_not_counted(self) -> list[str]:
+        """Why it does not count, however it ends."""
+        return self.lacks + ([self.raw["no_count"]] if "no_count" in self.raw else [])
 
     @property
     def slow(self) -> bool:
@@ -99,7 +120,8 @@ def entries() -> dict[str, Entry]:
 def trial(entry: Entry) -> Trial:
     """The example itself, ready to be run."""
     things = [*_companions(entry.raw), *corpus.documents(entry.file)]
-    return Trial(entry.file, False, things, entry.raw["expect"], entry.raw.get("act", []), entry.takes_s)
+    expect = entry.raw["expect"] if entry.lacks else {**entry.raw["expect"], **entry.raw.get("also", {})}
+    return Trial(entry.file, False, things, expect, entry.raw.get("act", []), entry.takes_s)
 
 
 def twin(entry: Entry) -> Trial:
@@ -114,6 +136,11 @@ def twin(entry: Entry) -> Trial:
     things += corpus.broken(own, name, described["breaks"]) if entry.file == file else own
     takes_s = float(described.get("takes_s", entry.takes_s))
     return Trial(entry.file, True, things, described["expect"], described.get("act", []), takes_s)
+
+
+def trials_of(entry: Entry) -> list[Trial]:
+    """The example and, when it has one, its twin."""
+    return [trial(entry), *([twin(entry)] if entry.has_twin else [])]
 
 
 def _companions(raw: dict[str, Any]) -> list[Object]:

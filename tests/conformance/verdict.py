@@ -7,12 +7,9 @@ whose main container really ended with the exit code that the node records.
 from __future__ import annotations
 
 import re
-import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from actors.names.ids import node_id, pod_name
 from runtime.objects import Object
@@ -35,7 +32,7 @@ def problems(outcome: Outcome, expect: Mapping[str, Any]) -> list[str]:
         *_nodes(found, expect, outcome, name),
         *_surroundings(outcome, expect),
         *identities(name, found),
-        *pods_behind(name, found, outcome.pods, expect.get("never_ran", [])),
+        *pods_behind(name, found, outcome.pods, expect.get("without_exit_code", [])),
         *_still_running(outcome.pods),
     ]
 
@@ -63,7 +60,7 @@ def _the_end(workflow: Object, expect: Mapping[str, Any]) -> Iterator[str]:
             yield f"the workflow has no label {key}={value}"
     exported = {p["name"]: p.get("value") for p in (state.get("outputs") or {}).get("parameters") or ()}
     for key, value in expect.get("outputs", {}).items():
-        if exported.get(key) != value:
+        if exported.get(key) not in _some(value):
             yield f"the workflow's output {key} is {exported.get(key)!r}, must be {value!r}"
 
 
@@ -113,9 +110,13 @@ def _node(node: Node, wish: Mapping[str, Any], outcome: Outcome, name: str) -> I
         yield f"{name}: the result is {outputs.get('result')!r}, must be {wish['result']!r}"
     if "exit" in wish and outputs.get("exitCode") not in _some(wish["exit"]):
         yield f"{name}: the exit code is {outputs.get('exitCode')!r}, must be {wish['exit']!r}"
+    for key, text in wish.get("output_has", {}).items():
+        values = {p["name"]: str(p.get("value")) for p in outputs.get("parameters") or ()}
+        if text not in values.get(key, ""):
+            yield f"{name}: output {key} is {values.get(key)!r}, must contain {text!r}"
     yield from _parameters(name, "output", outputs, wish.get("outputs", {}))
     yield from _parameters(name, "input", node.get("inputs") or {}, wish.get("inputs", {}))
-    yield from _contents(name, outputs, wish.get("artifacts", {}), outcome.workflow)
+    yield from _artifacts(name, node, wish.get("artifacts", {}), outcome)
     if node["type"] == "Pod":
         yield from _of_the_pod(node, wish, outcome, name)
 
@@ -150,27 +151,11 @@ def _parameters(title: str, side: str, holder: Mapping[str, Any], wanted: Mappin
             yield f"{title}: {side} {key} is {values.get(key)!r}, must be {value!r}"
 
 
-def _contents(name: str, outputs: Node, wanted: Mapping[str, Any], workflow: Object) -> Iterator[str]:
-    """Artifacts of a node, read where the workflow's repository keeps them."""
-    found = {artifact["name"]: artifact for artifact in outputs.get("artifacts") or ()}
+def _artifacts(name: str, node: Node, wanted: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
     for key, value in wanted.items():
-        text = _read(found[key], workflow) if key in found else None
+        text = outcome.artifacts.get((str(node["id"]), key))
         if text not in _some(value):
             yield f"{name}: artifact {key} holds {text!r}, must be {value!r}"
-
-
-def _read(artifact: Node, workflow: Object) -> str:
-    """The text of an artifact that is one file, stored as it is or in a compressed archive."""
-    recorded = (workflow["status"].get("artifactRepositoryRef") or {}).get("artifactRepository") or {}
-    place = {**(recorded.get("s3") or {}), **(artifact.get("s3") or {})}
-    path = Path(urlsplit(place.get("endpoint", "")).path) / place.get("bucket", "") / place.get("key", "")
-    if not path.is_file():
-        return f"(nothing at {path})"
-    if not tarfile.is_tarfile(path):
-        return path.read_text()
-    with tarfile.open(path) as archive:
-        files = [archive.extractfile(member) for member in archive if member.isfile()]
-        return "".join(file.read().decode() for file in files if file)
 
 
 def _some(value: Any) -> list[Any]:
@@ -186,6 +171,8 @@ def _surroundings(outcome: Outcome, expect: Mapping[str, Any]) -> Iterator[str]:
     """What lies beside the workflow: claims, deleted pods, how many pods ran at once."""
     if "claims" in expect and outcome.claims != expect["claims"]:
         yield f"{outcome.claims} claims are left, must be {expect['claims']}"
+    if "deleted" in expect and not outcome.deleted:
+        yield "the workflow is still there, must be deleted"
     if "gone" in expect:
         for pod in outcome.pods:
             if pod.gone != belongs_to(pod.object, outcome.workflow, expect["gone"]):
@@ -211,11 +198,11 @@ def identities(workflow: str, found: Iterable[Node]) -> Iterator[str]:
 
 
 def pods_behind(
-    workflow: str, found: list[Node], pods: list[PodRecord], never_ran: Sequence[str] = ()
+    workflow: str, found: list[Node], pods: list[PodRecord], without_exit: Sequence[str] = ()
 ) -> Iterator[str]:
     """Pod nodes without a pod of the formula's name, or whose container did not end as the node records."""
     for node in found:
-        if node["type"] == "Pod" and title(node, workflow) not in never_ran:
+        if node["type"] == "Pod" and title(node, workflow) not in without_exit:
             name = pod_name(workflow, str(node["name"]), template_of(node))
             own = [pod for pod in pods if pod.object["metadata"]["name"] == name]
             contained = [n for n in found if n["type"] == "Container" and n.get("boundaryID") == node["id"]]
@@ -246,7 +233,8 @@ def _set_ended(contained: list[Node], name: str, own: list[PodRecord]) -> Iterat
         yield f"the container set has no pod {name}"
     for node in contained if own else ():
         code = _exit_code(own[-1], str(node["displayName"]))
-        if code is None or (code == 0) != (node["phase"] == "Succeeded"):
+        recorded = (node.get("outputs") or {}).get("exitCode", str(code))
+        if code is None or str(code) != recorded or (code == 0) != (node["phase"] == "Succeeded"):
             yield f"container {node['displayName']} is {node['phase']}, it ended with {code}"
 
 

@@ -6,6 +6,7 @@ import ssl
 import stat
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
@@ -171,6 +172,26 @@ async def test_a_log_is_streamed_from_the_node_with_its_options(cluster: DevClus
             assert b"".join([chunk async for chunk in chunks]) == text
     assert text == b"default/p 0\ndefault/p 1\ndefault/p 2\n"
     assert tape.asked == [options, LogOptions("main")]
+
+
+async def test_who_leaves_a_watch_leaves_nothing_behind(cluster: DevCluster) -> None:
+    bucket = cluster.server.storage.bucket("", "configmaps")
+    async with http_api(cluster) as client:
+        async with client.watch(CONFIGMAPS, resource_version="0"):
+            assert len(bucket.watchers) == 1
+        with anyio.fail_after(5):
+            while bucket.watchers:
+                await anyio.lowlevel.checkpoint()
+
+
+async def test_a_cluster_ends_while_it_is_watched() -> None:
+    with anyio.fail_after(10):
+        async with AsyncExitStack() as later:
+            async with DevCluster(Settings(serving=Serving())) as cluster:
+                client = await later.enter_async_context(http_api(cluster))
+                stream = await later.enter_async_context(client.watch(CONFIGMAPS, resource_version="0"))
+            with pytest.raises(Unavailable):
+                [event async for event in stream]
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from actors.contract import frame, paths
-from tests.executor.pod import Volume
+from tests.executor.pod import Volume, shim_instructions
 
 NONCE = "0123456789abcdef"
 
@@ -239,6 +239,19 @@ def test_the_users_own_termination_message_travels_in_the_frame(tmp_path: Path) 
 
 def test_the_command_does_not_see_the_instructions(volume: Volume) -> None:
     assert b"TIPHYS_INSTRUCTIONS" not in volume.run(["env"]).stdout
+
+
+def test_without_mounts_a_program_of_an_image_is_found_by_its_name(volume: Volume) -> None:
+    assert volume.run(["/only/in/the/image/echo", "x"]).stdout == b"x\n"
+    ended = volume.run(["/only/in/the/image/no-such-command"])
+    assert (ended.code, "no-such-command" in ended.content["message"]) == (64, True)
+
+
+def test_without_mounts_the_node_says_where_the_message_goes(volume: Volume, tmp_path: Path) -> None:
+    env = {paths.TERMINATION_ENV: str(tmp_path / "message")}
+    program = volume.start([str(volume.directory / "shim"), "--", "true"], shim_instructions({}), env=env)
+    volume.end(program, {"container": "main"})
+    assert frame.decode((tmp_path / "message").read_text(), NONCE) == {"code": 0}
 
 
 def test_progress_is_the_last_line_of_its_file(volume: Volume) -> None:

@@ -24,6 +24,7 @@ from tests.node.cluster import (
     shell,
     state,
 )
+from tiphys.devcluster.node.containers import Execution
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux'")
 
@@ -64,12 +65,30 @@ async def test_a_missing_command_fails_the_container_and_names_the_remedy(made: 
     assert "stat /no/such: no such file or directory" in state(absolute)["terminated"]["message"]
 
 
-async def test_an_unknown_image_without_a_command_says_so(made: Cluster) -> None:
-    await made.create(pod("unknown", image="example.com/unknown"))
-    stuck = await made.until("unknown", hindered)
-    assert state(stuck)["waiting"]["reason"] == "CreateContainerError"
-    assert "set command" in state(stuck)["waiting"]["message"]
-    await made.delete("unknown")
+async def test_an_unknown_image_without_a_command_fails_and_says_what_to_set(made: Cluster) -> None:
+    ended = await made.run(pod("unknown", image="example.com/unknown"))
+    assert (ended["status"]["phase"], state(ended)["terminated"]["reason"]) == ("Failed", "StartError")
+    assert "set command" in state(ended)["terminated"]["message"]
+
+
+async def test_what_is_not_honoured_is_said_on_the_pod(made: Cluster) -> None:
+    limits = {"limits": {"memory": "1Gi"}}
+    await made.run(pod("asks", "true", resources=limits, securityContext={"privileged": True}))
+    events = await made.api.list(EVENTS, Selection("default"))
+    told = [e["message"] for e in events.items if e["reason"] == "NotHonoured"]
+    assert told == ["On this node of processes main is not privileged; the limits of main are not enforced (memory)."]
+
+
+async def test_commands_can_be_run_in_a_running_container(made: Cluster) -> None:
+    await made.create(shell("exec", "echo x > /tmp/f; echo up; sleep 60"))
+    await made.until_log("exec", "up")
+    assert await made.node.execute("default", "exec", ["cat", "/tmp/f"]) == Execution(0, "x\n")
+    assert (await made.node.execute("default", "exec", ["sh", "-c", "exit 9"])).code == 9
+    assert (await made.node.execute("default", "exec", ["no-such"])).code == 126
+    with pytest.raises(TimeoutError):
+        await made.node.execute("default", "exec", ["sleep", "8181"], timeout_s=0.1)
+    await no_process("sleep\x008181\x00")
+    await made.delete("exec", grace_s=0)
 
 
 async def test_output_of_ten_megabytes_neither_blocks_nor_is_lost(made: Cluster) -> None:

@@ -89,6 +89,36 @@ def test_a_number_where_text_belongs_comes_with_its_remedy():
     assert only(workflow(env))[2] == 'quote it: "3"'
 
 
+@pytest.mark.parametrize(
+    ("template", "remedy"),
+    [
+        ({"timeout": 10}, 'quote it: "10"'),
+        ({"timeout": True}, 'quote it: "true"'),
+        ({"timeout": []}, ""),
+        ({"volumes": {"name": "v"}}, "begin each entry with a dash"),
+        ({"volumes": "v"}, ""),
+        ({"daemon": "true"}, "write it without quotes"),
+        ({"daemon": 1}, ""),
+        ({"container": "x"}, ""),
+        ({"labels": {}}, "it belongs in metadata"),
+        ({"image": "x"}, "it belongs in container"),
+        ({"nonsense": "x"}, ""),
+    ],
+)
+def test_a_remedy_is_told_when_there_is_one(template, remedy):
+    assert only(workflow(template))[2] == remedy
+
+
+def test_every_value_of_a_map_is_judged():
+    assert only(workflow({"nodeSelector": {"a": "b", "c": 1}}))[0] == "spec.templates[0].nodeSelector.c"
+
+
+def test_a_kind_unlike_all_others_comes_with_the_list_of_those_that_are():
+    thing = workflow() | {"kind": "Pod"}
+
+    assert only(thing)[2].startswith("known are Workflow, WorkflowTemplate, ")
+
+
 @pytest.mark.parametrize("deadline", [10, "10", "{{inputs.parameters.deadline}}"])
 def test_int_or_string_takes_both(deadline):
     assert check(workflow({"activeDeadlineSeconds": deadline})) == []

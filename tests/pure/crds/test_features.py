@@ -58,9 +58,9 @@ def test_an_s3_artifact_with_only_a_key_is_kept_by_the_repository():
     assert found(workflow(arguments={"artifacts": [{"name": "a", "s3": {"key": "k"}}]})) == []
 
 
-@pytest.mark.parametrize("value", [False, None])
-def test_saying_no_is_not_asking_for_it(value):
-    assert found(workflow(archiveLogs=value)) == []
+@pytest.mark.parametrize("spec", [{"archiveLogs": False}, {"archiveLogs": None}, {"executorPlugins": []}])
+def test_saying_no_is_not_asking_for_it(spec):
+    assert found(workflow(**spec)) == []
 
 
 def test_a_kind_that_nobody_acts_upon_says_so():

@@ -17,6 +17,7 @@ from actors.language.expression import (
     BudgetExceeded,
     ExpressionError,
     compile_expression,
+    environment,
     evaluate,
     evaluate_bool,
     nest,
@@ -176,7 +177,19 @@ def test_an_expression_knows_what_it_needs():
     assert {reference.path for reference in compiled.references} == {"a", "a.b", "c", "c.d", "c.d.e", "f", "h", "j"}
     assert compiled.roots == {"a", "c", "f", "h", "j"}
     assert compiled.missing({"a": {"b": None}, "c": {}, "f": {}, "h": None, "j": 1}) == ["c.d", "c.d.e"]
+    assert compiled.reach == {"a.b", "c.d", "f.g", "h", "j"}
     assert compile_expression("1 + 1") is compile_expression("1 + 1")
+
+
+paths = st.lists(st.sampled_from("abc"), min_size=1, max_size=4)
+
+
+@given(st.dictionaries(paths.map(".".join), st.integers()), st.lists(paths, min_size=1, max_size=3))
+def test_what_is_made_ready_for_an_expression_is_all_it_can_see(flat, mentioned):
+    dotted = [".".join(path) for path in mentioned]
+    bracketed = ["".join([path[0], *(f"['{part}']" for part in path[1:])]) for path in mentioned]
+    compiled = compile_expression(f"[{', '.join(dotted + bracketed)}]")
+    assert compiled.missing(environment(flat, compiled.reach)) == compiled.missing(nest(flat))
 
 
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))

@@ -28,6 +28,15 @@ class CannotCreate(Exception):
         self.message = message
 
 
+class CannotRun(Exception):
+    """The container can never run on this node: the attempt ends as one whose command could not be started."""
+
+    def __init__(self, message: str, *, reason: str = "StartError") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
 class Exit(NamedTuple):
     """How a container ended. `reason` is empty for the usual (Completed, Error); `message` its termination message."""
 
@@ -77,6 +86,10 @@ class ContainerRuntime(Protocol):
 
     async def update(self, pod: Object) -> None:
         """The pod's labels or annotations changed: what shows them inside is brought up to date."""
+        ...
+
+    def remarks(self, pod: Object) -> str:
+        """What the pod asks for that this node does not do, in a sentence; empty if nothing."""
         ...
 
     async def clear(self, uid: str) -> None:

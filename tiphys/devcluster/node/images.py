@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runtime.objects import Object
-from tiphys.devcluster.node.containers import CannotCreate
+from tiphys.devcluster.node.containers import CannotRun
 from tiphys.devcluster.node.environment import expand
 
 STAND_INS = "/.tiphys/bin"
@@ -43,6 +43,11 @@ _KNOWN = {
 }
 
 
+def has_local_bin() -> bool:
+    """Whether the machine has a /usr/local/bin of its own that stand-ins can be put over."""
+    return Path(LOCAL_BIN).is_dir() and Path(LOCAL_BIN).resolve() == Path(LOCAL_BIN)
+
+
 def repository(image: str) -> str:
     """The last part of an image's name: without registry, folders, tag and digest."""
     return image.strip().partition("@")[0].rpartition("/")[2].partition(":")[0]
@@ -68,14 +73,13 @@ def image_of(reference: str, executor_image: str) -> Image:
 
 
 def command_of(container: Object, image: Image, env: Mapping[str, str]) -> list[str]:
-    """The command line. Raises CannotCreate when neither the container nor the image names one."""
+    """The command line. Raises CannotRun when neither the container nor the image names one."""
     command, args = container.get("command"), container.get("args")
     line = [*command, *(args or ())] if command else [*image.entrypoint, *(args or image.command)]
     if not line:
-        raise CannotCreate(
+        raise CannotRun(
             f"no command specified: image {container.get('image')!r} is not pulled here, so its own command is not "
-            "known; set command",
-            reason="CreateContainerError",
+            "known; set command"
         )
     return [expand(part, env) for part in line]
 
@@ -103,7 +107,7 @@ def install_stand_ins(folder: Path, local_bin: Path) -> None:
             (place / name).chmod(0o755)
         for name in pythons:
             (place / name).symlink_to(interpreter)
-    if Path(LOCAL_BIN).is_dir():
+    if has_local_bin():
         for entry in os.scandir(LOCAL_BIN):
             if entry.name not in scripts and entry.name not in pythons:
                 (local_bin / entry.name).symlink_to(f"{LOCAL_BIN_MOVED}/{entry.name}")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from runtime.objects import Object
 from tiphys.devcluster.node import images
-from tiphys.devcluster.node.containers import CannotCreate
+from tiphys.devcluster.node.containers import CannotCreate, CannotRun
 from tiphys.devcluster.node.layout import Layout
 from tiphys.devcluster.node.settings import Mode, NodeSettings
 from tiphys.devcluster.node.volumes import Mount
@@ -108,7 +108,7 @@ def hosts_file(pod: Object, machine: str) -> str:
 def bind_mounts(mounts: list[Mount], layout: Layout) -> list[dict[str, Any]]:
     """All bind mounts of a container in process mode: stand-ins, the machine's resolver, then the pod's volumes."""
     binds = [_bind(layout.stand_ins, images.STAND_INS)]
-    if Path(images.LOCAL_BIN).is_dir() and not Path("/usr/local").is_symlink():
+    if images.has_local_bin():
         binds += [_bind(Path(images.LOCAL_BIN), images.LOCAL_BIN_MOVED), _bind(layout.local_bin, images.LOCAL_BIN)]
     resolver = Path("/etc/resolv.conf").resolve()
     if resolver.is_file() and not resolver.is_relative_to("/etc"):
@@ -121,17 +121,16 @@ def _bind(source: Path, target: str) -> dict[str, Any]:
 
 
 def check_plain(mounts: list[Mount], container: Object) -> None:
-    """Raise CannotCreate for what a container without a root of its own cannot see."""
+    """Raise CannotRun for what a container without a root of its own cannot see."""
     fixed = [m for m in mounts if not m.volume.startswith(PLAIN_PREFIX)]
     if fixed:
         names = ", ".join(f"{m.volume} at {m.target}" for m in fixed)
-        raise CannotCreate(
+        raise CannotRun(
             f"container {container['name']} mounts {names}, and without namespaces (plain mode) a process has no root "
             "of its own in which anything could be at a fixed path; allow user namespaces on this machine "
             "(kernel.apparmor_restrict_unprivileged_userns=0, or a container with --security-opt seccomp=unconfined), "
             "run as root on Linux, or use a cluster",
-            reason="CreateContainerError",
-            retry=False,
+            reason="ContainerCannotRun",
         )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 from pathlib import Path
 
 
@@ -15,6 +18,13 @@ class Layout:
         self.local_bin = root / "local-bin"
         self.logs = root / "logs"
         self._claims = claims or root / "claims"
+
+    def clear(self) -> None:
+        """Remove everything that a node makes below its root, and the root when nothing else is in it."""
+        for name in ("base", "bin", "local-bin", "logs", "pods", "trial", "claims"):
+            remove_tree(self.root / name)
+        with contextlib.suppress(OSError):
+            self.root.rmdir()
 
     def pod(self, uid: str) -> Path:
         """A pod's scratch: removed when nothing of it runs."""
@@ -31,3 +41,14 @@ class Layout:
     def claim(self, namespace: str, name: str) -> Path:
         """The folder of a PersistentVolumeClaim."""
         return self._claims / namespace / name
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and everything in it, also what its owner may not write."""
+    if not path.exists():
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        for folder, _, _ in os.walk(path):
+            os.chmod(folder, 0o700)  # noqa: PTH101 - a folder that a pod made read-only
+        shutil.rmtree(path, ignore_errors=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -17,16 +18,16 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from runtime.api import Api, Gone, LogOptions, Refused, Selection
 from runtime.objects import PODS, Object
-from tiphys.devcluster.node.containers import ContainerRuntime
+from tiphys.devcluster.node.containers import ContainerRuntime, Execution
 from tiphys.devcluster.node.events import EventRecorder
 from tiphys.devcluster.node.facts import Waiting
 from tiphys.devcluster.node.follow import Change, follow
+from tiphys.devcluster.node.layout import Layout
 from tiphys.devcluster.node.nodelost import lost_status
 from tiphys.devcluster.node.registration import capacity, node_object, register
 from tiphys.devcluster.node.settings import Clock, Mode, NodeSettings
 from tiphys.devcluster.node.simulated import SimulatedRuntime
 from tiphys.devcluster.node.statuswriter import release_when_possible, write_once
-from tiphys.devcluster.node.volumes import remove_tree
 from tiphys.devcluster.node.worker import PodWorker, Premises
 
 TERMINAL = ("Succeeded", "Failed")
@@ -39,7 +40,7 @@ class Node:
     clock as of the creation, carried on by the event loop's time: under virtual time both jump together."""
 
     def __init__(self, api: Api, settings: NodeSettings, *, clock: Clock | None = None) -> None:
-        self.settings = settings
+        self.settings = replace(settings, root=settings.root.resolve())
         self.mode: Mode = "plain" if settings.mode == "auto" else settings.mode
         self.mode_reason = ""
         self._api = api
@@ -88,6 +89,19 @@ class Node:
             raise _bad_request(f'container "{name}" in pod "{pod}" is waiting to start: {reason}')
         async for chunk in log.stream(options):
             yield chunk
+
+    async def execute(
+        self, namespace: str, pod: str, argv: list[str], *, container: str = "", timeout_s: float = 60.0
+    ) -> Execution:
+        """Run a command in a running container. Raises Gone or Refused as `stream` does, and TimeoutError."""
+        worker = self._workers.get(self._names.get((namespace, pod), ""))
+        if worker is None:
+            raise Gone(f'pods "{pod}" not found on node {self.settings.name}', code=404, reason="NotFound")
+        name = container or _only_container(worker, pod)
+        process = worker.process(name)
+        if process is None:
+            raise _bad_request(f"container {name} of pod {pod} is not running")
+        return await process.execute(argv, timeout_s)
 
     # -------------------------------------------------------------------------------------------- pods
 
@@ -150,12 +164,12 @@ class Node:
 
     async def _remove_scratch(self) -> None:
         """In a thread where there is much of it: the kernel takes its time with what was mounted."""
-        root = self.settings.root
+        clear = Layout(self.settings.root).clear
         if self.mode == "simulated":
-            remove_tree(root)
+            clear()
             return
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(remove_tree, root)
+            await anyio.to_thread.run_sync(clear)
 
     # -------------------------------------------------------------------------------------------- containers
 

@@ -6,6 +6,7 @@ Whether it does is tried at the start, with a real container, never guessed.
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Mapping
@@ -20,19 +21,20 @@ from anyio.abc import TaskGroup
 
 from runtime.api import Api
 from runtime.objects import Object
-from tiphys.devcluster.node import images, launch
+from tiphys.devcluster.node import images, launch, remarks
 from tiphys.devcluster.node.configuration import fetch
-from tiphys.devcluster.node.containers import CannotCreate, Exit, Process
+from tiphys.devcluster.node.containers import CannotCreate, CannotRun, Exit, Process
 from tiphys.devcluster.node.downward import Surroundings
 from tiphys.devcluster.node.environment import environment, references
 from tiphys.devcluster.node.forkserver import Channel, ForkServer, SandboxRefused, pipe
-from tiphys.devcluster.node.layout import Layout
+from tiphys.devcluster.node.layout import Layout, remove_tree
 from tiphys.devcluster.node.logfile import LogFile
 from tiphys.devcluster.node.podspec import ContainerSpec
 from tiphys.devcluster.node.process import LocalProcess, NeverStarted, pump, termination_message
 from tiphys.devcluster.node.settings import Mode, NodeSettings
-from tiphys.devcluster.node.volumes import Mount, Volumes, remove_tree
+from tiphys.devcluster.node.volumes import Mount, Volumes
 
+FILES_WANTED = 65536
 START_FAILED = 128  # the code that container engines report for a command that cannot be started
 
 
@@ -61,6 +63,10 @@ class ProcessRuntime:
         """Labels or annotations have changed: write the files that show them again."""
         await self._volumes.refresh(pod)
 
+    def remarks(self, pod: Object) -> str:
+        """What the pod asks for that processes of this machine do not get."""
+        return remarks.unhonoured(pod, isolated=self.mode == "process", any_user=self._server.as_root)
+
     async def clear(self, uid: str) -> None:
         """Remove the pod's volumes and scratch."""
         await anyio.to_thread.run_sync(remove_tree, self._layout.pod(uid))
@@ -71,6 +77,8 @@ class ProcessRuntime:
         scratch = self._layout.attempt(pod["metadata"]["uid"], container.name, attempt)
         try:
             spec = self._spec(pod, container.body, found, scratch)
+        except CannotRun as error:
+            return NeverStarted(Exit(START_FAILED, error.reason, error.message, started=False))
         except OSError as error:
             raise CannotCreate(f"scratch of the container: {error}", reason="CreateContainerError") from error
         return await self._run(pod, container, spec, log)
@@ -169,6 +177,8 @@ async def open_process_runtime(
 
     Raises RuntimeError when "process" is asked for and the machine refuses it."""
     layout = Layout(settings.root, settings.claims)
+    layout.clear()  # what a killed node left behind
+    allow_many_files()
     images.install_stand_ins(layout.stand_ins, layout.local_bin)
     system = launch.system(settings.packages)
     reason = "asked for"
@@ -232,6 +242,14 @@ async def _last_message(channel: Channel) -> dict[str, Any]:
     while (message := await channel.receive()) is not None:
         last = message
     return last
+
+
+def allow_many_files() -> None:
+    """Raise the soft limit of open files: every container takes three."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _read(path: Path) -> str:

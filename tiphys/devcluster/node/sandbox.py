@@ -53,7 +53,7 @@ def main() -> None:
         try:
             as_root = rootfs.enter_namespaces()
         except OSError as error:
-            refuse(control, str(error))
+            refuse(control, words(error))
         child = os.fork()
         if child:
             control.close()
@@ -62,7 +62,7 @@ def main() -> None:
         try:
             rootfs.prepare_base(config["base"], config["binds"])
         except OSError as error:
-            refuse(control, str(error))
+            refuse(control, words(error))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the node's to handle
     control.sendall(b"ready root\n" if as_root else b"ready\n")
     gc.collect()
@@ -86,13 +86,20 @@ def serve(control: socket.socket, *, plain: bool, config: dict[str, Any]) -> Non
         if not message:
             break
         keep_from_commands(fds)
+        if len(fds) < 2:  # no descriptors left: the node sees both closed
+            for fd in fds:
+                os.close(fd)
+            continue
         channel, log = socket.socket(fileno=fds[0]), fds[1]
         try:
             if not plain:
                 rootfs.unshare(rootfs.CLONE_NEWPID)
             child = os.fork()
         except OSError as error:
-            send(channel, {"failed": f"the machine refuses another process: {error}", "reason": "RunContainerError"})
+            send(
+                channel,
+                {"failed": f"the machine refuses another process: {words(error)}", "reason": "RunContainerError"},
+            )
             child = -1
         if child == 0:
             control.close()
@@ -123,7 +130,7 @@ def run_container(channel: socket.socket, log: int, config: dict[str, Any], *, p
             rootfs.die_with_parent()
         code = Container(channel, log, plain=plain).attend(config)
     except (OSError, ValueError) as error:
-        send(channel, {"failed": str(error), "reason": "RunContainerError"})
+        send(channel, {"failed": words(error), "reason": "RunContainerError"})
     finally:
         os._exit(code)
 
@@ -291,7 +298,7 @@ class Container:
             rootfs.become_user(self._spec.get("uid"), self._spec.get("gid"), self._spec.get("groups") or [])
             execute(argv, self._spec["env"])
         except OSError as error:
-            os.write(report, str(error).encode())
+            os.write(report, words(error).encode())
         finally:
             os._exit(EXEC_FAILED)
 
@@ -324,6 +331,11 @@ def exit_code(status: int) -> int:
     """A wait status as shells and the kubelet count: 128 + n for signal n."""
     code = os.waitstatus_to_exitcode(status)
     return 128 - code if code < 0 else code
+
+
+def words(error: OSError | ValueError) -> str:
+    """An error as a sentence, without its number."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def keep_from_commands(fds: list[int]) -> None:

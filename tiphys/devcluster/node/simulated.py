@@ -79,6 +79,10 @@ class SimulatedRuntime:
     async def update(self, pod: Object) -> None:
         """Nothing shows labels or annotations."""
 
+    def remarks(self, pod: Object) -> str:
+        """Nothing is done, so nothing is remarked."""
+        return ""
+
     async def clear(self, uid: str) -> None:
         """There is no scratch."""
 

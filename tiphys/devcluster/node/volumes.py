@@ -6,8 +6,6 @@ settings allow it. A volume kind that a laptop cannot offer is refused with a se
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -189,17 +187,6 @@ def write_files(folder: Path, files: Files) -> None:
         fresh.write_bytes(file.content)
         fresh.chmod(file.mode)
         fresh.replace(place)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder and everything in it, also what its owner may not write."""
-    if not path.exists():
-        return
-    shutil.rmtree(path, ignore_errors=True)
-    if path.exists():
-        for folder, _, _ in os.walk(path):
-            os.chmod(folder, 0o700)  # noqa: PTH101 - a folder that a pod made read-only
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _volumes(pod: Object) -> list[Object]:

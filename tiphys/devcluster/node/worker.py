@@ -104,6 +104,10 @@ class PodWorker:
         fact = self.facts.get(name)
         return None if fact is None else self._logs.get((name, fact.attempt - (1 if previous else 0)))
 
+    def process(self, name: str) -> Process | None:
+        """The running attempt of a container."""
+        return self._processes.get(name)
+
     def remove_logs(self) -> None:
         """The object is gone: nobody can ask for its logs."""
         for log in self._logs.values():
@@ -180,6 +184,8 @@ class PodWorker:
                 delay = min(delay * 2, RETRY_MAX_S)
             else:
                 self._prepared = True
+                if remark := self._premises.runtime.remarks(self.pod):
+                    self._premises.events.warn(self.pod, "NotHonoured", remark)
         self._preparing = False
         self.wake()
 
