@@ -34,13 +34,14 @@ class Reports:
     def message(self, container: str, raw: str) -> str:
         """What a container said to the user: inside its frame, or as it is when it has none."""
         content = self.contents.get(container)
-        if content is not None:
-            return content.get("message") or content.get("error", "")
+        if content is not None:  # of main its outputs' error is no news: a command that failed need not have made them
+            return content.get("message") or (content.get("error", "") if container != paths.MAIN else "")
         return "" if raw.startswith(_FRAME) else raw.strip()
 
     def problem(self, expect: Expectation) -> str:
         """Why a pod that succeeded did not bring what it had to; empty when all is there."""
-        wanted = expect.include_result or bool(expect.outputs.get("parameters"))
+        has_main = not expect.containers or paths.MAIN in expect.containers  # a set without main has no result
+        wanted = (expect.include_result and has_main) or bool(expect.outputs.get("parameters"))
         for container in (paths.MAIN, paths.WAIT):
             content = self.contents.get(container)
             if container in self.broken:

@@ -198,7 +198,7 @@ def test_outputs_are_the_declared_ones_with_their_values() -> None:
 def test_outputs_of_a_failed_command_are_kept() -> None:
     message = told({"code": 4, "result": "r", "error": "output parameter 'p'"})
     verdict = assess(pod("Failed", ended("main", 4, message=message)), Expectation(include_result=True))
-    assert (verdict.phase, verdict.message) == ("Failed", "main: Error (exit code 4): output parameter 'p'")
+    assert (verdict.phase, verdict.message) == ("Failed", "main: Error (exit code 4)")
     assert verdict.outputs == {"result": "r", "exitCode": "4"}
 
 
@@ -281,3 +281,9 @@ def test_progress_comes_from_the_frame_else_the_annotation() -> None:
     assert assess(seen, PLAIN).progress == "1/2"
     seen = pod("Succeeded", ended("main", message=told({"code": 0, "progress": "2/2"})))
     assert assess(seen, PLAIN).progress == "2/2"
+
+
+@pytest.mark.spec("CSET-6")
+def test_a_set_without_main_succeeds_without_a_result() -> None:
+    expect = Expectation(include_result=True, containers=("a",))
+    assert assess(pod("Succeeded", ended("a")), expect).phase == "Succeeded"
