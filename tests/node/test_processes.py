@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -238,6 +239,22 @@ async def test_hooks_run_in_the_container(made: Cluster) -> None:
     await made.api.patch(Reference(PODS, "default", "hooks"), {"spec": {"activeDeadlineSeconds": 1}})
     await made.until("hooks", over)
     assert await made.log("hooks") == "up\nbegan\nending\n"
+
+
+async def test_who_may_runs_as_the_user_that_is_asked_for(made: Cluster) -> None:
+    user = {"runAsUser": 4321, "runAsGroup": 8765, "fsGroup": 77}
+    script = "id -u; id -g; touch /v/x /tmp/y && printf done > /dev/termination-log"
+    spec = {"securityContext": user, "volumes": [{"name": "v", "emptyDir": {}}]}
+    ended = await made.run(shell("user", script, spec=spec, volumeMounts=[{"name": "v", "mountPath": "/v"}]))
+    assert state(ended)["terminated"]["message"] == "done"
+    assert await made.log("user") == ("4321\n8765\n" if os.geteuid() == 0 else "0\n0\n")
+
+
+async def test_a_pod_that_asks_not_to_be_root_must_name_a_user(made: Cluster) -> None:
+    await made.create(shell("no-root", "true", spec={"securityContext": {"runAsNonRoot": True}}))
+    stuck = await made.until("no-root", hindered)
+    assert "runAsNonRoot" in state(stuck)["waiting"]["message"]
+    await made.delete("no-root")
 
 
 async def test_many_pods_at_once_all_end_well(made: Cluster) -> None:

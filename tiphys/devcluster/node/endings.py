@@ -12,15 +12,12 @@ DEADLINE_REASON = "DeadlineExceeded"
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
 
-def next_ending(
-    pod: PodSpec, meta: Object, start_time: float, now: float, before: Ending | None, *, gone: bool = False
-) -> Ending | None:
-    """The ending in force at `now`. Once there it stays; a deletion can only shorten its grace."""
+def next_ending(pod: PodSpec, meta: Object, start_time: float, now: float, before: Ending | None) -> Ending | None:
+    """The ending in force at `now`, `meta` being the object's metadata. Once there it stays; a deletion can only
+    shorten its grace."""
     ending = before
     if ending is None and (due := deadline_at(pod, start_time)) is not None and due <= now:
         ending = Ending(now, pod.grace_s, DEADLINE_REASON, DEADLINE_MESSAGE)
-    if gone:
-        return _shorten(ending, now, 0.0)
     if meta.get("deletionTimestamp"):
         grace = meta.get("deletionGracePeriodSeconds")
         return _shorten(ending, now, pod.grace_s if grace is None else float(grace))

@@ -6,7 +6,7 @@ After a break or an expired version the collection is listed again and what vani
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import anyio
 import anyio.lowlevel
@@ -27,22 +27,48 @@ class Change(NamedTuple):
 
 
 Tell: TypeAlias = Callable[[Change], None]
-Outcome: TypeAlias = Literal["ended", "expired"]
+
+
+class _Known:
+    """What was told so far, by uid."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._things: dict[str, Object] | None = None
+
+    def listed(self, items: list[Object]) -> None:
+        """Tell a fresh list: what is gone first (a name may have a new owner), then what is new or newer."""
+        known, first = self._things or {}, self._things is None
+        fresh = {thing["metadata"]["uid"]: thing for thing in items}
+        for uid in [uid for uid in known if uid not in fresh]:
+            self._tell(Change(known[uid], deleted=True))
+        self._things = fresh
+        for uid, thing in fresh.items():
+            if uid not in known or _version(known[uid]) != _version(thing):
+                self._tell(Change(thing, first=first))
+
+    def happened(self, event: WatchEvent) -> None:
+        """Tell an event of the watch."""
+        things, uid = self._things, event.object["metadata"]["uid"]
+        assert things is not None
+        if event.type == "DELETED":
+            things.pop(uid, None)
+        else:
+            things[uid] = event.object
+        self._tell(Change(event.object, deleted=event.type == "DELETED"))
 
 
 async def follow(api: Api, resource: Resource, tell: Tell, selection: Selection) -> None:
     """Tell every object of the selection and every change to it, until cancelled. Raises Refused when forbidden."""
-    known: dict[str, Object] = {}
-    first = True
+    known = _Known(tell)
     delay = RETRY_FIRST_S
     while True:
         try:
             listed = await api.list(resource, selection)
-            _reconcile(known, listed.items, tell, first=first)
-            first, delay = False, RETRY_FIRST_S
-            version = listed.resource_version
+            known.listed(listed.items)
+            version, delay = listed.resource_version, RETRY_FIRST_S
             while True:
-                version = await _watch_once(api, resource, selection, version, known, tell)
+                version = await _watch_once(api, resource, selection, version, known)
         except Expired:
             continue
         except Refused:
@@ -52,36 +78,16 @@ async def follow(api: Api, resource: Resource, tell: Tell, selection: Selection)
             delay = min(delay * 2, RETRY_MAX_S)
 
 
-async def _watch_once(
-    api: Api, resource: Resource, selection: Selection, version: str, known: dict[str, Object], tell: Tell
-) -> str:
+async def _watch_once(api: Api, resource: Resource, selection: Selection, version: str, known: _Known) -> str:
     """One watch until the server closes it; the version to go on from."""
     async with api.watch(resource, selection, resource_version=version) as events:
         async for event in events:
             version = event.object["metadata"].get("resourceVersion", version)
             if event.type != "BOOKMARK":
-                _tell_event(event, known, tell)
+                known.happened(event)
     await anyio.lowlevel.checkpoint()  # a server that closes at once must not starve the others
     return version
 
 
-def _tell_event(event: WatchEvent, known: dict[str, Object], tell: Tell) -> None:
-    uid = event.object["metadata"]["uid"]
-    if event.type == "DELETED":
-        known.pop(uid, None)
-        tell(Change(event.object, deleted=True))
-        return
-    known[uid] = event.object
-    tell(Change(event.object))
-
-
-def _reconcile(known: dict[str, Object], items: list[Object], tell: Tell, *, first: bool) -> None:
-    """Tell a fresh list: what is gone first (a name may have a new owner), then what is new or newer."""
-    fresh = {thing["metadata"]["uid"]: thing for thing in items}
-    for uid in [uid for uid in known if uid not in fresh]:
-        tell(Change(known.pop(uid), deleted=True))
-    for uid, thing in fresh.items():
-        old = known.get(uid)
-        known[uid] = thing
-        if old is None or old["metadata"].get("resourceVersion") != thing["metadata"].get("resourceVersion"):
-            tell(Change(thing, first=first))
+def _version(thing: Object) -> object:
+    return thing["metadata"].get("resourceVersion")

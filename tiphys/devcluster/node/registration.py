@@ -75,15 +75,19 @@ def node_object(name: str, labels: dict[str, str], has: Object, now: float) -> O
                 {"type": t, "status": s, "reason": r, "lastHeartbeatTime": at, "lastTransitionTime": at}
                 for t, s, r in conditions
             ],
-            "nodeInfo": {
-                "architecture": arch,
-                "operatingSystem": system,
-                "kernelVersion": platform.release(),
-                "osImage": f"{platform.system()} {platform.release()}",
-                "containerRuntimeVersion": f"tiphys://{_version()}",
-                "kubeletVersion": f"tiphys-{_version()}",
-            },
+            "nodeInfo": _machine(),
         },
+    }
+
+
+def _machine() -> Object:
+    return {
+        "architecture": architecture(),
+        "operatingSystem": platform.system().lower(),
+        "kernelVersion": platform.release(),
+        "osImage": f"{platform.system()} {platform.release()}",
+        "containerRuntimeVersion": f"tiphys://{_version()}",
+        "kubeletVersion": f"tiphys-{_version()}",
     }
 
 

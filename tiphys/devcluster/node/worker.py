@@ -27,6 +27,7 @@ from tiphys.devcluster.node.probes import ProbeKind, Verdict, watch_container
 from tiphys.devcluster.node.settings import Clock
 from tiphys.devcluster.node.statuswriter import StatusWriter
 
+GONE = {"deletionTimestamp": "gone", "deletionGracePeriodSeconds": 0}  # of an object that is no longer there
 RETRY_FIRST_S = 1.0
 RETRY_MAX_S = 15.0
 HOOK_TIMEOUT_S = 3600.0  # a postStart hook may take as long as it likes; preStop is bounded by the grace
@@ -133,9 +134,8 @@ class PodWorker:
         while True:
             self._wake = anyio.Event()
             now = self._premises.clock()
-            self._ending = next_ending(
-                self.spec, self.pod["metadata"], self._start_time, now, self._ending, gone=self._gone
-            )
+            meta = GONE if self._gone else self.pod["metadata"]
+            self._ending = next_ending(self.spec, meta, self._start_time, now, self._ending)
             plan = decide(self.spec, self.facts, self._ending, now)
             if plan.over and not self._preparing:
                 return
