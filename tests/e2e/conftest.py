@@ -52,7 +52,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
     """`tiphys run FILE --output json --log …` on a dev cluster of its own."""
 
     def act(file: str | Path, *options: str) -> Outcome:
-        code = main(["run", str(EXAMPLES / file), "--output", "json", "--log", *options])
+        code = main(["run", str(EXAMPLES / file), "--output", "json", "--log", "--timeout", "30", *options])
         printed = capfd.readouterr()
         assert printed.out, printed.err
         return Outcome(code, json.loads(printed.out), printed.err)

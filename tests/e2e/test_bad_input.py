@@ -79,7 +79,7 @@ def test_a_pod_that_the_server_refuses_is_an_error_with_the_servers_words(run: R
     ended = run("bad/refused-pod.yaml")
     assert ended.code == 1
     assert ended.phases[""] == "Error"
-    assert "twice" in ended.nodes[""]["message"]
+    assert "nowhere" in ended.nodes[""]["message"]
 
 
 @pytest.mark.spec("SCR-3")

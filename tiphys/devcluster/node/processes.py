@@ -90,12 +90,18 @@ class ProcessRuntime:
         first = launch.first_environment(pod, container, self._settings, self.mode, self._layout)
         image = images.image_of(container.get("image") or "", self._settings.executor_image)
         env = environment(container, found, first, Surroundings(pod, self._allocatable))
-        argv = images.command_of(container, image, env)
         mounts = self._volumes.mounts(pod, container, env)
         scratch.mkdir(parents=True, exist_ok=True)
         termination = scratch / "termination"
         termination.touch()
         termination.chmod(0o666)
+        if self.mode == "plain":  # where things really are wins over what the pod says, before anything refers to it
+            real = launch.plain_environment(mounts, scratch / "root", termination)
+            said = [entry for entry in container.get("env") or () if entry["name"] not in real]
+            surroundings = Surroundings(pod, self._allocatable)
+            env = environment({**container, "env": said}, found, first | real, surroundings)
+            env["HOME"] = real["HOME"] if env["HOME"] == "/root" else env["HOME"]
+        argv = images.command_of(container, image, env)
         spec: dict[str, Any] = {
             "root": str(scratch / "root"),
             "env": env,
@@ -108,8 +114,6 @@ class ProcessRuntime:
             launch.check_plain(mounts, container)
             for name in ("home", "tmp"):
                 (scratch / "root" / name).mkdir(parents=True, exist_ok=True)
-            own = launch.plain_environment(mounts, scratch / "root", termination)
-            spec["env"] = own | env | {"HOME": own["HOME"]} if env["HOME"] == "/root" else own | env
             argv[0] = launch.search_path_executable(argv[0], env)
         else:
             spec |= self._isolation(pod, container, image, mounts, scratch)
