@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from actors.language.jsontext import parameter_text
 from actors.language.render import render
 from actors.language.tags import AbsentOptional, SubstitutionError, Unresolved, substitute
 
+NESTED = re.compile(r"\{\{([^{}=][^{}]*)\{\{([^{}=][^{}]*)\}\}")
 ABSENT = "absentOptional"  # marks an argument that refers to an output which was never made (ABS-2)
 
 
@@ -32,6 +34,34 @@ def pure_reference(text: Any) -> str:
     return "" if name.startswith("=") else name
 
 
+def complete_nested(tree: Any, values: Mapping[str, Any]) -> Any:
+    """The tree with tags inside tags (`{{inputs.parameters.{{item}}}}`) replaced, innermost first; other tags stay.
+
+    A value is only ever put between the braces of the tag around it, so what users pass is not expanded again (EXPR-4).
+    Raises AbsentOptional for an inner name whose output was never made."""
+    if isinstance(tree, str):
+        return _completed(tree, values) if tree.count("{{") > 1 else tree
+    if isinstance(tree, dict):
+        return {key: complete_nested(entry, values) for key, entry in tree.items()}
+    if isinstance(tree, list):
+        return [complete_nested(entry, values) for entry in tree]
+    return tree
+
+
+def _completed(text: str, values: Mapping[str, Any]) -> str:
+    at = 0
+    while found := NESTED.search(text, at):
+        name = found[2].strip()
+        if name in values and values[name] is None:
+            raise AbsentOptional(name, f"unable to substitute nested tag {found[0]}: {name} is an absent optional")
+        value = values.get(name)
+        if isinstance(value, str) and "{" not in value and "}" not in value:
+            text = f"{text[: found.start()]}{{{{{found[1]}{value}{text[found.end() :]}"
+        else:
+            at = found.start() + 2
+    return text
+
+
 def arguments_for(arguments: Mapping[str, Any], values: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
     """The arguments of a call with everything filled in that its caller knows.
 
@@ -39,7 +69,8 @@ def arguments_for(arguments: Mapping[str, Any], values: Mapping[str, Any], *, st
     its place; anywhere else an absent optional raises AbsentOptional. Artifacts' `from` become locations."""
     result: dict[str, Any] = {}
     parameters = []
-    for entry in arguments.get("parameters") or ():
+    for written in arguments.get("parameters") or ():
+        entry = complete_nested(written, values)
         name = pure_reference(entry.get("value"))
         if name and name in values and values[name] is None:
             parameters.append({"name": entry["name"], ABSENT: True})
@@ -76,7 +107,7 @@ def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any]) -> dict[st
         if not isinstance(found, Mapping):
             found = None
     else:
-        filled: dict[str, Any] = substitute(dict(entry), values, unresolved="references")
+        filled: dict[str, Any] = substitute(complete_nested(dict(entry), values), values, unresolved="references")
         return filled
     if not found or not driver_of(found):
         return {"name": entry["name"], ABSENT: True}
@@ -89,11 +120,9 @@ def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any]) -> dict[st
 
 
 def _from_name(text: str, values: Mapping[str, Any]) -> str:
-    inner = text.strip()
+    inner = str(complete_nested(text.strip(), values))
     if inner.startswith("{{") and inner.endswith("}}"):
         inner = inner[2:-2]
-    if "{{" in inner:  # {{inputs.artifacts.{{item}}}}: the inner tag first
-        inner = str(substitute(inner, values, unresolved="references"))
     return inner.strip()
 
 

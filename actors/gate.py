@@ -7,6 +7,7 @@ its pods (PAR-3). First come, first served; pure.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -20,16 +21,26 @@ class Gate:
     waiting: deque[str] = field(default_factory=deque)
     failed: bool = False
     held: bool = False  # nobody is let in while the workflow is suspended
+    restored: set[str] = field(default_factory=set)  # were inside before a restart, and have not asked again yet
 
     def ask(self, who: str) -> list[str]:
         """`who` wants in; answers who may enter now (asking twice changes nothing)."""
+        if who in self.restored:
+            self.restored.discard(who)
+            return [who, *self.admit()]
         if who not in self.inside and who not in self.waiting:
             self.waiting.append(who)
         return self.admit()
 
+    def restore(self, who: Iterable[str]) -> None:
+        """These were inside when the record was written: their places stay theirs."""
+        self.restored.update(who)
+        self.inside |= self.restored
+
     def leave(self, who: str, *, failed: bool = False) -> list[str]:
         """`who` has ended or gives up waiting; answers who may enter now."""
         self.inside.discard(who)
+        self.restored.discard(who)
         if who in self.waiting:
             self.waiting.remove(who)
         self.failed = self.failed or failed

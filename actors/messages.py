@@ -52,6 +52,7 @@ class NodeStatus(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"
     outputs: dict[str, Any] | None = None
     outbound_nodes: tuple[str, ...] = ()
     host_node_name: str = ""
+    synchronization_status: dict[str, str] | None = None  # the lock it waits for
 
     @property
     def fulfilled(self) -> bool:
@@ -71,6 +72,8 @@ class NodeStatus(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"
     def to_json(self) -> dict[str, Any]:
         """As it stands in `status.nodes`."""
         entry: dict[str, Any] = msgspec.to_builtins(self)
+        if self.outbound_nodes:
+            entry["outboundNodes"] = list(self.outbound_nodes)  # as it is read back: else it would look like an edit
         return entry
 
 
@@ -93,6 +96,7 @@ class ChildChanged:
     variables: Mapping[str, Any] = field(default_factory=dict)
     daemons: tuple[str, ...] = ()
     items: tuple[NodeStatus, ...] = ()  # of a looped task: the last states of its items
+    leaves: frozenset[str] = frozenset()  # phases that what follows it inherits; none: it passes on what reached it
     error: str = ""  # the engine could not run it: why (a step group then is Error, not Failed)
 
 
@@ -120,7 +124,6 @@ class WantsPermit:
     """May I begin? Asked of a boundary with `parallelism` or `failFast`, and of the workflow by pods."""
 
     node_id: str
-    is_pod: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class Run:
     claims: tuple[tuple[str, str], ...] = ()  # volume name, PersistentVolumeClaim: of volumeClaimTemplates
     permits: bool = False  # pods must ask the workflow before they begin (parallelism, suspension)
     shutdown: str = ""  # Stop or Terminate, once asked for
+    deadline: float | None = None  # epoch seconds, of spec.activeDeadlineSeconds
+    past_deadline: bool = False  # and it has passed
+    active: dict[str | None, list[str]] | None = None  # see recorded_inside
 
     @property
     def name(self) -> str:
@@ -41,6 +44,36 @@ class Run:
     def node_address(self, node_id: str) -> Address:
         """Where the actor of a node lives."""
         return Address("node", self.address.namespace, self.address.name, self.address.uid, node_id)
+
+    def recorded_inside(self, boundary: str | None) -> list[str]:
+        """Who held a permit when the record was written: of a boundary, or (None) of the workflow, which counts pods.
+
+        An attempt's permit is asked for by its Retry node."""
+        if self.active is None:
+            self.active = {}
+            for node in self.known.values():
+                if node.phase in {"Pending", "Running"} and node.type in {"Pod", "Steps", "DAG"}:
+                    retried = node.node_flag is not None and node.node_flag.retried
+                    holder = ids.node_id(self.name, node.name[: node.name.rfind("(")]) if retried else node.id
+                    counts = node.type == "Pod" and not node.synchronization_status  # PAR-3
+                    for place in (node.boundary_id, None) if counts else (node.boundary_id,):
+                        self.active.setdefault(place, []).append(holder)
+        return self.active.get(boundary, [])
+
+    def recorded_failure(self, boundary: str) -> bool:
+        """Whether a direct child of a boundary had failed when the record was written."""
+        counted = {"Pod", "Steps", "DAG"}
+        return any(
+            node.boundary_id == boundary and node.failed and node.type in counted for node in self.known.values()
+        )
+
+    def stopped(self, *, on_exit: bool) -> bool:
+        """Whether the shutdown that was asked for concerns a node: exit handlers survive a Stop (OP-1, OP-2)."""
+        return bool(self.shutdown) and not (on_exit and self.shutdown == "Stop")
+
+    def overdue(self, *, on_exit: bool) -> bool:
+        """Whether the passed deadline concerns a node: exit handlers are exempt (EXIT-7)."""
+        return self.past_deadline and not on_exit
 
     def globals(self) -> dict[str, Any]:
         """`workflow.*` as of now, global outputs included."""
@@ -62,6 +95,7 @@ class Call:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     kind: str = ""  # "steps" or "tasks": what the caller's scope calls it
     caller: str = ""  # the step's or task's name
+    caller_scope: str = ""  # where the caller's own names are looked up; empty: where the template stands
     include_result: bool = False
     hooked: bool = False
     retried: bool = False
@@ -70,6 +104,7 @@ class Call:
     attempt: int = 0
     variables: Mapping[str, str] = field(default_factory=dict)  # retries, lastRetry.*
     gate: Address | None = None  # a boundary with parallelism or failFast: it must permit
+    permitted: bool = False  # its Retry node has asked for it
     boundary_template: Mapping[str, Any] = field(default_factory=dict)  # nodeSelector, … are inherited (POD-1)
     avoid_hosts: tuple[str, ...] = ()
     deadline: float | None = None  # epoch seconds: of the retry's backoff.maxDuration

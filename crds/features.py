@@ -24,7 +24,8 @@ class Missing(NamedTuple):
 MISSING: dict[str, Missing] = {
     "kind.CronWorkflow": Missing("CRON-1", "schedules"),
     "kind.WorkflowEventBinding": Missing("EVT-2", "event bindings"),
-    "spec.synchronization": Missing("SYNC-1", "locks"),
+    "spec.synchronization.mutexes[].database": Missing("SYNC-4", "locks of a database"),
+    "spec.synchronization.semaphores[].database": Missing("SYNC-4", "locks of a database"),
     "spec.metrics": Missing("MET-1", "metrics of workflows", "warning"),
     "spec.podDisruptionBudget": Missing("POD-7", "pod disruption budgets", "warning"),
     "spec.archiveLogs": Missing("ART-14", "archived logs", "warning"),
@@ -37,7 +38,8 @@ MISSING: dict[str, Missing] = {
     "template.plugin": Missing("TMPL-10", "plugin templates"),
     "template.data": Missing("TMPL-4", "data templates"),
     "template.memoize": Missing("MEMO-1", "remembered results", "warning"),
-    "template.synchronization": Missing("SYNC-1", "locks"),
+    "template.synchronization.mutexes[].database": Missing("SYNC-4", "locks of a database"),
+    "template.synchronization.semaphores[].database": Missing("SYNC-4", "locks of a database"),
     "template.metrics": Missing("MET-1", "metrics of templates", "warning"),
     "template.podResources": Missing("POD-4", "resources of whole pods"),
     "template.resourceClaims": Missing("POD-5", "device claims of pods"),
@@ -75,10 +77,12 @@ def unsupported(thing: Any) -> list[Problem]:
 
 def _says(value: Any, fields: list[str]) -> bool:
     """Whether a field is given, and not merely to say no."""
-    for field in fields:
+    for index, field in enumerate(fields):
         if not isinstance(value, dict):
             return False
-        value = value.get(field)
+        value = value.get(field.removesuffix("[]"))
+        if field.endswith("[]"):
+            return isinstance(value, list) and any(_says(item, fields[index + 1 :]) for item in value)
     return value is not None and value is not False and value not in ("", [])
 
 

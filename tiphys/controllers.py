@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.lock.mind import LockMind, LockSettings
+from actors.lock_messages import LOCKS
 from actors.names import labels
 from actors.node.manifest_request import PodSettings
 from actors.node.mind import NodeMind
@@ -22,6 +24,7 @@ class ControllerSettings:
     pods: PodSettings = field(default_factory=PodSettings)
     repository: dict[str, Any] | None = None  # for artifacts without a place of their own
     write_window_s: float = 0.2
+    locks: LockSettings = field(default_factory=LockSettings)
 
 
 def rooms(settings: ControllerSettings | None = None) -> list[Room]:
@@ -31,6 +34,7 @@ def rooms(settings: ControllerSettings | None = None) -> list[Room]:
     return [
         Room("workflow", workflows, (Watch(WORKFLOWS, workflow_address, wakes=True),)),
         Room("node", NodeMind(chosen.pods), (Watch(PODS, pod_address, labels=labels.WORKFLOW),)),
+        Room("lock", LockMind(chosen.locks), (Watch(WORKFLOWS, lock_address, wakes=True),)),
     ]
 
 
@@ -38,6 +42,12 @@ def workflow_address(thing: Object) -> Address:
     """A workflow is the business of the actor of that very object."""
     meta = thing["metadata"]
     return Address("workflow", meta.get("namespace", ""), meta["name"], meta["uid"])
+
+
+def lock_address(thing: Object) -> Address | None:
+    """Every unfinished workflow may hold locks; one that has finished holds none."""
+    finished = (thing["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true"
+    return None if finished else LOCKS
 
 
 def pod_address(thing: Object) -> Address | None:

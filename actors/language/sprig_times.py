@@ -5,7 +5,7 @@ A date may also be the text of a workflow's timestamp: `sprig.date('2006', workf
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,8 @@ _ROUNDED = ((365 * 86400, "y"), (30 * 86400, "mo"), (86400, "d"), (3600, "h"), (
 def _moment(meter: Meter, value: Any, asked_by: str) -> datetime:
     if isinstance(value, datetime):
         return value
+    if isinstance(value, Mapping):  # workflow.creationTimestamp is also what .RFC3339 and its other forms are found in
+        value = value.get("RFC3339")
     if isinstance(value, int) and not isinstance(value, bool):
         return from_unix(value)
     if isinstance(value, str):

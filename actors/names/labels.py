@@ -60,6 +60,9 @@ TITLE = _WORKFLOWS + "title"
 DESCRIPTION = _WORKFLOWS + "description"
 TAGS = _WORKFLOWS + "tags"
 DISPLAY_NAME = _WORKFLOWS + "display-name"
+CRON_LAST_USED_SCHEDULE = "cronworkflows.argoproj.io/last-used-schedule"
+CRON_CATCH_UP = "workflows.tiphys.dev/catch-up"  # ours: how many missed runs of a CronWorkflow are made up for
+CRON_CAUGHT_UP_TO = "workflows.tiphys.dev/caught-up-to"  # ours: until when its runs have been decided
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 # Finalizers.

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import EXECUTABLE, ChildChanged, Edited, NodeChanged, NodeStatus, Phase
+from actors.messages import COMPLETED, EXECUTABLE, ChildChanged, Edited, NodeChanged, NodeStatus, Phase
 from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.run import Run
@@ -89,6 +89,10 @@ class Behaviour:
 
     # ------------------------------------------------------------------ what all share
 
+    def leaves(self) -> frozenset[str]:
+        """The phases that reach whatever hangs on this node's outbound nodes (§ phase computation: branch phase)."""
+        return frozenset({self.status.phase}) if self.status.phase in COMPLETED else frozenset()
+
     def outbound(self) -> tuple[str, ...]:
         """The nodes that whatever follows this one hangs on."""
         return (self.id,)
@@ -112,7 +116,7 @@ class Behaviour:
         changed = NodeChanged(self.status, self.parent.part, wants_record)
         return [
             Tell(self.run.address, changed),
-            Tell(self.parent, ChildChanged(self.status, self.outbound(), **more)),
+            Tell(self.parent, ChildChanged(self.status, self.outbound(), leaves=self.leaves(), **more)),
         ]
 
     def never_began(self) -> list[Command]:
@@ -120,9 +124,9 @@ class Behaviour:
         return [Tell(self.parent, ChildChanged(self.status, ())), Stop()]
 
     def edited(self, word: Edited, now: float) -> list[Command]:
-        """Somebody wrote this node's entry: most nodes keep what they are and say so again."""
+        """Somebody wrote this node's entry: most nodes keep what they are and put it on record again."""
         del word, now
-        return self.announce()
+        return [Tell(self.run.address, NodeChanged(self.status, self.parent.part))]
 
 
 def new_status(name: str, run: Run, node_type: str, **fields: Any) -> NodeStatus:

@@ -18,8 +18,6 @@ from actors.node.site import Place
 from actors.run import Call
 from runtime.messages import Address, Command, Tell
 
-FAILED_FAST = "template has failed or errored children and failFast enabled"
-
 
 class Boundary(Called):
     """What Steps and DAG nodes have in common."""
@@ -31,15 +29,16 @@ class Boundary(Called):
         self.scope: dict[str, Any] = {}  # what children may refer to
         self.gate: Gate | None = None
         self.daemons: list[str] = []
-        self.shutdown = ""
 
     def place(self) -> Place:
         """Where this boundary's calls are made from."""
         call = self.call
         template = self.instance.template
         limit = template.get("parallelism")
-        if limit is not None or template.get("failFast"):
-            self.gate = self.gate or Gate(int(limit) if limit else None, bool(template.get("failFast")))
+        if self.gate is None and (limit is not None or template.get("failFast")):
+            self.gate = Gate(int(limit) if limit else None, bool(template.get("failFast")))
+            self.gate.restore(self.run.recorded_inside(self.id))
+            self.gate.failed = self.gate.fail_fast and self.run.recorded_failure(self.id)
         self.scope = self.scope or dict(self.instance.variables)
         return Place(
             run=self.run, owner=self.address, boundary=self.id, boundary_name=self.status.name, template=template,
@@ -51,6 +50,8 @@ class Boundary(Called):
         """Children ask for permits; orders are passed on to them."""
         match word:
             case WantsPermit(node_id):
+                if self.gate is not None and self.gate.closed:
+                    return [Tell(self.run.node_address(node_id), Denied())]
                 return self._admit(self.gate.ask(node_id) if self.gate else [node_id])
             case ReturnsPermit(node_id, failed):
                 commands = self._admit(self.gate.leave(node_id, failed=failed)) if self.gate else []
@@ -58,7 +59,7 @@ class Boundary(Called):
             case EndDaemon():
                 return [*self.end_daemons(), *(self.end("Succeeded", now) if not self.status.ended else [])]
         commands = super().told(sender, word, now)
-        if not isinstance(word, Permit | Denied) and self.begun and not self._spared(word):
+        if not isinstance(word, Permit | Denied) and not self._spared(word):
             commands = [*self._pass_on(word), *commands]
         return commands
 
@@ -72,26 +73,31 @@ class Boundary(Called):
         return [Tell(self.run.node_address(node_id), Permit()) for node_id in admitted]
 
     def _fail_fast(self, now: float) -> list[Command]:
-        """After a failure nobody new is let in; when the last one inside has left, the boundary has failed."""
+        """After a failure nobody new is let in; when the last one inside has left, what waits is told so."""
         gate = self.gate
         if gate is None or not gate.closed or gate.inside or self.status.ended:
             return []
-        denied: list[Command] = [Tell(self.run.node_address(waiting), Denied()) for waiting in gate.waiting]
         gate.waiting.clear()
-        return [*denied, *self.conclude("Failed", now, FAILED_FAST)]
+        return [*self._pass_on(Denied()), *self.review(now)]
+
+    @property
+    def failed_fast(self) -> bool:
+        """Whether it ends for the failure of a child (FF-2)."""
+        return self.gate is not None and self.gate.closed
 
     def shut_down(self, strategy: str, now: float) -> list[Command]:
-        """Children are told; the node ends when they have."""
-        self.shutdown = strategy
-        denied: list[Command] = []
-        if self.gate is not None:
-            denied = [Tell(self.run.node_address(waiting), Denied()) for waiting in self.gate.waiting]
-            self.gate.waiting.clear()
-        return [*denied, *self.review(now)]
+        """Children have been told; the node ends when they have."""
+        del strategy
+        return self.review(now)
 
     def deadline_exceeded(self, now: float) -> list[Command]:
-        """Children are told and fail; the node follows from them."""
-        return self.shut_down("", now)
+        """Children have been told and fail; the node follows from them."""
+        return self.review(now)
+
+    @property
+    def stopped(self) -> bool:
+        """Nothing new begins: the workflow is being stopped."""
+        return self.run.stopped(on_exit=self.call.on_exit)
 
     def review(self, now: float) -> list[Command]:
         """See whether this node can give its verdict."""

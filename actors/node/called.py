@@ -13,6 +13,7 @@ import msgspec
 
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError
+from actors.lock_messages import BadLock, LockAwaited, LockGranted, LockRefused, WantsLocks, lock_keys
 from actors.messages import (
     DeadlineExceeded,
     Denied,
@@ -30,7 +31,7 @@ from actors.node.behaviour import Behaviour, new_status
 from actors.node.inputs import BadInputs, Instance, config_maps, instantiate
 from actors.node.scope import export_variables
 from actors.run import DEPTH_MAX, Call
-from actors.templates import NODE_TYPES, template_type
+from actors.templates import NODE_TYPES, POD_TYPES, template_type
 from runtime.api import ApiError, Gone
 from runtime.messages import Address, Command, Read, Tell, WakeAt
 from runtime.objects import CONFIGMAPS, Reference
@@ -38,6 +39,9 @@ from runtime.objects import CONFIGMAPS, Reference
 READ_CONFIG = "config:"  # tag of a ConfigMap being read for inputs
 DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
 RETRY_READ_S = 2.0  # after an API server that did not answer
+PAST_DEADLINE = "Step exceeded its deadline"
+FAILED_FAST = "template has failed or errored children and failFast enabled"
+ASKED, HELD = "asked", "held"  # locks
 
 
 class Called(Behaviour):
@@ -49,8 +53,9 @@ class Called(Behaviour):
         flag = NodeFlag(hooked=call.hooked, retried=call.retried) if call.hooked or call.retried else None
         status = new_status(
             call.node_name, call.run, node_type or NODE_TYPES.get(template_type(call.template), "Skipped"),
-            boundary_name=call.boundary_name, boundary_id=call.boundary, template_name=call.resolved.name,
-            template_ref=call.resolved.reference, template_scope=call.resolved.scope, node_flag=flag,
+            boundary_name=call.boundary_name, boundary_id=call.boundary,
+            template_name="" if call.resolved.reference else call.resolved.name, template_ref=call.resolved.reference,
+            template_scope=call.caller_scope or call.resolved.scope, node_flag=flag,
         )  # fmt: skip
         super().__init__(call.run, call.parent, status)
         self.call = call
@@ -59,6 +64,7 @@ class Called(Behaviour):
         self.permits: list[Address] = []  # whose permit must be returned
         self.config: dict[str, dict[str, str] | None] = {}
         self.begun = False
+        self.locking = ""  # ASKED while its locks are asked for, HELD when they are on record
 
     def begin(self, now: float) -> list[Command]:
         """Do what this kind of node does; inputs are resolved."""
@@ -80,16 +86,27 @@ class Called(Behaviour):
         return self._ask_or_resolve(now)
 
     def _gates(self) -> list[Address]:
+        """Whose permit it needs: its boundary's, and, for a pod, the workflow's."""
+        if self.call.permitted:
+            return []
         gates = []
         if self.gated and self.call.gate is not None:
             gates.append(self.call.gate)
-        if self.status.type == "Pod" and self.run.permits:
+        if self.run.permits and template_type(self.call.template) in POD_TYPES:
             gates.append(self.run.address)
         return gates
 
+    def ask(self) -> list[Command]:
+        """Ask for the next permit that is wanted."""
+        return [Tell(self.asking[0], WantsPermit(self.id))]
+
     def _ask_or_resolve(self, now: float) -> list[Command]:
+        if self.status.ended or self.begun:
+            return []
         if self.asking:
-            return [Tell(self.asking[0], WantsPermit(self.id, is_pod=self.status.type == "Pod"))]
+            return self.ask()
+        if self.locking:
+            return self._go(now) if self.locking == HELD else []
         wanted = config_maps(self.call)
         missing = [name for name, _ in wanted if name not in self.config]
         if missing:
@@ -104,7 +121,6 @@ class Called(Behaviour):
             self.instance = instantiate(self.call, self.config)
         except (BadInputs, SubstitutionError, ExpressionError, ValueError) as error:
             return self.unable(str(error), now)
-        self.begun = True
         commands = self._timeout(now)
         if self.status.ended:
             return commands
@@ -113,7 +129,49 @@ class Called(Behaviour):
             text = f"displayName must match the regex {DISPLAY_NAME.pattern}"
             return self.unable(text, now)
         self.status = msgspec.structs.replace(self.status, inputs=self.instance.inputs or None, display_name=named)
-        return [*commands, *self.begin(now)]
+        return [*commands, *self._lock(now)]
+
+    def _go(self, now: float) -> list[Command]:
+        self.begun = True
+        return self.begin(now)
+
+    def _lock(self, now: float) -> list[Command]:
+        """Ask for the template's locks; a Retry node has them for its attempts (SYNC-1, RTY-11)."""
+        section = self.instance.template.get("synchronization")
+        if not section or self.call.retried:
+            return self._go(now)
+        try:
+            keys = lock_keys(section, self.run.address.namespace)
+        except BadLock as error:
+            return self.unable(str(error), now)
+        if not keys:
+            return self._go(now)
+        self.locking = ASKED
+        return [Tell(self.run.address, WantsLocks(self.id, keys))]
+
+    def _lock_answered(self, word: LockGranted | LockAwaited | LockRefused, now: float) -> list[Command]:
+        """The locks are held, waited for, or cannot be had (SYNC-3, SYNC-7)."""
+        if self.status.ended or self.locking != ASKED:
+            return []
+        match word:
+            case LockAwaited(_, key, message):
+                waiting = {"waiting": key} if key else self.status.synchronization_status
+                self.now_is("Pending", now, message, synchronization_status=waiting)
+                return [*self.announce(), *self._counts_no_more()]
+            case LockRefused(_, message):
+                return self.end("Error", now, message) if self.status.phase else self.unable(message, now)
+        self.locking = HELD
+        if self.status.synchronization_status is not None:
+            self.status = msgspec.structs.replace(self.status, phase="", message="", synchronization_status=None)
+        self.asking = [gate for gate in self._gates() if gate not in self.permits]
+        return self._ask_or_resolve(now)
+
+    def _counts_no_more(self) -> list[Command]:
+        """What waits for a lock does not count against the workflow's parallelism (PAR-3)."""
+        if self.run.address not in self.permits:
+            return []
+        self.permits.remove(self.run.address)
+        return [Tell(self.run.address, ReturnsPermit(self.id))]
 
     def _display_name(self) -> str | None:
         """The template's own name for its nodes (TMPL-12); None when it is not fit to be one."""
@@ -151,12 +209,15 @@ class Called(Behaviour):
         """Permits, stops and deadlines."""
         match word:
             case Permit():
+                if sender not in self.asking or self.status.ended:
+                    return []  # it was returned before it came
                 self.permits.append(sender)
-                if sender in self.asking:
-                    self.asking.remove(sender)
-                return self._ask_or_resolve(now)
+                self.asking.remove(sender)
+                return self.permitted(now)
+            case LockGranted() | LockAwaited() | LockRefused():
+                return self._lock_answered(word, now)
             case Denied():
-                return [*self._return_permits(), *self.never_began()]
+                return [] if self.status.ended else self.denied(now)
             case Shutdown(strategy):
                 if self.status.ended or (self.call.on_exit and strategy == "Stop"):
                     return []
@@ -164,11 +225,31 @@ class Called(Behaviour):
             case DeadlineExceeded():
                 if self.status.ended or self.call.on_exit:
                     return []
-                return self.deadline_exceeded(now)
+                return self.deadline_exceeded(now) if self.begun else self.end("Failed", now, PAST_DEADLINE)
+        return []
+
+    def permitted(self, now: float) -> list[Command]:
+        """A permit has come."""
+        return self._ask_or_resolve(now)
+
+    def denied(self, now: float) -> list[Command]:
+        """Its boundary starts nothing any more (FF-2)."""
+        if self.begun:
+            return []
+        if self.status.phase:  # the record says that it once had begun
+            return self.end("Failed", now, FAILED_FAST)
+        return [*self.return_permits(), *self.never_began()]
+
+    def not_allowed(self, now: float) -> list[Command]:
+        """The end of a leaf that would begin after a shutdown or the deadline; nothing when it may begin."""
+        if self.run.stopped(on_exit=self.call.on_exit):
+            return self._stop_before_begin(self.run.shutdown, now)
+        if self.run.overdue(on_exit=self.call.on_exit):
+            return self.end("Failed", now, PAST_DEADLINE)
         return []
 
     def _stop_before_begin(self, strategy: str, now: float) -> list[Command]:
-        if self.status.type == "Pod":
+        if self.status.type == "Pod" and not self.locking:
             return self.end("Failed", now, f"workflow shutdown with strategy: {strategy}")
         return self.end("Failed", now, f"Stopped with strategy '{strategy}'")
 
@@ -178,7 +259,7 @@ class Called(Behaviour):
 
     def deadline_exceeded(self, now: float) -> list[Command]:
         """The workflow's deadline has passed while this node runs."""
-        return self.end("Failed", now, "Step exceeded its deadline")
+        return self.end("Failed", now, PAST_DEADLINE)
 
     def done(self, command: Command, result: Any, now: float) -> list[Command]:
         """A ConfigMap has been read."""
@@ -217,8 +298,8 @@ class Called(Behaviour):
         """Take on a final phase and give back what was held."""
         if self.status.ended:
             return []
-        self.now_is(phase, now, message, **fields)
-        return [*self.export(), *self.announce(error=error, wants_record=self.wants_record), *self._return_permits()]
+        self.now_is(phase, now, message, synchronization_status=None, **fields)
+        return [*self.export(), *self.announce(error=error, wants_record=self.wants_record), *self.return_permits()]
 
     @property
     def wants_record(self) -> bool:
@@ -230,7 +311,9 @@ class Called(Behaviour):
         self.run.exports.update(export_variables([self.status.outputs or {}]))
         return []
 
-    def _return_permits(self) -> list[Command]:
+    def return_permits(self, *, failed: bool | None = None) -> list[Command]:
+        """Give back what is held or asked for; a failure closes a boundary that fails fast."""
         held, self.permits = self.permits + self.asking, []
         self.asking = []
-        return [Tell(gate, ReturnsPermit(self.id, failed=self.status.failed)) for gate in held]
+        verdict = self.status.failed if failed is None else failed
+        return [Tell(gate, ReturnsPermit(self.id, failed=verdict)) for gate in held]

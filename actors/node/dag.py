@@ -10,6 +10,7 @@ from actors.messages import ChildChanged, Edge, NodeStatus, Phase
 from actors.names import ids
 from actors.node.behaviour import new_status
 from actors.node.boundary import Boundary
+from actors.node.called import FAILED_FAST
 from actors.node.dag_graph import Graph, Task, build
 from actors.node.group import GroupCall, loop_fields
 from actors.node.site import CALL_ERRORS, Site, crashed
@@ -52,11 +53,14 @@ class DagNode(Boundary):
         commands: list[Command] = []
         while ready:
             task = ready.pop(0)
-            if self.shutdown or (self.run.shutdown and not self.call.on_exit):
+            if (self.stopped or self.failed_fast) and not self._on_record(task):
                 continue
             commands += self._begin_task(task, now)
             ready += self._settled(task.name)
         return commands
+
+    def _on_record(self, task: Task) -> bool:
+        return ids.node_id(self.run.name, ids.task(self.status.name, task.name)) in self.run.known
 
     def _begin_task(self, task: Task, now: float) -> list[Command]:
         site = Site(self.place(), task.declared, ids.task(self.status.name, task.name))
@@ -98,8 +102,8 @@ class DagNode(Boundary):
 
     def _parents(self, task: Task) -> tuple[str, ...]:
         """What a task hangs on in the graph: the ends of what it depends on, or the DAG itself."""
-        ends = [end for need in task.needs for end in (self.sites[need].outbound or (self.sites[need].id,))]
-        return tuple(ends) or (self.id,)
+        ends = [end for need in task.needs for end in self.sites[need].ends()]
+        return tuple(dict.fromkeys(ends)) or (self.id,)
 
     def _kept(self, name: str, commands: list[Command]) -> list[Command]:
         for hook in self.sites[name].hooks:
@@ -138,11 +142,13 @@ class DagNode(Boundary):
             commands = self._kept(name, site.child(word, self.scope, now))
         if site.status.daemoned and site.id not in self.daemons:
             self.daemons.append(site.id)
+        if site.status.failed and name not in self.running:
+            self.graph.late(name, site.status.phase)
         return [*commands, *self._begin_all(self._settled(name), now), *self.review(now)]
 
     def _group_changed(self, site: Site, word: ChildChanged) -> list[Command]:
         """A looped task: its hooks belong to its items, its aggregates to whoever comes later."""
-        site.status, site.outbound = word.status, word.outbound
+        site.status, site.outbound, site.leaves = word.status, word.outbound, word.leaves
         self.daemons += [daemon for daemon in word.daemons if daemon not in self.daemons]
         self.loops[site.name] = list(word.items)
         self.aggregates[site.name] = word.variables
@@ -155,7 +161,7 @@ class DagNode(Boundary):
         self.running.discard(name)
         self.scope.update(site.variables())
         self.scope.update(self.aggregates.pop(name, {}))
-        return self.graph.settle(name, site.status.phase or "Omitted")
+        return self.graph.settle(name, site.status.phase or "Omitted", site.leaves)
 
     def child_ended(self, child: Address, crash: str, now: float) -> list[Command]:
         """A task's actor crashed: the task is an Error."""
@@ -174,8 +180,10 @@ class DagNode(Boundary):
         """Give the verdict when nothing runs any more (DAG-11, DAG-13, DAG-16)."""
         if self.running or self.status.ended or not self.begun:
             return []
-        if self.shutdown or (self.run.shutdown and not self.call.on_exit):
+        if self.stopped:
             return self.conclude("Failed", now)
+        if self.failed_fast:
+            return self.conclude("Failed", now, FAILED_FAST)
         dag = self.instance.template.get("dag") or {}
         phase: Phase | None = self.graph.verdict(self._excused(), fail_fast=dag.get("failFast") is not False)
         return [] if phase is None else self.conclude(phase, now)
@@ -191,7 +199,12 @@ class DagNode(Boundary):
     def outbound(self) -> tuple[str, ...]:
         """The ends of the targets."""
         ends = [self.sites[name] for name in self.graph.targets if name in self.sites]
-        return tuple(end for site in ends for end in (site.outbound or (site.id,))) or (self.id,)
+        return tuple(dict.fromkeys(end for site in ends for end in site.ends())) or (self.id,)
+
+    def leaves(self) -> frozenset[str]:
+        """What its targets pass on."""
+        found = frozenset(phase for name in self.graph.targets for phase in self.graph.tasks[name].leaves)
+        return found if found and self.status.ended else super().leaves()
 
     def waiting(self) -> str:
         """Which tasks hold it."""

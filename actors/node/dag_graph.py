@@ -31,7 +31,8 @@ class Task:
     open_needs: int = 0  # needs that are not settled yet
     wanted: bool = False  # a target, or something that one depends on
     settled: bool = False
-    phases: frozenset[str] = frozenset()  # that leave it towards whatever follows
+    phases: frozenset[str] = frozenset()  # its own, or those that reach it when it did not run
+    leaves: frozenset[str] = frozenset()  # what follows it inherits: of a nested template, the phases of its ends
 
 
 @dataclass
@@ -45,13 +46,14 @@ class Graph:
         """The wanted tasks that wait for nothing, in order of declaration."""
         return [task for task in self.tasks.values() if task.wanted and not task.needs]
 
-    def settle(self, name: str, phase: str) -> list[Task]:
+    def settle(self, name: str, phase: str, leaves: frozenset[str] = frozenset()) -> list[Task]:
         """A task is settled in this phase: the wanted tasks that now wait for nothing more."""
         task = self.tasks[name]
         if task.settled:
             return []
         task.settled = True
-        task.phases = self._leaving(task, phase)
+        task.phases = self._phases(task, phase)
+        task.leaves = (leaves if phase in COMPLETED else frozenset()) or task.phases
         ready = []
         for follower in task.needed_by:
             after = self.tasks[follower]
@@ -60,10 +62,14 @@ class Graph:
                 ready.append(after)
         return ready
 
-    def _leaving(self, task: Task, phase: str) -> frozenset[str]:
+    def late(self, name: str, phase: str) -> None:
+        """A settled daemon has ended by itself."""
+        self.tasks[name].phases = self.tasks[name].leaves = frozenset({phase})
+
+    def _phases(self, task: Task, phase: str) -> frozenset[str]:
         if phase in COMPLETED:
             return frozenset({phase})
-        passed = frozenset(phase for need in task.needs for phase in self.tasks[need].phases)
+        passed = frozenset(phase for need in task.needs for phase in self.tasks[need].leaves)
         return passed or frozenset({"Succeeded"})
 
     def verdict(self, excused: Mapping[str, Iterable[str]], *, fail_fast: bool) -> Phase | None:

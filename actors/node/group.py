@@ -10,10 +10,13 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from actors.arguments import complete_nested
 from actors.language.aggregate import AggregateError
 from actors.language.loops import Item, expand, is_loop
 from actors.language.tags import substitute
-from actors.messages import ChildChanged, EndDaemon, Phase, Shutdown
+from actors.messages import ChildChanged, EndDaemon, NodeStatus, Phase, Shutdown
 from actors.names import ids
 from actors.node.behaviour import Behaviour, new_status
 from actors.node.scope import loop_variables
@@ -56,6 +59,7 @@ class Group(Behaviour):
         self.by_id: dict[str, Site] = {}
         self.unsettled: set[str] = set()  # ids of the sites that still hold the group
         self.loops: dict[str, list[Site]] = {}  # step name -> its items, in order
+        self.verdict: NodeStatus | None = None  # how it ended before a restart
 
     # ------------------------------------------------------------------------------------------ it begins
 
@@ -64,15 +68,24 @@ class Group(Behaviour):
         known = self.run.known.get(self.id)
         if known is not None:
             self.status = known
+        if self.status.ended:
+            self.verdict, self.status = known, msgspec.structs.replace(self.status, phase="Running", finished_at=None)
         if not self.status.phase:
             self.now_is("Running", now)
-        commands = self.announce()
+        commands = [] if self.verdict is not None else self.announce()
         place = self._place()
         for step in self.call.steps:
             commands += self._begin(place, step, now)
-            if self.status.ended:
-                return commands
-        return [*commands, *self._verdict(now)]
+        return [*commands, *self._reopened(now), *self._judge(now)]
+
+    def _reopened(self, now: float) -> list[Command]:
+        """A group that has ended on record, but whose call has not, runs again (STEP-11)."""
+        known = self.run.known
+        if self.verdict is None or all(site in known and known[site].daemoned for site in self.unsettled):
+            return []
+        self.verdict = None
+        self.now_is("Running", now)
+        return self.announce()
 
     def _place(self) -> Place:
         place = self.call.place
@@ -151,7 +164,7 @@ class Group(Behaviour):
         if site is None or self.status.ended:
             return []
         commands = self._settle(site, site.child(word, self.call.scope, now))
-        return [*commands, *self._verdict(now)]
+        return [*commands, *self._judge(now)]
 
     def child_ended(self, child: Address, crash: str, now: float) -> list[Command]:
         """A call's actor is gone; one that crashed is an Error."""
@@ -163,10 +176,12 @@ class Group(Behaviour):
 
     # ------------------------------------------------------------------------------------------ it ends
 
-    def _verdict(self, now: float) -> list[Command]:
+    def _judge(self, now: float) -> list[Command]:
         if self.unsettled or self.status.ended:
             return []
-        if self.status.type == "TaskGroup":
+        if self.verdict is not None:
+            self.status = self.verdict
+        elif self.status.type == "TaskGroup":
             failures = [site.status.phase for site in self.sites if site.status.failed]
             phase: Phase = failures[-1] if failures else "Succeeded"  # type: ignore[assignment]  # Failed or Error
             self.now_is(phase, now)
@@ -200,7 +215,9 @@ class Group(Behaviour):
             if site.id not in looped:
                 values |= site.variables()
         for name, sites in self.loops.items():
-            values |= loop_variables(f"{self.call.place.kind}.{name}", [site.status for site in sites])
+            items = [site.status for site in sites]
+            if self.status.type == "TaskGroup" or any(item.phase != "Skipped" for item in items):  # LOOP-9
+                values |= loop_variables(f"{self.call.place.kind}.{name}", items)
         return values
 
     def _daemons(self) -> tuple[str, ...]:
@@ -209,8 +226,15 @@ class Group(Behaviour):
 
     def outbound(self) -> tuple[str, ...]:
         """What follows a group hangs on its calls' ends; an empty group stands for itself."""
-        ends = tuple(end for site in self.sites for end in (site.outbound or (site.id,)) if not site.dropped)
+        ends = tuple(dict.fromkeys(end for site in self.sites for end in site.ends()))
         return ends or (self.id,)
+
+    def leaves(self) -> frozenset[str]:
+        """What its calls pass on; one that did not run passes on the group's phase."""
+        if not self.status.ended:
+            return frozenset()
+        own = super().leaves()
+        return frozenset(phase for site in self.sites for phase in site.leaves or own) or own
 
     def waiting(self) -> str:
         """Which calls hold it."""
@@ -221,5 +245,5 @@ class Group(Behaviour):
 def loop_fields(step: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """The loop of a step with its tags filled in."""
     fields = {key: step[key] for key in ("withItems", "withParam", "withSequence") if step.get(key) is not None}
-    filled: dict[str, Any] = substitute(fields, values, unresolved="references")
+    filled: dict[str, Any] = substitute(complete_nested(fields, values), values, unresolved="references")
     return filled

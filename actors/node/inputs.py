@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from actors.arguments import ABSENT
+from actors.arguments import ABSENT, complete_nested
 from actors.contract.repository import driver_of
 from actors.language.jsontext import dumps, parameter_text
 from actors.language.tags import substitute
@@ -30,7 +30,7 @@ class Instance:
 
     template: dict[str, Any]
     inputs: dict[str, Any]
-    variables: dict[str, Any]  # inputs.*, node.name, …: what the template's own expressions may use
+    variables: dict[str, Any]  # inputs.*, node.name, …: what is the template's own beside the globals
 
 
 def config_maps(call: Call) -> list[tuple[str, bool]]:
@@ -63,11 +63,12 @@ def instantiate(call: Call, config: Mapping[str, Mapping[str, str] | None] | Non
         inputs["artifacts"] = artifacts
     body = {key: value for key, value in written.items() if key != "inputs"}
     body = substitute(body, known)
-    values = known | input_variables(inputs) | _output_paths(body)
-    body = substitute(body, texts(values))
+    own = local_variables(call) | input_variables(inputs) | _output_paths(body)
+    values = texts(known | own)
+    body = substitute(complete_nested(body, values), values)
     if inputs:
         body["inputs"] = inputs
-    return Instance(body, inputs, values)
+    return Instance(body, inputs, own)
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,8 +73,9 @@ class PodNode(Called):
 
     def begin(self, now: float) -> list[Command]:
         """Say Pending and create the pod, or look at the one that is there."""
-        if self.run.shutdown and not (self.call.on_exit and self.run.shutdown == "Stop"):
-            return self.end("Failed", now, f"workflow shutdown with strategy: {self.run.shutdown}")
+        refused = self.not_allowed(now)
+        if refused:  # a pod that is there all the same (from before a restart) is ended and released
+            return [*refused, *self._kill(), Read(self._reference(), RELEASE)]
         if self.pod is not None:
             return self._look(now)
         if self.status.phase == "Running":
@@ -126,9 +127,7 @@ class PodNode(Called):
                 self.recorded = True
                 return self._release(now)
             case EndDaemon():
-                if self.status.ended:
-                    return []
-                return [*self.end("Succeeded", now, daemoned=False), *self._kill()]
+                return [] if self.status.ended else self._serve_no_more(now)
             case WorkflowEnded(phase):
                 self.ended_phase = phase
                 return self._release(now) if self.recorded else []
@@ -174,7 +173,7 @@ class PodNode(Called):
                 return self._found(result, now)
             case Read(tag="pod:release"):
                 self.pod = result if self._is_mine(result) else None
-                return self._release(now)
+                return [*self._kill(), *self._release(now)]
             case ReadLog():
                 self.logs[command.options.container] = result
                 self.reading_log = False
@@ -330,12 +329,20 @@ class PodNode(Called):
 
     def shut_down(self, strategy: str, now: float) -> list[Command]:
         """Fail at once; the pod ends in its own time (OP-1)."""
+        if self.status.daemoned:
+            return self._serve_no_more(now)
         spaces = "  " if self.status.phase == "Running" else " "
         message = f"workflow shutdown with strategy:{spaces}{strategy}"
         return [*self.end("Failed", now, message), *self._kill()]
 
+    def _serve_no_more(self, now: float) -> list[Command]:
+        """A daemon that is ended by others has done its work (DMN-2)."""
+        return [*self.end("Succeeded", now, daemoned=False), *self._kill()]
+
     def deadline_exceeded(self, now: float) -> list[Command]:
         """Fail at once; the pod ends in its own time (TMO-1)."""
+        if self.status.daemoned:
+            return self._serve_no_more(now)
         return [*super().deadline_exceeded(now), *self._kill()]
 
     def timed_out(self, now: float) -> list[Command]:

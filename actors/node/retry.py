@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError, substitute
-from actors.messages import ChildChanged, Edge, EndDaemon, NodeStatus, Phase, Shutdown
+from actors.messages import ChildChanged, Denied, Edge, EndDaemon, NodeStatus, Permit, Phase, Shutdown
 from actors.names import ids
 from actors.names.timestamps import seconds
 from actors.node.behaviour import new_status
-from actors.node.called import Called
+from actors.node.called import FAILED_FAST, Called
 from actors.node.inputs import texts
 from actors.node.retry_policy import Again, Attempts, GiveUp, Wait, decide, last_retry, maximum_end
 from actors.node.site import crashed
@@ -24,15 +25,13 @@ BACKOFF = "retry:backoff"
 class RetryNode(Called):
     """Owns the attempts of one call."""
 
-    gated = False  # its attempts are what counts
-
     def __init__(self, call: Call) -> None:
         super().__init__(call, "Retry")
         self.number = -1  # of the attempt that runs
         self.last: NodeStatus | None = None
-        self.last_outbound: tuple[str, ...] = ()
         self.hosts: list[str] = []
         self.stopping = ""
+        self.waits = False  # for the permit of its next attempt
 
     @property
     def strategy(self) -> dict[str, Any]:
@@ -40,7 +39,8 @@ class RetryNode(Called):
         own = self.instance.template.get("retryStrategy")
         if own is not None:
             return dict(own)
-        return dict(substitute(self.run.spec.get("retryStrategy") or {}, texts(self.instance.variables)))
+        known = texts({**self.run.globals(), **self.instance.variables})
+        return dict(substitute(self.run.spec.get("retryStrategy") or {}, known))
 
     def begin(self, now: float) -> list[Command]:
         """Start the first attempt, or go on from the recorded ones."""
@@ -49,8 +49,8 @@ class RetryNode(Called):
         commands = self.announce()
         while (known := self.run.known.get(self._attempt_id(self.number + 1))) is not None and known.ended:
             self.number += 1
-            self._take(known, known.outbound_nodes)
-        return [*commands, *(self._next(now) if self.last is not None else self._attempt(now))]
+            self._take(known)
+        return [*commands, *(self._ended_attempt(now) if self.last is not None else self._attempt(now))]
 
     def _attempt_id(self, number: int) -> str:
         return ids.node_id(self.run.name, ids.attempt(self.status.name, number))
@@ -62,10 +62,31 @@ class RetryNode(Called):
         call = replace(
             self.call, parent=self.address, node_name=ids.attempt(self.status.name, self.number), retried=True,
             hooked=False, attempt=self.number, variables={**self.call.variables, **variables},
-            avoid_hosts=tuple(self.hosts) if affinity else (), depth=self.call.depth,
+            avoid_hosts=tuple(self.hosts) if affinity else (), depth=self.call.depth, permitted=True,
             deadline=maximum_end(self.strategy, seconds(self.status.started_at or "")),
         )  # fmt: skip
         return [Tell(self.run.address, Edge((self.id,), call.id)), Spawn(call.address, call)]
+
+    def _again(self, now: float) -> list[Command]:
+        """Start another attempt, once it is permitted."""
+        self.asking = self._gates()
+        self.waits = bool(self.asking)
+        return self.ask() if self.waits else self._attempt(now)
+
+    def permitted(self, now: float) -> list[Command]:
+        """The first attempt's permit is the node's own; later ones are asked for one by one."""
+        if not self.begun:
+            return super().permitted(now)
+        if self.asking:
+            return self.ask()
+        self.waits = False
+        return self._attempt(now)
+
+    def denied(self, now: float) -> list[Command]:
+        """Between attempts it gives up."""
+        if self.begun and not self._attempt_runs():
+            return self._give_up("", now)
+        return super().denied(now)
 
     def _history(self, now: float) -> Attempts | None:
         if self.last is None:
@@ -91,7 +112,7 @@ class RetryNode(Called):
             case Shutdown(strategy) if self.call.on_exit and strategy == "Stop":
                 return []
         passed: list[Command] = []
-        if self.begun:
+        if not isinstance(word, Permit | Denied):
             urgent = isinstance(word, Shutdown)
             passed = [Tell(self.run.node_address(child), word, urgent=urgent) for child in self.live]
         return [*passed, *super().told(sender, word, now)]
@@ -99,12 +120,21 @@ class RetryNode(Called):
     def shut_down(self, strategy: str, now: float) -> list[Command]:
         """The running attempt ends first; between attempts the node ends at once."""
         self.stopping = f"Stopped with strategy '{strategy}'"
-        return [] if self._attempt_runs() else self.end("Failed", now, self.stopping)
+        return [] if self._attempt_runs() else self._give_up(self.stopping, now)
 
     def deadline_exceeded(self, now: float) -> list[Command]:
         """The running attempt fails first; between attempts the node ends at once."""
-        self.stopping = "retry exceeded workflow deadline"
-        return [] if self._attempt_runs() else self.end("Failed", now, self.stopping)
+        self.stopping = self._past_deadline()
+        return [] if self._attempt_runs() else self._give_up(self.stopping, now)
+
+    def _past_deadline(self) -> str:
+        at = datetime.fromtimestamp(self.run.deadline or 0.0, tz=UTC)
+        return f"retry exceeded workflow deadline {at:%Y-%m-%d %H:%M:%S} +0000 UTC"
+
+    def timed_out(self, now: float) -> list[Command]:
+        """A time-out is each attempt's own."""
+        del now
+        return []
 
     def _attempt_runs(self) -> bool:
         return self.last is None or self._attempt_id(self.number) != self.last.id
@@ -114,23 +144,27 @@ class RetryNode(Called):
         if status.id != self._attempt_id(self.number) or self.status.ended:
             return []
         if not status.phase:
-            return [*self._return_permits(), *self.never_began()] if not self.number else self._give_up("", now)
+            return self._give_up(FAILED_FAST, now)
         if not status.ended:
             daemon = {"daemoned": status.daemoned, "pod_ip": status.pod_ip} if status.daemoned else {"daemoned": False}
             before = self.status
             self.now_is("Running", now, "", **daemon)
             return self.announce() if before != self.status else []
-        self._take(status, word.outbound)
-        return self._next(now)
+        self._take(status)
+        return self._ended_attempt(now)
 
-    def _take(self, status: NodeStatus, outbound: tuple[str, ...]) -> None:
-        self.last, self.last_outbound = status, outbound
+    def _ended_attempt(self, now: float) -> list[Command]:
+        assert self.last is not None
+        return [*self.return_permits(failed=self.last.failed), *self._next(now)]
+
+    def _take(self, status: NodeStatus) -> None:
+        self.last = status
         if status.host_node_name and status.host_node_name not in self.hosts:
             self.hosts.append(status.host_node_name)
 
     def woke(self, tag: str, now: float) -> list[Command]:
         """The wait is over."""
-        if tag == BACKOFF and not self.status.ended and not self._attempt_runs():
+        if tag == BACKOFF and not self.status.ended and not self._attempt_runs() and not self.waits:
             return self._next(now)
         return super().woke(tag, now)
 
@@ -149,17 +183,22 @@ class RetryNode(Called):
         history = self._history(now)
         if history is None or history.last.phase in {"Succeeded", "Skipped", "Omitted"}:
             return self._finish("Succeeded", "", now)
+        if self.run.stopped(on_exit=self.call.on_exit):
+            self.stopping = f"Stopped with strategy '{self.run.shutdown}'"
+        elif self.run.overdue(on_exit=self.call.on_exit):
+            self.stopping = self._past_deadline()
         if self.stopping:
             return self._give_up("" if self.stopping == "daemon" else self.stopping, now)
         try:
-            following = decide(self.strategy, history, self.instance.variables, now)
+            values = {**self.run.globals(), **self.instance.variables}
+            following = decide(self.strategy, history, values, now)
         except (ValueError, ExpressionError, SubstitutionError) as error:
             return self._finish("Error", str(error), now)
         match following:
             case Again():
                 if self.status.message:
                     self.now_is("Running", now)
-                return [*self.announce(), *self._attempt(now)]
+                return [*self.announce(), *self._again(now)]
             case Wait(until, message):
                 self.now_is("Running", now, message)
                 return [*self.announce(), WakeAt(until, BACKOFF)]
@@ -176,8 +215,8 @@ class RetryNode(Called):
         return self.end(phase, now, message, outputs=outputs, daemoned=False)
 
     def outbound(self) -> tuple[str, ...]:
-        """The ends of the last attempt."""
-        return self.last_outbound or ((self._attempt_id(self.number),) if self.number >= 0 else (self.id,))
+        """The last attempt itself, whatever it is made of."""
+        return (self._attempt_id(self.number),) if self.number >= 0 else (self.id,)
 
     def waiting(self) -> str:
         """The attempt that runs, or the end of the wait."""

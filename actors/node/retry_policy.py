@@ -65,12 +65,12 @@ def decide(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str,
         longest = _longest(backoff)
         if longest is not None and now > attempts.first_started + longest:
             return GiveUp(MAX_DURATION)
-        if limit is not None and attempts.count <= limit:
-            due = attempts.last_finished + wait_s(backoff, attempts.count)
-            if longest is not None and due > attempts.first_started + longest:
-                return GiveUp(BACKOFF_TOO_LONG)
-            if due > now and _policy_allows(strategy, attempts.last):
-                return Wait(due, f"Backoff for {format_duration(_whole(wait_s(backoff, attempts.count)))}")
+        due = attempts.last_finished + wait_s(backoff, attempts.count)
+        if longest is not None and due > attempts.first_started + longest:
+            return GiveUp(BACKOFF_TOO_LONG)
+        waits = limit is not None and attempts.count <= limit and due > now
+        if waits and _policy_allows(strategy, attempts.last):
+            return Wait(due, f"Backoff for {format_duration(_whole(wait_s(backoff, attempts.count)))}")
     if not _policy_allows(strategy, attempts.last):
         return GiveUp(attempts.last.message)
     if limit is not None and attempts.count > limit:

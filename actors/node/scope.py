@@ -64,8 +64,6 @@ def loop_variables(prefix: str, children: Sequence[NodeStatus]) -> dict[str, Any
 
     Raises AggregateError when an item's result is not JSON."""
     made = [child.outputs for child in children if child.phase == "Succeeded" and child.outputs]
-    if not made:
-        return {}
     return dict(aggregate((outputs.get("parameters"), outputs.get("result")) for outputs in made).variables(prefix))
 
 

@@ -6,18 +6,19 @@ whether it is settled. (STEP-3, STEP-9, COND-1..3, LOOP-6, HOOK-2, EXIT-6.)
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
+import itertools
+from collections import ChainMap, deque
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from actors.arguments import arguments_for
+from actors.arguments import arguments_for, complete_nested
 from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.tags import SubstitutionError, references_result, substitute
 from actors.language.when import WhenError, evaluate_when
-from actors.messages import ChildChanged, Edge, NodeChanged, NodeStatus, Phase
+from actors.messages import COMPLETED, ChildChanged, Edge, NodeChanged, NodeStatus, Phase
 from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.node.behaviour import new_status
@@ -57,6 +58,7 @@ class Site:
         self.item = item
         self.status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
         self.outbound: tuple[str, ...] = ()
+        self.leaves: frozenset[str] = frozenset()  # the phases that what follows inherits
         self.error = ""  # why the engine could not run it
         self.daemons: tuple[str, ...] = ()
         self.dropped = False  # it never began and never will
@@ -73,6 +75,14 @@ class Site:
     def prefix(self) -> str:
         """How others refer to it: `steps.x`."""
         return f"{self.place.kind}.{self.name}"
+
+    def ends(self) -> tuple[str, ...]:
+        """The nodes that whatever follows hangs on; what hangs on a Retry node last stands for it."""
+        if self.dropped:
+            return ()
+        if self.status.type == "Retry" and self.hooks:
+            return (next(reversed(self.hooks)),)
+        return self.outbound or (self.id,)
 
     @property
     def settled(self) -> bool:
@@ -109,7 +119,8 @@ class Site:
         known = self.place.run.known.get(self.id)
         if known is not None and known.ended:
             self.status = known
-            self.outbound = known.outbound_nodes or (known.id,)
+            self.outbound = self._recorded_ends(known)
+            self.leaves = frozenset({known.phase}) & COMPLETED
             return [*self._adopt(known, parents), *self._follow(scope, now)]
         values = self.values(scope)
         try:
@@ -122,9 +133,20 @@ class Site:
         edge = Tell(self.place.run.address, Edge(parents, self.id))
         return [edge, Spawn(call.address, call)]
 
+    def _recorded_ends(self, known: NodeStatus) -> tuple[str, ...]:
+        """Outbound nodes of a call that ended before a restart."""
+        if known.type == "Retry":
+            attempts = itertools.takewhile(self.place.run.known.__contains__, self._attempts(known))
+            return tuple(deque(attempts, maxlen=1)) or (known.id,)
+        return known.outbound_nodes or (known.id,)
+
+    def _attempts(self, known: NodeStatus) -> Iterator[str]:
+        return (ids.node_id(self.place.run.name, ids.attempt(known.name, number)) for number in itertools.count())
+
     def when(self, values: Mapping[str, Any]) -> str:
         """The step's condition with its tags filled in."""
-        text: str = substitute(self.step.get("when") or "", values, unresolved="references")
+        written = complete_nested(self.step.get("when") or "", values)
+        text: str = substitute(written, values, unresolved="references")
         return text
 
     def wanted(self, values: Mapping[str, Any]) -> bool:
@@ -134,12 +156,13 @@ class Site:
     def conclude(self, phase: Phase, message: str, parents: tuple[str, ...], now: float) -> list[Command]:
         """Record the call as ended without ever starting it: skipped, omitted, or an error placeholder."""
         stamp = rfc3339(now)
-        template = str(self.step.get("template") or (self.step.get("templateRef") or {}).get("template") or "")
+        template = "" if self.step.get("templateRef") else str(self.step.get("template") or "")
         self.status = msgspec.structs.replace(
             self.status, phase=phase, message=message, started_at=stamp, finished_at=stamp,
             boundary_id=self.place.boundary, template_name=template, template_scope=self.place.template_scope,
+            template_ref=self.step.get("templateRef"),
         )  # fmt: skip
-        self.outbound = (self.id,)
+        self.outbound, self.leaves = (self.id,), frozenset({phase}) & COMPLETED
         return self._adopt(self.status, parents)
 
     def _adopt(self, status: NodeStatus, parents: tuple[str, ...]) -> list[Command]:
@@ -150,7 +173,7 @@ class Site:
         place = self.place
         step = {key: value for key, value in self.step.items() if key in {"template", "templateRef", "inline"}}
         if "inline" not in step:
-            step = substitute(step, values, unresolved="references")
+            step = substitute(complete_nested(step, values), values, unresolved="references")
         resolved = place.run.library.resolve(step, place.template_scope)
         captured = template_type(resolved.template) == "data" or references_result(dict(place.template), self.name)
         return Call(
@@ -158,7 +181,7 @@ class Site:
             boundary_name=place.boundary_name, resolved=resolved, kind=place.kind, caller=self.name,
             arguments=arguments_for(self.step.get("arguments") or {}, values, strict=self.item is not None),
             include_result=captured, on_exit=place.on_exit, depth=place.depth + 1, gate=place.gate,
-            boundary_template=place.template,
+            boundary_template=place.template, caller_scope=place.template_scope,
         )  # fmt: skip
 
     # -------------------------------------------------------------------------------- what hangs on the call
@@ -166,13 +189,16 @@ class Site:
     def child(self, changed: ChildChanged, scope: MutableMapping[str, Any], now: float) -> list[Command]:
         """The call's node, or one of its hooks', has changed."""
         if changed.status.id != self.id:
-            self.hooks[changed.status.id] = changed.status
+            dropped = not changed.status.phase  # it never began and never will
+            self.hooks[changed.status.id] = (
+                msgspec.structs.replace(changed.status, phase="Omitted") if dropped else changed.status
+            )
             return []
         if not changed.status.phase:
             self.dropped = True
             return []
         self.status, self.outbound, self.daemons = changed.status, changed.outbound, changed.daemons
-        self.error = changed.error
+        self.error, self.leaves = changed.error, changed.leaves
         return self._follow(scope, now)
 
     def _follow(self, scope: MutableMapping[str, Any], now: float) -> list[Command]:
@@ -199,9 +225,10 @@ class Site:
         status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
         edge = Tell(place.run.address, Edge((self.id,), status.id))
         try:
-            if hook.get("expression") and evaluate(str(hook["expression"]), nest(values)) is not True:
+            fired = status.id in place.run.known  # before a restart: its condition may have passed since
+            if not fired and hook.get("expression") and not _holds(str(hook["expression"]), values):
                 return []
-            if leaving and place.run.shutdown == "Terminate":
+            if leaving and not fired and place.run.shutdown == "Terminate":
                 return []
             resolved = place.run.library.resolve(hook, place.template_scope)
             call = Call(
@@ -209,7 +236,7 @@ class Site:
                 boundary_name=place.boundary_name, resolved=resolved, hooked=True, kind=place.kind, caller=self.name,
                 arguments=arguments_for(hook.get("arguments") or {}, values, strict=False),
                 on_exit=leaving or place.on_exit, depth=place.depth + 1, gate=place.gate,
-                boundary_template=place.template,
+                boundary_template=place.template, caller_scope=place.template_scope,
             )  # fmt: skip
         except CALL_ERRORS as error:
             stamp = rfc3339(now)
@@ -220,6 +247,13 @@ class Site:
             return [Tell(place.run.address, NodeChanged(self.hooks[status.id], place.owner.part)), edge]
         self.hooks[status.id] = msgspec.structs.replace(status, phase="Pending")
         return [edge, Spawn(call.address, call)]
+
+
+def _holds(expression: str, values: Mapping[str, Any]) -> bool:
+    found = evaluate(expression, nest(values))
+    if found is not True and found is not False:
+        raise ValueError(f"the hook's expression '{expression}' must give true or false, not {found!r}")
+    return found
 
 
 def crashed(run: Run, owner: Address, known: NodeStatus, node_id: str, text: str, now: float) -> list[Command]:

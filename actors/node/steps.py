@@ -8,6 +8,7 @@ from actors.messages import ChildChanged, Edge
 from actors.names import ids
 from actors.node.behaviour import new_status
 from actors.node.boundary import Boundary
+from actors.node.called import FAILED_FAST
 from actors.node.group import GroupCall
 from actors.node.site import crashed
 from runtime.messages import Address, Command, Spawn, Tell
@@ -19,6 +20,7 @@ class StepsNode(Boundary):
     kind = "steps"
     index = -1  # of the group that runs
     follows: tuple[str, ...] = ()  # the nodes that the next group hangs on
+    passed: frozenset[str] = frozenset()  # the phases that the last group passes on
 
     def begin(self, now: float) -> list[Command]:
         """Start the first group."""
@@ -32,10 +34,8 @@ class StepsNode(Boundary):
         self.index += 1
         if self.index >= len(groups):
             return self.conclude("Succeeded", now)
-        if self.shutdown or (self.run.shutdown and not self.call.on_exit):
-            return self.conclude(
-                "Failed", now, f"Stopped with strategy '{self.run.shutdown}'" if self.run.shutdown else ""
-            )
+        if self.stopped and ids.node_id(self.run.name, self._group_name()) not in self.run.known:
+            return self.conclude("Failed", now, f"Stopped with strategy '{self.run.shutdown}'")
         call = GroupCall(
             run=self.run, parent=self.address, place=self.place(), node_name=self._group_name(),
             steps=tuple(groups[self.index]), scope=self.scope, node_type="StepGroup", parents=self.follows,
@@ -52,7 +52,9 @@ class StepsNode(Boundary):
         if self.status.ended or word.status.name != self._group_name() or not word.status.ended:
             return []
         self.daemons += word.daemons
-        self.follows = word.outbound
+        self.follows, self.passed = word.outbound, word.leaves
+        if self.failed_fast:
+            return self.conclude("Failed", now, FAILED_FAST)
         if word.status.failed:
             return self.conclude("Failed", now, word.status.message)
         self.scope.update(word.variables)
@@ -75,6 +77,10 @@ class StepsNode(Boundary):
     def outbound(self) -> tuple[str, ...]:
         """The ends of the last group that ran."""
         return self.follows or (self.id,)
+
+    def leaves(self) -> frozenset[str]:
+        """What its last group passes on."""
+        return self.passed if self.passed and self.status.ended else super().leaves()
 
     def waiting(self) -> str:
         """The group that runs."""

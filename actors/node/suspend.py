@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from actors.language.jsontext import parameter_text
+from actors.language.jsontext import loads, parameter_text
 from actors.messages import Edited, Phase
 from actors.names.durations import parse_duration_or_seconds
 from actors.names.timestamps import seconds
-from actors.node.called import Called
+from actors.node.called import FAILED_FAST, Called
 from runtime.messages import Command, Stop, WakeAt
 
 DURATION = "suspend.duration"
@@ -23,6 +23,10 @@ class SuspendNode(Called):
 
     def begin(self, now: float) -> list[Command]:
         """Wait; a duration is counted from the recorded start, so a restart changes nothing."""
+        refused = self.not_allowed(now)
+        if refused:
+            return refused
+        self.status = msgspec.structs.replace(self.status, inputs=_with_choices(self.status.inputs))
         if self.status.phase != "Running":
             self.now_is("Running", now, outputs=self._supplied_outputs())
         commands = self.announce()
@@ -34,6 +38,10 @@ class SuspendNode(Called):
                 return self.end("Error", now, f"suspend.duration: {error}")
             commands.append(WakeAt(seconds(self.status.started_at or "") + length, DURATION))
         return commands
+
+    def denied(self, now: float) -> list[Command]:
+        """Its boundary has failed: nobody needs to resume it any more."""
+        return self.end("Failed", now, FAILED_FAST) if self.begun else super().denied(now)
 
     def _supplied_outputs(self) -> dict[str, Any] | None:
         declared = (self.instance.template.get("outputs") or {}).get("parameters") or ()
@@ -78,6 +86,25 @@ class SuspendNode(Called):
         """What would let it go on."""
         duration = (self.instance.template.get("suspend") or {}).get("duration")
         return f"for {duration} to pass, or to be resumed" if duration else "to be resumed"
+
+
+def _with_choices(inputs: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An input whose value is a parameter written as JSON offers that one's choices (SUS-4)."""
+    if not inputs or not inputs.get("parameters"):
+        return inputs
+    return {**inputs, "parameters": [_with_enum(entry) for entry in inputs["parameters"]]}
+
+
+def _with_enum(entry: dict[str, Any]) -> dict[str, Any]:
+    try:
+        described = loads(str(entry.get("value") or ""))
+    except ValueError:
+        return entry
+    if not isinstance(described, dict) or not isinstance(described.get("enum"), list) or not described["enum"]:
+        return entry
+    choices = [parameter_text(choice) for choice in described["enum"]]
+    default = entry.get("default") or described.get("default")
+    return {**entry, "enum": choices, "default": choices[0] if default is None else parameter_text(default)}
 
 
 class UnableNode(Called):

@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.arguments import arguments_for
 from actors.language.expression import ExpressionError, evaluate, nest
-from actors.messages import EndDaemon, NodeStatus, WorkflowEnded
+from actors.messages import Edge, EndDaemon, NodeStatus, WorkflowEnded
 from actors.names import ids
 from actors.names.timestamps import rfc3339, seconds
 from actors.run import Call
@@ -53,10 +53,10 @@ def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
         _set_duration(state, now)
         try:
             fires = evaluate(str(hook.get("expression") or "false"), nest(run.globals())) is True
-            if fires:
+            if fires or node_id in run.known:  # what fired before a restart is still waited for
                 call = entry_call(state, hook, node_name, hooked=True, arguments=_hook_arguments(state, hook))
                 state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Pending")
-                commands.append(Spawn(call.address, call))
+                commands += [Tell(state.address, Edge((run.name,), node_id)), Spawn(call.address, call)]
         except (ExpressionError, TemplateNotFound, ValueError) as error:
             state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Error", message=str(error))
             state.warnings.append(f"hook {name}: {error}")
@@ -73,13 +73,14 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
     if not hook and run.spec.get("onExit"):
         hook = {"template": run.spec["onExit"]}
     state.exit_called = True
-    if not hook or run.shutdown == "Terminate":
+    node_name = ids.on_exit(run.name)
+    fired = ids.node_id(run.name, node_name) in run.known
+    if not hook or (run.shutdown == "Terminate" and not fired):
         return []
     run.variables["workflow.failures"] = failures(list(state.journal.statuses.values()), run.name)
     _set_duration(state, now)
-    node_name = ids.on_exit(run.name)
     try:
-        if hook.get("expression") and evaluate(str(hook["expression"]), nest(run.globals())) is not True:
+        if not fired and hook.get("expression") and evaluate(str(hook["expression"]), nest(run.globals())) is not True:
             return []
         arguments = hook.get("arguments") or {}
         given = _hook_arguments(state, hook) if arguments else dict(_own_arguments(state))
@@ -109,14 +110,12 @@ def decide(state: WorkflowState, now: float) -> None:
     """The workflow's final phase and message (EXIT-2, § phase computation: root)."""
     root = state.root
     assert root is not None
-    phase, message = OF_ENTRY.get(root.phase, "Error"), root.message
+    phase = OF_ENTRY.get(root.phase, "Error")
+    message = "" if phase == "Succeeded" else root.message
+    if root.failed and state.running.shutdown:
+        message = f"Stopped with strategy '{state.running.shutdown}'"
     if phase == "Succeeded" and state.exit_node is not None and state.exit_node.failed:
         phase, message = state.exit_node.phase, state.exit_node.message
-    if state.running.shutdown:
-        phase = "Failed" if phase != "Error" else phase
-        message = f"Stopped with strategy '{state.running.shutdown}'"
-    if root.phase in {"Skipped", "Omitted"}:
-        message = ""
     conclude(state, phase, message, now)
 
 

@@ -47,6 +47,7 @@ class Journal:
     durations: dict[str, dict[str, int]] = field(default_factory=dict)  # likewise, resource -> seconds of its base unit
     waiting: dict[str, None] = field(default_factory=dict)  # nodes to tell when their last state is on record
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)  # in the write that is under way
+    doubtful: dict[str, dict[str, Any]] = field(default_factory=dict)  # in writes that may have happened all the same
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> Journal:
@@ -155,6 +156,7 @@ class Journal:
     def acknowledged(self) -> list[str]:
         """What was sent is on record: the nodes that wait for that, in order."""
         self.written.update(self.sent)
+        self.doubtful.clear()
         told = [
             node_id
             for node_id in self.waiting
@@ -168,6 +170,7 @@ class Journal:
     def refused(self) -> None:
         """What was sent is not on record, or nobody knows: it is dirty again."""
         self.dirty.update(dict.fromkeys(self.sent))
+        self.doubtful.update(self.sent)
         self.sent = {}
 
     def edits(self, nodes: Mapping[str, Mapping[str, Any]]) -> list[NodeStatus]:
@@ -178,6 +181,8 @@ class Journal:
                 continue
             self.written[node_id] = dict(entry)
             self.dirty[node_id] = None
+            if entry == self.doubtful.get(node_id):
+                continue  # our own write, whose answer was lost
             theirs = node_from_json(entry)
             ours = self.statuses[node_id]
             if (theirs.phase, theirs.message, theirs.outputs) != (ours.phase, ours.message, ours.outputs):

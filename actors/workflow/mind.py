@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from actors.gate import Gate
+from actors.lock_messages import WHOLE, BadLock, LockAwaited, LockGranted, LockRefused, SayAgain, WantsLocks
 from actors.messages import (
     ChildChanged,
     DeadlineExceeded,
@@ -26,7 +27,7 @@ from actors.messages import (
 )
 from actors.names import labels
 from actors.names.timestamps import rfc3339
-from actors.workflow import ending, opening, writing
+from actors.workflow import ending, locks, opening, writing
 from actors.workflow.retention import expires_at
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState
 from runtime import api
@@ -54,6 +55,7 @@ from runtime.messages import (
 from runtime.objects import Object
 
 EXPIRY = "expiry"
+NO_LOCK = "Failed to acquire the synchronization lock."
 RETRY_READ_S = 2.0  # after an API server that did not answer
 
 
@@ -75,6 +77,8 @@ class WorkflowMind:
             return f"for {names} to be read" if names else "for its own object"
         if state.ended:
             return "for its pods to be released" if state.closed else "for its end to be written"
+        if locks.holds_back(state):
+            return f"for its locks {', '.join(state.locks.claims[WHOLE].keys)}"
         if state.suspended:
             return "to be resumed (spec.suspend)"
         if state.claims_wanted:
@@ -133,12 +137,9 @@ class WorkflowMind:
             state.object, state.ended, state.closed = thing, True, True
             return self._retire(state)
         state.object = thing
+        state.locks = locks.Ledger.of(thing.get("status") or {}, state.address)
         state.summary_written = {k: v for k, v in (thing.get("status") or {}).items() if k != "nodes"}
-        state.status_extra = {
-            key: value
-            for key, value in state.summary_written.items()
-            if key not in {"phase", "message", "startedAt", "finishedAt", "progress", "resourcesDuration", "conditions"}
-        }
+        state.status_extra = {key: value for key, value in state.summary_written.items() if key not in writing.COMPUTED}
         return self._open(state, now)
 
     def _open(self, state: WorkflowState, now: float) -> list[Command]:
@@ -146,20 +147,33 @@ class WorkflowMind:
         reads = opening.read_more(state)
         if reads or state.reading:
             return reads
-        commands = opening.open_run(state, self.settings, now)
-        state.phase = "Running"
+        opening.open_run(state, self.settings)
         self._heed_spec(state)
+        try:
+            asked = locks.ask_whole(state)
+        except BadLock as error:
+            raise opening.Unfit(f"{NO_LOCK} {error}") from error
+        return [*asked, *self._begin(state, now)] if asked else self._start(state, now)
+
+    def _start(self, state: WorkflowState, now: float) -> list[Command]:
+        """Nothing keeps it from running any more, but that its locks may not be on record yet."""
+        commands = opening.start(state, now)
         self._limit(state)
         commands += writing.flush(state)
         return commands if state.claims_wanted else [*commands, *self._begin(state, now)]
 
     def _begin(self, state: WorkflowState, now: float) -> list[Command]:
-        """Start the first node, unless the workflow is suspended or stopped before it could."""
-        if state.stopping:
-            state.running.shutdown = state.stopping
+        """Start the first node, unless the workflow is suspended or stopped before it could (SYNC-8)."""
+        if locks.holds_back(state) and state.stopping != "Terminate":
+            return []
+        if state.root is not None:
+            return []
+        begun = state.running.name in state.running.known
+        state.running.shutdown = state.stopping
+        if state.stopping and not begun:
             ending.conclude(state, "Failed", f"Stopped with strategy '{state.stopping}'", now)
             return writing.flush(state)
-        if state.suspended or state.root is not None:
+        if state.suspended and not begun and not state.running.past_deadline:
             return []
         state.root = NodeStatus(id=state.running.name, name=state.running.name)
         return opening.spawn_root(state)
@@ -184,6 +198,7 @@ class WorkflowMind:
             return
         if state.gate is None:
             state.gate = Gate(None if limit is None else int(limit))
+            state.gate.restore(state.running.recorded_inside(None))
         state.gate.held = state.suspended
         state.running.permits = True
 
@@ -201,7 +216,7 @@ class WorkflowMind:
         commands: list[Command] = [Tell(state.running.node_address(edit.id), Edited(edit)) for edit in edits]
         if state.suspended != was_suspended:
             self._limit(state)
-            commands += self._resume(state, now)
+            commands += [*locks.suspension_changed(state), *self._resume(state, now)]
         if state.stopping and state.stopping != was_stopping and not state.ended:
             commands += self._shut_down(state, now)
         if state.journal.dirty:
@@ -230,7 +245,7 @@ class WorkflowMind:
             case NodeChanged(status, parent, wants_record):
                 state.journal.change(status, parent, wants_record=wants_record)
                 self._export(state, status)
-                return writing.changed(state, self.settings, now)
+                return [*locks.node_changed(state, status), *writing.changed(state, self.settings, now)]
             case Edge(parents, child):
                 state.journal.edge(parents, child)
                 return writing.changed(state, self.settings, now)
@@ -242,8 +257,30 @@ class WorkflowMind:
             case ReturnsPermit(node_id):
                 admitted = state.gate.leave(node_id) if state.gate is not None else []
                 return [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
+            case WantsLocks(node_id, keys):
+                return locks.wants(state, node_id, keys)
+            case LockGranted() | LockAwaited() | LockRefused() | SayAgain():
+                return self._of_locks(state, word, now)
         del sender
         return []
+
+    def _of_locks(self, state: WorkflowState, word: Any, now: float) -> list[Command]:
+        """The lock room answers; what it gives is written at once, since others may wait for what begins with it."""
+        match word:
+            case LockGranted():
+                commands = locks.granted(state, word)
+                if word.node_id == WHOLE and not state.started_at and not state.ended:
+                    return [*commands, *self._start(state, now)]
+                return [*commands, *(writing.flush(state) if state.locks.open else [])]
+            case LockAwaited():
+                commands = locks.awaited(state, word)
+                return [*commands, *(writing.flush(state) if word.node_id == WHOLE else [])]
+            case LockRefused(node_id, message):
+                commands = locks.refused(state, word)
+                if node_id == WHOLE:
+                    raise opening.Unfit(f"{NO_LOCK} {message}")
+                return commands
+        return locks.said_again(state)
 
     def _export(self, state: WorkflowState, status: NodeStatus) -> None:
         """Global outputs are also the workflow's own (PARAM-7)."""
@@ -287,7 +324,11 @@ class WorkflowMind:
             known, phase="Error", message=detail, started_at=known.started_at or stamp, finished_at=stamp
         )
         state.journal.change(status, "")
-        return [*writing.changed(state, self.settings, now), *self._child_changed(state, status, now)]
+        return [
+            *locks.node_changed(state, status),
+            *writing.changed(state, self.settings, now),
+            *self._child_changed(state, status, now),
+        ]
 
     # ------------------------------------------------------------------------------------------ answers
 
@@ -307,7 +348,10 @@ class WorkflowMind:
         return []
 
     def _written(self, state: WorkflowState, result: Object, now: float) -> list[Command]:
-        commands = writing.acknowledged(state, result)
+        held_back = locks.holds_back(state)
+        commands = [*writing.acknowledged(state, result), *locks.recorded(state)]
+        if held_back and not locks.holds_back(state) and not state.closed and not state.claims_wanted:
+            commands += self._begin(state, now)
         pending, state.pending = state.pending, None
         if pending is not None:
             commands += self._take_in(state, pending, now)
@@ -315,8 +359,8 @@ class WorkflowMind:
             commands += [*ending.over(state), *self._retire(state)]
         if state.ended and not state.closed:
             return [*commands, *writing.flush(state)]
-        if state.journal.dirty:
-            commands += writing.changed(state, self.settings, now)
+        if state.journal.dirty or state.locks.open:
+            commands += writing.changed(state, self.settings, now, at_once=bool(state.locks.open))
         return commands
 
     def _claim_made(self, state: WorkflowState, command: Create, now: float) -> list[Command]:
@@ -356,13 +400,13 @@ class WorkflowMind:
     def _woke(self, state: WorkflowState, tag: str, now: float) -> list[Command]:
         match tag:
             case writing.FLUSH:
-                return writing.flush(state)
+                return [*writing.flush(state), *self._after(state, now)]
             case writing.REREAD:
                 return [Read(state.ref, writing.REREAD)]
             case opening.GATHER:
                 return self._open(state, now) if state.run is None else []
             case opening.DEADLINE:
-                return self._deadline(state)
+                return self._deadline(state, now)
             case "expiry":
                 return [Delete(state.ref, propagation="Background", tag=EXPIRY)]
             case _:
@@ -371,11 +415,13 @@ class WorkflowMind:
             return opening.claim_again(state, tag.partition(":")[2])
         return []
 
-    def _deadline(self, state: WorkflowState) -> list[Command]:
+    def _deadline(self, state: WorkflowState, now: float) -> list[Command]:
         """Everything but the exit handler fails (TMO-1)."""
         if state.ended or state.run is None:
             return []
-        state.past_deadline = True
+        state.running.past_deadline = True
+        if state.root is None and not state.claims_wanted:  # suspended before it began: what begins now fails at once
+            return self._begin(state, now)
         return [Tell(state.running.node_address(child), DeadlineExceeded()) for child in state.live]
 
 

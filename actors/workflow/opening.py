@@ -43,7 +43,7 @@ def read_more(state: WorkflowState) -> list[Command]:
     return [Read(ref, GATHER) for ref in wanted]
 
 
-def open_run(state: WorkflowState, settings: WorkflowSettings, now: float) -> list[Command]:
+def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     """Judge the workflow and make it ready to start. Raises Unfit."""
     workflow = state.object
     assert workflow is not None
@@ -75,8 +75,14 @@ def open_run(state: WorkflowState, settings: WorkflowSettings, now: float) -> li
     state.run.exports.update(_recorded_exports(status))
     _remember(state, spec, templates, recorded)
     _adorn(state, filled)
+
+
+def start(state: WorkflowState, now: float) -> list[Command]:
+    """From now on the workflow counts as Running: what it needs is made, its deadline is watched."""
+    status = (state.object or {}).get("status") or {}
+    state.phase, state.message = "Running", ""
     state.started_at = status.get("startedAt") or rfc3339(now)
-    return _needs(state, filled, now)
+    return _needs(state, state.running.spec, now)
 
 
 def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) -> None:
@@ -162,7 +168,8 @@ def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Comma
     commands: list[Command] = []
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None:
-        commands.append(WakeAt(max(now, seconds(state.started_at) + float(deadline)), DEADLINE))
+        state.running.deadline = seconds(state.started_at) + float(deadline)
+        commands.append(WakeAt(max(now, state.running.deadline), DEADLINE))
     claims = []
     for template in spec.get("volumeClaimTemplates") or ():
         name = (template.get("metadata") or {}).get("name", "")

@@ -10,6 +10,7 @@ from actors.messages import NodeStatus
 from actors.names.resources import WORKFLOW
 from actors.run import Run
 from actors.workflow.journal import Journal
+from actors.workflow.locks import Ledger
 from runtime.messages import Address
 from runtime.objects import Object, Reference, Resource
 
@@ -47,7 +48,6 @@ class WorkflowState:
     gate: Gate | None = None  # of all pods, once parallelism or suspension asks for one
     suspended: bool = False
     stopping: str = ""  # spec.shutdown, once seen
-    past_deadline: bool = False
     status_extra: dict[str, Any] = field(default_factory=dict)  # further status fields not on record yet
     labels_extra: dict[str, str] = field(default_factory=dict)
     annotations_extra: dict[str, str] = field(default_factory=dict)
@@ -61,6 +61,10 @@ class WorkflowState:
     closed: bool = False  # and on record
     expiry: float | None = None  # when the finished workflow is to be deleted (epoch seconds)
     warnings: list[str] = field(default_factory=list)
+    locks: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.locks = Ledger(self.address)
 
     @property
     def ref(self) -> Reference:

@@ -71,17 +71,18 @@ def argument(entry: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | 
 
 
 def failures(nodes: Sequence[NodeStatus], workflow: str) -> str:
-    """`workflow.failures`: the failed leaves as quoted JSON text (consumers decode twice); `"null"` for none."""
+    """`workflow.failures`: what failed, as quoted JSON text (consumers decode twice); `"null"` for none."""
     found = [
         {
             "displayName": node.display_name,
             "message": node.message,
-            "templateName": node.template_name,
+            "templateName": template,
             "phase": node.phase,
-            "podName": ids.pod_name(workflow, node.name, node.template_name),
+            "podName": ids.pod_name(workflow, node.name, template),
             "finishedAt": node.finished_at,
         }
         for node in nodes
-        if node.failed and node.type in {"Pod", "HTTP", "Plugin", "Suspend", "Container"}
+        if node.failed
+        for template in [node.template_name or (node.template_ref or {}).get("template", "")]
     ]
     return quoted(dumps(found or None))

@@ -17,6 +17,10 @@ from runtime.messages import Command, Read, Tell, WakeAt, WriteStatus
 from runtime.objects import Object
 
 FLUSH, REREAD = "flush", "reread"
+COMPUTED = frozenset(
+    {"phase", "message", "startedAt", "finishedAt", "progress", "resourcesDuration", "conditions", "synchronization"}
+)
+"""Fields of the status that are made anew for every write."""
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -30,6 +34,9 @@ def summary(state: WorkflowState) -> dict[str, Any]:
     if state.message:
         status["message"] = state.message
     status["progress"] = state.journal.total()
+    locks = state.locks.section()
+    if locks and not state.ended:
+        status["synchronization"] = locks
     if state.journal.durations.get(""):
         status["resourcesDuration"] = dict(state.journal.durations[""])
     conditions = [{"type": "PodRunning", "status": "False"}] if state.ended else []

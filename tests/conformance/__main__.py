@@ -3,6 +3,8 @@
 `--slow` also runs those that sleep for minutes; names or parts of names restrict it to some.
 """
 
+# ruff: noqa: T201 - a command prints
+
 from __future__ import annotations
 
 import argparse
@@ -14,6 +16,7 @@ import anyio
 
 from tests.conformance import corpus
 from tests.conformance.campaign import Results, run_all
+from tests.conformance.cluster import refusal
 from tests.conformance.table import Entry, entries, trial, trials_of, twin
 from tests.conformance.verdict import problems
 
@@ -26,7 +29,7 @@ def main() -> int:
     parser.add_argument("--slow", action="store_true", help="also run what sleeps for minutes")
     parser.add_argument("names", nargs="*", help="only examples whose file contains one of these")
     options = parser.parse_args()
-    if reason := corpus.absent():
+    if reason := corpus.absent() or anyio.run(refusal):
         print(reason, file=sys.stderr)
         return 1
     chosen = [e for e in entries().values() if not options.names or any(name in e.file for name in options.names)]

@@ -46,7 +46,7 @@ def agreeing(trials: Iterable[Trial]) -> list[list[Trial]]:
         own = {t["metadata"]["name"]: t for t in one.things if t["kind"] == "ClusterWorkflowTemplate"}
         for shared, group in groups:
             if all(shared.get(name, thing) == thing for name, thing in own.items()):
-                shared |= own
+                shared.update(own)
                 group.append(one)
                 break
         else:

@@ -17,7 +17,7 @@ import anyio
 from actors.workflow.state import WORKFLOWS
 from runtime.api import AlreadyExists, Api, Selection
 from runtime.objects import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, SECRETS, Object, Reference, Resource
-from tiphys.cli.session import Session, SessionSettings
+from tiphys.cli.session import SessionSettings, opened
 from tiphys.devcluster.node.follow import Change, follow
 from tiphys.devcluster.node.launch import hostname
 
@@ -123,7 +123,10 @@ class Site:
         resource = RESOURCES[thing["kind"]]
         meta = thing["metadata"]
         if "data" in thing:  # a companion may speak of the folder that is the artifact repository
-            thing = {**thing, "data": {k: v.replace("ARTIFACTS", str(self.artifacts)) for k, v in thing["data"].items()}}
+            thing = {
+                **thing,
+                "data": {k: v.replace("ARTIFACTS", str(self.artifacts)) for k, v in thing["data"].items()},
+            }
         if resource.namespaced:
             return await self.api.create(resource, {**thing, "metadata": {**meta, "namespace": namespace}})
         applied = self.cluster_things.setdefault(f"{resource.kind}/{meta['name']}", thing)
@@ -143,12 +146,19 @@ class Site:
 async def site() -> AsyncIterator[Site]:
     """A fresh cluster in process mode with its controllers and an observer."""
     observer = Observer()
-    async with Session(SessionSettings(mode="process")) as session, anyio.create_task_group() as tasks:
+    async with opened(SessionSettings(mode="process")) as session, anyio.create_task_group() as tasks:
         tasks.start_soon(partial(follow, session.api, PODS, observer.pod_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, CLAIMS, observer.claim_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, WORKFLOWS, observer.workflow_changed, Selection()))
-        yield Site(session.api, observer, session._artifacts(), {})  # noqa: SLF001 - nobody but a test looks inside
+        yield Site(session.api, observer, session._node.settings.host_paths[0], {})
         tasks.cancel_scope.cancel()
+
+
+async def refusal() -> str:
+    """Why pods cannot be processes with a root of their own on this machine; empty when they can."""
+    async with opened(SessionSettings(mode="auto", controllers=False, serving=False)) as session:
+        how = session.how_pods_run
+    return "" if how.startswith("process") else f"examples mount things at fixed paths, and pods run {how} here"
 
 
 def processes_left(observer: Observer) -> dict[str, int]:

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from tests.conformance.campaign import Results, run_all
+from tests.conformance.cluster import refusal
 from tests.conformance.table import Trial
 
 
@@ -31,6 +32,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def results(request: pytest.FixtureRequest) -> Results:
     """How everything that is selected ended."""
+    if reason := anyio.run(refusal):
+        pytest.skip(reason)
     trials: list[Trial] = []
     for item in request.session.items:
         one = getattr(item, "callspec", None) and item.callspec.params.get("trial")  # type: ignore[attr-defined]

@@ -185,7 +185,8 @@ def _contents(artifact: Mapping[str, Any], workflow: Object) -> str:
     """The text of an artifact that is one file, stored as it is or in an archive."""
     recorded = (workflow["status"].get("artifactRepositoryRef") or {}).get("artifactRepository") or {}
     place = {**(recorded.get("s3") or {}), **(artifact.get("s3") or {})}
-    path = Path(urlsplit(place.get("endpoint", "")).path) / place.get("bucket", "") / place.get("key", "")
+    folder = Path(urlsplit(str(place.get("endpoint", ""))).path)
+    path = folder / str(place.get("bucket", "")) / str(place.get("key", ""))
     if not path.is_file():
         return f"(nothing at {path})"
     if not tarfile.is_tarfile(path):

@@ -12,6 +12,7 @@
 | `takes_s`   | how long it sleeps of its own accord; above SLOW_S it is slow and runs only when asked for       |
 | `needs`     | features it shows; while one of them is missing it does not count (and, without `expect`, is not run) |
 | `also`      | what is expected besides, once these features are there                                          |
+| `machine`   | what the machine must have: `arch`, `cpus`, `memory_gib`                                         |
 | `not_run`   | why it is not run                                                                                |
 | `no_count`  | why it does not count although it is run                                                         |
 """
@@ -19,6 +20,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -82,13 +85,15 @@ class Entry:
     def lacks(self) -> list[str]:
         """The features it needs that are not there yet, in words."""
         missing = {entry.feature: entry.what for entry in MISSING.values()}
-        return [f"{missing[one]} are not there yet ({one})" for one in self.raw.get("needs", []) if one in missing]
+        return [f"not there yet: {missing[one]} ({one})" for one in self.raw.get("needs", []) if one in missing]
 
     @property
     def why_not_run(self) -> str:
         """Why it is not run; empty when it is."""
         if "not_run" in self.raw:
             return str(self.raw["not_run"])
+        if unfit := _unfit(self.raw.get("machine", {})):
+            return unfit
         return "" if "expect" in self.raw else "; ".join(self.lacks) or "nothing is expected of it yet"
 
     @property
@@ -136,6 +141,15 @@ def twin(entry: Entry) -> Trial:
     things += corpus.broken(own, name, described["breaks"]) if entry.file == file else own
     takes_s = float(described.get("takes_s", entry.takes_s))
     return Trial(entry.file, True, things, described["expect"], described.get("act", []), takes_s)
+
+
+def _unfit(wanted: dict[str, Any]) -> str:
+    """What the machine lacks; empty when it fits."""
+    has = {"cpus": os.cpu_count() or 1, "memory_gib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30}
+    if wanted.get("arch", platform.machine()) != platform.machine():
+        return f"needs a machine of architecture {wanted['arch']}, this one is {platform.machine()}"
+    lacks = [f"{wanted[key]} {key}, this machine has {has[key]:.3g}" for key in has if wanted.get(key, 0) > has[key]]
+    return f"needs {'; '.join(lacks)}" if lacks else ""
 
 
 def trials_of(entry: Entry) -> list[Trial]:

@@ -32,6 +32,7 @@ def problems(outcome: Outcome, expect: Mapping[str, Any]) -> list[str]:
         *_nodes(found, expect, outcome, name),
         *_surroundings(outcome, expect),
         *identities(name, found),
+        *attempts(found),
         *pods_behind(name, found, outcome.pods, expect.get("without_exit_code", [])),
         *_still_running(outcome.pods),
     ]
@@ -92,7 +93,8 @@ def _broken_command(found: list[Node], expected: list[str], name: str) -> Iterat
         yield f"exit code 3 is recorded by {titles}, must be by {sorted(expected)}"
     for node in ran:
         if node["phase"] != "Failed" or not str(node.get("message", "")).startswith("main: Error (exit code 3)"):
-            yield f"{title(node, name)} is {node['phase']}: {node.get('message', '')!r}, must be Failed with exit code 3"
+            said = node.get("message", "")
+            yield f"{title(node, name)} is {node['phase']}: {said!r}, must be Failed with exit code 3"
 
 
 def _node(node: Node, wish: Mapping[str, Any], outcome: Outcome, name: str) -> Iterator[str]:
@@ -195,6 +197,19 @@ def identities(workflow: str, found: Iterable[Node]) -> Iterator[str]:
     for node in found:
         if node["id"] != node_id(workflow, str(node["name"])):
             yield f"the id of node {node['name']} is {node['id']}, must be {node_id(workflow, str(node['name']))}"
+
+
+def attempts(found: list[Node]) -> Iterator[str]:
+    """Retry nodes that are not what their attempts make them: only the last may succeed, and its phase is theirs."""
+    for node in found:
+        if node["type"] == "Retry":
+            own = re.compile(re.escape(str(node["name"])) + r"\(([0-9]+)\)")
+            by_number = {int(match[1]): n["phase"] for n in found if (match := own.fullmatch(str(n["name"])))}
+            phases = [by_number[number] for number in sorted(by_number)]
+            if sorted(by_number) != list(range(len(by_number))):
+                yield f"the attempts of {node['displayName']} are numbered {sorted(by_number)}"
+            if not phases or phases[-1] != node["phase"] or "Succeeded" in phases[:-1]:
+                yield f"{node['displayName']} is {node['phase']}, its attempts are {phases}"
 
 
 def pods_behind(

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
+import anyio.abc
 
 from tiphys.cli.places import dev_kubeconfig
 from tiphys.cli.problems import EXIT_SUCCEEDED, InputError
-from tiphys.cli.session import Session, SessionSettings
+from tiphys.cli.session import SessionSettings, opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +45,27 @@ def dev(settings: DevSettings) -> int:
 
 
 async def _serve(settings: SessionSettings, path: Path) -> None:
+    asked = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(_heed, asked, tasks.cancel_scope)
+        async with opened(settings) as session:
+            with _ours(path):
+                print(f"kubeconfig {path}", file=sys.stderr)
+                print(f"pods run as {session.how_pods_run}", file=sys.stderr)
+                print("yours alone: loopback, TLS and a token; Ctrl-C ends it and all it runs", file=sys.stderr)
+                print(f"ready {session.cluster.url}", flush=True)
+                await asked.wait()
+        tasks.cancel_scope.cancel()
+
+
+async def _heed(asked: anyio.Event, scope: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+    """The first SIGINT or SIGTERM asks for an end in order, the second one cancels whatever that waits for."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_until_ready_and_beyond, settings, path)
-            async for _ in received:
-                tasks.cancel_scope.cancel()
-                break
-
-
-async def _until_ready_and_beyond(settings: SessionSettings, path: Path) -> None:
-    async with Session(settings) as session:
-        with _ours(path):
-            print(f"kubeconfig {path}", file=sys.stderr)
-            print(f"pods run as {session.how_pods_run}", file=sys.stderr)
-            print("local and yours alone: loopback, TLS and a token; Ctrl-C ends it and all it runs", file=sys.stderr)
-            print(f"ready {session.cluster.url}", flush=True)
-            await anyio.sleep_forever()
+        task_status.started()
+        async for _ in received:
+            if asked.is_set():
+                scope.cancel()
+            asked.set()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TextIO
 
 import anyio
@@ -22,10 +22,11 @@ from tiphys.cli.documents import Document, read
 from tiphys.cli.execution import Execution, Interruptions
 from tiphys.cli.kinds import WORKFLOWS
 from tiphys.cli.live import Display, Silent, display_on, result_line
+from tiphys.cli.needs import needs_the_api
 from tiphys.cli.overrides import Overrides
 from tiphys.cli.problems import EXIT_FAILED, EXIT_SUCCEEDED, InputError
 from tiphys.cli.screen import Screen, screen_of
-from tiphys.cli.session import Session, SessionSettings
+from tiphys.cli.session import SessionSettings, opened
 
 FORMS: Final = ("json", "yaml", "name")
 
@@ -85,7 +86,7 @@ async def _run(settings: RunSettings, documents: Sequence[Document]) -> int:
 async def _in_session(settings: RunSettings, documents: Sequence[Document], interruptions: Interruptions) -> int:
     stream = sys.stderr if settings.output else sys.stdout
     screen = screen_of(stream, no_colour=settings.no_colour, no_utf8=settings.no_utf8)
-    async with Session(settings.session) as session:
+    async with opened(replace(settings.session, serving=needs_the_api(documents))) as session:
         workflows = await create_all(session.api, documents, Creation(settings.namespace, settings.overrides))
         display: Display = display_on(stream, screen) if settings.watch else Silent()
         execution = Execution(session.api, workflows, display)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -39,24 +39,16 @@ class SessionSettings:
     kubeconfig: Path | None = None  # where to write one
     data: Path | None = None  # keeps objects, artifacts and claims; None: all is forgotten at the end
     controllers: bool = True
+    serving: bool = True  # over HTTPS too; without it pods get no token
     simulated_delay_s: float = 0.0
 
 
 class Session:
-    """An async context manager: inside it `api` accepts workflows and they run."""
+    """A local Tiphys that runs: its API accepts workflows, and they run."""
 
-    def __init__(self, settings: SessionSettings) -> None:
-        self._settings = settings
-        self._stack = AsyncExitStack()
-        self._cluster: DevCluster | None = None
-        self._node: Node | None = None
-        self._root = Path()
-
-    @property
-    def cluster(self) -> DevCluster:
-        """The cluster; only inside the session."""
-        assert self._cluster is not None
-        return self._cluster
+    def __init__(self, cluster: DevCluster, node: Node) -> None:
+        self.cluster = cluster
+        self._node = node
 
     @property
     def api(self) -> Api:
@@ -66,83 +58,91 @@ class Session:
     @property
     def how_pods_run(self) -> str:
         """How the node runs pods, and why so: "plain (user namespaces are refused here)"."""
-        assert self._node is not None
         reason = f" ({self._node.mode_reason})" if self._node.mode_reason else ""
         return f"{self._node.mode}{reason}"
 
-    async def __aenter__(self) -> Session:
-        await self._stack.__aenter__()
-        try:
-            await self._start()
-        except BaseException as e:
-            await self._stack.__aexit__(type(e), e, e.__traceback__)
-            raise
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._stack.__aexit__(kind, error, trace)
+@asynccontextmanager
+async def opened(settings: SessionSettings) -> AsyncIterator[Session]:
+    """Start everything; inside, a workflow that is created is run. Raises InputError when no folder can be had."""
+    import crds  # noqa: PLC0415  this and the next: only commands that start a cluster pay for it
+    from tiphys.devcluster.cluster import DevCluster, Serving, Settings  # noqa: PLC0415
 
-    async def _start(self) -> None:
-        import crds  # noqa: PLC0415  this and the next: only commands that start a cluster pay for it
-        from tiphys.devcluster.cluster import DevCluster, Serving, Settings  # noqa: PLC0415
+    with _folder(settings.data) as root:
+        (root / "artifacts").mkdir(exist_ok=True)
+        made: list[Node] = []
 
-        self._root = self._scratch()
-        serving = Serving(port=self._settings.port, kubeconfig=self._settings.kubeconfig)
-        store = self._settings.data / "cluster.sqlite" if self._settings.data else None
-        settings = Settings(definitions=crds.manifests(), node_factory=self._make_node, serving=serving, store=store)
-        self._cluster = DevCluster(settings)
-        await self._stack.enter_async_context(self._cluster)
-        if self._settings.controllers:
-            await self._start_controllers(self._cluster.api)
+        def make_node(api: Api) -> Node:
+            made.append(_node(api, cluster, settings, root))
+            return made[0]
 
-    async def _start_controllers(self, api: Api) -> None:
-        from actors.node.manifest_request import PodSettings  # noqa: PLC0415
-        from runtime.system import System  # noqa: PLC0415
-        from tiphys.controllers import ControllerSettings, rooms  # noqa: PLC0415
-        from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # noqa: PLC0415
+        chosen = Settings(
+            definitions=crds.manifests(),
+            node_factory=make_node,
+            serving=Serving(port=settings.port, kubeconfig=settings.kubeconfig) if settings.serving else None,
+            store=root / "cluster.sqlite" if settings.data else None,
+        )
+        cluster = DevCluster(chosen)
+        # nested by hand: an exit stack that is unwound by a cancellation can loop over the contexts of exceptions
+        async with cluster, _controllers(cluster.api, settings, root):
+            yield Session(cluster, made[0])
 
-        folder = str(self._artifacts())
-        pods = PodSettings(executor_image=EXECUTOR_IMAGE, image_entrypoints=KnownEntrypoints(), repository_root=folder)
-        repository = {"s3": {"endpoint": f"file://{folder}", "bucket": "artifacts"}}
-        system = System(api, rooms(ControllerSettings(pods=pods, repository=repository)))
-        tasks = await self._stack.enter_async_context(anyio.create_task_group())
-        self._stack.callback(tasks.cancel_scope.cancel)
+
+@asynccontextmanager
+async def _controllers(api: Api, settings: SessionSettings, root: Path) -> AsyncIterator[None]:
+    """The controllers, ready to work; nothing when they are not wanted."""
+    if not settings.controllers:
+        yield
+        return
+    from actors.node.manifest_request import PodSettings  # noqa: PLC0415
+    from runtime.system import System  # noqa: PLC0415
+    from tiphys.controllers import ControllerSettings, rooms  # noqa: PLC0415
+    from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # noqa: PLC0415
+
+    folder = str(root / "artifacts")
+    pods = PodSettings(executor_image=EXECUTOR_IMAGE, image_entrypoints=KnownEntrypoints(), repository_root=folder)
+    repository = {"s3": {"endpoint": f"file://{folder}", "bucket": "artifacts"}}
+    system = System(api, rooms(ControllerSettings(pods=pods, repository=repository)))
+    async with anyio.create_task_group() as tasks:
         await tasks.start(system.run)
+        yield
+        tasks.cancel_scope.cancel()
 
-    def _make_node(self, api: Api) -> Node:
-        from tiphys.devcluster.node import Endpoint, Node, NodeSettings  # noqa: PLC0415
 
-        cluster = self.cluster
+def _node(api: Api, cluster: DevCluster, settings: SessionSettings, root: Path) -> Node:
+    """The node of the cluster, which serves already when it is to serve."""
+    from tiphys.devcluster.node import Endpoint, Node, NodeSettings  # noqa: PLC0415
+
+    endpoint = None
+    if cluster.url:
         url = urlsplit(cluster.url)
         endpoint = Endpoint(url.hostname or "127.0.0.1", url.port or 443, cluster.ca_pem.decode(), cluster.token)
-        settings = NodeSettings(
-            root=self._root / "node",
-            mode=self._settings.mode,
-            executor_image=EXECUTOR_IMAGE,
-            packages=("tiphys", "runtime", "actors", "crds"),
-            endpoint=endpoint,
-            host_paths=(self._artifacts(),),
-            claims=self._settings.data / "claims" if self._settings.data else None,
-            simulated_delay_s=self._settings.simulated_delay_s,
-        )
-        self._node = Node(api, settings)
-        return self._node
+    chosen = NodeSettings(
+        root=root / "node",
+        mode=settings.mode,
+        executor_image=EXECUTOR_IMAGE,
+        packages=("tiphys", "runtime", "actors", "crds"),
+        endpoint=endpoint,
+        host_paths=(root / "artifacts",),
+        claims=root / "claims" if settings.data else None,
+        simulated_delay_s=settings.simulated_delay_s,
+    )
+    return Node(api, chosen)
 
-    def _scratch(self) -> Path:
-        """A folder for the pods; it goes when the session ends."""
-        try:
-            if self._settings.data is not None:
-                self._settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-                return self._settings.data.resolve()
+
+@contextmanager
+def _folder(data: Path | None) -> Iterator[Path]:
+    """The folder for everything on disk: `data`, or one that goes when the session ends."""
+    try:
+        if data is not None:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            root = data.resolve()
+        else:
             root = Path(tempfile.mkdtemp(prefix="tiphys-")).resolve()
-        except OSError as e:
-            raise InputError(f"no folder for the pods: {e}; set TMPDIR or --data to one that can be written") from e
-        self._stack.callback(shutil.rmtree, root, ignore_errors=True)
-        return root
-
-    def _artifacts(self) -> Path:
-        folder = self._root / "artifacts"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    except OSError as e:
+        raise InputError(f"no folder for the pods: {e}; set TMPDIR or --data to one that can be written") from e
+    try:
+        yield root
+    finally:
+        if data is None:
+            shutil.rmtree(root, ignore_errors=True)

@@ -20,14 +20,15 @@ import orjson
 
 from runtime.api import Api
 from runtime.objects import CRDS, Object
+from tiphys.devcluster.exec import ExecSource
 from tiphys.devcluster.gc import GarbageCollector
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.logs import LogSource
 from tiphys.devcluster.server import ApiServer
 
 
-class Node(LogSource, Protocol):
-    """What runs the pods: a loop over the API, and the holder of their logs."""
+class Node(LogSource, ExecSource, Protocol):
+    """What runs the pods: a loop over the API, the holder of their logs, and who runs commands in them."""
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Run pods until cancelled; calls `task_status.started()` when the node is registered."""
@@ -104,7 +105,7 @@ class DevCluster:
 
             await tasks.start(Scheduler(self.api, self._settings.now).run)
             self.node = self._settings.node_factory(self.api)
-            self.server.logs = self.node
+            self.server.logs = self.server.commands = self.node
             await tasks.start(self.node.run)
 
     def _define(self) -> None:
@@ -125,6 +126,8 @@ class DevCluster:
 
         front = await self._stack.enter_async_context(HttpsFront(self.server, serving.host, serving.port))
         self.url, self.token, self.ca_pem = front.url, front.token, front.ca_pem
+        if self._settings.node_factory is not None:  # for its pods; a bare API server has none, as upstream's
+            self.server.publish_root_ca(front.ca_pem.decode())
         if serving.kubeconfig is not None:
             write_kubeconfig(serving.kubeconfig, front.url, front.ca_pem, front.token)
             self.kubeconfig = serving.kubeconfig

@@ -17,6 +17,7 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 # what pods have besides: (kind, group, version, verbs)
 _SUBRESOURCES: dict[str, tuple[str, str, str, list[str]]] = {
     "log": ("Pod", "", "", ["get"]),
+    "exec": ("PodExecOptions", "", "", ["create", "get"]),
     "binding": ("Binding", "", "", ["create"]),
     "eviction": ("Eviction", "policy", "v1", ["create"]),
     "token": ("TokenRequest", "authentication.k8s.io", "v1", ["create"]),
@@ -90,24 +91,26 @@ def _entries(kind: Kind) -> Iterable[Object]:
         yield {"name": f"{resource.plural}/{name}", **base, **extra, "kind": noun, "verbs": verbs}
 
 
-def _reviews() -> list[Object]:
-    names = (
+REVIEWS = {  # answered, never stored: API version -> (plural, kind)
+    "authorization.k8s.io/v1": (
         ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
         ("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
-    )
+    ),
+    "authentication.k8s.io/v1": (("selfsubjectreviews", "SelfSubjectReview"),),
+}
+
+
+def _reviews(api_version: str) -> list[Object]:
     return [
         {"name": name, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]}
-        for name, kind in names
+        for name, kind in REVIEWS[api_version]
     ]
-
-
-AUTHORIZATION = "authorization.k8s.io/v1"
 
 
 def resource_list(catalog: Catalog, api_version: str) -> Object | None:
     """/api/v1 and /apis/GROUP/VERSION; None when nothing of that version is served."""
-    if api_version == AUTHORIZATION:
-        resources = _reviews()
+    if api_version in REVIEWS:
+        resources = _reviews(api_version)
     else:
         kinds = sorted((k for k in catalog if k.resource.api_version == api_version), key=lambda k: k.resource.plural)
         resources = [entry for kind in kinds for entry in _entries(kind)]
@@ -123,7 +126,7 @@ def _versions(catalog: Catalog) -> dict[str, list[str]]:
         resource = kind.resource
         if resource.group and resource.version not in groups.setdefault(resource.group, []):
             groups[resource.group].append(resource.version)
-    groups["authorization.k8s.io"] = ["v1"]
+    groups |= {api_version.rpartition("/")[0]: [api_version.rpartition("/")[2]] for api_version in REVIEWS}
     return groups
 
 

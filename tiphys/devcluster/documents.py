@@ -12,6 +12,11 @@ from tiphys.devcluster.server import ApiServer
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
+REVIEWS = (
+    "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+    "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+)
 HEALTH = ("/readyz", "/livez", "/healthz")
 
 
@@ -40,6 +45,8 @@ def document(server: ApiServer, path: str, accept: str, body: Any) -> Document |
             return Document(orjson.dumps(reviews.access(body)), code=201)
         case ["apis", "authorization.k8s.io", "v1", "selfsubjectrulesreviews"]:
             return Document(orjson.dumps(reviews.rules(body)), code=201)
+        case ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"]:
+            return Document(orjson.dumps(reviews.whoami(body)), code=201)
         case ["apis", group]:
             return _json(discovery.group(catalog, group))
         case ["apis", group, version]:

@@ -17,9 +17,9 @@ from aiohttp import web
 
 from runtime.api import ApiError
 from runtime.objects import Object
-from tiphys.devcluster import errors, query
+from tiphys.devcluster import commands, errors, query
 from tiphys.devcluster.answers import JSON, Call, answer, check_version
-from tiphys.devcluster.documents import document
+from tiphys.devcluster.documents import REVIEWS, document
 from tiphys.devcluster.inprocess import close, pod_log
 from tiphys.devcluster.logs import container_of
 from tiphys.devcluster.pki import Identity, new_identity, server_context
@@ -116,6 +116,8 @@ class HttpsFront:
         if found is None:
             body = await request.read() if request.method == "POST" else b""
             return _document(self._server, request, body)
+        if found.subresource in commands.STREAMS and found.kind.resource.kind == "Pod" and found.name:
+            return await commands.execute(self._server, request, found)
         call = await self._call(request, found)
         if found.subresource == "log" and request.method == "GET":
             return await self._log(request, found)
@@ -183,7 +185,8 @@ class HttpsFront:
 
 
 def _document(server: ApiServer, request: web.Request, body: bytes) -> web.Response:
-    decoded = query.decode(body, request.headers.get("Content-Type", "")) if body else None
+    content_type = request.headers.get("Content-Type", "")
+    decoded = query.decode(body, content_type) if body and request.path in REVIEWS else None
     found = document(server, request.path, request.headers.get("Accept", ""), decoded)
     if found is None:
         return web.Response(text="404 page not found\n", status=404)

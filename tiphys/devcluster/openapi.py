@@ -1,11 +1,11 @@
-"""OpenAPI documents: enough for kubectl to validate on the server, to apply, and to explain custom kinds in full."""
+"""OpenAPI documents: enough for kubectl to apply on the server, and to explain all kinds in full."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from runtime.objects import Object
-from tiphys.devcluster import known
+from tiphys.devcluster import fieldtexts, wiretypes
 from tiphys.devcluster.discovery import VERSION
 from tiphys.devcluster.kinds import Catalog, Kind
 
@@ -29,16 +29,75 @@ def _schema(kind: Kind) -> Object:
     properties: Object = {
         "apiVersion": {"type": "string", "description": "The versioned schema of this representation of an object."},
         "kind": {"type": "string", "description": "The REST resource this object represents."},
-        "metadata": {"type": "object", "description": "Standard object's metadata."},
+        "metadata": _reference("meta.v1.ObjectMeta", "Standard object's metadata."),
     }
-    if not kind.custom:
-        fields = known.TOP.get(kind.resource.kind, known.SPEC_AND_STATUS)
-        schema["properties"] = {
-            name: {"type": "object", "x-kubernetes-preserve-unknown-fields": True} for name in fields
-        }
+    message = wiretypes.message_name(kind.resource.api_version, kind.resource.kind)
+    if message is not None:
+        schema = _message(message)
+    elif not kind.custom:
+        anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        schema["properties"] = {"spec": anything, "status": anything}
     schema["properties"] = {**properties, **(schema.get("properties") or {})}
     schema["x-kubernetes-group-version-kind"] = [_gvk(kind)]
     return schema
+
+
+_SCALARS: dict[str, Object] = {
+    "int": {"type": "integer"},
+    "bool": {"type": "boolean"},
+    "number": {"type": "number"},
+    "bytes": {"type": "string", "format": "byte"},
+    "time": {"type": "string", "format": "date-time"},
+    "microtime": {"type": "string", "format": "date-time"},
+    "intstr": {"type": "string", "format": "int-or-string"},
+    "raw": {"type": "object"},
+}
+
+
+def _full(message: str) -> str:
+    """A message's name as Kubernetes publishes it."""
+    return f"io.k8s.{'apimachinery.pkg.apis' if message.startswith('meta.') else 'api'}.{message}"
+
+
+def _reference(message: str, description: str = "") -> Object:
+    made: Object = {"allOf": [{"$ref": f"#/components/schemas/{_full(message)}"}], "default": {}}
+    return {**made, "description": description} if description else made
+
+
+def _field(field: wiretypes.Field, description: str) -> Object:
+    is_scalar = field.type in wiretypes.SCALARS
+    one = dict(_SCALARS.get(field.type, {"type": "string"})) if is_scalar else _reference(field.type)
+    if field.shape == "list":
+        one = {"type": "array", "items": one}
+    elif field.shape == "map":
+        one = {"type": "object", "additionalProperties": one}
+    return {**one, "description": description} if description else one
+
+
+def _message(name: str) -> Object:
+    said = fieldtexts.texts(name)
+    fields = wiretypes.fields(name)
+    made: Object = {
+        "type": "object",
+        "properties": {f: _field(fields[f], said.descriptions.get(f, "")) for f in fields},
+    }
+    required = [field for field in said.required if field in fields]
+    return {**made, "required": required} if required else made
+
+
+def _parts(kinds: list[Kind]) -> Object:
+    """The schemas of all messages that the kinds' schemas refer to."""
+    todo = ["meta.v1.ObjectMeta"]
+    for kind in kinds:
+        name = wiretypes.message_name(kind.resource.api_version, kind.resource.kind)
+        todo += [name] if name else []
+    found: Object = {}
+    while todo:
+        name = todo.pop()
+        if _full(name) not in found:
+            found[_full(name)] = _message(name)
+            todo += [field.type for field in wiretypes.fields(name).values() if field.type not in wiretypes.SCALARS]
+    return found
 
 
 def _operation(kind: Kind, action: str) -> Object:
@@ -83,7 +142,7 @@ def v3(catalog: Catalog, path: str) -> Object | None:
     paths: dict[str, Any] = {}
     for kind in kinds:
         paths |= _paths(kind)
-    schemas = {_name(kind): _schema(kind) for kind in kinds}
+    schemas = _parts(kinds) | {_name(kind): _schema(kind) for kind in kinds}
     return {"openapi": "3.0.0", "info": _INFO, "paths": paths, "components": {"schemas": schemas}}
 
 

@@ -1,179 +1,26 @@
-"""`kubectl create configmap` and its like send protobuf: the few small kinds that they make are read here.
+"""`kubectl create` and client-go send built-in kinds as protobuf: read here into the JSON that they stand for.
 
-Field numbers are part of Kubernetes' public wire format. What is not in the table, a kind or a field of one that is not
-empty, is refused with a remedy: nothing is dropped unseen.
+What is not in the table of wire types, a kind or a field of one that is not empty, is refused with a remedy: nothing is
+dropped unseen.
 """
 
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+import orjson
 
 from runtime.api import ApiError
 from runtime.objects import Object
-from tiphys.devcluster import errors
+from tiphys.devcluster import errors, wiretypes
 from tiphys.devcluster.metadata import stamp
 
 MAGIC = b"k8s\x00"
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-
-
-class Field(NamedTuple):
-    """One field: its JSON name, and how to read it."""
-
-    name: str
-    type: Any = "string"  # string, bytes, int, bool, time, a message's table; "any": not looked at
-    shape: str = ""  # "list" or "map" (string keys)
-
-
-Message = dict[int, Field]
-
-_OWNER: Message = {
-    1: Field("kind"),
-    3: Field("name"),
-    4: Field("uid"),
-    5: Field("apiVersion"),
-    6: Field("controller", "bool"),
-    7: Field("blockOwnerDeletion", "bool"),
-}
-_META: Message = {
-    1: Field("name"),
-    2: Field("generateName"),
-    3: Field("namespace"),
-    4: Field("selfLink", "any"),
-    5: Field("uid"),
-    6: Field("resourceVersion"),
-    7: Field("generation", "int"),
-    8: Field("creationTimestamp", "time"),
-    11: Field("labels", "string", "map"),
-    12: Field("annotations", "string", "map"),
-    13: Field("ownerReferences", _OWNER, "list"),
-    14: Field("finalizers", "string", "list"),
-    17: Field("managedFields", "any"),
-}
-_RULE: Message = {
-    1: Field("verbs", "string", "list"),
-    2: Field("apiGroups", "string", "list"),
-    3: Field("resources", "string", "list"),
-    4: Field("resourceNames", "string", "list"),
-    5: Field("nonResourceURLs", "string", "list"),
-}
-_SUBJECT: Message = {1: Field("kind"), 2: Field("apiGroup"), 3: Field("name"), 4: Field("namespace")}
-_ROLE_REF: Message = {1: Field("apiGroup"), 2: Field("kind"), 3: Field("name")}
-_BINDING: Message = {
-    1: Field("metadata", _META),
-    2: Field("subjects", _SUBJECT, "list"),
-    3: Field("roleRef", _ROLE_REF),
-}
-_TOKEN_SPEC: Message = {1: Field("audiences", "string", "list"), 4: Field("expirationSeconds", "int")}
-_PRECONDITIONS: Message = {1: Field("uid"), 2: Field("resourceVersion")}
-_DELETE_OPTIONS: Message = {
-    1: Field("gracePeriodSeconds", "int"),
-    2: Field("preconditions", _PRECONDITIONS),
-    3: Field("orphanDependents", "bool"),
-    4: Field("propagationPolicy"),
-    5: Field("dryRun", "string", "list"),
-    6: Field("ignoreStoreReadErrorWithClusterBreakingPotential", "bool"),
-}
-_NAMESPACE: Message = {1: Field("metadata", _META), 2: Field("spec", {1: Field("finalizers", "string", "list")})}
-_NAMED: Message = {1: Field("name")}
-_SELECTOR: Message = {1: Field("matchLabels", "string", "map")}
-_PORT: Message = {1: Field("name"), 2: Field("hostPort", "int"), 3: Field("containerPort", "int"), 4: Field("protocol")}
-_CONTAINER: Message = {
-    1: Field("name"),
-    2: Field("image"),
-    3: Field("command", "string", "list"),
-    4: Field("args", "string", "list"),
-    5: Field("workingDir"),
-    6: Field("ports", _PORT, "list"),
-    7: Field("env", {1: Field("name"), 2: Field("value")}, "list"),
-    13: Field("terminationMessagePath"),
-    14: Field("imagePullPolicy"),
-    20: Field("terminationMessagePolicy"),
-}
-_POD_SPEC: Message = {
-    2: Field("containers", _CONTAINER, "list"),
-    3: Field("restartPolicy"),
-    4: Field("terminationGracePeriodSeconds", "int"),
-    5: Field("activeDeadlineSeconds", "int"),
-    6: Field("dnsPolicy"),
-    7: Field("nodeSelector", "string", "map"),
-    8: Field("serviceAccountName"),
-    9: Field("serviceAccount"),
-    10: Field("nodeName"),
-    11: Field("hostNetwork", "bool"),
-    12: Field("hostPID", "bool"),
-    13: Field("hostIPC", "bool"),
-    19: Field("schedulerName"),
-    20: Field("initContainers", _CONTAINER, "list"),
-}
-_TEMPLATE: Message = {1: Field("metadata", _META), 2: Field("spec", _POD_SPEC)}
-_JOB_SPEC: Message = {
-    1: Field("parallelism", "int"),
-    2: Field("completions", "int"),
-    3: Field("activeDeadlineSeconds", "int"),
-    4: Field("selector", _SELECTOR),
-    5: Field("manualSelector", "bool"),
-    6: Field("template", _TEMPLATE),
-    7: Field("backoffLimit", "int"),
-    8: Field("ttlSecondsAfterFinished", "int"),
-    10: Field("suspend", "bool"),
-}
-_CRON_SPEC: Message = {
-    1: Field("schedule"),
-    2: Field("startingDeadlineSeconds", "int"),
-    3: Field("concurrencyPolicy"),
-    4: Field("suspend", "bool"),
-    5: Field("jobTemplate", {1: Field("metadata", _META), 2: Field("spec", _JOB_SPEC)}),
-    6: Field("successfulJobsHistoryLimit", "int"),
-    7: Field("failedJobsHistoryLimit", "int"),
-}
-_DEPLOYMENT_SPEC: Message = {
-    1: Field("replicas", "int"),
-    2: Field("selector", _SELECTOR),
-    3: Field("template", _TEMPLATE),
-    5: Field("minReadySeconds", "int"),
-    6: Field("revisionHistoryLimit", "int"),
-    7: Field("paused", "bool"),
-    9: Field("progressDeadlineSeconds", "int"),
-}
-MESSAGES: dict[str, Message] = {
-    "Pod": _TEMPLATE,
-    "Deployment": {1: Field("metadata", _META), 2: Field("spec", _DEPLOYMENT_SPEC)},
-    "Job": {1: Field("metadata", _META), 2: Field("spec", _JOB_SPEC)},
-    "CronJob": {1: Field("metadata", _META), 2: Field("spec", _CRON_SPEC)},
-    "ConfigMap": {
-        1: Field("metadata", _META),
-        2: Field("data", "string", "map"),
-        3: Field("binaryData", "bytes", "map"),
-        4: Field("immutable", "bool"),
-    },
-    "Secret": {
-        1: Field("metadata", _META),
-        2: Field("data", "bytes", "map"),
-        3: Field("type"),
-        4: Field("stringData", "string", "map"),
-        5: Field("immutable", "bool"),
-    },
-    "Namespace": _NAMESPACE,
-    "ServiceAccount": {
-        1: Field("metadata", _META),
-        2: Field("secrets", {3: Field("name")}, "list"),
-        3: Field("imagePullSecrets", _NAMED, "list"),
-        4: Field("automountServiceAccountToken", "bool"),
-    },
-    "Role": {1: Field("metadata", _META), 2: Field("rules", _RULE, "list")},
-    "ClusterRole": {1: Field("metadata", _META), 2: Field("rules", _RULE, "list")},
-    "RoleBinding": _BINDING,
-    "ClusterRoleBinding": _BINDING,
-    "TokenRequest": {1: Field("metadata", _META), 2: Field("spec", _TOKEN_SPEC)},
-    "Eviction": {1: Field("metadata", _META), 2: Field("deleteOptions", _DELETE_OPTIONS)},
-    "DeleteOptions": _DELETE_OPTIONS,
-    "SelfSubjectAccessReview": {1: Field("metadata", _META), 2: Field("spec", "any")},
-    "SelfSubjectRulesReview": {1: Field("metadata", _META), 2: Field("spec", "any")},
-}
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
@@ -207,19 +54,36 @@ def _fields(raw: bytes) -> Iterator[tuple[int, Any]]:
         at += size
 
 
-def _value(kind: Any, raw: Any) -> Any:
-    if isinstance(kind, dict):
+def _value(kind: str, raw: Any) -> Any:
+    if kind not in wiretypes.SCALARS:
         return _message(raw, kind)
-    if kind == "int":
-        return raw - (1 << 64) if raw >= 1 << 63 else raw
-    if kind == "bool":
-        return bool(raw)
-    if kind == "bytes":
-        return base64.b64encode(raw).decode()
-    if kind == "time":
-        seconds = dict(_fields(raw)).get(1, 0)
-        return stamp(seconds) if seconds and seconds < 1 << 63 else None
+    match kind:
+        case "int":
+            return raw - (1 << 64) if raw >= 1 << 63 else raw
+        case "bool":
+            return bool(raw)
+        case "number":
+            return struct.unpack("<d", raw)[0]
+        case "bytes":
+            return base64.b64encode(raw).decode()
+        case "time" | "microtime":
+            return _time(dict(_fields(raw)), micro=kind == "microtime")
+        case "quantity":
+            return dict(_fields(raw)).get(1, b"").decode() or "0"
+        case "intstr":
+            parts = dict(_fields(raw))
+            return parts.get(3, b"").decode() if parts.get(1) else _value("int", parts.get(2, 0))
+        case "raw":
+            content = dict(_fields(raw)).get(1, b"")
+            return orjson.loads(content) if content else None
     return raw.decode()
+
+
+def _time(parts: dict[int, Any], *, micro: bool) -> str | None:
+    seconds, nanos = parts.get(1, 0), parts.get(2, 0)
+    if not seconds or seconds >= 1 << 63:
+        return None
+    return f"{stamp(seconds)[:-1]}.{nanos // 1000:06d}Z" if micro else stamp(seconds)
 
 
 def _is_empty(value: Any) -> bool:
@@ -240,22 +104,24 @@ def _unread(what: str) -> ApiError:
     )
 
 
-def _message(raw: bytes, message: Message) -> Object:
+def _message(raw: bytes, name: str) -> Object:
     thing: Object = {}
+    known = wiretypes.message(name)
     for number, value in _fields(raw):
-        field = message.get(number)
-        if field is None and not _is_empty(value):
-            raise _unread(f"field {number} of a part of it")
-        if field is None or field.type == "any":
-            continue
-        if field.shape == "map":
+        field = known.get(number)
+        if field is None:
+            if not _is_empty(value):
+                raise _unread(f"field {number} of {name}")
+        elif field.shape == "map":
             pair = dict(_fields(value))
             thing.setdefault(field.name, {})[pair.get(1, b"").decode()] = _value(field.type, pair.get(2, b""))
         elif field.shape == "list":
             thing.setdefault(field.name, []).append(_value(field.type, value))
+        elif field.shape == "inline":
+            thing |= _message(value, field.type)
         else:
             read = _value(field.type, value)
-            if read not in ("", None, {}):
+            if read is not None and (field.shape == "pointer" or read not in ("", {}, 0)):  # Go writes zeros too
                 thing[field.name] = read
     return thing
 
@@ -268,8 +134,9 @@ def decode(body: bytes) -> Object:
         envelope = dict(_fields(body[len(MAGIC) :]))
         names = dict(_fields(envelope.get(1, b"")))
         api_version, kind = names.get(1, b"").decode(), names.get(2, b"").decode()
-        if kind not in MESSAGES:
+        message = wiretypes.message_name(api_version, kind)
+        if message is None:
             raise _unread(kind)
-        return {"apiVersion": api_version, "kind": kind, **_message(envelope.get(2, b""), MESSAGES[kind])}
-    except (IndexError, UnicodeDecodeError, AttributeError, TypeError) as e:
+        return {"apiVersion": api_version, "kind": kind, **_message(envelope.get(2, b""), message)}
+    except (IndexError, ValueError, AttributeError, TypeError, struct.error) as e:
         raise errors.bad_request("the protobuf body is cut off or not of the kind that it names") from e

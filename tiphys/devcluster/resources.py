@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime.objects import Resource
-from tiphys.devcluster import columns, defaults, known, rules
+from tiphys.devcluster import columns, defaults, rules, wiretypes
 from tiphys.devcluster.kinds import COMMON_FIELDS, Kind, Scale
 
 
@@ -38,12 +38,6 @@ EVENT_FIELDS = _fields(
 )
 ALL = ("all",)
 RBAC = "rbac.authorization.k8s.io/v1"
-_TEMPLATES = {  # where a kind has its pod's spec
-    "Pod": "spec",
-    "CronJob": "spec.jobTemplate.spec.template.spec",
-    **dict.fromkeys(("Job", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet"), "spec.template.spec"),
-}
-
 
 _KINDS: tuple[Kind, ...] = (
     Kind(
@@ -56,7 +50,7 @@ _KINDS: tuple[Kind, ...] = (
         columns=columns.POD,
         default=defaults.pod,
         validate=rules.pod,
-        subresources=("log", "binding", "eviction"),
+        subresources=("log", "exec", "binding", "eviction"),
     ),
     Kind(Resource("v1", "ConfigMap", "configmaps"), ("cm",), columns=columns.CONFIGMAP, validate=rules.configmap),
     Kind(
@@ -217,5 +211,5 @@ _KINDS: tuple[Kind, ...] = (
 def built_in() -> tuple[Kind, ...]:
     """All kinds that are served from the start."""
     return tuple(
-        replace(kind, prune=known.pruner(kind.resource.kind, _TEMPLATES.get(kind.resource.kind, ""))) for kind in _KINDS
+        replace(kind, prune=wiretypes.pruner(kind.resource.api_version, kind.resource.kind)) for kind in _KINDS
     )

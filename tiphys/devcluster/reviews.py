@@ -30,6 +30,18 @@ def rules(body: Any) -> Object:
     return {"kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1", **review, "status": status}
 
 
+def whoami(body: Any) -> Object:
+    """SelfSubjectReview: the one user there is."""
+    review: Object = body if isinstance(body, dict) else {}
+    user = {"username": "tiphys", "groups": ["system:masters", "system:authenticated"]}
+    return {
+        "kind": "SelfSubjectReview",
+        "apiVersion": "authentication.k8s.io/v1",
+        **review,
+        "status": {"userInfo": user},
+    }
+
+
 def token(server: ApiServer, key: tuple[str, str], body: Object) -> Object:
     """A TokenRequest answered: a new token that this server accepts until its expiry."""
     spec = body.get("spec") or {}

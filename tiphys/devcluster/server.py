@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from random import Random, SystemRandom
 
-from runtime.objects import NAMESPACES, SERVICE_ACCOUNTS
+from runtime.objects import CONFIGMAPS, NAMESPACES, SERVICE_ACCOUNTS
 from tiphys.devcluster.crd import Definitions
+from tiphys.devcluster.exec import ExecSource
 from tiphys.devcluster.kinds import Catalog
 from tiphys.devcluster.logs import LogSource
 from tiphys.devcluster.metadata import Source
@@ -19,6 +20,7 @@ from tiphys.devcluster.resources import built_in
 from tiphys.devcluster.rest import Rest
 from tiphys.devcluster.storage import Bucket, Change, Storage
 
+ROOT_CA = "kube-root-ca.crt"
 FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -31,6 +33,8 @@ class ApiServer:
         self.rest = Rest(self.storage, Source(now, random or SystemRandom()))
         self.definitions = Definitions(self.rest, self.catalog)
         self.logs: LogSource | None = None  # who has the pods' logs; set by the node
+        self.commands: ExecSource | None = None  # who can run commands in pods; set by the node
+        self.root_ca = ""  # PEM, what pods trust the API by; every namespace has it in a ConfigMap
         self.tokens: dict[str, float] = {}  # of service accounts: token -> until when (seconds since the epoch)
         self.storage.observers.append(self._after)
 
@@ -46,11 +50,28 @@ class ApiServer:
             if ("", name) not in self.rest.bucket(namespaces).records:
                 self.rest.create(namespaces, "", {"metadata": {"name": name}})
 
+    def publish_root_ca(self, pem: str) -> None:
+        """Put the CA of the HTTPS door where pods look for it: `kube-root-ca.crt` in every namespace."""
+        self.root_ca = pem
+        for _, name in list(self.rest.bucket(self.catalog.of(NAMESPACES)).records):
+            self._write_root_ca(name)
+
+    def _write_root_ca(self, namespace: str) -> None:
+        kind, key = self.catalog.of(CONFIGMAPS), (namespace, ROOT_CA)
+        content = {"ca.crt": self.root_ca}
+        known = self.rest.bucket(kind).records.get(key)
+        if known is None:
+            self.rest.create(kind, namespace, {"metadata": {"name": ROOT_CA}, "data": content})
+        elif known.object.get("data") != content:
+            self.rest.update(kind, key, {**known.copy(), "data": content})
+
     def _after(self, bucket: Bucket, change: Change) -> None:
         if (bucket.group, bucket.plural) == ("", "namespaces") and change.type == "ADDED":
             accounts = self.catalog.of(SERVICE_ACCOUNTS)
             name = change.record.object["metadata"]["name"]
             if (name, "default") not in self.rest.bucket(accounts).records:
                 self.rest.create(accounts, name, {"metadata": {"name": "default"}})
+            if self.root_ca:
+                self._write_root_ca(name)
         elif bucket.plural == "customresourcedefinitions":
             self.definitions.observe(change)

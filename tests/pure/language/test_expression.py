@@ -26,6 +26,7 @@ from actors.language.functions import Functions
 from actors.language.render import render
 from actors.language.sprig_table import NOT_OFFERED
 from actors.language.tags import tags_in
+from actors.names.timestamps import creation_variables
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,11 @@ def test_what_json_cannot_hold_is_refused():
         render(evaluate("1/0", {}))
     with pytest.raises(ValueError, match="unsupported type"):
         render(evaluate("sprig.trim", {}))
+
+
+def test_the_time_of_a_workflow_is_a_date_although_its_other_forms_lie_below_it():
+    flat = creation_variables("workflow.creationTimestamp", 1600000000.0)
+    assert evaluate("sprig.date('2006-01', workflow.creationTimestamp)", nest(flat)) == "2020-09"
 
 
 def test_time_and_chance_are_given_or_refused():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from runtime.objects import Object
+from tiphys.devcluster.exec import RunningCommand
 from tiphys.devcluster.node.logfile import LogFile
 from tiphys.devcluster.node.podspec import ContainerSpec
 
@@ -66,6 +68,10 @@ class Process(Protocol):
 
     async def execute(self, argv: list[str], timeout_s: float) -> Execution:
         """Run a command inside. Raises TimeoutError after `timeout_s`, having killed it."""
+        ...
+
+    def command(self, argv: list[str]) -> AbstractAsyncContextManager[RunningCommand]:
+        """Start a command inside, with streams of its own; leaving the context kills it if it still runs."""
         ...
 
     async def probe(self, action: Object, timeout_s: float) -> str:

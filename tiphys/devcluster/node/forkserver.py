@@ -35,15 +35,15 @@ class Channel:
         self._buffer = bytearray()
         self._sending = anyio.Lock()
 
-    async def send(self, message: dict[str, Any], fd: int | None = None) -> None:
-        """Send one message, with a file descriptor if given. A container that has ended does not matter."""
+    async def send(self, message: dict[str, Any], *fds: int) -> None:
+        """Send one message, with up to four file descriptors. A container that has ended does not matter."""
         rest = memoryview(json.dumps(message).encode() + b"\n")
         async with self._sending:
             while rest:
                 try:
-                    if fd is not None:
-                        sent = socket.send_fds(self._end, [rest], [fd])
-                        fd = None
+                    if fds:
+                        sent = socket.send_fds(self._end, [rest], fds)
+                        fds = ()
                     else:
                         sent = self._end.send(rest)
                 except BlockingIOError:

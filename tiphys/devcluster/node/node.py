@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from runtime.api import Api, Gone, LogOptions, Refused, Selection
 from runtime.objects import PODS, Object
+from tiphys.devcluster.exec import RunningCommand
 from tiphys.devcluster.node.containers import ContainerRuntime, Execution
 from tiphys.devcluster.node.events import EventRecorder
 from tiphys.devcluster.node.facts import Waiting
@@ -102,6 +103,18 @@ class Node:
         if process is None:
             raise _bad_request(f"container {name} of pod {pod} is not running")
         return await process.execute(argv, timeout_s)
+
+    def command(
+        self, namespace: str, pod: str, container: str, argv: list[str]
+    ) -> AbstractAsyncContextManager[RunningCommand]:
+        """Start a command in a running container, with streams of its own. Raises Gone or Refused."""
+        worker = self._workers.get(self._names.get((namespace, pod), ""))
+        if worker is None:
+            raise Gone(f'pods "{pod}" not found on node {self.settings.name}', code=404, reason="NotFound")
+        process = worker.process(container)
+        if process is None:
+            raise _bad_request(f'container not found ("{container}"): it is not running in pod {pod}')
+        return process.command(argv)
 
     # -------------------------------------------------------------------------------------------- pods
 

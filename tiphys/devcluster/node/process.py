@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 
+from runtime.api import Refused
 from runtime.objects import Object
+from tiphys.devcluster.exec import RunningCommand
+from tiphys.devcluster.node.command import PipedCommand
 from tiphys.devcluster.node.containers import Execution, Exit
 from tiphys.devcluster.node.forkserver import Channel, pipe
 from tiphys.devcluster.node.logfile import LogFile
@@ -32,7 +36,9 @@ class LocalProcess:
         self._pumped = pumped
         self._end = end
         self._execs: dict[int, tuple[anyio.Event, list[int]]] = {}
+        self._commands: dict[int, PipedCommand] = {}
         self._number = 0
+        self._is_over = False
         self._signals: list[int] = []
 
     async def wait(self) -> Exit:
@@ -44,7 +50,8 @@ class LocalProcess:
             elif "exit" in message:
                 code, oom = message["exit"], message["oom"]
         self._channel.close()
-        for number in list(self._execs):
+        self._is_over = True
+        for number in [*self._execs, *self._commands]:
             self._answered(number, KILLED)
         with anyio.move_on_after(PIPE_LINGER_S):
             await self._pumped.wait()
@@ -77,6 +84,24 @@ class LocalProcess:
             self._execs.pop(number, None)
         return Execution(codes[0], output.decode("utf-8", "replace"))
 
+    @asynccontextmanager
+    async def command(self, argv: list[str]) -> AsyncIterator[RunningCommand]:
+        """Start a command inside, with streams of its own; leaving the context kills it if it still runs."""
+        self._number += 1
+        number = self._number
+        command = self._commands[number] = PipedCommand()
+        try:
+            await self._channel.send({"exec": number, "argv": argv, "streams": 3}, *command.theirs)
+            command.close_theirs()
+            if self._is_over:
+                command.end(KILLED)
+            yield command
+        finally:
+            if not command.has_ended:
+                self._channel.send_now({"kill": number})
+            self._commands.pop(number, None)
+            command.close()
+
     async def probe(self, action: Object, timeout_s: float) -> str:
         """Perform the action of a probe or hook; the failure in words, empty if none."""
         if http := action.get("httpGet"):
@@ -96,6 +121,8 @@ class LocalProcess:
         return f"the action must be exec, httpGet, tcpSocket or sleep; found: {kinds}"
 
     def _answered(self, number: int, code: int) -> None:
+        if number in self._commands:
+            self._commands[number].end(code)
         done, codes = self._execs.get(number, (None, []))
         if done is not None:
             codes.append(code)
@@ -118,6 +145,10 @@ class NeverStarted:
     async def execute(self, argv: list[str], timeout_s: float) -> Execution:
         """Nothing can run in it."""
         return Execution(126, "the container never started")
+
+    def command(self, argv: list[str]) -> AbstractAsyncContextManager[RunningCommand]:
+        """Nothing can run in it."""
+        raise Refused("the container never started", code=400, reason="BadRequest")
 
     async def probe(self, action: Object, timeout_s: float) -> str:
         """Nothing can be asked of it."""

@@ -162,7 +162,7 @@ class Container:
         signal.signal(signal.SIGCHLD, _noop)
         kills = rootfs.oom_kills()
         try:
-            self._main = self._spawn(spec["argv"], self._log)
+            self._main = self._spawn(spec["argv"], [self._log])
         except OSError as error:
             send(self._channel, {"failed": str(error), "reason": "StartError"})
             return 0
@@ -222,14 +222,15 @@ class Container:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._main, number)
         elif "exec" in command:
-            output = self._fds.pop(0)
+            streams = [self._fds.pop(0) for _ in range(command.get("streams", 1))]  # input, output, errors; or output
             try:
-                self._execs[self._spawn(command["argv"], output)] = command["exec"]
+                self._execs[self._spawn(command["argv"], streams)] = command["exec"]
             except OSError as error:
                 with contextlib.suppress(OSError):
-                    os.write(output, str(error).encode())
+                    os.write(streams[-1], str(error).encode())
                 send(self._channel, {"exec": command["exec"], "code": 126})
-            os.close(output)
+            for stream in streams:
+                os.close(stream)
         elif "kill" in command:
             for pid, number in self._execs.items():
                 if number == command["kill"]:
@@ -269,13 +270,13 @@ class Container:
 
     # -------------------------------------------------------------------------------------------- processes
 
-    def _spawn(self, argv: list[str], output: int) -> int:
+    def _spawn(self, argv: list[str], streams: list[int]) -> int:
         """Fork and exec in a session of its own; raises OSError in runc's words when the command cannot run."""
         read, write = os.pipe()  # inherited by nobody: close-on-exec is Python's default
         pid = os.fork()
         if pid == 0:
             os.close(read)
-            self._become(argv, output, write)
+            self._become(argv, streams, write)
         os.close(write)
         with os.fdopen(read, "rb") as report:
             failure = report.read().decode()
@@ -285,11 +286,11 @@ class Container:
             raise OSError(failure)
         return pid
 
-    def _become(self, argv: list[str], output: int, report: int) -> NoReturn:
+    def _become(self, argv: list[str], streams: list[int], report: int) -> NoReturn:
         try:
             os.setsid()
             null = os.open("/dev/null", os.O_RDONLY)
-            for target, source in ((0, null), (1, output), (2, output)):
+            for target, source in enumerate(streams if len(streams) == 3 else (null, streams[0], streams[0])):
                 os.dup2(source, target)
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD):

@@ -16,9 +16,13 @@ a killed one with 137. Probes and hooks go well.
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+
 import anyio
 
+from runtime.api import Refused
 from runtime.objects import Object
+from tiphys.devcluster.exec import RunningCommand
 from tiphys.devcluster.node.containers import CannotCreate, Execution, Exit
 from tiphys.devcluster.node.logfile import LogFile
 from tiphys.devcluster.node.podspec import ContainerSpec
@@ -49,6 +53,10 @@ class SimulatedProcess:
     async def execute(self, argv: list[str], timeout_s: float) -> Execution:
         """Commands go well and print nothing."""
         return Execution(0)
+
+    def command(self, argv: list[str]) -> AbstractAsyncContextManager[RunningCommand]:
+        """Nothing really runs, so nothing can run in it."""
+        raise Refused("the node simulates its pods: no command can run in them", code=400, reason="BadRequest")
 
     async def probe(self, action: Object, timeout_s: float) -> str:
         """Probes and hooks go well."""

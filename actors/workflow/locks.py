@@ -1,0 +1,266 @@
+"""A workflow's locks: what its nodes want and hold, on record before anything begins and after everything has ended.
+
+Two rules keep a lock from having two holders whatever dies when. A node that was given a lock begins only when a status
+write that names it as the holder was acknowledged; and a lock goes back only when a write that has the node's end, and
+no longer names it, was. (SYNC-7..10, SYNC-12, RTY-11.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from actors.lock_messages import (
+    LOCKS,
+    WHOLE,
+    AskLocks,
+    HoldsLocks,
+    LockAwaited,
+    LockGranted,
+    LockRefused,
+    ReturnLocks,
+    holder_key,
+    holder_node,
+    holdings,
+    limit_of,
+    lock_keys,
+)
+from actors.messages import NodeStatus
+from runtime.messages import Address, Command, Tell
+
+if TYPE_CHECKING:
+    from actors.workflow.state import WorkflowState
+
+Stage = Literal["asked", "granted", "held", "leaving"]
+"""granted: given, not yet on record; held: on record; leaving: no longer needed, and the record still names it."""
+
+
+@dataclass
+class Claim:
+    """What one node, or the workflow itself, wants or has."""
+
+    keys: tuple[str, ...]
+    number: int = 0  # of the last time it was asked for
+    stage: Stage = "asked"
+    awaits: str = ""  # the lock in its way, once the lock room has said so
+
+
+@dataclass
+class Ledger:
+    """All claims of one workflow, and how the status shows them."""
+
+    address: Address
+    claims: dict[str, Claim] = field(default_factory=dict)  # by node id; WHOLE is the workflow's own
+    open: dict[str, None] = field(default_factory=dict)  # claims whose record is behind: granted or leaving
+    holding: dict[str, dict[str, None]] = field(default_factory=dict)  # lock -> node ids, as the record is to say
+    awaited: dict[str, dict[str, None]] = field(default_factory=dict)  # lock -> node ids it is in the way of
+    blockers: dict[str, tuple[str, ...]] = field(default_factory=dict)  # lock -> who held it when it was last heard of
+    asked: int = 0  # how often anything was asked for
+
+    @classmethod
+    def of(cls, status: Mapping[str, Any], address: Address) -> Ledger:
+        """The ledger of a status found on record."""
+        ledger = cls(address)
+        for holder, keys in holdings(status).items():
+            ledger.enter(holder_node(holder), tuple(keys))
+            ledger.move(holder_node(holder), "held")
+        return ledger
+
+    def enter(self, node_id: str, keys: tuple[str, ...]) -> None:
+        """A new claim, about to be asked for."""
+        self.asked += 1
+        self.claims[node_id] = Claim(keys, self.asked)
+
+    def renew(self, node_id: str) -> None:
+        """What was asked for is withdrawn: a grant that is on its way means nothing."""
+        self.asked += 1
+        self.claims[node_id].number = self.asked
+
+    def move(self, node_id: str, stage: Stage) -> None:
+        """Take a claim to its next stage."""
+        claim = self.claims[node_id]
+        claim.stage = stage
+        self.awaits(node_id, "")
+        for key in claim.keys:
+            _mark(self.holding, key, node_id, present=stage in {"granted", "held"})
+        if stage in {"granted", "leaving"}:
+            self.open[node_id] = None
+        else:
+            self.open.pop(node_id, None)
+
+    def drop(self, node_id: str) -> None:
+        """The claim is over."""
+        claim = self.claims[node_id]
+        self.awaits(node_id, "")
+        for key in claim.keys:
+            _mark(self.holding, key, node_id, present=False)
+        self.open.pop(node_id, None)
+        del self.claims[node_id]
+
+    def awaits(self, node_id: str, key: str, holders: tuple[str, ...] = ()) -> None:
+        """`key` is in the way of a claim; nothing is, when it is empty."""
+        claim = self.claims[node_id]
+        if claim.awaits:
+            _mark(self.awaited, claim.awaits, node_id, present=False)
+        claim.awaits = key
+        if key:
+            _mark(self.awaited, key, node_id, present=True)
+            self.blockers[key] = holders
+
+    def section(self) -> dict[str, Any]:
+        """`status.synchronization` as it is to be; empty when nothing is held or awaited (SYNC-12)."""
+        held = {key: [holder_key(self.address, node) for node in nodes] for key, nodes in self.holding.items()}
+        awaited = {key: list(self.blockers.get(key, ())) for key in self.awaited}
+        section: dict[str, dict[str, Any]] = {}
+        for word, entries in (("holding", held), ("waiting", awaited)):
+            for key, holders in entries.items():
+                if limit_of(key) is not None:
+                    entry = {"semaphore": key, **({"holders": holders} if holders else {})}
+                    section.setdefault("semaphore", {}).setdefault(word, []).append(entry)
+                else:
+                    entry = {"mutex": key, **({"holder": holders[0]} if holders else {})}
+                    section.setdefault("mutex", {}).setdefault(word, []).append(entry)
+        return section
+
+
+def _mark(index: dict[str, dict[str, None]], key: str, node_id: str, *, present: bool) -> None:
+    if present:
+        index.setdefault(key, {})[node_id] = None
+    elif key in index:
+        index[key].pop(node_id, None)
+        if not index[key]:
+            del index[key]
+
+
+# ------------------------------------------------------------------------------------------------ asking
+
+
+def holds_back(state: WorkflowState) -> bool:
+    """Whether the workflow's own locks are not on record yet: nothing may begin."""
+    claim = state.locks.claims.get(WHOLE)
+    return claim is not None and claim.stage in {"asked", "granted"}
+
+
+def ask_whole(state: WorkflowState) -> list[Command]:
+    """Ask for the workflow's own locks; nothing when there are none or they are held. Raises BadLock (SYNC-1)."""
+    section = state.running.spec.get("synchronization")
+    keys = lock_keys(section, state.address.namespace) if section else ()
+    if not keys or WHOLE in state.locks.claims:
+        return []
+    state.locks.enter(WHOLE, keys)
+    return [_ask(state, WHOLE)]
+
+
+def wants(state: WorkflowState, node_id: str, keys: tuple[str, ...]) -> list[Command]:
+    """A node wants locks: it has them on record already, or they are asked for."""
+    if state.ended:
+        return []
+    claim = state.locks.claims.get(node_id)
+    if claim is None:
+        state.locks.enter(node_id, keys)
+    elif claim.stage == "held":
+        return [Tell(state.running.node_address(node_id), LockGranted(node_id))]
+    elif claim.stage != "asked":
+        return []  # it hears of it with the next acknowledged write, or has ended
+    return [] if state.suspended else [_ask(state, node_id)]
+
+
+def _ask(state: WorkflowState, node_id: str) -> Command:
+    priority = str(state.running.spec.get("priority") or 0)
+    created = str(((state.object or {}).get("metadata") or {}).get("creationTimestamp") or "")
+    number = int(priority) if priority.removeprefix("-").isdecimal() else 0
+    claim = state.locks.claims[node_id]
+    return Tell(LOCKS, AskLocks(node_id, claim.keys, claim.number, number, created))
+
+
+def suspension_changed(state: WorkflowState) -> list[Command]:
+    """Nodes of a suspended workflow do not stand in the way of others; they ask again when it goes on (SYNC-6)."""
+    asked = [node for node, claim in state.locks.claims.items() if claim.stage == "asked" and node != WHOLE]
+    if state.suspended:
+        for node_id in asked:
+            state.locks.renew(node_id)
+        return [Tell(LOCKS, ReturnLocks(node_id)) for node_id in asked]
+    return [_ask(state, node_id) for node_id in asked]
+
+
+# ------------------------------------------------------------------------------------------------ answers
+
+
+def granted(state: WorkflowState, word: LockGranted) -> list[Command]:
+    """The lock room gave what was asked for: it goes on record. What nobody wants any more goes back."""
+    claim = state.locks.claims.get(word.node_id)
+    if claim is None:
+        return [Tell(LOCKS, ReturnLocks(word.node_id))]
+    if claim.stage == "asked" and claim.number == word.number:
+        state.locks.move(word.node_id, "granted")
+    return []
+
+
+def awaited(state: WorkflowState, word: LockAwaited) -> list[Command]:
+    """Not yet: the node shows it, or the workflow does (SYNC-7, SYNC-8)."""
+    claim = state.locks.claims.get(word.node_id)
+    if claim is None or claim.stage != "asked" or state.ended:
+        return []
+    state.locks.awaits(word.node_id, word.key, word.holders)
+    if word.node_id != WHOLE:
+        return [Tell(state.running.node_address(word.node_id), word)]
+    state.phase, state.message = "Pending", word.message
+    return []
+
+
+def refused(state: WorkflowState, word: LockRefused) -> list[Command]:
+    """Never: the node is an Error."""
+    if word.node_id in state.locks.claims:
+        state.locks.drop(word.node_id)
+    return [Tell(state.running.node_address(word.node_id), word)]
+
+
+def said_again(state: WorkflowState) -> list[Command]:
+    """The lock room has forgotten everything: what is held and what is wanted."""
+    words: list[Command] = []
+    for node_id, claim in state.locks.claims.items():
+        if claim.stage != "asked":
+            words.append(Tell(LOCKS, HoldsLocks(node_id, claim.keys)))
+        elif not state.suspended or node_id == WHOLE:
+            words.append(_ask(state, node_id))
+    return words
+
+
+# ------------------------------------------------------------------------------------------------ release
+
+
+def node_changed(state: WorkflowState, status: NodeStatus) -> list[Command]:
+    """A fulfilled node needs its locks no longer; they go back when that is on record (SYNC-9)."""
+    claim = state.locks.claims.get(status.id)
+    if claim is None or not status.fulfilled or claim.stage == "leaving":
+        return []
+    if claim.stage == "asked":
+        state.locks.drop(status.id)
+        return [Tell(LOCKS, ReturnLocks(status.id))]
+    state.locks.move(status.id, "leaving")
+    return []
+
+
+def recorded(state: WorkflowState) -> list[Command]:
+    """A write was acknowledged: those whose locks it names begin, locks that it no longer names go back."""
+    ledger = state.locks
+    if state.closed:
+        over: list[Command] = [Tell(LOCKS, ReturnLocks(node_id)) for node_id in ledger.claims]
+        for node_id in list(ledger.claims):
+            ledger.drop(node_id)
+        return over
+    commands: list[Command] = []
+    if not ledger.open:
+        return commands
+    named = {holder_node(holder) for holder in holdings(state.summary_written)}
+    for node_id in list(ledger.open):
+        stage = ledger.claims[node_id].stage
+        if stage == "granted" and node_id in named:
+            ledger.move(node_id, "held")
+            if node_id != WHOLE:
+                commands.append(Tell(state.running.node_address(node_id), LockGranted(node_id)))
+        elif stage == "leaving" and node_id not in named:
+            ledger.drop(node_id)
+            commands.append(Tell(LOCKS, ReturnLocks(node_id)))
+    return commands

@@ -1,0 +1,21 @@
+"""A status is written as a whole, when it differs, on the version it was computed from."""
+
+from __future__ import annotations
+
+from runtime.messages import WriteStatus
+from runtime.objects import Object, Resource, reference
+
+
+def counted(**counts: int) -> Object:
+    """The counts that are not zero: Kubernetes leaves the others out."""
+    return {name: number for name, number in counts.items() if number}
+
+
+def status_write(resource: Resource, own: Object, status: Object) -> list[WriteStatus]:
+    """The command that makes `status` the whole status of `own`; none when it is that already."""
+    old = own.get("status") or {}
+    changed = {name: value for name, value in status.items() if old.get(name) != value}
+    patch = {**changed, **{name: None for name in old if name not in status}}
+    if not patch:
+        return []
+    return [WriteStatus(reference(resource, own), {"status": patch}, own["metadata"]["resourceVersion"], "status")]
