@@ -22,7 +22,6 @@ class Missing(NamedTuple):
 
 
 MISSING: dict[str, Missing] = {
-    "kind.CronWorkflow": Missing("CRON-1", "schedules"),
     "kind.WorkflowEventBinding": Missing("EVT-2", "event bindings"),
     "spec.synchronization.mutexes[].database": Missing("SYNC-4", "locks of a database"),
     "spec.synchronization.semaphores[].database": Missing("SYNC-4", "locks of a database"),

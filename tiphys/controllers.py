@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.cron.metrics import CRON_METRICS
+from actors.cron.room import cron_room
+from actors.cron.state import CronSettings
 from actors.lock.mind import LockMind, LockSettings
 from actors.lock_messages import LOCKS
 from actors.names import labels
@@ -12,9 +15,14 @@ from actors.node.manifest_request import PodSettings
 from actors.node.mind import NodeMind
 from actors.workflow.mind import WorkflowMind
 from actors.workflow.state import WORKFLOWS, WorkflowSettings
+from actors.workflow.validation import validate
 from runtime.actor import Room, Watch
 from runtime.messages import Address
 from runtime.objects import PODS, Object
+from tiphys.localzone import local_zone
+
+METRICS = CRON_METRICS
+"""What the rooms count, beside the runtime's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,7 @@ class ControllerSettings:
     repository: dict[str, Any] | None = None  # for artifacts without a place of their own
     write_window_s: float = 0.2
     locks: LockSettings = field(default_factory=LockSettings)
+    zone: str = ""  # of schedules that name none; empty: this machine's
 
 
 def rooms(settings: ControllerSettings | None = None) -> list[Room]:
@@ -35,6 +44,7 @@ def rooms(settings: ControllerSettings | None = None) -> list[Room]:
         Room("workflow", workflows, (Watch(WORKFLOWS, workflow_address, wakes=True),)),
         Room("node", NodeMind(chosen.pods), (Watch(PODS, pod_address, labels=labels.WORKFLOW),)),
         Room("lock", LockMind(chosen.locks), (Watch(WORKFLOWS, lock_address, wakes=True),)),
+        cron_room(CronSettings(chosen.zone or local_zone(), validate)),
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from actors.cron.backlog import catch_up
 from actors.cron.child import CRON_WORKFLOWS, Child
 from actors.cron.record import Note, Record, record
 from actors.cron.timetable import Timetable
@@ -67,7 +68,6 @@ class CronState:
     sent: tuple[Record, int] | None = None  # being written, and how many notes are in it
     pending: Object | None = None  # an event that came while a write was under way
     write_failures: int = 0
-    resting: bool = False  # a write has failed and is tried again later
     deleting: set[str] = field(default_factory=set)  # uids of runs beyond the history limits
     prune_due: bool = False
 
@@ -81,6 +81,11 @@ class CronState:
         """Its object; only asked once it has been seen."""
         assert self.object is not None, "the object has not been seen"
         return self.object
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether missed runs are made up for beyond upstream's rule."""
+        return catch_up(self.cron) > 0
 
     @property
     def active(self) -> list[Child]:

@@ -36,6 +36,8 @@ def review(state: WorkflowState, now: float) -> list[Command]:
         commands += _call_exit_handler(state, now)
     if state.exit_called and state.exit_node is not None and not state.exit_node.ended:
         return commands
+    if state.daemons:  # nothing is finished while one of them serves (DMN-4)
+        return [*commands, *(Tell(state.run.node_address(daemon), EndDaemon()) for daemon in sorted(state.daemons))]
     decide(state, now)
     return [*commands, *_clean_up(state)]
 

@@ -245,7 +245,8 @@ class WorkflowMind:
             case NodeChanged(status, parent, wants_record):
                 state.journal.change(status, parent, wants_record=wants_record)
                 self._export(state, status)
-                return [*locks.node_changed(state, status), *writing.changed(state, self.settings, now)]
+                written = [*locks.node_changed(state, status), *writing.changed(state, self.settings, now)]
+                return [*written, *self._daemon_changed(state, status, now)]
             case Edge(parents, child):
                 state.journal.edge(parents, child)
                 return writing.changed(state, self.settings, now)
@@ -281,6 +282,15 @@ class WorkflowMind:
                     raise opening.Unfit(f"{NO_LOCK} {message}")
                 return commands
         return locks.said_again(state)
+
+    def _daemon_changed(self, state: WorkflowState, status: NodeStatus, now: float) -> list[Command]:
+        """Keep count of the daemons that serve; the end may have waited for the last of them."""
+        if status.type == "Pod" and status.daemoned and not status.ended:
+            state.daemons.add(status.id)
+        elif status.id in state.daemons:
+            state.daemons.discard(status.id)
+            return self._after(state, now)
+        return []
 
     def _export(self, state: WorkflowState, status: NodeStatus) -> None:
         """Global outputs are also the workflow's own (PARAM-7)."""

@@ -43,6 +43,7 @@ class WorkflowState:
     exit_node: NodeStatus | None = None
     exit_called: bool = False
     hooks: dict[str, NodeStatus] = field(default_factory=dict)  # node id -> status of every hook that fired
+    daemons: set[str] = field(default_factory=set)  # node ids of daemons that serve
     live: set[str] = field(default_factory=set)  # node ids of children whose actors live
     claims_wanted: set[str] = field(default_factory=set)  # PersistentVolumeClaims that are being made
     gate: Gate | None = None  # of all pods, once parallelism or suspension asks for one

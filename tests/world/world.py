@@ -17,6 +17,7 @@ import yaml
 
 import crds
 from actors.contract import frame, paths
+from actors.messages import EXECUTABLE
 from actors.names import labels
 from actors.workflow.state import WORKFLOWS
 from runtime.api import Api, ApiError, Gone
@@ -56,6 +57,7 @@ class World:
     running: set[str] = field(default_factory=set)
     most_running: int = 0
     deaths: int = 0
+    system: System | None = None  # the controllers' present life
 
     async def submit(self, text: str, name: str = "w") -> Reference:
         """Create a workflow from YAML."""
@@ -79,6 +81,22 @@ class World:
                             thing = event.object
                         if finished(thing):
                             break
+        assert_whole(thing)
+        return thing
+
+    async def after(self, delay_s: float) -> None:
+        """Let time pass."""
+        await anyio.sleep(delay_s)
+
+    async def at_rest(self, ref: Reference) -> Object:
+        """The workflow when nothing is left to do: no node's actor lives, none crashed, no permit is held."""
+        await anyio.sleep(60)
+        assert self.system is not None
+        left = [f"{address}: {self.system.explain(address)}" for address in self.system.addresses("node")]
+        assert not left, left
+        assert self.system.statistics().lives.crashes == 0
+        thing = await self.api.get(ref)
+        assert_whole(thing)
         return thing
 
     async def settled_pods(self) -> list[Object]:
@@ -107,7 +125,9 @@ class World:
         outcome = self.script((pod["metadata"].get("annotations") or {}).get(labels.NODE_NAME, ""), pod)
         try:
             await anyio.sleep(0.05)
-            await self.api.patch(ref, {"status": {"phase": "Running", "podIP": "10.0.0.1"}}, subresource="status")
+            up = [{"name": entry["name"], "ready": True, "state": {"running": {}}} for entry in pod["spec"]["containers"]]
+            running = {"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": up}
+            await self.api.patch(ref, {"status": running}, subresource="status")
             self.running.add(ref.name)
             self.most_running = max(self.most_running, len(self.running))
             await self._until_end(ref, outcome)
@@ -136,6 +156,23 @@ class World:
         await self.api.patch(ref, {"status": ended(pod, outcome)}, subresource="status")
 
 
+def assert_whole(workflow: Object) -> None:
+    """What must hold of every finished workflow: all of its nodes are, and they point at each other."""
+    nodes: dict[str, Object] = workflow["status"].get("nodes") or {}
+    for node_id, node in nodes.items():
+        about = f"{node['name']}: {node}"
+        assert node["id"] == node_id, about
+        assert node["phase"] in {"Succeeded", "Failed", "Error", "Skipped", "Omitted"}, about
+        assert node.get("finishedAt"), about
+        assert node["startedAt"] <= node["finishedAt"], about
+        assert not node.get("daemoned"), about
+        for other in [*node.get("children", ()), *node.get("outboundNodes", ()), node.get("boundaryID") or node_id]:
+            assert other in nodes, f"{about} names {other}"
+    counted = [entry.get("progress", "0/0").split("/") for entry in nodes.values() if entry["type"] in EXECUTABLE]
+    done, total = (sum(int(pair[i]) for pair in counted) for i in (0, 1))
+    assert workflow["status"].get("progress") == f"{done}/{total}"
+
+
 def finished(workflow: Object) -> bool:
     """Whether a workflow's end is on record."""
     return bool((workflow.get("status") or {}).get("finishedAt"))
@@ -156,8 +193,15 @@ def ended(pod: Object, outcome: Outcome) -> Object:
 
 
 @asynccontextmanager
-async def world(script: Script, *, seed: int = 0, deaths_every_s: float | None = None) -> AsyncIterator[World]:
-    """A world whose controllers die at random moments when `deaths_every_s` is given, and start again at once."""
+async def world(
+    script: Script,
+    *,
+    seed: int = 0,
+    deaths_every_s: float | None = None,
+    coat: Callable[[Api], Api] | None = None,
+) -> AsyncIterator[World]:
+    """A world whose controllers die at random moments when `deaths_every_s` is given, and start again at once; with a
+    `coat` they see the API through it."""
     clock = VirtualClock()
     server = ApiServer(now=clock.wall, random=Random(seed))
     server.start()
@@ -167,17 +211,18 @@ async def world(script: Script, *, seed: int = 0, deaths_every_s: float | None =
     here = World(api, script, Random(seed))
     async with anyio.create_task_group() as tasks:
         await tasks.start(here.play)
-        await tasks.start(_controllers, here, clock, deaths_every_s)
+        await tasks.start(_controllers, here, coat(api) if coat else api, clock, deaths_every_s)
         yield here
         tasks.cancel_scope.cancel()
 
 
 async def _controllers(
-    here: World, clock: VirtualClock, deaths_every_s: float | None, *, task_status: anyio.abc.TaskStatus[None]
+    here: World, api: Api, clock: VirtualClock, deaths_every_s: float | None, *, task_status: anyio.abc.TaskStatus[None]
 ) -> None:
     first = True
     while True:
-        system = System(here.api, rooms(ControllerSettings()), clock=clock, dice=Random(here.dice.random()))
+        system = System(api, rooms(ControllerSettings()), clock=clock, dice=Random(here.dice.random()))
+        here.system = system
         life_s = here.dice.expovariate(1 / deaths_every_s) if deaths_every_s else float("inf")
         with anyio.move_on_after(life_s):
             async with anyio.create_task_group() as tasks:

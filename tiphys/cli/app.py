@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from runtime.api import ApiError
 from tiphys.cli import commands_cluster, commands_local, commands_steer
 from tiphys.cli.problems import EXIT_BAD_INPUT, InputError
+
+SWITCHES: Final = ("watch", "wait", "log", "strict", "controllers")
+"""Flags that may be written with =true or =false."""
 
 app = typer.Typer(
     name="tiphys",
@@ -41,7 +44,7 @@ def _root(
 def run_app(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code. Problems of the input are printed to standard error, one line each."""
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="tiphys")
+        app(args=spelled_out(sys.argv[1:] if arguments is None else arguments), prog_name="tiphys")
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else 0 if e.code is None else 1
     except (InputError, ApiError, BaseExceptionGroup) as e:
@@ -52,6 +55,17 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
             print(f"error: {problem}", file=sys.stderr)
         return EXIT_BAD_INPUT
     return 0
+
+
+def spelled_out(arguments: Sequence[str]) -> list[str]:
+    """Flags as upstream's command line has them, `--watch=false`, become those of this one, `--no-watch`."""
+    options = list(arguments)
+    end = options.index("--") if "--" in options else len(options)
+    for at, option in enumerate(options[:end]):
+        flag, equals, value = option.removeprefix("--").partition("=")
+        if option.startswith("--") and equals and flag in SWITCHES and value in ("true", "false"):
+            options[at] = f"--{flag}" if value == "true" else f"--no-{flag}"
+    return options
 
 
 def _problems(error: BaseException) -> Iterator[str | None]:

@@ -59,9 +59,9 @@ def submit(
     labels: options.SetLabels = [],  # noqa: B006
     priority: Annotated[int | None, typer.Option(help="The priority of the workflow.")] = None,
     output: FormOption = None,
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show its tree until it has ended.")] = False,
-    log: Annotated[bool, typer.Option("--log", help="Show its logs until it has ended.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", "-w", help="Wait until it has ended.")] = False,
+    watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Show its tree until it has ended.")] = False,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Show its logs until it has ended.")] = False,
     server_dry_run: Annotated[
         bool, typer.Option("--server-dry-run", help="Let the server judge, create nothing.")
     ] = False,

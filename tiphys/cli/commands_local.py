@@ -63,7 +63,7 @@ def run(
     runtime: RuntimeOption = Runtime.auto,
     output: Annotated[Form | None, typer.Option("--output", "-o", help="Print the ended workflows to stdout.")] = None,
     watch: Annotated[bool, typer.Option(help="Show the tree while it runs.")] = True,
-    log: Annotated[bool, typer.Option("--log", help="Show what the pods print, as they print it.")] = False,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Show what the pods print, as they print it.")] = False,
     timeout: Annotated[str, typer.Option(help="Terminate after this long: 90, 10m, 2h.")] = "",
     strict: Annotated[bool, typer.Option(help="Refuse fields that do not exist.")] = True,
     no_color: options.NoColour = False,

@@ -109,6 +109,14 @@ class Definitions:
         for record in self._rest.bucket(self._catalog.of(CRDS)).records.values():
             self.observe(Change("MODIFIED", record, None))
 
+    def reload(self) -> None:
+        """Serve what is stored, and nothing else (after changes were undone)."""
+        for kinds in self._served.values():
+            for kind in kinds:
+                self._catalog.unregister(kind)
+        self._served.clear()
+        self.restore()
+
     def _establish(self, name: str) -> None:
         kind = self._catalog.of(CRDS)
         current = self._rest.read(kind, "", name)

@@ -48,10 +48,9 @@ class GarbageCollector:
         self._todo: dict[Place, None] = {}  # an ordered set
         self._wake = anyio.Event()
         self._next_sweep = 0.0
-        for bucket in list(server.storage.buckets.values()):
-            for record in list(bucket.records.values()):
-                self._observe(bucket, Change("ADDED", record, None))
+        self._index()
         server.storage.observers.append(self._observe)
+        server.storage.rewound.append(self._index)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Collect until cancelled."""
@@ -88,6 +87,14 @@ class GarbageCollector:
                 continue  # it went, or was changed, in between: that commit has put it on the list again
 
     # -------------------------------------------------------------------------------------------- the index
+
+    def _index(self) -> None:
+        """Look at everything there is, as if it were new."""
+        for index in (self._places, self._dependents, self._owners):
+            index.clear()
+        for bucket in list(self._server.storage.buckets.values()):
+            for record in list(bucket.records.values()):
+                self._observe(bucket, Change("ADDED", record, None))
 
     def _observe(self, bucket: Bucket, change: Change) -> None:
         place = Place(bucket.group, bucket.plural, change.record.key)

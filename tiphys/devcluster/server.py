@@ -7,7 +7,7 @@ account. What takes others (garbage collection, nodes, controllers) is not here.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random, SystemRandom
 
 from runtime.objects import CONFIGMAPS, NAMESPACES, SERVICE_ACCOUNTS
@@ -37,6 +37,8 @@ class ApiServer:
         self.root_ca = ""  # PEM, what pods trust the API by; every namespace has it in a ConfigMap
         self.tokens: dict[str, float] = {}  # of service accounts: token -> until when (seconds since the epoch)
         self.storage.observers.append(self._after)
+        self.storage.rewound.append(self.definitions.reload)
+        self.settled: Callable[[], Awaitable[None]] | None = None  # set by the disk: waits until all changes are kept
 
     @property
     def now(self) -> Callable[[], float]:

@@ -2,7 +2,7 @@
 
 Objects stored here are never changed in place: a write stores a new one, so a record can be handed to any number of
 readers and its JSON is encoded once. A watcher is a queue, not a task: a commit appends to the queues whose selector
-matches and wakes their readers.
+matches and wakes their readers. With a keeper (a disk), that happens when the change is kept, and not before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import anyio
 import orjson
@@ -171,6 +171,28 @@ class Bucket:
             self._history_bytes -= len(oldest.json)
             self.forgotten = oldest.version
 
+    def take_back(self, change: Change) -> None:
+        """Undo the newest change of all."""
+        key = change.record.key
+        if self.history and self.history[-1] is change:
+            self._history_bytes -= len(self.history.pop().record.json)
+        if change.previous is None:
+            del self.records[key]
+            del self.keys[bisect_left(self.keys, key)]
+            return
+        if change.type == "DELETED":
+            insort(self.keys, key)
+        self.records[key] = change.previous
+
+    def tell(self, change: Change) -> None:
+        """Tell the watchers, and keep of what is past the JSON only."""
+        for watcher in self.watchers:
+            watcher.offer(change)
+        if change.type == "DELETED":
+            change.record.shrink()
+        if change.previous is not None:
+            change.previous.shrink()
+
     def since(self, version: int) -> list[Change]:
         """What changed after `version`, oldest first. Raises Expired when that is no longer known."""
         if version < self.forgotten:
@@ -219,6 +241,14 @@ class Bucket:
 Observer: TypeAlias = Callable[[Bucket, Change], None]
 
 
+class Keeper(Protocol):
+    """Who must have a change before anybody may hear of it."""
+
+    def hold(self, bucket: Bucket, change: Change) -> None:
+        """Take in a change; `Storage.release` it once it is kept, or `Storage.rewind` it."""
+        ...
+
+
 class Storage:
     """The versioned store. Commits are synchronous and totally ordered; observers run before the commit returns."""
 
@@ -227,6 +257,14 @@ class Storage:
         self._resumed_at = 0  # changes up to here happened before a restart: nobody can watch from before
         self.buckets: dict[tuple[str, str], Bucket] = {}
         self.observers: list[Observer] = []
+        self.rewound: list[Callable[[], None]] = []  # called after changes were undone: look at everything again
+        self.keeper: Keeper | None = None
+        self._held: deque[int] = deque()  # versions that the keeper has not kept yet
+
+    @property
+    def settled(self) -> int:
+        """The newest version that anybody outside may know of."""
+        return self._held[0] - 1 if self._held else self.version
 
     def bucket(self, group: str, plural: str) -> Bucket:
         """The place of one resource's objects; made when first asked for."""
@@ -288,21 +326,37 @@ class Storage:
         Raises Expired when `since` is older than the history."""
         watcher = Watcher(bucket, namespace, matches)
         if since is None:
-            for record in list(bucket.in_order(namespace)):
+            there = bucket.as_of(self.settled, namespace) if self._held else list(bucket.in_order(namespace))
+            for record in there:
                 watcher.offer(Change("ADDED", record, None))
         else:
             for change in bucket.since(since):
-                watcher.offer(change)
+                if change.record.version <= self.settled:
+                    watcher.offer(change)
         bucket.watchers.add(watcher)
         return watcher
 
     def _commit(self, bucket: Bucket, change: Change) -> None:
         bucket.remember(change)
-        for watcher in bucket.watchers:
-            watcher.offer(change)
+        if self.keeper is None:
+            bucket.tell(change)
+        else:
+            self._held.append(change.record.version)
+            self.keeper.hold(bucket, change)
         for observer in self.observers:
             observer(bucket, change)
-        if change.type == "DELETED":
-            change.record.shrink()
-        if change.previous is not None:
-            change.previous.shrink()
+
+    def release(self, bucket: Bucket, change: Change) -> None:
+        """A held change is kept now: the oldest of them, as they come in order."""
+        self._held.popleft()
+        bucket.tell(change)
+
+    def rewind(self, changes: list[tuple[Bucket, Change]]) -> None:
+        """Undo all held changes, given oldest first: the keeper could not keep them, so they have never been."""
+        for bucket, change in reversed(changes):
+            self.buckets[bucket.group, bucket.plural] = bucket
+            bucket.take_back(change)
+            self.version = change.record.version - 1
+        self._held.clear()
+        for look_again in self.rewound:
+            look_again()

@@ -7,16 +7,15 @@ import copy
 from runtime.actor import Room, Watch
 from runtime.messages import Command, Create, Delete
 from runtime.objects import PODS, Object, reference
+from tiphys.devcluster.controllers.claims import claims
 from tiphys.devcluster.controllers.conditions import Condition, with_condition, without_condition
 from tiphys.devcluster.controllers.events import Said, event
 from tiphys.devcluster.controllers.family import Family
 from tiphys.devcluster.controllers.owners import (
     REPLICA_SETS,
-    adoption,
     controller_reference,
     own_address,
     owner_address,
-    release,
 )
 from tiphys.devcluster.controllers.podstate import (
     available_at,
@@ -28,7 +27,6 @@ from tiphys.devcluster.controllers.podstate import (
 from tiphys.devcluster.controllers.reconciler import Plan, Reconciler, Trade
 from tiphys.devcluster.controllers.statuses import counted, status_write
 from tiphys.devcluster.controllers.suffixes import free_names
-from tiphys.devcluster.selectors import selector_matches
 
 COMPONENT = "replicaset-controller"
 BURST_MAX = 500
@@ -46,26 +44,11 @@ def plan(family: Family, now: float) -> Plan:
         said = Said("FailedCreate", f"Error creating: {family.refusal}", warning=True)
         commands = [event(REPLICA_SETS, own, said, COMPONENT, now)]
     elif "deletionTimestamp" not in own["metadata"]:
-        commands = claims(family, own) or replicas(family, own, now)
+        commands = claims(family) or replicas(family, own, now)
     if not commands or family.refusal:
         commands += written
     wanted = own["spec"]["replicas"]
     return Plan(commands, next_available(own, pods, now), f"for {wanted} pods to be available")
-
-
-def claims(family: Family, own: Object) -> list[Command]:
-    """Adopt pods of nobody that match the selector, release own ones that no longer do."""
-    selector = own["spec"]["selector"]
-    commands: list[Command] = []
-    for orphan in list(family.orphans.values()):
-        if selector_matches(selector, orphan["metadata"].get("labels") or {}):
-            commands.append(adoption(family.resource, own, family.child_resource, orphan))
-        else:
-            del family.orphans[orphan["metadata"]["uid"]]
-    for child in family.children.values():
-        if not selector_matches(selector, child["metadata"].get("labels") or {}):
-            commands.append(release(own, family.child_resource, child))
-    return commands
 
 
 def replicas(family: Family, own: Object, now: float) -> list[Command]:

@@ -14,8 +14,21 @@ def counted(**counts: int) -> Object:
 def status_write(resource: Resource, own: Object, status: Object) -> list[WriteStatus]:
     """The command that makes `status` the whole status of `own`; none when it is that already."""
     old = own.get("status") or {}
-    changed = {name: value for name, value in status.items() if old.get(name) != value}
-    patch = {**changed, **{name: None for name in old if name not in status}}
+    patch = difference(old, status)
     if not patch:
         return []
     return [WriteStatus(reference(resource, own), {"status": patch}, own["metadata"]["resourceVersion"], "status")]
+
+
+def difference(old: Object, new: Object) -> Object:
+    """The merge patch that turns `old` into `new`."""
+    patch: Object = {name: None for name in old if name not in new}
+    for name, value in new.items():
+        before = old.get(name)
+        if isinstance(before, dict) and isinstance(value, dict):
+            inner = difference(before, value)
+            if inner:
+                patch[name] = inner
+        elif name not in old or before != value:
+            patch[name] = value
+    return patch

@@ -1,4 +1,4 @@
-"""A Deployment rolls its template out by sizing ReplicaSets: `plan` decides, the modules beside it are its arithmetic."""
+"""A Deployment rolls its template out by sizing ReplicaSets: `plan` decides, the modules beside it reckon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many pods a rolling update may have too many, and how many too few: the arithmetic of maxSurge and maxUnavailable."""
+"""How many pods a rolling update may have too many, and how many too few: maxSurge and maxUnavailable in numbers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def resolved(value: int | str, total: int, *, round_up: bool) -> int:
 
 
 def bounds(surge: int | str, unavailable: int | str, wished: int) -> Bounds:
-    """Surge is rounded up, unavailability down; when both come out as zero one pod may be missing, or it never moves."""
+    """Surge is rounded up, unavailability down; if both come out as zero one pod may be missing, or it never moves."""
     more = resolved(surge, wished, round_up=True)
     fewer = resolved(unavailable, wished, round_up=False)
     return Bounds(more, 1 if more == 0 and fewer == 0 else fewer)

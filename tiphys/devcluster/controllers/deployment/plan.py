@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from runtime.messages import Command, Create, Delete, Patch
 from runtime.objects import Object, reference
+from tiphys.devcluster.controllers.claims import claims
 from tiphys.devcluster.controllers.conditions import Condition, condition
 from tiphys.devcluster.controllers.deployment import progress, revisions
 from tiphys.devcluster.controllers.deployment.bounds import Bounds, deployment_bounds
@@ -16,10 +17,9 @@ from tiphys.devcluster.controllers.deployment.proportional import Share, shares
 from tiphys.devcluster.controllers.deployment.rolling import counts_of, new_replicas, old_replicas
 from tiphys.devcluster.controllers.events import Said, event
 from tiphys.devcluster.controllers.family import Family
-from tiphys.devcluster.controllers.owners import DEPLOYMENTS, REPLICA_SETS, adoption, release
+from tiphys.devcluster.controllers.owners import DEPLOYMENTS, REPLICA_SETS
 from tiphys.devcluster.controllers.reconciler import Plan
 from tiphys.devcluster.controllers.statuses import status_write
-from tiphys.devcluster.selectors import selector_matches
 
 COMPONENT = "deployment-controller"
 
@@ -72,7 +72,7 @@ def _steps(family: Family, rollout: Rollout, status: Object, now: float) -> list
     if said is not None:
         progress.say(status, said, now)
         return list(status_write(DEPLOYMENTS, rollout.own, status))
-    commands = _claims(family, rollout.own) or _revision(rollout)
+    commands = claims(family) or _revision(rollout)
     if not commands and rollout.new is None and not rollout.is_paused:
         commands = _birth(family, rollout, status, now)
         if not commands:
@@ -83,20 +83,6 @@ def _steps(family: Family, rollout: Rollout, status: Object, now: float) -> list
         or ([] if rollout.is_paused else _update(rollout, now))
         or _history(rollout, status)
     )
-
-
-def _claims(family: Family, own: Object) -> list[Command]:
-    selector = own["spec"]["selector"]
-    commands: list[Command] = []
-    for orphan in list(family.orphans.values()):
-        if selector_matches(selector, orphan["metadata"].get("labels") or {}):
-            commands.append(adoption(DEPLOYMENTS, own, REPLICA_SETS, orphan))
-        else:
-            del family.orphans[orphan["metadata"]["uid"]]
-    for child in family.children.values():
-        if not selector_matches(selector, child["metadata"].get("labels") or {}):
-            commands.append(release(own, REPLICA_SETS, child))
-    return commands
 
 
 # ------------------------------------------------------------------------------------------------ the new set

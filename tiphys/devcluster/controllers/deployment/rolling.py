@@ -1,4 +1,4 @@
-"""A rolling update, one step: up with the new set as far as surge allows, down with the old as far as availability does.
+"""A rolling update, one step: up with the new set as far as surge allows, down with the old ones as availability does.
 
 Two rules are stricter than upstream's, in time and not in result. A set counts with the pods it still has when it was
 told to have fewer, so that the surge holds for pods and not only for wishes; and no more of a set's pods count as

@@ -60,7 +60,7 @@ def _backend(service: Object, pod: Object) -> Backend | None:
     status, spec, meta = pod.get("status") or {}, pod.get("spec") or {}, pod["metadata"]
     if phase(pod) in TERMINAL or not status.get("podIP"):
         return None
-    is_named = spec.get("hostname") and spec.get("subdomain") == service["metadata"]["name"]
+    is_named = bool(spec.get("hostname")) and spec.get("subdomain") == service["metadata"]["name"]
     return Backend(
         status["podIP"],
         meta["name"],

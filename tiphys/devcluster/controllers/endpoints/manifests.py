@@ -84,10 +84,11 @@ def _port(port: Port, *, with_empty_name: bool) -> Object:
 def slices(service: Object, groups: Sequence[Group]) -> dict[str, Object]:
     """The EndpointSlices of a service by name; one without addresses when there are none."""
     everybody = publishes_all(service)
-    made = []
-    for ports, backends in groups or [((), ())]:
-        for start in range(0, max(len(backends), 1), SLICE_MAX):
-            made.append((ports, backends[start : start + SLICE_MAX]))
+    made = [
+        (ports, backends[start : start + SLICE_MAX])
+        for ports, backends in groups or [((), ())]
+        for start in range(0, max(len(backends), 1), SLICE_MAX)
+    ]
     meta = service["metadata"]
     result: dict[str, Object] = {}
     for number, (ports, backends) in enumerate(made):

@@ -85,7 +85,9 @@ class EndpointsMind:
                 _lose(state, ref)
             case Done(command, result):
                 _answered(state, command)
-                if isinstance(command, Create | Patch):
+                if isinstance(command, Delete):
+                    state.written.pop((command.ref.resource, command.ref.name), None)
+                elif isinstance(command, Create | Patch):
                     _keep(state, command.resource if isinstance(command, Create) else command.ref.resource, result)
             case Failed(command, error):
                 name = _answered(state, command)

@@ -1,0 +1,76 @@
+"""Locks and holders have the keys that the status shows, and what names no lock is told so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.lock_messages import BadLock, Limit, holder_key, holder_node, holdings, limit_of, lock_keys
+from runtime.messages import Address
+
+W = Address("workflow", "ns", "w", "uid")
+
+
+@pytest.mark.spec("SYNC-10")
+@pytest.mark.spec("SYNC-2")
+@pytest.mark.parametrize(
+    ("section", "keys"),
+    [
+        ({"mutexes": [{"name": "m"}]}, ("ns/Mutex/m",)),
+        ({"mutexes": [{"name": "m", "namespace": "other"}]}, ("other/Mutex/m",)),
+        ({"semaphores": [{"configMapKeyRef": {"name": "c", "key": "k"}}]}, ("ns/ConfigMap/c/k",)),
+        (
+            {"mutexes": [{"name": "m"}], "semaphores": [{"configMapKeyRef": {"name": "c", "key": "k"}}]},
+            ("ns/ConfigMap/c/k", "ns/Mutex/m"),
+        ),
+        ({}, ()),
+    ],
+)
+def test_a_lock_is_named_by_namespace_kind_and_name(section: dict[str, Any], keys: tuple[str, ...]) -> None:
+    assert lock_keys(section, "ns") == keys
+
+
+@pytest.mark.spec("SYNC-5")
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"mutexes": [{"name": "m"}, {"name": "m", "namespace": "ns"}]}, "ns/Mutex/m is named 2 times"),
+        ({"mutexes": [{}]}, "needs a name"),
+        ({"semaphores": [{"configMapKeyRef": {"name": "c"}}]}, "needs a name and a key"),
+        ({"mutexes": [{"name": "m", "database": True}]}, "database"),
+        ({"semaphores": [{"database": {"key": "k"}}]}, "database"),
+    ],
+)
+def test_what_is_no_lock_is_refused_with_the_reason(section: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadLock, match=says):
+        lock_keys(section, "ns")
+
+
+@pytest.mark.spec("SYNC-10")
+def test_a_holder_is_a_workflow_or_one_of_its_nodes() -> None:
+    assert holder_key(W) == "ns/w"
+    assert holder_key(W, "w-1") == "ns/w/w-1"
+    assert [holder_node(key) for key in ("ns/w", "ns/w/w-1")] == ["", "w-1"]
+
+
+@pytest.mark.spec("SYNC-3")
+def test_only_semaphores_have_a_limit_somewhere() -> None:
+    assert limit_of("ns/ConfigMap/c/k") == Limit("ns", "c", "k")
+    assert limit_of("ns/Mutex/m") is None
+
+
+@pytest.mark.spec("SYNC-12")
+def test_what_is_held_is_read_back_from_the_status() -> None:
+    status = {
+        "synchronization": {
+            "semaphore": {"holding": [{"semaphore": "ns/ConfigMap/c/k", "holders": ["ns/w/a", "ns/w/b"]}]},
+            "mutex": {
+                "holding": [{"mutex": "ns/Mutex/m", "holder": "ns/w/a"}],
+                "waiting": [{"mutex": "ns/Mutex/n", "holder": "ns/x"}],
+            },
+        }
+    }
+
+    assert holdings(status) == {"ns/w/a": ["ns/ConfigMap/c/k", "ns/Mutex/m"], "ns/w/b": ["ns/ConfigMap/c/k"]}
+    assert holdings({}) == {}

@@ -1,0 +1,395 @@
+"""Locks in whole runs: who waits says for what, and whatever dies when, a lock never has too many holders."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from actors.lock_messages import holdings
+from actors.names import labels
+from actors.workflow.state import WORKFLOWS
+from runtime.api import Gone
+from runtime.objects import CONFIGMAPS, Object, Reference
+from tests.world.test_runs import nodes
+from tests.world.world import Outcome, Script, World, world
+
+pytestmark = pytest.mark.virtual_time
+
+MUTEX = "synchronization: {mutexes: [{name: m}]}"
+SEMAPHORE = "synchronization: {semaphores: [{configMapKeyRef: {name: limits, key: k}}]}"
+FAN = """
+  - name: main
+    steps:
+    - - {name: a, template: leaf, withItems: [0, 1, 2, 3, 4]}
+"""
+
+
+def leaf(lock: str, more: str = "") -> str:
+    return f"{{name: leaf, {lock}, {more}container: {{image: busybox, command: [echo]}}}}"
+
+
+def workflow(templates: str, locked: str, **spec: object) -> str:
+    more = "".join(f"\n  {key}: {value}" for key, value in spec.items())
+    return f"spec:\n  entrypoint: main{more}\n  templates:\n  - {locked}\n{templates}"
+
+
+def single(lock: str, **spec: object) -> str:
+    """A workflow whose own lock is wanted, with one pod."""
+    main = "{name: main, container: {image: busybox, command: [echo]}}"
+    more = "".join(f"\n  {key}: {value}" for key, value in spec.items())
+    return f"spec:\n  entrypoint: main\n  {lock}{more}\n  templates:\n  - {main}\n"
+
+
+async def set_limit(here: World, limit: str | None, key: str = "k") -> None:
+    ref = Reference(CONFIGMAPS, "default", "limits")
+    data = {} if limit is None else {key: limit}
+    try:
+        await here.api.patch(ref, {"data": data})
+    except Gone:
+        thing = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "limits", "namespace": "default"}}
+        await here.api.create(CONFIGMAPS, {**thing, "data": data})
+
+
+@asynccontextmanager
+async def locked_world(script: Script, limit: str = "2", **more: float) -> AsyncIterator[World]:
+    async with world(script, **more) as here:  # type: ignore[arg-type]  # seed and deaths
+        await set_limit(here, limit)
+        yield here
+
+
+async def overseer(here: World, limit: int, seen: list[int]) -> None:
+    """The most that the records ever said to hold the one lock there is; must never pass the limit."""
+    version = (await here.api.list(WORKFLOWS)).resource_version
+    held: dict[str, int] = {}
+    while True:
+        async with here.api.watch(WORKFLOWS, resource_version=version) as events:
+            async for event in events:
+                version = event.object["metadata"]["resourceVersion"]
+                if event.type != "BOOKMARK":
+                    name = event.object["metadata"]["name"]
+                    held[name] = 0 if event.type == "DELETED" else len(holdings(event.object.get("status") or {}))
+                    seen.append(sum(held.values()))
+                    assert sum(held.values()) <= limit
+
+
+def quick(name: str, pod: Object) -> Outcome:
+    return Outcome(delay_s=5.0)
+
+
+@pytest.mark.spec("SYNC-1")
+@pytest.mark.spec("SYNC-2")
+async def test_a_mutex_lets_one_node_work_at_a_time() -> None:
+    async with world(quick) as here:
+        done = await here.end_of(await here.submit(workflow(FAN, leaf(MUTEX))))
+
+        assert done["status"]["phase"] == "Succeeded"
+        assert len(here.created) == 5
+        assert here.most_running == 1
+        assert "synchronization" not in done["status"]
+        assert not any("synchronizationStatus" in entry for entry in nodes(done).values())
+        assert not any(entry.get("message") for entry in nodes(done).values())
+
+
+@pytest.mark.spec("SYNC-2")
+async def test_a_name_with_tags_is_as_many_mutexes_as_it_has_values() -> None:
+    named = "synchronization: {mutexes: [{name: 'm-{{inputs.parameters.x}}'}]}"
+    inputs = "inputs: {parameters: [{name: x}]}, "
+    fan = """
+  - name: main
+    steps:
+    - - {name: a, template: leaf, withItems: [p, p, q, q], arguments: {parameters: [{name: x, value: "{{item}}"}]}}
+"""
+    async with world(quick) as here:
+        done = await here.end_of(await here.submit(workflow(fan, leaf(named, inputs))))
+
+        assert done["status"]["phase"] == "Succeeded"
+        assert here.most_running == 2
+
+
+@pytest.mark.spec("SYNC-3")
+async def test_a_semaphore_lets_as_many_work_as_its_config_map_says() -> None:
+    async with locked_world(quick, "2") as here:
+        done = await here.end_of(await here.submit(workflow(FAN, leaf(SEMAPHORE))))
+
+        assert done["status"]["phase"] == "Succeeded"
+        assert here.most_running == 2
+
+
+@pytest.mark.spec("SYNC-7")
+@pytest.mark.spec("SYNC-10")
+@pytest.mark.spec("SYNC-12")
+async def test_who_waits_says_for_which_lock_and_makes_no_pod() -> None:
+    async with locked_world(quick, "2") as here:
+        ref = await here.submit(workflow(FAN, leaf(SEMAPHORE)))
+        await anyio.sleep(3)
+        status = (await here.api.get(ref))["status"]
+        leaves = [entry for entry in status["nodes"].values() if entry["type"] == "Pod"]
+        waiting = [entry for entry in leaves if entry.get("synchronizationStatus")]
+        begun = [entry["id"] for entry in leaves if entry not in waiting]
+
+        assert len(here.created) == 2
+        assert len(waiting) == 3
+        key = "default/ConfigMap/limits/k"
+        assert {entry["phase"] for entry in waiting} == {"Pending"}
+        assert {entry["message"] for entry in waiting} == {f"Waiting for {key} lock. Lock status: 0/2"}
+        assert {entry["synchronizationStatus"]["waiting"] for entry in waiting} == {key}
+        holders = [f"default/w/{node}" for node in begun]
+        section = status["synchronization"]["semaphore"]
+        assert [entry["semaphore"] for entry in section["holding"]] == [key]
+        assert sorted(section["holding"][0]["holders"]) == sorted(holders)
+        assert section["waiting"][0]["semaphore"] == key
+        assert sorted(section["waiting"][0]["holders"]) == sorted(holders)
+
+
+@pytest.mark.spec("SYNC-5")
+async def test_several_locks_are_taken_together() -> None:
+    both = "synchronization: {mutexes: [{name: m}, {name: n}]}"
+    async with world(quick) as here:
+        first = await here.submit(workflow(FAN, leaf("synchronization: {mutexes: [{name: n}, {name: m}]}")), "one")
+        second = await here.submit(workflow(FAN, leaf(both)), "two")
+
+        for ref in (first, second):
+            assert (await here.end_of(ref))["status"]["phase"] == "Succeeded"
+        assert here.most_running == 1
+
+
+@pytest.mark.spec("SYNC-5")
+async def test_the_same_lock_twice_is_an_error_of_the_node() -> None:
+    twice = "synchronization: {mutexes: [{name: m}, {name: m}]}"
+    async with world(quick) as here:
+        done = await here.end_of(await here.submit(workflow(FAN, leaf(twice))))
+
+        assert "default/Mutex/m is named 2 times" in nodes(done)["a(0:0)"]["message"]
+        assert nodes(done)["a(0:0)"]["phase"] == "Error"
+
+
+@pytest.mark.spec("SYNC-3")
+@pytest.mark.parametrize(
+    ("limit", "why"), [("0", 'the limit "0" is not'), ("many", 'the limit "many" is not'), (None, 'no entry "k"')]
+)
+async def test_a_limit_that_is_none_makes_the_node_an_error(limit: str | None, why: str) -> None:
+    async with world(quick) as here:
+        await set_limit(here, limit)
+        done = await here.end_of(await here.submit(workflow(FAN, leaf(SEMAPHORE))))
+
+        message = nodes(done)["a(0:0)"]["message"]
+        assert message.startswith("failed to initialize semaphore default/ConfigMap/limits/k")
+        assert why in message
+        assert nodes(done)["a(0:0)"]["phase"] == "Error"
+        assert not here.created
+
+
+@pytest.mark.spec("SYNC-3")
+@pytest.mark.spec("SYNC-13")
+async def test_a_workflow_whose_semaphore_is_not_there_fails() -> None:
+    async with world(quick) as here:
+        done = await here.end_of(await here.submit(single(SEMAPHORE)))
+
+        assert done["status"]["phase"] == "Failed"
+        start = "Failed to acquire the synchronization lock. failed to initialize semaphore default/ConfigMap/limits/k"
+        assert done["status"]["message"].startswith(start)
+        assert "not found" in done["status"]["message"]
+
+
+@pytest.mark.spec("SYNC-3")
+async def test_a_limit_that_grows_lets_in_those_who_wait() -> None:
+    async with locked_world(lambda name, pod: Outcome(delay_s=60.0), "1") as here:
+        ref = await here.submit(workflow(FAN, leaf(SEMAPHORE)))
+        await anyio.sleep(5)
+        assert here.most_running == 1
+        await set_limit(here, "4")
+        await anyio.sleep(15)
+        assert here.most_running == 4
+        status = (await here.api.get(ref))["status"]
+        messages = {entry.get("message") for entry in status["nodes"].values() if entry.get("synchronizationStatus")}
+        assert messages == {"Waiting for default/ConfigMap/limits/k lock. Lock status: 0/4"}
+        await set_limit(here, "1")
+        await here.end_of(ref)
+        assert here.most_running == 4
+
+
+@pytest.mark.spec("SYNC-8")
+@pytest.mark.spec("SYNC-12")
+async def test_a_workflow_that_waits_for_its_lock_has_not_started() -> None:
+    async with world(quick) as here:
+        first = await here.submit(single(MUTEX), "one")
+        await anyio.sleep(1)
+        second = await here.submit(single(MUTEX), "two")
+        await anyio.sleep(2)
+        waiting, holding = await here.api.get(second), (await here.api.get(first))["status"]["synchronization"]
+        status = waiting["status"]
+
+        assert (status["phase"], "startedAt" in status) == ("Pending", False)
+        assert waiting["metadata"]["labels"][labels.PHASE] == "Pending"
+        assert status["message"] == "Waiting for default/Mutex/m lock. Lock status: 0/1"
+        assert status["synchronization"] == {
+            "mutex": {"waiting": [{"mutex": "default/Mutex/m", "holder": "default/one"}]}
+        }
+        assert holding == {"mutex": {"holding": [{"mutex": "default/Mutex/m", "holder": "default/one"}]}}
+        for ref in (first, second):
+            done = (await here.end_of(ref))["status"]
+            assert (done["phase"], done.get("message"), "synchronization" in done) == ("Succeeded", None, False)
+        assert here.most_running == 1
+
+
+@pytest.mark.spec("SYNC-6")
+async def test_a_higher_priority_goes_first() -> None:
+    async with world(quick) as here:
+        refs = [await here.submit(single(MUTEX), "zero")]
+        await anyio.sleep(1)
+        for name, priority in (("low", 1), ("high", 5), ("middle", 3)):
+            refs.append(await here.submit(single(MUTEX, priority=priority), name))
+        for ref in refs:
+            await here.end_of(ref)
+
+        assert here.created == ["zero", "high", "middle", "low"]
+
+
+@pytest.mark.spec("SYNC-8")
+@pytest.mark.parametrize("strategy", ["Terminate", "Stop"])
+async def test_a_workflow_that_waits_is_terminated_at_once_and_stopped_when_its_turn_comes(strategy: str) -> None:
+    async with world(lambda name, pod: Outcome(delay_s=30.0)) as here:
+        first = await here.submit(single(MUTEX), "one")
+        await anyio.sleep(1)
+        second = await here.submit(single(MUTEX), "two")
+        await anyio.sleep(2)
+        await here.api.patch(second, {"spec": {"shutdown": strategy}})
+        await anyio.sleep(5)
+        ended = (await here.api.get(second))["status"]["phase"] == "Failed"
+        assert ended == (strategy == "Terminate")
+        done = await here.end_of(second)
+        third = await here.submit(single(MUTEX), "three")
+
+        assert (done["status"]["phase"], done["status"]["message"]) == ("Failed", f"Stopped with strategy '{strategy}'")
+        for ref in (first, third):
+            assert (await here.end_of(ref))["status"]["phase"] == "Succeeded"
+        assert here.created == ["one", "three"]
+
+
+@pytest.mark.spec("SYNC-9")
+async def test_nodes_that_wait_end_with_the_shutdown_and_leave_the_lock_to_others() -> None:
+    async with world(lambda name, pod: Outcome(delay_s=20.0)) as here:
+        first = await here.submit(workflow(FAN, leaf(MUTEX)), "one")
+        await anyio.sleep(2)
+        await here.api.patch(first, {"spec": {"shutdown": "Terminate"}})
+        done = await here.end_of(first)
+        second = await here.end_of(await here.submit(workflow(FAN, leaf(MUTEX)), "two"))
+
+        messages = sorted(entry["message"] for entry in nodes(done).values() if entry["type"] == "Pod")
+        assert messages == ["Stopped with strategy 'Terminate'"] * 4 + ["workflow shutdown with strategy:  Terminate"]
+        assert not any("synchronizationStatus" in entry for entry in nodes(done).values())
+        assert second["status"]["phase"] == "Succeeded"
+
+
+@pytest.mark.spec("TMO-1")
+async def test_the_deadline_ends_nodes_that_wait() -> None:
+    text = workflow(
+        "\n  - name: main\n    steps:\n    - - {name: a, template: mine}\n"
+        "  - name: mine\n    synchronization: {mutexes: [{name: m}]}\n    steps:\n    - - {name: b, template: leaf}\n",
+        leaf("inputs: {}"),
+        activeDeadlineSeconds=5,
+    )
+    async with world(lambda name, pod: Outcome(delay_s=60.0)) as here:
+        await here.submit(workflow(FAN, leaf(MUTEX)), "one")
+        await anyio.sleep(1)
+        done = await here.end_of(await here.submit(text, "two"), limit_s=30)
+
+        assert nodes(done)["a"]["message"] == "Step exceeded its deadline"
+        assert done["status"]["phase"] == "Failed"
+
+
+@pytest.mark.spec("SYNC-9")
+async def test_a_deleted_workflow_holds_nothing_and_waits_for_nothing() -> None:
+    async with world(lambda name, pod: Outcome(delay_s=20.0)) as here:
+        first = await here.submit(workflow(FAN, leaf(MUTEX)), "one")
+        await anyio.sleep(1)
+        head = await here.submit(workflow(FAN, leaf(MUTEX)), "two")
+        await anyio.sleep(1)
+        last = await here.submit(workflow(FAN, leaf(MUTEX)), "three")
+        await anyio.sleep(1)
+        await here.api.delete(head)
+        await here.api.delete(first)
+        await anyio.sleep(5)
+
+        assert holdings((await here.api.get(last))["status"])
+        assert (await here.end_of(last))["status"]["phase"] == "Succeeded"
+
+
+@pytest.mark.spec("SYNC-6")
+async def test_a_suspended_workflow_does_not_stand_in_the_way() -> None:
+    async with world(quick) as here:
+        one = await here.submit(workflow(FAN, leaf(MUTEX)), "one")
+        await anyio.sleep(1)
+        two = await here.submit(workflow(FAN, leaf(MUTEX)), "two")
+        await anyio.sleep(1)
+        await here.api.patch(one, {"spec": {"suspend": True}})
+        assert (await here.end_of(two))["status"]["phase"] == "Succeeded"
+        assert len(here.created) == 6
+        await here.api.patch(one, {"spec": {"suspend": None}})
+
+        assert (await here.end_of(one))["status"]["phase"] == "Succeeded"
+        assert here.most_running == 1
+
+
+@pytest.mark.spec("RTY-11")
+async def test_a_retried_node_keeps_its_lock_until_its_last_attempt() -> None:
+    def script(name: str, pod: Object) -> Outcome:
+        return Outcome(code=0 if name.endswith("(2)") else 1)
+
+    strategy = "retryStrategy: {limit: 3, backoff: {duration: '5'}}, "
+    async with world(script) as here:
+        done = await here.end_of(await here.submit(workflow(FAN, leaf(MUTEX, strategy))))
+        attempts = [entry for entry in nodes(done).values() if entry["type"] == "Pod"]
+        order = [entry["displayName"] for entry in sorted(attempts, key=lambda entry: entry["startedAt"])]
+
+        assert done["status"]["phase"] == "Succeeded"
+        assert len(order) == 15
+        assert all(len({name[:6] for name in order[at : at + 3]}) == 1 for at in range(0, 15, 3))
+        assert here.most_running == 1
+
+
+@pytest.mark.spec("PAR-3")
+async def test_what_waits_for_a_lock_does_not_count_as_active() -> None:
+    text = workflow(
+        "\n  - name: main\n    steps:\n    - - {name: a, template: outer}\n      - {name: b, template: leaf}\n"
+        "  - name: outer\n    synchronization: {mutexes: [{name: m}]}\n    steps:\n    - - {name: c, template: free}\n"
+        "  - {name: free, container: {image: busybox, command: [echo]}}\n",
+        leaf(MUTEX),
+        parallelism=1,
+    )
+    async with world(quick) as here:
+        done = await here.end_of(await here.submit(text), limit_s=120)
+
+        assert done["status"]["phase"] == "Succeeded"
+        assert here.most_running == 1
+
+
+@pytest.mark.spec("SYNC-9")
+@pytest.mark.spec("SYNC-12")
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("lock", "limit"), [(MUTEX, 1), (SEMAPHORE, 2)])
+async def test_whatever_dies_when_a_lock_never_has_too_many_holders(seed: int, lock: str, limit: int) -> None:
+    def script(name: str, pod: Object) -> Outcome:
+        return Outcome(delay_s=1.5)
+
+    seen: list[int] = []
+    async with locked_world(script, str(limit), seed=seed, deaths_every_s=1.2) as here:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(overseer, here, limit, seen)
+            refs = [
+                await here.submit(workflow(FAN, leaf(lock)), "one"),
+                await here.submit(workflow(FAN, leaf(lock, "retryStrategy: {limit: 1}, ")), "two"),
+                await here.submit(single(lock), "three"),
+                await here.submit(single(lock, priority=9), "four"),
+            ]
+            for ref in refs:
+                assert (await here.end_of(ref))["status"]["phase"] == "Succeeded"
+            tasks.cancel_scope.cancel()
+
+        assert here.deaths > 5
+        assert max(seen) == limit
+        assert here.most_running <= limit
+        assert len(set(here.created)) == len(here.created) == 12

@@ -1,0 +1,84 @@
+"""Is a job at its end, and why? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runtime.objects import Object
+from tiphys.devcluster.columns import seconds_of
+from tiphys.devcluster.controllers.conditions import Condition, condition, holds
+from tiphys.devcluster.controllers.job.policy import judge
+from tiphys.devcluster.controllers.job.tally import Tally
+from tiphys.devcluster.controllers.job.workers import is_failed
+from tiphys.devcluster.controllers.podstate import is_active, phase
+
+SUCCESS = "SuccessCriteriaMet"
+FAILURE = "FailureTarget"
+
+
+def is_finished(job: Object) -> bool:
+    """Whether the end of the job is on record."""
+    status = job.get("status") or {}
+    return holds(status, "Complete") or holds(status, "Failed")
+
+
+def target(status: Object) -> Condition | None:
+    """The end that was decided, while pods are still waited for."""
+    for kind in (FAILURE, SUCCESS):
+        found = condition(status, kind)
+        if found is not None and found["status"] == "True":
+            return Condition(kind, "True", found["reason"], found["message"])
+    return None
+
+
+def final(decided: Condition) -> Condition:
+    """The condition of a finished job whose end was decided so."""
+    return decided._replace(type="Failed" if decided.type == FAILURE else "Complete")
+
+
+def deadline_at(job: Object) -> float | None:
+    """When the job has been active for too long (seconds since the epoch); None without a limit or while suspended."""
+    seconds, start = job["spec"].get("activeDeadlineSeconds"), (job.get("status") or {}).get("startTime")
+    since = seconds_of(start) if start else None
+    if seconds is None or since is None or job["spec"].get("suspend"):
+        return None
+    return since + float(seconds)
+
+
+def verdict(job: Object, pods: Sequence[Object], counts: Tally, now: float) -> Condition | None:
+    """How the job has to end; None while it has to go on."""
+    spec = job["spec"]
+    for pod in pods:
+        if is_failed(job, pod):
+            judgement = judge(job, pod)
+            if judgement.action == "FailJob":
+                return Condition(FAILURE, "True", "PodFailurePolicy", judgement.message)
+    limit = int(spec.get("backoffLimit", 6))
+    if counts.all_failed > limit or _restarts_exceed(job, pods, limit):
+        return Condition(FAILURE, "True", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
+    late = deadline_at(job)
+    if late is not None and now >= late:
+        return Condition(FAILURE, "True", "DeadlineExceeded", "Job was active longer than specified deadline")
+    if _is_complete(job, pods, counts):
+        return Condition(SUCCESS, "True", "CompletionsReached", "Reached expected number of succeeded pods")
+    return None
+
+
+def _is_complete(job: Object, pods: Sequence[Object], counts: Tally) -> bool:
+    completions = job["spec"].get("completions")
+    if completions is None:
+        return counts.all_succeeded > 0 and not any(is_active(pod) for pod in pods)
+    return counts.all_succeeded >= int(completions)
+
+
+def _restarts_exceed(job: Object, pods: Sequence[Object], limit: int) -> bool:
+    """Where containers are restarted in place, their restarts are the failures that count."""
+    if (job["spec"]["template"].get("spec") or {}).get("restartPolicy") != "OnFailure":
+        return False
+    total = 0
+    for pod in pods:
+        if phase(pod) in ("Running", "Pending"):
+            status = pod.get("status") or {}
+            entries = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+            total += sum(int(entry.get("restartCount") or 0) for entry in entries)
+    return total > 0 if limit == 0 else total >= limit
