@@ -78,7 +78,7 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         documents.read(files)
     texts = [str(problem) for problem in caught.value.problems]
-    assert "broken.yaml:2: this is not YAML" in texts[0]
+    assert "broken.yaml:1: this is not YAML" in texts[0]
     assert "kind.yaml:2: unknown kind 'Worklfow' in argoproj.io/v1alpha1; did you mean Workflow?" in texts[1]
     assert "missing.yaml: cannot be read: No such file or directory" in texts[2]
 

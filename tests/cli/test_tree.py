@@ -169,7 +169,7 @@ def test_the_change_log_has_one_line_a_change() -> None:
     first, again, last = (log.lines(thing, NOW) for thing in (running, running, ended))
     assert [line.split(" ", 1)[1] for line in first] == ["● w.A"]
     assert again == []
-    assert [line.split(" ", 1)[1] for line in last] == ["✔ w  5s", "✔ w.A  5s"]
+    assert [line.split(" ", 1)[1] for line in last] == ["✔ w.A  5s", "✔ w  5s"]
 
 
 def test_a_tree_that_is_too_high_keeps_the_root_and_what_failed() -> None:

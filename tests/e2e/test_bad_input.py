@@ -15,7 +15,7 @@ Tiphys = Callable[..., Refusal]
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("bad/does-not-parse.yaml", "does-not-parse.yaml:9: this is not YAML"),
+        ("bad/does-not-parse.yaml", "does-not-parse.yaml:8: this is not YAML"),
         ("bad/duplicate-key.yaml", "duplicate-key.yaml:13: the key 'image' is given twice (first on line 11)"),
         ("bad/no-entrypoint.yaml", "spec.entrypoint is required"),
         (

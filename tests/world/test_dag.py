@@ -123,7 +123,9 @@ name: B, template: leaf, depends: A
 
 @pytest.mark.spec("CONT-2")
 @pytest.mark.spec("DAG-12")
-@pytest.mark.parametrize(("proceed", "b", "phase"), [("failed", "Succeeded", "Succeeded"), ("error", "Omitted", "Failed")])
+@pytest.mark.parametrize(
+    ("proceed", "b", "phase"), [("failed", "Succeeded", "Succeeded"), ("error", "Omitted", "Failed")]
+)
 async def test_continue_on_widens_a_bare_dependency_and_excuses_a_target(proceed: str, b: str, phase: str) -> None:
     done = await run(dag(f"""
 name: A, template: leaf, continueOn: {{{proceed}: true}}
@@ -155,9 +157,9 @@ async def test_every_result_can_be_asked_for() -> None:
 name: ok, template: leaf
 name: bad, template: leaf
 name: gone, template: leaf
-name: no, template: leaf, when: "false"
+name: skip, template: leaf, when: "false"
 name: never, template: leaf, depends: bad
-name: s1, template: leaf, depends: ok.Succeeded && bad.Failed && gone.Errored && no.Skipped && never.Omitted
+name: s1, template: leaf, depends: ok.Succeeded && bad.Failed && gone.Errored && skip.Skipped && never.Omitted
 name: s2, template: leaf, depends: "!ok.Failed && (bad.Succeeded || gone.Errored)"
 name: s3, template: leaf, depends: ok.Failed || gone.Failed
 """), table(bad=FAIL, gone=Outcome(vanishes=True)))  # fmt: skip

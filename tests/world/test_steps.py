@@ -41,7 +41,9 @@ async def test_a_group_hangs_on_the_ends_of_the_group_before_it() -> None:
 
 @pytest.mark.spec("STEP-5")
 @pytest.mark.parametrize(("outcome", "phase"), [(FAIL, "Failed"), (Outcome(vanishes=True), "Error")])
-async def test_a_child_that_fails_or_errs_makes_group_and_steps_failed_with_its_id(outcome: Outcome, phase: str) -> None:
+async def test_a_child_that_fails_or_errs_makes_group_and_steps_failed_with_its_id(
+    outcome: Outcome, phase: str
+) -> None:
     done = await run(TWO_GROUPS, table(b=outcome))
 
     told = f"child '{node_id('w[0].b')}' failed"

@@ -40,6 +40,7 @@ class Outcome:
     result: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     vanishes: bool = False
+    error: str = ""  # what the program in front of the container has to say of outputs it could not read
 
 
 Script = Callable[[str, Object], Outcome]
@@ -125,7 +126,9 @@ class World:
         outcome = self.script((pod["metadata"].get("annotations") or {}).get(labels.NODE_NAME, ""), pod)
         try:
             await anyio.sleep(0.05)
-            up = [{"name": entry["name"], "ready": True, "state": {"running": {}}} for entry in pod["spec"]["containers"]]
+            up = [
+                {"name": entry["name"], "ready": True, "state": {"running": {}}} for entry in pod["spec"]["containers"]
+            ]
             running = {"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": up}
             await self.api.patch(ref, {"status": running}, subresource="status")
             self.running.add(ref.name)
@@ -181,6 +184,8 @@ def finished(workflow: Object) -> bool:
 def ended(pod: Object, outcome: Outcome) -> Object:
     """The status of a pod whose main container has ended so."""
     content: frame.Content = {"code": outcome.code, "parameters": outcome.parameters}
+    if outcome.error:
+        content["error"] = outcome.error
     if outcome.result is not None:
         content["result"] = outcome.result
     nonce = pod["metadata"]["annotations"].get(paths.NONCE_ANNOTATION, "")

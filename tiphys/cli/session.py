@@ -77,7 +77,7 @@ async def opened(settings: SessionSettings) -> AsyncIterator[Session]:
             return made[0]
 
         chosen = Settings(
-            definitions=crds.manifests(),
+            definitions=crds.manifests(descriptions=settings.serving),
             node_factory=make_node,
             serving=Serving(port=settings.port, kubeconfig=settings.kubeconfig) if settings.serving else None,
             store=root / "cluster.sqlite" if settings.data else None,

@@ -59,8 +59,9 @@ def parse(text: str, source: str) -> Iterator[Parsed]:
             yield Parsed(reader.value(node, 0), node.start_mark.line + 1, node)
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
+        line = min(mark.line, text.rstrip().count("\n")) + 1 if mark else 0  # not beyond the last line that is there
         words = ", ".join(part for part in (e.problem, e.context) if part)
-        raise InputError(Problem(f"this is not YAML: {words}", source, mark.line + 1 if mark else 0)) from e
+        raise InputError(Problem(f"this is not YAML: {words}", source, line)) from e
     except yaml.YAMLError as e:
         raise InputError(Problem(f"this is not YAML: {e}", source)) from e
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import anyio.abc
@@ -25,6 +25,10 @@ from tiphys.devcluster.gc import GarbageCollector
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.logs import LogSource
 from tiphys.devcluster.server import ApiServer
+
+
+if TYPE_CHECKING:
+    from tiphys.devcluster.persistence import Disk
 
 
 class Node(LogSource, ExecSource, Protocol):
@@ -55,6 +59,7 @@ class Settings:
     node_factory: NodeFactory | None = None  # with one, a scheduler runs too
     serving: Serving | None = None  # None: in-process only
     store: Path | None = None  # an SQLite file that outlives the process; None: memory
+    durable: bool = False  # with a store: an answered write outlives a power cut too, and takes a disk's time
     now: Callable[[], float] = field(default=time.time)
     random: Random | None = None  # None: the system's
 
@@ -88,15 +93,14 @@ class DevCluster:
         return await self._stack.__aexit__(kind, error, trace)
 
     async def _start(self) -> None:
-        if self._settings.store is not None:
-            from tiphys.devcluster.persistence import Disk  # noqa: PLC0415 - most clusters live in memory
-
-            self._stack.enter_context(Disk(self._settings.store, self.server))
+        disk = self._open_disk()
         self.server.start()
         self._define()
         tasks = anyio.create_task_group()
         await self._stack.enter_async_context(tasks)
         self._stack.callback(tasks.cancel_scope.cancel)
+        if disk is not None:
+            await tasks.start(disk.run)
         await tasks.start(GarbageCollector(self.server).run)
         if self._settings.serving is not None:
             await self._serve(self._settings.serving)
@@ -107,6 +111,14 @@ class DevCluster:
             self.node = self._settings.node_factory(self.api)
             self.server.logs = self.server.commands = self.node
             await tasks.start(self.node.run)
+
+    def _open_disk(self) -> Disk | None:
+        store = self._settings.store
+        if store is None:
+            return None
+        from tiphys.devcluster.persistence import Disk  # noqa: PLC0415 - most clusters live in memory
+
+        return self._stack.enter_context(Disk(store, self.server, durable=self._settings.durable))
 
     def _define(self) -> None:
         kind = self.server.catalog.of(CRDS)

@@ -91,7 +91,16 @@ class HttpsFront:
             self._guard(request)
             return await self._answer(request)
         except ApiError as e:
-            return _failed(e)
+            return _failed(await self._settled(e))
+
+    async def _settled(self, error: ApiError) -> ApiError:
+        """A refusal, once all that it rests on is kept; else why that could not be kept."""
+        try:
+            if self._server.settled is not None:
+                await self._server.settled()
+        except ApiError as e:
+            return e
+        return error
 
     def _guard(self, request: web.Request) -> None:
         if "Origin" in request.headers:
@@ -127,6 +136,8 @@ class HttpsFront:
                 call = call._replace(query={**request.query, "fieldSelector": name}, target=found._replace(name=""))
             return await self._watch(request, call)
         made = answer(self._server, call)
+        if self._server.settled is not None:
+            await self._server.settled()
         response = web.Response(body=made.body, status=made.code, content_type=JSON)
         for warning in made.warnings:
             response.headers.add("Warning", f"299 - {orjson.dumps(warning).decode()}")

@@ -46,6 +46,7 @@ class InProcessApi:
         record = self._rest.read(self._kind(ref.resource), ref.namespace, ref.name)
         if ref.uid and record.object["metadata"]["uid"] != ref.uid:
             raise errors.not_found(ref.resource, ref.name)
+        await self._settled()
         return record.copy()
 
     async def list(
@@ -54,6 +55,7 @@ class InProcessApi:
         """Read a collection."""
         await anyio.lowlevel.checkpoint()
         page = self._rest.list(self._kind(resource), selection, limit=limit, continue_=continue_)
+        await self._settled()
         return ObjectList([record.copy() for record in page.records], str(page.version), page.continue_)
 
     def watch(
@@ -88,7 +90,7 @@ class InProcessApi:
             if event is not None:
                 yield WatchEvent(event.type, event.record.copy())
                 continue
-            yield WatchEvent("BOOKMARK", bookmark(kind, self._server.storage.version))
+            yield WatchEvent("BOOKMARK", bookmark(kind, self._server.storage.settled))
             if anyio.current_time() >= end:
                 return
 
@@ -99,9 +101,12 @@ class InProcessApi:
         namespace = (body.get("metadata") or {}).get("namespace") or ("default" if resource.namespaced else "")
         if (resource.api_version, resource.plural) == ("v1", "bindings"):  # stored nowhere: it is the pod that changes
             key = subresources.bound(namespace, body)
-            return subresources.bind(self._rest, self._kind(PODS), key, body)
-        kind = self._kind(resource)
-        return self._rest.create(kind, namespace, body, WriteOptions(dry_run=dry_run)).record.copy()
+            answer = subresources.bind(self._rest, self._kind(PODS), key, body)
+            await self._settled()
+            return answer
+        record = self._rest.create(self._kind(resource), namespace, body, WriteOptions(dry_run=dry_run)).record
+        await self._settled()
+        return record.copy()
 
     async def replace(self, resource: Resource, thing: Object, *, subresource: str = "") -> Object:
         """PUT."""
@@ -110,17 +115,23 @@ class InProcessApi:
         meta = thing["metadata"]
         key = (meta.get("namespace", ""), meta["name"])
         if subresource == "scale":
-            return subresources.write_scale(self._rest, kind, key, own(thing))
-        body = own(thing)
-        written = self._rest.update(kind, key, body, WriteOptions(subresource=_served(kind, subresource)))
-        return written.record.copy()
+            scale = subresources.write_scale(self._rest, kind, key, own(thing))
+            await self._settled()
+            return scale
+        options = WriteOptions(subresource=_served(kind, subresource))
+        record = self._rest.update(kind, key, own(thing), options).record
+        await self._settled()
+        return record.copy()
 
     async def patch(
         self, ref: Reference, body: Any, *, kind: PatchType = "merge", subresource: str = "", manager: str = ""
     ) -> Object:
         """Patch; ref.uid, when set, is a precondition."""
         await anyio.lowlevel.checkpoint()
-        return self._patch(ref, own(body), kind, WriteOptions(manager=manager, force=True, subresource=subresource))
+        options = WriteOptions(manager=manager, force=True, subresource=subresource)
+        answer = self._patch(ref, own(body), kind, options)
+        await self._settled()
+        return answer
 
     def _patch(self, ref: Reference, body: Any, patch: PatchType, options: WriteOptions) -> Object:
         kind = self._kind(ref.resource)
@@ -150,6 +161,7 @@ class InProcessApi:
         await anyio.lowlevel.checkpoint()
         options = DeleteOptions(grace_s, propagation, ref.uid)
         self._rest.delete(self._kind(ref.resource), (ref.namespace, ref.name), options)
+        await self._settled()
 
     def log(
         self, ref: Reference, options: LogOptions = LogOptions()
@@ -167,6 +179,11 @@ class InProcessApi:
             yield chunks
         finally:
             await close(chunks)
+
+    async def _settled(self) -> None:
+        """Wait until what was seen or done is on the disk, if there is one."""
+        if self._server.settled is not None:
+            await self._server.settled()
 
     def _kind(self, resource: Resource) -> Kind:
         return self._server.catalog.of(resource)

@@ -69,6 +69,7 @@ class Disk:
         self._waiting = Batch()
         self._flying: Batch | None = None
         self._wake = anyio.Event()
+        self._is_running = False
 
     def __enter__(self) -> Disk:
         try:
@@ -94,30 +95,41 @@ class Disk:
     ) -> None:
         if self._file is None:
             return
-        if self._waiting.rows:
-            self._finish(self._waiting, self._attempt(self._waiting.rows))
+        self._flush()
         self._server.storage.keeper = self._server.settled = None
         self._file.close()
         self._file = None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Commit what comes until cancelled; started once what was held before is on the disk."""
+        self._flush()
+        self._is_running = True
         task_status.started()
-        while True:
-            if not self._waiting.rows:
-                self._wake = anyio.Event()
-                await self._wake.wait()
-            batch, self._waiting = self._waiting, Batch()
-            self._flying = batch
-            try:
+        try:
+            while True:
+                if not self._waiting.rows:
+                    self._wake = anyio.Event()
+                    await self._wake.wait()
                 if self._durable:  # waiting for the disk takes milliseconds, and others may go on meanwhile
                     with anyio.CancelScope(shield=True):
-                        failure = await anyio.to_thread.run_sync(self._attempt, batch.rows)
+                        await self._commit_in_thread()
                 else:
-                    failure = self._attempt(batch.rows)
-                self._finish(batch, failure)
-            finally:
-                self._flying = None
+                    self._flush()
+        finally:  # others may still have a last word
+            self._is_running = False
+            self._flush()
+
+    async def _commit_in_thread(self) -> None:
+        batch, self._waiting = self._waiting, Batch()
+        self._flying = batch
+        failure = await anyio.to_thread.run_sync(self._attempt, batch)
+        self._flying = None
+        self._finish(batch, failure)
+
+    def _flush(self) -> None:
+        if self._waiting.rows:
+            batch, self._waiting = self._waiting, Batch()
+            self._finish(batch, self._attempt(batch))
 
     def hold(self, bucket: Bucket, change: Change) -> None:
         """Take in a change for the next transaction."""
@@ -132,21 +144,23 @@ class Disk:
         batch = self._waiting if self._waiting.rows else self._flying
         if batch is None:
             return
+        if not self._is_running:
+            self._flush()
         await batch.done.wait()
         if batch.error is not None:
             raise batch.error
 
     # -------------------------------------------------------------------------------------------- transactions
 
-    def _attempt(self, rows: list[Row]) -> sqlite3.Error | None:
+    def _attempt(self, batch: Batch) -> sqlite3.Error | None:
         """One transaction, all or nothing: what went wrong, if anything."""
         file = self._file
         assert file is not None
         try:
             file.execute("BEGIN IMMEDIATE")
-            for row in rows:
+            for row in batch.rows:
                 file.execute(row.statement, row.values)
-            file.execute("UPDATE state SET version=version+?", (len(rows),))
+            file.execute("UPDATE state SET version=?", (batch.changes[-1][1].record.version,))
             file.execute("COMMIT")
         except sqlite3.Error as e:
             if file.in_transaction:
@@ -161,7 +175,7 @@ class Disk:
                 storage.release(bucket, change)
             batch.done.set()
             return
-        later, self._waiting = self._waiting if self._waiting is not batch else Batch(), Batch()
+        later, self._waiting = self._waiting, Batch()
         storage.rewind([*batch.changes, *later.changes])
         message = f"nothing was changed: {self._path} cannot be written ({failure}); free space or mend the disk"
         for lost in (batch, later):

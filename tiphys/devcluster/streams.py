@@ -34,7 +34,7 @@ class WatchStream:
         since = None if self._initial else query.version(call.query)
         self._watcher: Watcher | None = None
         self._refusal: ApiError | None = None
-        self._ends_initial = server.storage.version
+        self._ends_initial = server.storage.settled
         try:
             self._watcher = server.rest.watch(self._kind, selection, since)
         except ApiError as e:
@@ -73,7 +73,7 @@ class WatchStream:
                 yield self._event(event) + self._ready(watcher)
                 continue
             if self._bookmarks:
-                yield self._bookmark(self._server.storage.version)
+                yield self._bookmark(self._server.storage.settled)
             if anyio.current_time() >= end:
                 return
 

@@ -191,9 +191,7 @@ TURNS = [  # a day on which some of the zones change their clocks, or nothing ha
 @pytest.mark.spec("CRON-1", "CRON-2")
 @settings(max_examples=250, deadline=None)
 @given(
-    parts=st.tuples(
-        fields(0, 59), fields(0, 23), fields(1, 31), fields(1, 12, MONTHS), fields(0, 6, WEEKDAYS)
-    ),
+    parts=st.tuples(fields(0, 59), fields(0, 23), fields(1, 31), fields(1, 12, MONTHS), fields(0, 6, WEEKDAYS)),
     zone=st.sampled_from(ZONES),
     turn=st.sampled_from(TURNS),
     shift=st.integers(-26 * 3600, 26 * 3600),

@@ -43,7 +43,7 @@ def selects(service: Object, labels: dict[str, str]) -> bool:
     selector = spec.get("selector") or {}
     if not selector or spec.get("type") == "ExternalName":
         return False
-    return all(labels.get(name) == value for name, value in selector.items())
+    return bool(all(labels.get(name) == value for name, value in selector.items()))
 
 
 def groups(service: Object, pods: Iterable[Object]) -> list[Group]:

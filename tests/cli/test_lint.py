@@ -1,0 +1,79 @@
+"""Every problem of a manifest is found before it runs, with its file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tiphys.cli import lint
+from tiphys.cli.documents import parse, read
+from tiphys.cli.problems import InputError
+from tiphys.cli.screen import Screen
+
+ROOT = Path(__file__).resolve().parents[2]
+CALLER = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: caller}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      steps:
+        - - name: one
+            templateRef: {name: library, template: hello}
+"""
+LIBRARY = """apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata: {name: library}
+spec:
+  templates:
+    - name: hello
+      container: {image: busybox, command: [echo]}
+"""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_good_example_has_no_problem(path: Path) -> None:
+    assert lint.check_or_raise(read([str(path)]), lint.RUNNING) == []
+
+
+def test_a_template_beside_the_workflow_is_found() -> None:
+    assert lint.check_or_raise(parse(CALLER + "---\n" + LIBRARY, "f"), lint.RUNNING) == []
+
+
+def test_a_template_that_is_nowhere_stops_a_run_and_only_warns_a_submission() -> None:
+    documents = parse(CALLER, "f.yaml")
+    with pytest.raises(InputError, match=r"f\.yaml:\d+: Workflow/caller: .*template reference library.hello not found"):
+        lint.check_or_raise(documents, lint.RUNNING)
+    (warning,) = lint.check_or_raise(documents, lint.SUBMITTING)
+    assert "not found among these files" in warning.message
+
+
+def test_an_unknown_field_passes_only_when_asked() -> None:
+    documents = parse(LIBRARY.replace("command:", "comand:"), "f.yaml")
+    with pytest.raises(InputError, match=r"f\.yaml:7: WorkflowTemplate/library: .*did you mean command\?"):
+        lint.check_or_raise(documents, lint.RUNNING)
+    assert lint.check_or_raise(documents, lint.RUNNING._replace(strict=False))
+
+
+def test_a_folder_is_judged_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "caller.yaml").write_text(CALLER)
+    (tmp_path / "library.yaml").write_text(LIBRARY)
+    (tmp_path / "broken.yaml").write_text("a: [")
+    reports = lint.reports([str(tmp_path)])
+    assert [(Path(report.source).name, report.fails) for report in reports] == [
+        ("broken.yaml", True),
+        ("caller.yaml", False),
+        ("library.yaml", False),
+    ]
+    pretty = lint.pretty(reports, Screen(utf8=False))
+    assert pretty[0].startswith("x ")
+    assert pretty[-1] == "1 of 3 files have errors"
+    assert lint.simple(reports)[0].startswith(f"{tmp_path}/broken.yaml:1: this is not YAML")
+
+
+def test_kinds_narrow_what_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "caller.yaml").write_text(CALLER)
+    assert lint.reports([str(tmp_path)], ["workflowtemplates"])[0].findings == []
+    assert lint.reports([str(tmp_path)], ["workflows"])[0].findings != []

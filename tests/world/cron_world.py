@@ -1,0 +1,152 @@
+"""A world for schedules: it begins at any moment, and its controllers live and die as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any
+
+import anyio
+import yaml
+from anyio.abc import TaskGroup
+
+from actors.cron.child import CRON_WORKFLOWS, WORKFLOWS
+from actors.names.timestamps import seconds
+from runtime.api import Api
+from runtime.objects import CRDS, Object, Reference, reference
+from runtime.system import Settings, System
+from tests.virtual_time import VirtualClock
+from tests.world.world import DEFINITIONS, Outcome, Script, World
+from tiphys.controllers import METRICS, ControllerSettings, rooms
+from tiphys.devcluster.inprocess import InProcessApi
+from tiphys.devcluster.server import ApiServer
+
+START = "2026-01-01T00:00:00Z"
+
+
+def cron(name: str = "c", schedules: str = "* * * * *", **spec: Any) -> Object:
+    """A CronWorkflow whose runs are one pod."""
+    template = {"name": "m", "container": {"image": "busybox", "command": ["echo"]}}
+    metadata = spec.pop("metadata", {})
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "CronWorkflow",
+        "metadata": {"name": name, "namespace": "default", **metadata},
+        "spec": {
+            "schedules": schedules.split("; "),
+            "workflowSpec": {"entrypoint": "m", "templates": [template]},
+            **spec,
+        },
+    }
+
+
+@dataclass
+class CronWorld:
+    """What a test works with."""
+
+    api: Api
+    clock: VirtualClock
+    tasks: TaskGroup
+    player: World
+    dice: Random
+    coat: Callable[[Api], Api] | None = None
+    life: anyio.CancelScope | None = None
+    system: System | None = None
+    seen: dict[str, Object] = field(default_factory=dict)  # every Workflow that ever was, by name, as last seen
+
+    async def start(self) -> None:
+        """Give life to the controllers."""
+        api = self.coat(self.api) if self.coat else self.api
+        settings = Settings(metrics=METRICS)
+        chosen = rooms(ControllerSettings(zone="UTC"))
+        self.system = System(api, chosen, settings=settings, clock=self.clock, dice=Random(self.dice.random()))
+        await self.tasks.start(self._live, self.system)
+
+    async def _live(self, system: System, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        with anyio.CancelScope() as self.life:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(system.run)
+                task_status.started()
+                await anyio.sleep_forever()
+
+    def die(self) -> None:
+        """Kill the controllers in the midst of whatever they do."""
+        assert self.life is not None
+        self.life.cancel()
+
+    async def create(self, thing: Object | str) -> Reference:
+        """Create a CronWorkflow."""
+        made = yaml.safe_load(thing) if isinstance(thing, str) else thing
+        made["metadata"].setdefault("namespace", "default")
+        return reference(CRON_WORKFLOWS, await self.api.create(CRON_WORKFLOWS, made))
+
+    async def until(self, moment: str) -> None:
+        """Let time pass until then."""
+        await anyio.sleep(seconds(moment) - self.clock.wall())
+
+    async def edit(self, ref: Reference, **spec: Any) -> None:
+        """Change fields of its spec."""
+        await self.api.patch(ref, {"spec": spec})
+
+    async def status(self, ref: Reference) -> Object:
+        """What the object says of its runs."""
+        found: Object = (await self.api.get(ref)).get("status") or {}
+        return found
+
+    async def runs(self) -> list[str]:
+        """The hours (UTC) of the Workflows that there are, `00:05:00`, by their names."""
+        found = (await self.api.list(WORKFLOWS)).items
+        return sorted(hour(thing) for thing in found)
+
+    def all_runs(self) -> list[str]:
+        """The same of all that ever were."""
+        return sorted(hour(thing) for thing in self.seen.values())
+
+    async def _remember(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        version = (await self.api.list(WORKFLOWS)).resource_version
+        task_status.started()
+        while True:
+            async with self.api.watch(WORKFLOWS, resource_version=version) as events:
+                async for event in events:
+                    version = event.object["metadata"]["resourceVersion"]
+                    if event.type == "ADDED":
+                        assert event.object["metadata"]["name"] not in self.seen, "made twice"
+                    if event.type != "BOOKMARK":
+                        self.seen[event.object["metadata"]["name"]] = event.object
+
+
+def hour(workflow: Object) -> str:
+    """The time of day in a run's name."""
+    return datetime.utcfromtimestamp(int(workflow["metadata"]["name"].rpartition("-")[2])).strftime("%H:%M:%S")
+
+
+@asynccontextmanager
+async def cron_world(
+    script: Script = lambda name, pod: Outcome(),
+    *,
+    start: str = START,
+    seed: int = 0,
+    coat: Callable[[Api], Api] | None = None,
+    alive: bool = True,
+) -> AsyncIterator[CronWorld]:
+    """A world that begins at `start`."""
+    clock = VirtualClock(seconds(start) - VirtualClock(0.0).monotonic())
+    server = ApiServer(now=clock.wall, random=Random(seed))
+    server.start()
+    api = InProcessApi(server)
+    for definition in DEFINITIONS:
+        await api.create(CRDS, definition)
+    player = World(api, script, Random(seed))
+    async with anyio.create_task_group() as tasks:
+        here = CronWorld(api, clock, tasks, player, Random(seed), coat)
+        await tasks.start(player.play)
+        await tasks.start(here._remember)
+        if alive:
+            await here.start()
+        yield here
+        if here.system is not None:
+            assert here.system.statistics().lives.crashes == 0
+        tasks.cancel_scope.cancel()

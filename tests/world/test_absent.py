@@ -1,0 +1,134 @@
+"""What was never made: defaults of the producer, then of the consumer, then an error that says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.world.flows import flow, nodes, run
+
+pytestmark = pytest.mark.virtual_time
+
+WITH_DEFAULT = """
+  - name: defaulted
+    container: {image: busybox, command: [echo]}
+    outputs: {parameters: [{name: p, valueFrom: {path: /tmp/p, default: producer}}]}
+  - name: wants
+    inputs: {parameters: [{name: needed}]}
+    container: {image: busybox, command: [echo]}
+"""
+
+
+def steps(producer: str, call: str) -> str:
+    return flow(f"""{WITH_DEFAULT}
+  - name: main
+    steps:
+    - - {{name: P, template: {producer}, when: "false"}}
+    - - {{name: C, {call}}}
+""")
+
+
+def dag(producer: str, call: str) -> str:
+    return flow(f"""{WITH_DEFAULT}
+  - name: main
+    dag:
+      tasks:
+      - {{name: P, template: {producer}, when: "false"}}
+      - {{name: C, depends: P, {call}}}
+""")
+
+
+KINDS = pytest.mark.parametrize(("build", "kind", "phase"), [(steps, "steps", "Failed"), (dag, "tasks", "Error")])
+
+
+def argument(kind: str, template: str = "leaf", name: str = "m", text: str = "{{%s.P.outputs.parameters.p}}") -> str:
+    return f"template: {template}, arguments: {{parameters: [{{name: {name}, value: '{text % kind}'}}]}}"
+
+
+@pytest.mark.spec("ABS-1")
+@KINDS
+async def test_the_producers_default_is_a_value(build: object, kind: str, phase: str) -> None:
+    done = await run(build("defaulted", argument(kind)))  # type: ignore[operator]
+
+    assert nodes(done)["C"]["inputs"]["parameters"][0]["value"] == "producer"
+
+
+@pytest.mark.spec("ABS-2")
+@KINDS
+async def test_a_pure_reference_leaves_the_consumers_default(build: object, kind: str, phase: str) -> None:
+    done = await run(build("make", argument(kind)))  # type: ignore[operator]
+
+    assert nodes(done)["C"]["inputs"]["parameters"][0]["value"] == "x"
+    assert done["status"]["phase"] == "Succeeded"
+
+
+@pytest.mark.spec("ABS-3")
+@KINDS
+async def test_without_any_default_it_is_an_error(build: object, kind: str, phase: str) -> None:
+    done = await run(build("make", argument(kind, "wants", "needed")))  # type: ignore[operator]
+
+    assert nodes(done)["C"]["phase"] == "Error"
+    assert "argument references an absent optional" in nodes(done)["C"]["message"]
+    assert done["status"]["phase"] == phase
+
+
+@pytest.mark.spec("ABS-4")
+@pytest.mark.spec("EXPR-6")
+@KINDS
+async def test_inside_a_longer_text_it_is_an_error_at_once(build: object, kind: str, phase: str) -> None:
+    done = await run(build("make", argument(kind, text="a {{%s.P.outputs.parameters.p}}")))  # type: ignore[operator]
+
+    assert "output is an absent optional" in nodes(done)["C"]["message"]
+    assert done["status"]["phase"] == phase
+
+
+@pytest.mark.spec("ABS-5")
+@KINDS
+async def test_an_expression_may_fall_back(build: object, kind: str, phase: str) -> None:
+    done = await run(build("make", argument(kind, text='{{= %s.P.outputs.parameters.p ?? "d" }}')))  # type: ignore[operator]
+
+    assert nodes(done)["C"]["inputs"]["parameters"][0]["value"] == "d"
+
+
+@pytest.mark.spec("ABS-6")
+async def test_a_template_output_that_points_at_it_has_its_own_default_or_is_left_out() -> None:
+    done = await run(flow("""
+  - name: inner
+    steps: [[{name: P, template: make, when: "false"}]]
+    outputs:
+      parameters:
+      - {name: a, valueFrom: {parameter: "{{steps.P.outputs.parameters.p}}", default: mine}}
+      - {name: b, valueFrom: {parameter: "{{steps.P.outputs.parameters.p}}"}}
+  - name: main
+    steps: [[{name: in, template: inner}]]
+"""))  # fmt: skip
+
+    assert [(entry["name"], entry["value"]) for entry in nodes(done)["in"]["outputs"]["parameters"]] == [("a", "mine")]
+    assert done["status"]["phase"] == "Succeeded"
+
+
+@pytest.mark.spec("ABS-7")
+@KINDS
+@pytest.mark.parametrize("optional", ["true", "false"])
+async def test_an_artifact_that_was_never_made_is_dropped_when_it_is_optional(
+    build: object, kind: str, phase: str, optional: str
+) -> None:
+    text = build("drop", f"template: takes, arguments: {{artifacts: [{{name: a, from: '{{{{{kind}.P.outputs.artifacts.a}}}}'}}]}}")  # type: ignore[operator]
+    text += f"""
+  - name: drop
+    container: {{image: busybox, command: [echo]}}
+    outputs: {{artifacts: [{{name: a, path: /tmp/a}}]}}
+  - name: takes
+    inputs: {{artifacts: [{{name: a, path: /tmp/a, optional: {optional}}}]}}
+    container: {{image: busybox, command: [echo]}}
+"""
+    done = await run(text)
+
+    assert done["status"]["phase"] == ("Succeeded" if optional == "true" else phase)
+
+
+@pytest.mark.spec("ABS-9")
+@KINDS
+async def test_a_loop_over_it_is_an_error(build: object, kind: str, phase: str) -> None:
+    done = await run(build("make", f"template: leaf, withParam: '{{{{{kind}.P.outputs.parameters.p}}}}'"))  # type: ignore[operator]
+
+    assert done["status"]["phase"] == phase

@@ -1,0 +1,201 @@
+"""Loops: what is expanded, what an item is, and what all of them are together afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.world.flows import FAIL, arguments_of, flow, nodes, phases, run, table
+from tests.world.world import Outcome
+
+pytestmark = pytest.mark.virtual_time
+
+
+def looped(loop: str, value: str = "{{item}}", after: str = "", kind: str = "leaf") -> str:
+    return flow(f"""
+  - name: main
+    steps:
+    - - {{name: a, template: {kind}, {loop}, arguments: {{parameters: [{{name: m, value: '{value}'}}]}}}}
+{after}""")
+
+
+def given(done: object) -> dict[str, str]:
+    return {
+        name: entry["inputs"]["parameters"][0]["value"]
+        for name, entry in nodes(done).items()  # type: ignore[arg-type]
+        if entry["type"] == "Pod"
+    }
+
+
+@pytest.mark.spec("LOOP-1")
+@pytest.mark.spec("LOOP-4")
+async def test_items_keep_the_spelling_they_were_written_with() -> None:
+    done = await run(looped('withItems: [1, "1", true, [1, 2], hello world]'))
+
+    assert given(done) == {
+        "a(0:1)": "1", "a(1:1)": "1", "a(2:true)": "true", "a(3:[1 2])": "[1,2]", "a(4:hello world)": "hello world"
+    }  # fmt: skip
+
+
+@pytest.mark.spec("LOOP-4")
+@pytest.mark.spec("LOOP-5")
+async def test_a_map_is_its_json_and_its_fields_are_texts() -> None:
+    done = await run(looped("withItems: [{os: debian, version: 9}]", "{{item.os}}-{{item.version}}-{{item}}"))
+
+    assert given(done) == {"a(0:os:debian,version:9)": 'debian-9-{"os":"debian","version":9}'}
+
+
+@pytest.mark.spec("LOOP-1")
+async def test_an_empty_literal_list_is_no_loop() -> None:
+    done = await run(looped("withItems: []"))
+
+    assert given(done) == {"a": "{{item}}"}
+
+
+@pytest.mark.spec("LOOP-2")
+async def test_with_param_reads_what_a_step_has_printed() -> None:
+    done = await run(flow("""
+  - name: main
+    steps:
+    - - {name: g, template: make}
+    - - {name: a, template: leaf, withParam: "{{steps.g.outputs.result}}",
+         arguments: {parameters: [{name: m, value: "{{item.n}}"}]}}
+"""), table(g=Outcome(result='[{"n": "x"}, {"n": 5}]', parameters={"p": ""})))  # fmt: skip
+
+    assert given(done) == {"a(0:n:x)": "x", "a(1:n:5)": "5"}
+
+
+@pytest.mark.spec("LOOP-2")
+@pytest.mark.parametrize(("when", "phase"), [("", "Failed"), (', when: "false"', "Succeeded")])
+async def test_a_loop_over_what_is_no_list_is_an_error_unless_it_is_skipped(when: str, phase: str) -> None:
+    done = await run(looped(f"withParam: 'nonsense'{when}", "x"))
+
+    assert done["status"]["phase"] == phase
+    if phase == "Failed":
+        assert "withParam value could not be parsed as a JSON list" in nodes(done)["a"]["message"]
+
+
+@pytest.mark.spec("LOOP-3")
+@pytest.mark.parametrize(
+    ("sequence", "values"),
+    [
+        ('count: "3"', ["0", "1", "2"]),
+        ('start: "1", end: "0"', ["1", "0"]),
+        ('count: "-2", start: "5"', ["5", "4", "3", "2"]),
+        ('start: "1", end: "2", format: "v%02X"', ["v01", "v02"]),
+    ],
+)
+async def test_a_sequence_counts_either_way(sequence: str, values: list[str]) -> None:
+    done = await run(looped(f"withSequence: {{{sequence}}}"))
+
+    assert list(given(done).values()) == values
+
+
+@pytest.mark.spec("LOOP-3")
+async def test_a_sequence_of_none_is_skipped() -> None:
+    done = await run(looped('withSequence: {count: "0"}'))
+
+    assert nodes(done)["a"]["message"] == "Skipped, empty params"
+
+
+@pytest.mark.spec("LOOP-6")
+async def test_inside_a_loop_every_tag_must_resolve_and_outside_it_stays() -> None:
+    done = await run(looped("withItems: [1]", "{{ jinja }}"))
+    assert done["status"]["phase"] == "Failed"
+
+    done = await run(looped("when: 'true'", "{{ jinja }}"))
+    assert given(done) == {"a": "{{ jinja }}"}
+
+
+@pytest.mark.spec("LOOP-7")
+@pytest.mark.spec("LOOP-8")
+async def test_skipped_and_failed_items_leave_no_hole_in_the_list() -> None:
+    done = await run(looped(
+        'withItems: [1, 2, 3, 4], when: "{{item}} != 2", continueOn: {failed: true}', after="""
+    - - {name: z, template: leaf, arguments: {parameters: [{name: m, value: '{{steps.a.outputs.parameters.p}}'}]}}
+""", kind="make"), table(**{"a(0:1)": Outcome(parameters={"p": "x"}), "a(2:3)": FAIL,
+                            "a(3:4)": Outcome(parameters={"p": "y"})}))  # fmt: skip
+
+    assert phases(done)["w[0].a(1:2)"] == "Skipped"
+    assert nodes(done)["z"]["inputs"]["parameters"][0]["value"] == '["x","y"]'
+
+
+@pytest.mark.spec("LOOP-8")
+async def test_values_that_are_all_json_objects_are_embedded() -> None:
+    done = await run(looped("withItems: [1, 2]", after="""
+    - - {name: z, template: leaf, arguments: {parameters: [{name: m, value: '{{steps.a.outputs.parameters.p}}'}]}}
+      - {name: y, template: leaf, arguments: {parameters: [{name: m, value: '{{steps.a.outputs.parameters}}'}]}}
+""", kind="make"), table(a=Outcome(parameters={"p": '{"k": 1}'})))  # fmt: skip
+
+    assert nodes(done)["z"]["inputs"]["parameters"][0]["value"] == '[{"k":1},{"k":1}]'
+    assert nodes(done)["y"]["inputs"]["parameters"][0]["value"] == '[{"p":"{\\"k\\": 1}"},{"p":"{\\"k\\": 1}"}]'
+
+
+@pytest.mark.spec("LOOP-8")
+async def test_a_result_that_is_not_json_is_an_error_of_the_group() -> None:
+    done = await run(looped("withItems: [1]", after="""
+    - - {name: z, template: leaf, arguments: {parameters: [{name: m, value: '{{steps.a.outputs.result}}'}]}}
+""", kind="make"), table(a=Outcome(result="foo", parameters={"p": ""})))  # fmt: skip
+
+    assert phases(done)["w[0]"] == "Error"
+    assert done["status"]["phase"] == "Failed"
+
+
+@pytest.mark.spec("LOOP-9")
+async def test_a_dag_loop_of_which_all_are_skipped_has_empty_aggregates() -> None:
+    done = await run(flow("""
+  - name: main
+    dag:
+      tasks:
+      - {name: L, template: make, withItems: [1, 2], when: "{{item}} == 3"}
+      - {name: Z, template: leaf, depends: L, arguments: {parameters: [
+          {name: m, value: "{{tasks.L.outputs.parameters}}"}]}}
+"""))  # fmt: skip
+
+    assert nodes(done)["Z"]["inputs"]["parameters"][0]["value"] == "[]"
+
+
+@pytest.mark.spec("HOOK-5")
+async def test_each_item_has_its_own_hooks_and_they_are_no_part_of_the_aggregate() -> None:
+    done = await run(flow("""
+  - name: main
+    steps:
+    - - name: a
+        template: make
+        withItems: [1, 2]
+        hooks:
+          exit: {template: make}
+          up: {template: make, expression: 'steps.a.status == "Running"'}
+    - - {name: z, template: leaf, arguments: {parameters: [{name: m, value: '{{steps.a.outputs.parameters.p}}'}]}}
+"""), table(a=Outcome(parameters={"p": "x"}, delay_s=5), up=Outcome(parameters={"p": "h"}),
+            onExit=Outcome(parameters={"p": "e"})))  # fmt: skip
+
+    found = phases(done)
+    for item in ("w[0].a(0:1)", "w[0].a(1:2)"):
+        assert found[f"{item}.onExit"] == "Succeeded"
+        assert found[f"{item}.hooks.up"] == "Succeeded"
+    assert nodes(done)["z"]["inputs"]["parameters"][0]["value"] == '["x","x"]'
+
+
+@pytest.mark.spec("EXPR-4")
+async def test_a_tag_inside_a_tag_is_completed_first_and_users_values_are_not_expanded() -> None:
+    seen: dict[str, list[str]] = {}
+    text = flow("""
+  - name: say
+    inputs: {parameters: [{name: x}, {name: which, default: x}]}
+    container: {image: busybox, command: [echo], args: ["{{inputs.parameters.{{inputs.parameters.which}}}}"]}
+  - name: main
+    inputs: {parameters: [{name: a, default: "{{inputs.parameters.b}}"}, {name: b, default: two}]}
+    steps:
+    - - {name: s, template: say, withItems: [a, b],
+         arguments: {parameters: [{name: x, value: "{{inputs.parameters.{{item}}}}"}]}}
+""")
+    await run(text, arguments_of(seen))
+
+    assert seen == {"w[0].s(0:a)": ["{{inputs.parameters.b}}"], "w[0].s(1:b)": ["two"]}
+
+
+@pytest.mark.spec("LOOP-10")
+async def test_a_loop_of_two_hundred_is_two_hundred_nodes() -> None:
+    done = await run(looped('withSequence: {count: "200"}'))
+
+    assert done["status"]["progress"] == "200/200"

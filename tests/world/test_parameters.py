@@ -1,0 +1,224 @@
+"""Inputs, outputs and the variables that templates may refer to."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from runtime.objects import CONFIGMAPS
+from tests.world.flows import FAIL, arguments_of, flow, named, nodes, run, table
+from tests.world.world import Outcome, world
+
+pytestmark = pytest.mark.virtual_time
+
+
+def value(done: object, display_name: str, index: int = 0) -> str:
+    text: str = nodes(done)[display_name]["inputs"]["parameters"][index]["value"]  # type: ignore[arg-type]
+    return text
+
+
+@pytest.mark.spec("PARAM-1")
+@pytest.mark.parametrize(("written", "text"), [("5", "5"), ("1.5", "1.5"), ("true", "true"), ("[1]", ""), ("{a: 1}", "")])
+async def test_a_value_is_kept_as_text_and_a_list_or_map_is_nothing(written: str, text: str) -> None:
+    done = await run(flow(f"""
+  - name: main
+    steps:
+    - - {{name: a, template: leaf, arguments: {{parameters: [{{name: m, value: {written}}}]}}}}
+"""))  # fmt: skip
+
+    assert value(done, "a") == text
+
+
+@pytest.mark.spec("PARAM-2")
+@pytest.mark.spec("PARAM-8")
+async def test_an_argument_wins_over_the_inputs_value_and_that_over_its_default() -> None:
+    done = await run(flow("""
+  - name: own
+    inputs: {parameters: [{name: m, value: own, default: default}]}
+    container: {image: busybox, command: [echo]}
+  - name: main
+    steps:
+    - - {name: a, template: own}
+      - {name: b, template: own, arguments: {parameters: [{name: m, value: ""}, {name: unknown, value: x}]}}
+      - {name: c, template: leaf}
+"""))  # fmt: skip
+
+    assert [value(done, name) for name in "abc"] == ["own", "", "x"]
+    assert len(nodes(done)["b"]["inputs"]["parameters"]) == 1
+
+
+@pytest.mark.spec("PARAM-3")
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_config_map_gives_the_value_or_else_the_default(there: bool) -> None:
+    text = flow("""
+  - name: own
+    inputs: {parameters: [{name: m, valueFrom: {default: none, configMapKeyRef: {name: "{{workflow.name}}-c", key: k}}}]}
+    container: {image: busybox, command: [echo]}
+  - name: main
+    steps:
+    - - {name: a, template: own}
+""")
+    labels = {"workflows.argoproj.io/configmap-type": "Parameter"}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"k": "from the map"}}
+    async with world(table()) as here:
+        if there:
+            meta = {"name": "w-c", "namespace": "default", "labels": labels}
+            await here.api.create(CONFIGMAPS, {**config, "metadata": meta})
+        done = await here.end_of(await here.submit(text))
+
+    assert value(done, "a") == ("from the map" if there else "none")
+
+
+@pytest.mark.spec("PARAM-9")
+@pytest.mark.spec("EXIT-1")
+async def test_the_entrypoint_and_the_exit_handler_get_the_workflows_arguments() -> None:
+    seen: dict[str, list[str]] = {}
+    text = flow("""
+  - name: main
+    inputs: {parameters: [{name: who}]}
+    container: {image: busybox, command: [echo], args: ["{{inputs.parameters.who}}"]}
+""", arguments="{parameters: [{name: who, value: me}]}", onExit="main")  # fmt: skip
+    await run(text, arguments_of(seen))
+
+    assert seen == {"w": ["me"], "w.onExit": ["me"]}
+
+
+@pytest.mark.spec("PARAM-7")
+async def test_a_global_output_is_seen_by_whoever_starts_later_and_the_last_writer_wins() -> None:
+    text = flow("""
+  - name: give
+    inputs: {parameters: [{name: v, default: x}]}
+    container: {image: busybox, command: [echo]}
+    outputs: {parameters: [{name: p, globalName: shared, valueFrom: {path: /tmp/p}}]}
+  - name: main
+    steps:
+    - - {name: a, template: give}
+    - - {name: b, template: leaf, arguments: {parameters: [{name: m, value: "{{workflow.outputs.parameters.shared}}"}]}}
+    - - {name: c, template: give}
+    - - {name: d, template: leaf, arguments: {parameters: [{name: m, value: "{{workflow.outputs.parameters.shared}}"}]}}
+""")
+    done = await run(text, table(a=Outcome(parameters={"p": "1"}), c=Outcome(parameters={"p": "2"})))
+
+    assert (value(done, "b"), value(done, "d")) == ("1", "2")
+    assert done["status"]["outputs"]["parameters"] == [{"name": "shared", "valueFrom": {"path": "/tmp/p"}, "value": "2"}]
+
+
+@pytest.mark.spec("PARAM-4")
+async def test_an_output_that_was_not_written_is_its_default_or_an_error() -> None:
+    text = flow("""
+  - name: main
+    steps:
+    - - {name: a, template: make}
+""")
+    done = await run(text, table(a=Outcome(error="no such file: /tmp/p")))
+
+    assert nodes(done)["a"]["phase"] == "Error"
+    assert "no such file" in nodes(done)["a"]["message"]
+
+
+@pytest.mark.spec("PARAM-2")
+async def test_an_input_that_nobody_supplies_fails_the_workflow_before_it_starts() -> None:
+    done = await run(flow("""
+  - name: wants
+    inputs: {parameters: [{name: needed}]}
+    container: {image: busybox, command: [echo]}
+  - name: main
+    steps:
+    - - {name: a, template: wants}
+"""))  # fmt: skip
+
+    assert done["status"]["phase"] == "Failed"
+    assert "inputs.parameters.needed was not supplied" in done["status"]["message"]
+
+
+@pytest.mark.spec("EXPR-2")
+@pytest.mark.spec("EXPR-3")
+@pytest.mark.spec("EXPR-7")
+@pytest.mark.spec("EXPR-8")
+@pytest.mark.spec("EXPR-12")
+async def test_tags_are_filled_in_and_what_nobody_knows_reaches_the_container() -> None:
+    seen: dict[str, list[str]] = {}
+    text = flow(r"""
+  - name: main
+    inputs: {parameters: [{name: x, default: 'a "quoted" {{workflow.name}}'}, {name: y, default: "{{inputs.parameters.x}}"}]}
+    container:
+      image: busybox
+      command: [echo]
+      args: ["{{ inputs.parameters.x }}", "{{inputs.parameters.y}}", "{{jinja}}", "{{workflow.scheduledTime}}",
+             "{{=1 + 2}}", "{{= upper(workflow.name) + '!'}}", "{{= {'a': [1]} }}", "{{node.name}}", "{{pod.name}}"]
+""")
+    await run(text, arguments_of(seen))
+
+    assert seen["w"] == [
+        'a "quoted" w', "{{inputs.parameters.x}}", "{{jinja}}", "{{workflow.scheduledTime}}", "3", "W!", '{"a":[1]}', "w", "w"
+    ]  # fmt: skip
+
+
+async def test_a_leaf_knows_its_step_and_all_of_its_inputs() -> None:
+    seen: dict[str, list[str]] = {}
+    text = flow("""
+  - name: say
+    inputs: {parameters: [{name: x, default: "1"}]}
+    container: {image: busybox, command: [echo], args: ["{{steps.name}}", "{{node.name}}", "{{inputs.parameters}}"]}
+  - name: main
+    steps: [[{name: s, template: say}]]
+""")
+    await run(text, arguments_of(seen))
+
+    name, node, inputs = seen["w[0].s"]
+    assert (name, node) == ("s", "w[0].s")
+    assert json.loads(inputs) == [{"name": "x", "default": "1", "value": "1"}]
+
+
+@pytest.mark.spec("EXIT-3")
+async def test_failures_are_encoded_twice_and_null_when_there_are_none() -> None:
+    text = flow("""
+  - name: main
+    steps: [[{name: a, template: leaf}]]
+  - name: leave
+    container: {image: busybox, command: [echo], args: ["{{workflow.failures}}", "{{workflow.status}}"]}
+""", onExit="leave")  # fmt: skip
+    seen: dict[str, list[str]] = {}
+    await run(text, arguments_of(seen))
+    assert seen["w.onExit"] == ['"null"', "Succeeded"]
+
+    done = await run(text, arguments_of(seen, table(a=FAIL)))
+    failures = {entry["displayName"]: entry for entry in json.loads(json.loads(seen["w.onExit"][0]))}
+    assert failures["a"] == {
+        "displayName": "a", "message": "main: Error (exit code 1)", "templateName": "leaf", "phase": "Failed",
+        "podName": next(iter([name for name in [f"w-leaf-{nodes(done)['a']['id'].rpartition('-')[2]}"]])),
+        "finishedAt": nodes(done)["a"]["finishedAt"],
+    }  # fmt: skip
+    assert seen["w.onExit"][1] == "Failed"
+
+
+@pytest.mark.spec("SCR-2")
+@pytest.mark.spec("SCR-5")
+async def test_output_is_captured_only_when_somebody_refers_to_it() -> None:
+    done = await run(flow("""
+  - name: main
+    steps:
+    - - {name: a, template: make}
+      - {name: b, template: make}
+    - - {name: c, template: leaf, arguments: {parameters: [
+          {name: m, value: "{{steps.a.outputs.result}}{{steps.a.exitCode}}"}]}}
+"""), table(a=Outcome(result="said", parameters={"p": ""}), b=Outcome(result="lost", parameters={"p": ""})))  # fmt: skip
+
+    assert value(done, "c") == "said0"
+    assert "result" not in nodes(done)["b"]["outputs"]
+    assert nodes(done)["b"]["outputs"]["exitCode"] == "0"
+
+
+async def test_node_data_can_be_referred_to() -> None:
+    done = await run(flow("""
+  - name: main
+    dag:
+      tasks:
+      - {name: a-b, template: leaf}
+      - {name: c, template: leaf, depends: a-b, arguments: {parameters: [
+          {name: m, value: "{{tasks.a-b.id}} {{tasks.a-b.status}} {{tasks.a-b.startedAt}} {{=tasks['a-b'].exitCode}}"}]}}
+"""))  # fmt: skip
+
+    before = named(done)["w.a-b"]
+    assert value(done, "c") == f"{before['id']} Succeeded {before['startedAt']} 0"
