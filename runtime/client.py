@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 import aiohttp
+import anyio
 import orjson
 
 from runtime.api import (
@@ -252,7 +253,7 @@ class HttpApi:
             yield chunks
         finally:
             await chunks.aclose()
-            response.close()
+            await _hang_up(response)
 
     async def _headers(self) -> dict[str, str]:
         try:
@@ -311,6 +312,18 @@ def _event(line: bytes) -> WatchEvent:
     if event["type"] == "ERROR":
         raise error_of(event["object"])
     return WatchEvent(event["type"], event["object"])
+
+
+async def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """Close a stream that may not be at its end, with its connection: the loop may end right after."""
+    protocol = response.connection.protocol if response.connection is not None else None
+    closed = protocol.closed if protocol is not None else None
+    if protocol is not None:
+        protocol.abort()  # no farewell over TLS: the server may be busy, and nothing of ours is in flight
+    response.close()
+    if closed is not None:
+        with anyio.CancelScope(shield=True):
+            await closed
 
 
 def _error(response: aiohttp.ClientResponse, raw: bytes) -> ApiError:

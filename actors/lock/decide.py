@@ -101,15 +101,16 @@ class LockTable:
         return found
 
     def ask(self, request: Request) -> list[Request]:
-        """Stand in all queues; a holder that holds or waits already is left alone. The locks must exist."""
-        if request.holder in self.held or request.holder in self.waiting:
+        """Stand in all queues, anew if it stands there already; who holds is left alone. The locks must exist."""
+        if request.holder in self.held:
             return []
+        before = self._withdraw(request.holder)
         self.asked += 1
         place = (-request.priority, request.created, request.workflow, self.asked)
         self.waiting[request.holder] = place, request
         for key in request.keys:
             self.locks[key].enter(place, request)
-        return self.grant(request.keys)
+        return self.grant((*before, *request.keys))
 
     def adopt(self, holder: Hashable, keys: Iterable[str]) -> None:
         """`holder` holds these, whatever the limit is by now. The locks must exist."""

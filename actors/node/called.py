@@ -87,8 +87,9 @@ class Called(Behaviour):
 
     def _gates(self) -> list[Address]:
         """Whose permit it needs: its boundary's, and, for a pod, the workflow's."""
-        if self.call.permitted:
-            return []
+        on_exit = self.call.on_exit
+        if self.call.permitted or self.run.stopped(on_exit=on_exit) or self.run.overdue(on_exit=on_exit):
+            return []  # what will not run anyhow need not wait for that
         gates = []
         if self.gated and self.call.gate is not None:
             gates.append(self.call.gate)

@@ -139,8 +139,9 @@ def _parameter(
             found = _from_config_map(call, key, config)
             if found is not None:
                 return {**_described(declared), "name": name, "value": found}
-            if source is argument and source.get("default") is not None:
-                return {**_described(declared), "name": name, "value": parameter_text(source["default"])}
+            for default in (source["valueFrom"].get("default"), source.get("default")):
+                if default is not None:
+                    return {**_described(declared), "name": name, "value": parameter_text(default)}
     if declared.get("default") is not None:
         return {**_described(declared), "name": name, "value": parameter_text(declared["default"])}
     if absent:

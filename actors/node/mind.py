@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from actors.messages import Edited
 from actors.node.behaviour import Behaviour
-from actors.node.called import Called
+from actors.node.called import ASKED, Called
 from actors.node.dag import DagNode
 from actors.node.group import Group, GroupCall
 from actors.node.manifest_request import PodSettings
@@ -71,6 +71,8 @@ class NodeMind:
 
     def waiting(self, state: Behaviour) -> str:
         """What the node says it waits for."""
+        if isinstance(state, Called) and state.locking == ASKED:
+            return state.status.message or "for its locks"
         return state.waiting()
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from actors.language.expression import evaluate, nest
 from actors.messages import NodeStatus
-from actors.names.durations import format_duration, parse_duration_or_seconds
+from actors.names.durations import parse_duration_or_seconds
 
 NO_MORE = "No more retries left"
 MAX_DURATION = "Max duration limit exceeded"
@@ -70,7 +70,7 @@ def decide(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str,
             return GiveUp(BACKOFF_TOO_LONG)
         waits = limit is not None and attempts.count <= limit and due > now
         if waits and _policy_allows(strategy, attempts.last):
-            return Wait(due, f"Backoff for {format_duration(_whole(wait_s(backoff, attempts.count)))}")
+            return Wait(due, f"Backoff for {in_words(wait_s(backoff, attempts.count))}")
     if not _policy_allows(strategy, attempts.last):
         return GiveUp(attempts.last.message)
     if limit is not None and attempts.count > limit:
@@ -80,8 +80,12 @@ def decide(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str,
     return Again()
 
 
-def _whole(seconds: float) -> float:
-    return int(seconds) if seconds == int(seconds) else seconds
+def in_words(seconds: float) -> str:
+    """A length of time in its two largest units: `30 seconds`, `4 minutes 0 seconds`, `1 hour 5 minutes`."""
+    total = int(seconds)
+    units = (("day", total // 86400), ("hour", total // 3600 % 24), ("minute", total // 60 % 60), ("second", total % 60))
+    first = next((index for index, (_, amount) in enumerate(units) if amount), len(units) - 1)
+    return " ".join(f"{amount} {unit}{'' if amount == 1 else 's'}" for unit, amount in units[first : first + 2])
 
 
 def _limit(strategy: Mapping[str, Any]) -> int | None:

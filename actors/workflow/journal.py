@@ -45,6 +45,7 @@ class Journal:
     dirty: dict[str, None] = field(default_factory=dict)
     progress: dict[str, tuple[int, int]] = field(default_factory=dict)  # done, all: of each node and what is below it
     durations: dict[str, dict[str, int]] = field(default_factory=dict)  # likewise, resource -> seconds of its base unit
+    unended: set[str] = field(default_factory=set)  # nodes that are under way: the workflow waits for them
     waiting: dict[str, None] = field(default_factory=dict)  # nodes to tell when their last state is on record
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)  # in the write that is under way
     doubtful: dict[str, dict[str, Any]] = field(default_factory=dict)  # in writes that may have happened all the same
@@ -75,6 +76,10 @@ class Journal:
         first = status.id not in self.parents
         self.parents.setdefault(status.id, parent)
         self.statuses[status.id] = status
+        if status.ended:
+            self.unended.discard(status.id)
+        else:
+            self.unended.add(status.id)
         if before != status or first:
             self.dirty[status.id] = None
         self._sum_progress(status)

@@ -13,7 +13,7 @@ import aiohttp
 import anyio
 import pytest
 
-from runtime.objects import PODS, reference
+from runtime.objects import PODS
 from tiphys.devcluster.cluster import DevCluster, Serving, Settings
 from tiphys.devcluster.node import Node, NodeSettings
 
@@ -29,10 +29,13 @@ async def cluster(tmp_path: Path) -> AsyncIterator[DevCluster]:
         serving=Serving(kubeconfig=tmp_path / "config"),
     )
     async with DevCluster(settings) as running:
-        ref = reference(PODS, await running.api.create(PODS, {"metadata": {"name": "p"}, "spec": SLEEPER}))
+        made = await running.api.create(PODS, {"metadata": {"name": "p"}, "spec": SLEEPER})
+        version = made["metadata"]["resourceVersion"]
         with anyio.fail_after(20):
-            while (await running.api.get(ref))["status"].get("phase") != "Running":
-                await anyio.sleep(0.01)
+            async with running.api.watch(PODS, resource_version=version) as events:
+                async for event in events:
+                    if event.object["status"].get("phase") == "Running":
+                        break
         yield running
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 import yaml
 from anyio.abc import TaskGroup
 
 from actors.cron.child import CRON_WORKFLOWS, WORKFLOWS
-from actors.names.timestamps import seconds
-from runtime.api import Api
+from actors.names.timestamps import moment, seconds
+from runtime.api import Api, Unavailable
 from runtime.objects import CRDS, Object, Reference, reference
 from runtime.system import Settings, System
+from tests.kernel.coat import Coat as FaultyCoat
 from tests.virtual_time import VirtualClock
 from tests.world.world import DEFINITIONS, Outcome, Script, World
 from tiphys.controllers import METRICS, ControllerSettings, rooms
@@ -38,9 +38,30 @@ def cron(name: str = "c", schedules: str = "* * * * *", **spec: Any) -> Object:
         "spec": {
             "schedules": schedules.split("; "),
             "workflowSpec": {"entrypoint": "m", "templates": [template]},
-            **spec,
+            **{key: value for key, value in spec.items() if value is not None},
         },
     }
+
+
+Coat: TypeAlias = Callable[[Api], Api]
+"""What the controllers see the API through."""
+
+
+class Lossy(FaultyCoat):
+    """A server of which one answer in eight is lost: half of these calls were made all the same."""
+
+    def __init__(self, api: Api, dice: Random) -> None:
+        super().__init__(api)
+        self._dice = dice
+
+    async def _pass(self, verb: str, subject: Any, call: Callable[[], Any]) -> Any:
+        lost = self._dice.random() < 1 / 8 and verb != "list"
+        if lost and self._dice.random() < 1 / 2:
+            raise Unavailable("the connection broke before the call")
+        answer = await super()._pass(verb, subject, call)
+        if lost:
+            raise Unavailable("the connection broke before the answer")
+        return answer
 
 
 @dataclass
@@ -52,7 +73,7 @@ class CronWorld:
     tasks: TaskGroup
     player: World
     dice: Random
-    coat: Callable[[Api], Api] | None = None
+    coat: Coat | None = None
     life: anyio.CancelScope | None = None
     system: System | None = None
     seen: dict[str, Object] = field(default_factory=dict)  # every Workflow that ever was, by name, as last seen
@@ -120,7 +141,7 @@ class CronWorld:
 
 def hour(workflow: Object) -> str:
     """The time of day in a run's name."""
-    return datetime.utcfromtimestamp(int(workflow["metadata"]["name"].rpartition("-")[2])).strftime("%H:%M:%S")
+    return moment(int(workflow["metadata"]["name"].rpartition("-")[2])).strftime("%H:%M:%S")
 
 
 @asynccontextmanager
@@ -129,7 +150,7 @@ async def cron_world(
     *,
     start: str = START,
     seed: int = 0,
-    coat: Callable[[Api], Api] | None = None,
+    coat: Coat | None = None,
     alive: bool = True,
 ) -> AsyncIterator[CronWorld]:
     """A world that begins at `start`."""

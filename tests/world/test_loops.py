@@ -22,7 +22,7 @@ def given(done: object) -> dict[str, str]:
     return {
         name: entry["inputs"]["parameters"][0]["value"]
         for name, entry in nodes(done).items()  # type: ignore[arg-type]
-        if entry["type"] == "Pod"
+        if entry.get("inputs")
     }
 
 

@@ -40,6 +40,8 @@ class Outcome:
     result: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     vanishes: bool = False
+    never_ready: bool = False
+    pending_s: float = 0.05  # before it runs
     error: str = ""  # what the program in front of the container has to say of outputs it could not read
 
 
@@ -58,6 +60,7 @@ class World:
     running: set[str] = field(default_factory=set)
     most_running: int = 0
     deaths: int = 0
+    workflows = WORKFLOWS
     system: System | None = None  # the controllers' present life
 
     async def submit(self, text: str, name: str = "w") -> Reference:
@@ -125,7 +128,7 @@ class World:
         self.created.append(ref.name)
         outcome = self.script((pod["metadata"].get("annotations") or {}).get(labels.NODE_NAME, ""), pod)
         try:
-            await anyio.sleep(0.05)
+            await anyio.sleep(outcome.pending_s)
             up = [
                 {"name": entry["name"], "ready": True, "state": {"running": {}}} for entry in pod["spec"]["containers"]
             ]
@@ -179,6 +182,12 @@ def assert_whole(workflow: Object) -> None:
 def finished(workflow: Object) -> bool:
     """Whether a workflow's end is on record."""
     return bool((workflow.get("status") or {}).get("finishedAt"))
+
+
+def up(pod: Object, *, ready: bool) -> Object:
+    """The status of a pod whose containers have started."""
+    containers = [{"name": entry["name"], "ready": ready, "state": {"running": {}}} for entry in pod["spec"]["containers"]]
+    return {"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": containers}
 
 
 def ended(pod: Object, outcome: Outcome) -> Object:

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Final
 
 import anyio
@@ -81,13 +82,14 @@ class Execution:
                 await self._edit(thing, lambda current: control.shut_down(current, strategy))
 
     async def _follow(self, namespace: str) -> None:
-        async for event in changes(self._api, WORKFLOWS, Selection(namespace)):
-            uid = event.object["metadata"]["uid"]
-            if uid in self.latest:
-                self._take(uid, event.object, deleted=event.type == "DELETED")
-            if self.finished:
-                self._scope.cancel()
-                return
+        async with aclosing(changes(self._api, WORKFLOWS, Selection(namespace))) as events:
+            async for event in events:
+                uid = event.object["metadata"]["uid"]
+                if uid in self.latest:
+                    self._take(uid, event.object, deleted=event.type == "DELETED")
+                if self.finished:
+                    break
+        self._scope.cancel()
 
     def _take(self, uid: str, workflow: Object, *, deleted: bool) -> None:
         self.latest[uid] = workflow

@@ -6,7 +6,7 @@ misses how something ended.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import anyio
@@ -20,7 +20,7 @@ GIVE_UP_AFTER: Final = 10
 """Failures in a row, with pauses that grow to PAUSE_MAX_S: after about half a minute the API server is gone."""
 
 
-async def changes(api: Api, resource: Resource, selection: Selection) -> AsyncIterator[WatchEvent]:
+async def changes(api: Api, resource: Resource, selection: Selection) -> AsyncGenerator[WatchEvent]:
     """Yield the state of every selected object and then every change, until the listener stops listening.
 
     An object that vanished during a gap is reported as DELETED with its last known state. Raises Unavailable when the

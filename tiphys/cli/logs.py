@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing
 from typing import Final, NamedTuple
 
 import anyio
@@ -89,13 +90,14 @@ async def follow(api: Api, ref: Reference, wishes: Wishes, emit: Callable[[Line]
     await api.get(ref)
 
     async def read(pod: str) -> None:
-        async for line in _lines(api, Reference(PODS, ref.namespace, pod), wishes, follow=True):
-            if keep(line.text):
-                emit(line)
+        async with aclosing(_lines(api, Reference(PODS, ref.namespace, pod), wishes, follow=True)) as lines:
+            async for line in lines:
+                if keep(line.text):
+                    emit(line)
 
     selection = Selection(ref.namespace, fields=f"metadata.name={ref.name}")
-    async with anyio.create_task_group() as readers:
-        async for event in changes(api, WORKFLOWS, selection):
+    async with anyio.create_task_group() as readers, aclosing(changes(api, WORKFLOWS, selection)) as events:
+        async for event in events:
             for pod in pods(event.object):
                 if pod not in reading and wishes.pod in ("", pod):
                     reading.add(pod)
@@ -104,7 +106,7 @@ async def follow(api: Api, ref: Reference, wishes: Wishes, emit: Callable[[Line]
                 break
 
 
-async def _lines(api: Api, pod: Reference, wishes: Wishes, *, follow: bool) -> AsyncIterator[Line]:
+async def _lines(api: Api, pod: Reference, wishes: Wishes, *, follow: bool) -> AsyncGenerator[Line]:
     """The lines of one pod; waits for its container to begin when following."""
     while True:
         try:

@@ -26,7 +26,6 @@ from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.logs import LogSource
 from tiphys.devcluster.server import ApiServer
 
-
 if TYPE_CHECKING:
     from tiphys.devcluster.persistence import Disk
 
@@ -133,10 +132,17 @@ class DevCluster:
                 self.server.rest.update(kind, ("", name), copy)
 
     async def _serve(self, serving: Serving) -> None:
+        from tiphys.devcluster.credentials import load, save  # noqa: PLC0415 - cryptography is not needed in process
         from tiphys.devcluster.http import HttpsFront  # noqa: PLC0415 - aiohttp is not needed in process
         from tiphys.devcluster.kubeconfig import write_kubeconfig  # noqa: PLC0415 - likewise
 
-        front = await self._stack.enter_async_context(HttpsFront(self.server, serving.host, serving.port))
+        store = self._settings.store
+        kept = store.with_name(f"{store.name}.credentials") if store is not None else None
+        credentials = load(kept) if kept is not None else None
+        front = HttpsFront(self.server, serving.host, serving.port, credentials=credentials)
+        await self._stack.enter_async_context(front)
+        if kept is not None:
+            save(kept, front.credentials)
         self.url, self.token, self.ca_pem = front.url, front.token, front.ca_pem
         if self._settings.node_factory is not None:  # for its pods; a bare API server has none, as upstream's
             self.server.publish_root_ca(front.ca_pem.decode())

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import errno
 import hmac
-import secrets
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 
 import orjson
@@ -19,10 +18,11 @@ from runtime.api import ApiError
 from runtime.objects import Object
 from tiphys.devcluster import commands, errors, query
 from tiphys.devcluster.answers import JSON, Call, answer, check_version
+from tiphys.devcluster.credentials import Credentials, new_credentials
 from tiphys.devcluster.documents import REVIEWS, document
 from tiphys.devcluster.inprocess import close, pod_log
 from tiphys.devcluster.logs import container_of
-from tiphys.devcluster.pki import Identity, new_identity, server_context
+from tiphys.devcluster.pki import server_context
 from tiphys.devcluster.routes import Target, target
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.streams import WatchStream
@@ -39,21 +39,28 @@ class PortInUse(Exception):
 class HttpsFront:
     """Serves one `ApiServer`; an async context manager, ready when entered."""
 
-    def __init__(self, server: ApiServer, host: str = "127.0.0.1", port: int = 0, *, token: str = "") -> None:
+    def __init__(
+        self, server: ApiServer, host: str = "127.0.0.1", port: int = 0, *, credentials: Credentials | None = None
+    ) -> None:
         if host not in LOOPBACK:
             raise ValueError(f"{host}: the dev cluster listens on loopback only: use 127.0.0.1 or ::1")
         self._server = server
         self._host = host
         self._port = port
         self._stack = AsyncExitStack()
-        self._identity: Identity = new_identity()
-        self.token = token or secrets.token_urlsafe(32)
+        self._credentials = credentials or new_credentials()
+        self.token = self._credentials.token
         self.url = ""
 
     @property
     def ca_pem(self) -> bytes:
         """The certificate of the authority that clients must trust."""
-        return self._identity.ca_pem
+        return self._credentials.identity.ca_pem
+
+    @property
+    def credentials(self) -> Credentials:
+        """What clients must know, the port among it."""
+        return self._credentials._replace(port=self._port)
 
     async def __aenter__(self) -> HttpsFront:
         app = web.Application(client_max_size=query.BODY_MAX)
@@ -63,9 +70,8 @@ class HttpsFront:
         )
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, self._host, self._port, ssl_context=server_context(self._identity))
         try:
-            await site.start()
+            await self._listen(runner)
         except OSError as e:
             await self._stack.aclose()
             if e.errno != errno.EADDRINUSE:
@@ -78,6 +84,15 @@ class HttpsFront:
         host = f"[{self._host}]" if ":" in self._host else self._host
         self.url = f"https://{host}:{self._port}"
         return self
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        """On the wished port; without a wish on the one of last time, if it is free."""
+        context = server_context(self._credentials.identity)
+        if not self._port and self._credentials.port:
+            with suppress(OSError):
+                await web.TCPSite(runner, self._host, self._credentials.port, ssl_context=context).start()
+                return
+        await web.TCPSite(runner, self._host, self._port, ssl_context=context).start()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from actors.language.schedule import ScheduleError, check_zone, parse_catch_up, parse_schedule
+from actors.names.labels import CRON_CATCH_UP
 from actors.workflow.validation.findings import Findings, Place, mapping, text
 from actors.workflow.validation.library import LibraryRef, Lookup
 from actors.workflow.validation.workflow import Question, judge_workflow
@@ -40,6 +42,7 @@ def validate(thing: Mapping[str, Any], *, lookup: Lookup, lint: bool = False) ->
     _judge_name(findings, kind, text(metadata.get("name")))
     if kind == "CronWorkflow":
         _judge_schedule(findings, spec)
+        _judge_catch_up(findings, metadata)
         spec = mapping(spec.get("workflowSpec"))
         question = Question(lookup, lint, is_template=False, path="spec.workflowSpec")
     elif kind in ("Workflow", *TEMPLATE_KINDS):
@@ -62,6 +65,16 @@ def _judge_schedule(findings: Findings, spec: Mapping[str, Any]) -> None:
     """Judge when a CronWorkflow runs, as far as its fields alone say."""
     if not spec.get("schedules"):
         findings.error(Place("spec.schedules", "spec.schedules"), "must have at least one schedule")
+    for index, schedule in enumerate(spec.get("schedules") or ()):
+        try:
+            parse_schedule(text(schedule))
+        except ScheduleError as error:
+            where = Place("", f"spec.schedules[{index}]")
+            findings.error(where, f"cron schedule {text(schedule)} is malformed: {error}")
+    try:
+        check_zone(text(spec.get("timezone")))
+    except ScheduleError as error:
+        findings.error(Place("", "spec.timezone"), f'invalid timezone "{text(spec.get("timezone"))}": {error}')
     policy = text(spec.get("concurrencyPolicy"))
     if policy not in CONCURRENCY_POLICIES:
         where = Place("spec.concurrencyPolicy", "spec.concurrencyPolicy")
@@ -69,3 +82,13 @@ def _judge_schedule(findings: Findings, spec: Mapping[str, Any]) -> None:
     if (spec.get("startingDeadlineSeconds") or 0) < 0:
         where = Place("spec.startingDeadlineSeconds", "spec.startingDeadlineSeconds")
         findings.error(where, "must be positive")
+
+
+def _judge_catch_up(findings: Findings, metadata: Mapping[str, Any]) -> None:
+    """Judge the annotation that says how many missed runs are made up for."""
+    wanted = text(mapping(metadata.get("annotations")).get(CRON_CATCH_UP))
+    if wanted:
+        try:
+            parse_catch_up(wanted)
+        except ScheduleError as error:
+            findings.error(Place("", f"metadata.annotations.{CRON_CATCH_UP}"), str(error))

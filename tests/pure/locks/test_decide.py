@@ -47,9 +47,8 @@ class LockWalk(RuleBasedStateMachine):
         holder = f"{workflow}{node}"
         for key in keys:
             self.table.lock(key, self.limits[key])
-        known = holder in self.wanted or holder in self.holding
-        request = Request(holder, workflow, keys, 0, priority, created)
-        if not known:
+        request = Request(holder, workflow, keys, node, priority, created)
+        if holder not in self.holding:
             self.wanted[holder] = request
         self._granted(self.table.ask(request))
 
