@@ -75,7 +75,11 @@ def private_cache() -> Path:
     for folder in (Path(chosen) if chosen else None, Path(home) / ".cache" if home else None):
         if folder is not None and folder.is_absolute() and writable(folder):
             return folder / "tiphys"
-    return Path(tempfile.gettempdir()) / f"tiphys-{os.getuid()}"
+    folder = Path(tempfile.gettempdir()) / f"tiphys-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():  # others may write there, and names can be guessed
+        raise SetupError(f"{folder} belongs to somebody else.\n  Set HOME or TIPHYS_VENV to a folder of yours.")
+    return folder
 
 
 def writable(path: Path) -> bool:

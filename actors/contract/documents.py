@@ -78,6 +78,7 @@ class Instructions(TypedDict, total=False):
     staged: list[Staged]
     keep_log: bool
     after: list[str]  # containers that must have ended with 0 (containerSet)
+    peers: list[str]  # all other containers of the set: they may still write main's outputs
     attempts: int  # of the command, in the same container (containerSet)
     pause_s: float  # between attempts
     shims: list[str]  # init: containers that run under the shim

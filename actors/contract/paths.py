@@ -20,6 +20,7 @@ INPUTS_MOUNT = "/argo/inputs/artifacts"
 MAIN_ROOT = "/mainctrfs"  # main's own volumes, as init and wait see them
 
 MAIN = "main"
+OUTPUTS = "main.outputs"  # what is locked until a set's outputs are packed; no container can have this name
 WAIT = "wait"
 INIT = "init"
 

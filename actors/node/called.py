@@ -1,7 +1,7 @@
 """A node that a call started: it asks to begin, resolves its inputs, and then does what its kind does.
 
 Before it begins it has no entry in the status (upstream creates none either while a limit holds it back). What cannot
-be resolved becomes an error placeholder: type Skipped, phase Error. (TMPL-13, PAR-3, PAR-4, PARAM-2.)
+be resolved becomes an error entry: type Skipped, phase Error. (TMPL-13, PAR-3, PAR-4, PARAM-2.)
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Called(Behaviour):
         return commands
 
     def unable(self, message: str, now: float) -> list[Command]:
-        """The engine cannot run this call: an error placeholder stands for it."""
+        """The engine cannot run this call: an error entry stands for it."""
         self.status = msgspec.structs.replace(self.status, type="Skipped", progress="")
         return self.end("Error", now, message, error=message)
 

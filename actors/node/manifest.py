@@ -36,6 +36,7 @@ class Shape:
     source: str  # of a script
     resource: bool = False
     logs: bool = False  # are archived
+    reads_files: bool = False  # of the main container, after its end
 
     @property
     def source_in_annotation(self) -> bool:
@@ -51,6 +52,11 @@ class Shape:
     def wait(self) -> bool:
         """Whether there is anything to save after main's end."""
         return bool(self.artifacts.outputs or self.artifacts.logs)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether main's shim waits for the other containers of its set: outputs are read when all have ended."""
+        return self.reads_files and len(self.users) > 1 and paths.MAIN in self.shims
 
     @property
     def main_mounts(self) -> Sequence[Mapping[str, Any]]:
@@ -110,7 +116,8 @@ def _shape(request: PodRequest) -> Shape:
         raise BadTemplate("containerSet: outputs are taken from a container named main, and there is none")
     captured = captured and not is_resource
     shims = names if users and (wanted or logs or _ordered(template)) else []
-    return Shape(users, captured, shims, plan, source, resource=is_resource, logs=logs)
+    reads = bool(parameters or plan.staged)
+    return Shape(users, captured, shims, plan, source, resource=is_resource, logs=logs, reads_files=reads)
 
 
 def _users(template: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -186,6 +193,8 @@ def _shim_instructions(
         told["result"] = request.include_result
         told["parameters"] = [_parameter(entry) for entry in _output_parameters(request)]
         told["staged"] = list(shape.artifacts.staged)
+        if shape.gathers:
+            told["peers"] = [other for other, _ in shape.users if other != name]
     if shape.logs:
         told["keep_log"] = True
     if container.get("dependencies"):
@@ -240,6 +249,8 @@ def _init(request: PodRequest, shape: Shape) -> dict[str, Any]:
 def _wait(request: PodRequest, shape: Shape, limit: int) -> dict[str, Any]:
     told: Instructions = {"container": paths.WAIT, "nonce": pod_nonce(request), "budget": limit}
     told["mains"] = [name for name, _ in shape.users] or [paths.MAIN]
+    if shape.gathers:
+        told["mains"].append(paths.OUTPUTS)
     told["outputs"] = list(shape.artifacts.outputs)
     told["logs"] = list(shape.artifacts.logs)
     return _ours(request, shape, "outputs", told)

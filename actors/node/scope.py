@@ -12,7 +12,7 @@ from typing import Any
 from actors.language.aggregate import aggregate
 from actors.messages import NodeStatus
 
-PLACEHOLDER_ARTIFACT: dict[str, Any] = {}
+NO_ARTIFACT: dict[str, Any] = {}
 
 
 def node_variables(prefix: str, status: NodeStatus, declared: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _absent(prefix: str, declared: Mapping[str, Any]) -> dict[str, Any]:
         default = (entry.get("valueFrom") or {}).get("default")
         values[f"{prefix}.outputs.parameters.{entry['name']}"] = None if default is None else str(default)
     for entry in outputs.get("artifacts") or ():
-        values[f"{prefix}.outputs.artifacts.{entry['name']}"] = PLACEHOLDER_ARTIFACT
+        values[f"{prefix}.outputs.artifacts.{entry['name']}"] = NO_ARTIFACT
     if any(kind in declared for kind in ("script", "container", "containerSet", "http", "data", "plugin")):
         values[f"{prefix}.outputs.result"] = None
     return values

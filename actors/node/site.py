@@ -154,7 +154,7 @@ class Site:
         return not self.step.get("when") or evaluate_when(self.when(values))
 
     def conclude(self, phase: Phase, message: str, parents: tuple[str, ...], now: float) -> list[Command]:
-        """Record the call as ended without ever starting it: skipped, omitted, or an error placeholder."""
+        """Record the call as ended without ever starting it: skipped, omitted, or an error."""
         stamp = rfc3339(now)
         template = "" if self.step.get("templateRef") else str(self.step.get("template") or "")
         self.status = msgspec.structs.replace(

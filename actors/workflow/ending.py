@@ -38,6 +38,8 @@ def review(state: WorkflowState, now: float) -> list[Command]:
         return commands
     if state.daemons:  # nothing is finished while one of them serves (DMN-4)
         return [*commands, *(Tell(state.run.node_address(daemon), EndDaemon()) for daemon in sorted(state.daemons))]
+    if state.journal.unended:  # what was told to end has not said yet that it has
+        return commands
     decide(state, now)
     return [*commands, *_clean_up(state)]
 

@@ -7,12 +7,16 @@ number of nodes. Edges belong to the journal because they are drawn by others th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from actors.messages import EXECUTABLE, NodeStatus, node_from_json
+from actors.packing import NodePack, nodes_of
 
+HOOK = re.compile(r"(\.hooks\.[^.]+|\.onExit)$")  # a hook is started by whoever started what it hangs on
+LEAVES = EXECUTABLE | {"Skipped"}
 WHOLE = ""  # the parent of the nodes that have none: the workflow itself
 
 
@@ -34,12 +38,22 @@ def merge_patch(old: Any, new: Any) -> Any:
     return patch
 
 
+def parent_of(name: str, composites: Mapping[str, str]) -> str:
+    """The id of the node that started a node of this name, from the ids of all composites by their names."""
+    owner = HOOK.sub("", name)
+    for at in range(len(owner) - 1, 0, -1):
+        if owner[at] in "[.(" and owner[:at] in composites:
+            return composites[owner[:at]]
+    return WHOLE
+
+
 @dataclass
 class Journal:
     """What every node is, what of it is on record, and the sums above it."""
 
     statuses: dict[str, NodeStatus] = field(default_factory=dict)
     children: dict[str, dict[str, None]] = field(default_factory=dict)  # ordered, each once
+    promised: dict[str, list[str]] = field(default_factory=dict)  # child that has not begun -> whom it will follow
     parents: dict[str, str] = field(default_factory=dict)
     written: dict[str, dict[str, Any]] = field(default_factory=dict)  # as acknowledged
     dirty: dict[str, None] = field(default_factory=dict)
@@ -47,28 +61,31 @@ class Journal:
     durations: dict[str, dict[str, int]] = field(default_factory=dict)  # likewise, resource -> seconds of its base unit
     unended: set[str] = field(default_factory=set)  # nodes that are under way: the workflow waits for them
     waiting: dict[str, None] = field(default_factory=dict)  # nodes to tell when their last state is on record
+    pack: NodePack = field(default_factory=NodePack)  # the same nodes, for when they are too large to be written inline
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)  # in the write that is under way
     doubtful: dict[str, dict[str, Any]] = field(default_factory=dict)  # in writes that may have happened all the same
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> Journal:
-        """The journal of a status found on record; its sums are taken over, since one write holds them and what they
-        are sums of."""
+        """The journal of a status found on record; its sums are made anew, since others may have taken nodes away."""
         journal = cls()
-        for node_id, entry in (status.get("nodes") or {}).items():
+        for node_id, entry in nodes_of(status).items():
             journal.written[node_id] = dict(entry)
             journal.statuses[node_id] = node_from_json(entry)
             journal.children[node_id] = dict.fromkeys(entry.get("children") or ())
-            journal._take_over(node_id, entry)
-        journal._take_over(WHOLE, status)
+            journal.pack.put(node_id, entry)
+        journal._sum_up()
         return journal
 
-    def _take_over(self, node_id: str, entry: Mapping[str, Any]) -> None:
-        counted = parse_progress(entry.get("progress") or "")
-        if counted != (0, 0):
-            self.progress[node_id] = counted
-        if entry.get("resourcesDuration"):
-            self.durations[node_id] = dict(entry["resourcesDuration"])
+    def _sum_up(self) -> None:
+        composites = {node.name: node.id for node in self.statuses.values() if node.type not in LEAVES}
+        for node in self.statuses.values():
+            self.parents[node.id] = parent_of(node.name, composites)
+        for node in self.statuses.values():
+            if node.type in EXECUTABLE:
+                self._sum_progress(node)
+                self._sum_durations(node)
+        self.dirty.clear()
 
     def change(self, status: NodeStatus, parent: str, *, wants_record: bool = False) -> None:
         """A node is now so."""
@@ -76,6 +93,7 @@ class Journal:
         first = status.id not in self.parents
         self.parents.setdefault(status.id, parent)
         self.statuses[status.id] = status
+        self.dirty.update(dict.fromkeys(self.promised.pop(status.id, ())))
         if status.ended:
             self.unended.discard(status.id)
         else:
@@ -95,6 +113,8 @@ class Journal:
             if child not in known:
                 known[child] = None
                 self.dirty[parent] = None
+            if child not in self.statuses:
+                self.promised.setdefault(child, []).append(parent)
 
     def _sum_progress(self, status: NodeStatus) -> None:
         if status.type not in EXECUTABLE:
@@ -126,7 +146,8 @@ class Journal:
         at = node_id
         while at != WHOLE:
             at = self.parents.get(at, WHOLE)
-            chain.append(at)
+            if at not in self.statuses or self.statuses[at].type not in EXECUTABLE:  # a set's pod counts beside its own
+                chain.append(at)
         return chain
 
     # ------------------------------------------------------------------------------------------ writing
@@ -135,8 +156,9 @@ class Journal:
         """A node as it is to stand in `status.nodes`."""
         entry = self.statuses[node_id].to_json()
         children = self.children.get(node_id)
-        if children:
-            entry["children"] = list(children)
+        there = [child for child in children or () if child in self.statuses]  # the others have not begun
+        if there:
+            entry["children"] = there
         if node_id in self.progress:
             entry["progress"] = "{}/{}".format(*self.progress[node_id])
         if self.durations.get(node_id):
@@ -152,11 +174,16 @@ class Journal:
                 continue
             entry = self.entry(node_id)
             self.sent[node_id] = entry
+            self.pack.put(node_id, entry)
             change = merge_patch(self.written.get(node_id, {}), entry)
             if change:
                 patch[node_id] = change
         self.dirty = {node_id: None for node_id in self.dirty if node_id != WHOLE and node_id not in self.statuses}
         return patch
+
+    def entries(self) -> dict[str, Any]:
+        """All nodes as they are to stand in `status.nodes`."""
+        return {node_id: self.entry(node_id) for node_id in self.statuses}
 
     def acknowledged(self) -> list[str]:
         """What was sent is on record: the nodes that wait for that, in order."""

@@ -25,11 +25,11 @@ from actors.messages import (
     Shutdown,
     WantsPermit,
 )
-from actors.names import labels
 from actors.names.timestamps import rfc3339
+from actors.packing import nodes_of
 from actors.workflow import ending, locks, opening, writing
 from actors.workflow.retention import expires_at
-from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState
+from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState, is_completed, newer
 from runtime import api
 from runtime.messages import (
     Address,
@@ -95,9 +95,13 @@ class WorkflowMind:
             state.started_at = state.started_at or rfc3339(now)
             ending.conclude(state, error.phase, str(error), now)
             commands = writing.flush(state)
+        if state.reopened is not None and not state.live:
+            commands = [*commands, *self._begin_anew(state, state.reopened, now)]
         for command in commands:
             if isinstance(command, Spawn):
                 state.live.add(command.address.part)
+            elif isinstance(command, WriteStatus):
+                state.sent_at = now
         if state.closed and not state.live and not state.writing and state.expiry is None:
             commands.append(Stop())
         return commands
@@ -133,14 +137,21 @@ class WorkflowMind:
         return self._take_in(state, thing, now)
 
     def _meet(self, state: WorkflowState, thing: Object, now: float) -> list[Command]:
-        if (thing["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true":
+        if is_completed(thing):
             state.object, state.ended, state.closed = thing, True, True
             return self._retire(state)
         state.object = thing
         state.locks = locks.Ledger.of(thing.get("status") or {}, state.address)
-        state.summary_written = {k: v for k, v in (thing.get("status") or {}).items() if k != "nodes"}
+        found = thing.get("status") or {}
+        state.compressed = bool(found.get("compressedNodes"))
+        state.summary_written = {key: found[key] for key in found if key not in {"nodes", "compressedNodes"}}
         state.status_extra = {key: value for key, value in state.summary_written.items() if key not in writing.COMPUTED}
         return self._open(state, now)
+
+    def _begin_anew(self, state: WorkflowState, thing: Object, now: float) -> list[Command]:
+        """Somebody has opened the finished workflow again, and nothing of its former life is left (OP-4)."""
+        state.renew()
+        return [WakeAt(None, EXPIRY), *self._meet(state, thing, now)]
 
     def _open(self, state: WorkflowState, now: float) -> list[Command]:
         """Start as soon as everything that is referred to has been read."""
@@ -208,11 +219,13 @@ class WorkflowMind:
         if not newer(thing, state.object):
             return []
         state.object = thing
-        if state.run is None:
+        if state.closed and not is_completed(thing):
+            state.reopened = thing
+        if state.run is None or state.reopened is not None:
             return []
         was_stopping, was_suspended = state.stopping, state.suspended
         self._heed_spec(state)
-        edits = state.journal.edits((thing.get("status") or {}).get("nodes") or {})
+        edits = state.journal.edits(nodes_of(thing.get("status") or {}))
         commands: list[Command] = [Tell(state.running.node_address(edit.id), Edited(edit)) for edit in edits]
         if state.suspended != was_suspended:
             self._limit(state)
@@ -290,7 +303,8 @@ class WorkflowMind:
         elif status.id in state.daemons:
             state.daemons.discard(status.id)
             return self._after(state, now)
-        return []
+        waited_for = state.root is not None and state.root.ended and not state.journal.unended
+        return self._after(state, now) if waited_for and status.ended else []
 
     def _export(self, state: WorkflowState, status: NodeStatus) -> None:
         """Global outputs are also the workflow's own (PARAM-7)."""
@@ -359,6 +373,7 @@ class WorkflowMind:
 
     def _written(self, state: WorkflowState, result: Object, now: float) -> list[Command]:
         held_back = locks.holds_back(state)
+        state.write_took_s = max(0.0, now - state.sent_at)
         commands = [*writing.acknowledged(state, result), *locks.recorded(state)]
         if held_back and not locks.holds_back(state) and not state.closed and not state.claims_wanted:
             commands += self._begin(state, now)
@@ -433,11 +448,3 @@ class WorkflowMind:
         if state.root is None and not state.claims_wanted:  # suspended before it began: what begins now fails at once
             return self._begin(state, now)
         return [Tell(state.running.node_address(child), DeadlineExceeded()) for child in state.live]
-
-
-def newer(one: Object, other: Object) -> bool:
-    """Whether `one` is a later version of the same object."""
-    mine, theirs = (thing["metadata"].get("resourceVersion", "0") for thing in (one, other))
-    if mine.isdigit() and theirs.isdigit():
-        return int(mine) > int(theirs)
-    return bool(mine != theirs)

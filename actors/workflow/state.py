@@ -7,6 +7,7 @@ from typing import Any
 
 from actors.gate import Gate
 from actors.messages import NodeStatus
+from actors.names import labels
 from actors.names.resources import WORKFLOW
 from actors.run import Run
 from actors.workflow.journal import Journal
@@ -23,6 +24,8 @@ class WorkflowSettings:
 
     repository: dict[str, Any] | None = None  # for artifacts without a place of their own
     write_window_s: float = 0.2  # how long changes are collected before they are written
+    inline_bytes: int = 128 << 10  # of nodes in a running workflow's status; larger ones are written compressed
+    final_inline_bytes: int = 1 << 20  # of nodes in a finished one's
 
 
 @dataclass
@@ -35,6 +38,7 @@ class WorkflowState:
     reading: set[Reference] = field(default_factory=set)
     run: Run | None = None
     journal: Journal = field(default_factory=Journal)
+    limits: WorkflowSettings = field(default_factory=WorkflowSettings)
     phase: str = ""  # as decided, which may be ahead of the record
     message: str = ""
     started_at: str = ""
@@ -53,6 +57,10 @@ class WorkflowState:
     labels_extra: dict[str, str] = field(default_factory=dict)
     annotations_extra: dict[str, str] = field(default_factory=dict)
     writing: bool = False
+    compressed: bool = False  # the nodes on record are in compressedNodes
+    compressed_sent: bool = False  # those in the write under way are
+    sent_at: float = 0.0  # when the last status write was asked for (epoch seconds)
+    write_took_s: float = 0.0  # how long the last one was under way
     flush_due: bool = False  # a wake-up for the next write is set
     summary_written: dict[str, Any] = field(default_factory=dict)  # status without nodes, as acknowledged
     summary_sent: dict[str, Any] = field(default_factory=dict)
@@ -60,12 +68,17 @@ class WorkflowState:
     write_failures: int = 0
     ended: bool = False  # the final phase is decided
     closed: bool = False  # and on record
+    reopened: Object | None = None  # the finished workflow as somebody has made it unfinished again
     expiry: float | None = None  # when the finished workflow is to be deleted (epoch seconds)
     warnings: list[str] = field(default_factory=list)
     locks: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
         self.locks = Ledger(self.address)
+
+    def renew(self) -> None:
+        """Forget everything: the workflow begins anew from its object."""
+        WorkflowState.__init__(self, self.address)
 
     @property
     def ref(self) -> Reference:
@@ -77,3 +90,16 @@ class WorkflowState:
         """What nodes share; only asked once the workflow has opened."""
         assert self.run is not None, "the workflow has not opened"
         return self.run
+
+
+def is_completed(workflow: Object) -> bool:
+    """Whether a workflow is marked as over; who retries it takes the mark away."""
+    return bool((workflow["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true")
+
+
+def newer(one: Object, other: Object) -> bool:
+    """Whether `one` is a later version of the same object."""
+    mine, theirs = (thing["metadata"].get("resourceVersion", "0") for thing in (one, other))
+    if mine.isdigit() and theirs.isdigit():
+        return int(mine) > int(theirs)
+    return bool(mine != theirs)

@@ -16,6 +16,8 @@ from runtime.api import ApiError, Conflict, Gone
 from runtime.messages import Command, Read, Tell, WakeAt, WriteStatus
 from runtime.objects import Object
 
+WINDOW_PER_WRITE = 50  # a write may take a fiftieth of the time: large objects are written less often
+WINDOW_MAX_S = 10.0
 FLUSH, REREAD = "flush", "reread"
 COMPUTED = frozenset(
     {"phase", "message", "startedAt", "finishedAt", "progress", "resourcesDuration", "conditions", "synchronization"}
@@ -57,7 +59,8 @@ def changed(state: WorkflowState, settings: WorkflowSettings, now: float, *, at_
     if state.flush_due:
         return []
     state.flush_due = True
-    return [WakeAt(now + settings.write_window_s, FLUSH)]
+    window_s = max(settings.write_window_s, min(WINDOW_PER_WRITE * state.write_took_s, WINDOW_MAX_S))
+    return [WakeAt(now + window_s, FLUSH)]
 
 
 def flush(state: WorkflowState) -> list[Command]:
@@ -68,8 +71,7 @@ def flush(state: WorkflowState) -> list[Command]:
     nodes = state.journal.take()
     wanted = summary(state)
     patch: dict[str, Any] = merge_patch(state.summary_written, wanted)
-    if nodes:
-        patch["nodes"] = nodes
+    patch |= _nodes(state, nodes)
     meta = _metadata(state)
     if not patch and not meta:
         return []
@@ -80,6 +82,17 @@ def flush(state: WorkflowState) -> list[Command]:
         body["metadata"] = meta
     version = state.object["metadata"]["resourceVersion"]
     return [WriteStatus(state.ref, body, version, tag="status")]
+
+
+def _nodes(state: WorkflowState, changes: dict[str, Any]) -> dict[str, Any]:
+    """The nodes' part of a write: what changed, inline; or everything in one string once it is large."""
+    size, limits = state.journal.pack.size, state.limits
+    state.compressed_sent = size > (limits.final_inline_bytes if state.ended else limits.inline_bytes)
+    if state.compressed_sent:
+        return {"nodes": None, "compressedNodes": state.journal.pack.text()} if changes or not state.compressed else {}
+    if state.compressed:
+        return {"nodes": state.journal.entries(), "compressedNodes": None}
+    return {"nodes": changes} if changes else {}
 
 
 def _metadata(state: WorkflowState) -> dict[str, Any]:
@@ -103,6 +116,7 @@ def acknowledged(state: WorkflowState, result: Object) -> list[Command]:
     state.write_failures = 0
     state.object = result
     state.summary_written = state.summary_sent
+    state.compressed = state.compressed_sent
     told = state.journal.acknowledged()
     state.closed = state.ended and state.summary_written.get("finishedAt") == state.finished_at
     run = state.run

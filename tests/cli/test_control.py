@@ -156,7 +156,8 @@ def test_a_template_in_the_cluster_becomes_a_workflow_that_refers_to_it() -> Non
     assert submission.workflow_of({}, cluster)["spec"]["workflowTemplateRef"]["clusterScope"] is True
     cron = submission.origin("cronwf/nightly", "n")
     assert cron.resource == CRON_WORKFLOWS
-    assert submission.workflow_of({"spec": {"workflowSpec": {"entrypoint": "x"}}}, cron)["spec"] == {"entrypoint": "x"}
+    nightly = {"metadata": {"name": "nightly", "uid": "u"}, "spec": {"workflowSpec": {"entrypoint": "x"}}}
+    assert submission.workflow_of(nightly, cron)["spec"] == {"entrypoint": "x"}
 
 
 @pytest.mark.parametrize("text", ["build", "pod/x", "wftmpl/"])

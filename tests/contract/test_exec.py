@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,22 @@ async def test_what_is_not_served_says_so(session: aiohttp.ClientSession, path: 
     async with session.post(EXEC.replace("exec", path)) as response:
         assert response.status == code
         assert sentence in (await response.json())["message"]
+
+
+STREAM = """
+from kubernetes import client, config
+from kubernetes.stream import stream
+
+api = client.CoreV1Api(config.new_client_from_config())
+print(stream(api.connect_get_namespaced_pod_exec, "p", "default", command=["echo", "hi"], stdout=True))
+"""
+
+
+async def test_the_python_clients_stream_executes(cluster: DevCluster, tmp_path: Path) -> None:
+    environment = {"KUBECONFIG": str(cluster.kubeconfig), "HOME": str(tmp_path)}
+    with anyio.fail_after(60):
+        done = await anyio.run_process([sys.executable, "-c", STREAM], env=environment, check=False)
+    assert done.stdout.strip() == b"hi", done.stderr.decode()
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")

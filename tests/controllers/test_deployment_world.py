@@ -21,7 +21,10 @@ def deployment(replicas: int = 4, **spec: Any) -> Object:
     """A Deployment of one container."""
     template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "m", "image": "web:1"}]}}
     selector = {"matchLabels": {"app": "web"}}
-    return {"metadata": {"name": "web"}, "spec": {"replicas": replicas, "selector": selector, "template": template} | spec}
+    return {
+        "metadata": {"name": "web"},
+        "spec": {"replicas": replicas, "selector": selector, "template": template} | spec,
+    }
 
 
 async def roll(here: World, ref: Reference, image: str) -> None:

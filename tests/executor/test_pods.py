@@ -192,6 +192,31 @@ def test_a_container_set_in_order(node: PlainNode) -> None:
     assert node.logs["c"].startswith(b"not started: container b")
 
 
+@pytest.mark.spec("ART-11", "CSET-6")
+@pytest.mark.parametrize("kept", [False, True])
+def test_outputs_of_a_set_are_read_when_all_its_containers_have_ended(
+    node: PlainNode, tmp_path: Path, kept: bool
+) -> None:
+    """Whoever writes main's outputs may end long after main, and may even depend on it."""
+    out = tmp_path / "out"
+    group = [
+        {"name": "main", "image": "x", "command": ["true"]},
+        {"name": "late", "image": "x", "command": ["sh", "-c", f"until [ -e {out}.go ]; do :; done; echo late > {out}"]},
+        {"name": "after", "image": "x", "command": ["sh", "-c", f"touch {out}.go"], "dependencies": ["main"]},
+    ]
+    outputs: dict[str, Any] = {"parameters": [{"name": "p", "valueFrom": {"path": str(out)}}]}
+    if kept:
+        outputs["artifacts"] = [{"name": "a", "path": str(out), "archive": {"none": {}}}]
+    root = tmp_path / "kept"
+    root.mkdir()
+    config = {"s3": {"endpoint": f"file://{root}", "bucket": "b"}}
+    template = {"containerSet": {"containers": group}, "outputs": outputs}
+    verdict = ran(node, template, repository={"root": str(root), "config": config})
+    assert verdict.phase == "Succeeded", verdict.message
+    assert verdict.outputs["parameters"][0]["value"] == "late"
+    assert not kept or (root / "b/wf/wf-t-1/out").read_text() == "late\n"
+
+
 @pytest.mark.spec("ART-10", "ART-14")
 @pytest.mark.parametrize("code", [0, 5])
 def test_artifacts_and_logs_reach_the_repository(node: PlainNode, tmp_path: Path, code: int) -> None:

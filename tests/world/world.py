@@ -103,6 +103,11 @@ class World:
         assert_whole(thing)
         return thing
 
+    async def pod_refs(self) -> list[tuple[Reference, str]]:
+        """All pods and the names of their nodes."""
+        pods = (await self.api.list(PODS)).items
+        return [(reference(PODS, pod), pod["metadata"]["annotations"][labels.NODE_NAME]) for pod in pods]
+
     async def settled_pods(self) -> list[Object]:
         """All pods, once the controllers have had time to release them."""
         await anyio.sleep(60)
@@ -129,11 +134,7 @@ class World:
         outcome = self.script((pod["metadata"].get("annotations") or {}).get(labels.NODE_NAME, ""), pod)
         try:
             await anyio.sleep(outcome.pending_s)
-            up = [
-                {"name": entry["name"], "ready": True, "state": {"running": {}}} for entry in pod["spec"]["containers"]
-            ]
-            running = {"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": up}
-            await self.api.patch(ref, {"status": running}, subresource="status")
+            await self.api.patch(ref, {"status": up(pod, ready=not outcome.never_ready)}, subresource="status")
             self.running.add(ref.name)
             self.most_running = max(self.most_running, len(self.running))
             await self._until_end(ref, outcome)

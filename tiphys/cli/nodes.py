@@ -6,19 +6,12 @@ Containment is `boundaryID`, except that a step group, a loop or a retry contain
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
-import json
 import re
-import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from actors.packing import BadPack, unpacked
 from runtime.objects import Object
-
-BYTES_MAX: Final = 256 * 1024 * 1024
-"""Of a status when unpacked; beyond it the nodes are left out, as if they were elsewhere."""
 
 FINAL_PHASES: Final = ("Succeeded", "Failed", "Error")
 FULFILLED_PHASES: Final = (*FINAL_PHASES, "Skipped", "Omitted")
@@ -121,10 +114,8 @@ def _unpacked(packed: Any) -> dict[str, Any]:
     if not isinstance(packed, str) or not packed:
         return {}
     try:
-        with gzip.open(io.BytesIO(base64.b64decode(packed))) as stream:
-            raw = stream.read(BYTES_MAX + 1)
-        return dict(_mapping(json.loads(raw))) if len(raw) <= BYTES_MAX else {}
-    except (ValueError, OSError, EOFError, zlib.error, RecursionError):
+        return dict(unpacked(packed))
+    except BadPack:
         return {}
 
 

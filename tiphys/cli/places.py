@@ -33,7 +33,7 @@ def kubeconfig(chosen: str = "") -> Path:
     if from_environment:
         return _there(Path(from_environment[0]), "$KUBECONFIG")
     for path in (dev_kubeconfig(), Path("~/.kube/config").expanduser()):
-        if path.is_file():
+        if path.is_file() and path.stat().st_uid == os.getuid():  # a guessable place may hold somebody else's file
             return path
     raise InputError(
         "no cluster: there is no running `tiphys dev`, no $KUBECONFIG and no ~/.kube/config.\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
+from actors.cron.child import submitted_manifest
 from runtime.api import Api
 from runtime.objects import Object, Reference
 from tiphys.cli.documents import Document
@@ -21,7 +23,6 @@ ORIGINS: Final = {
 LABELS: Final = {
     WORKFLOW_TEMPLATES: "workflows.argoproj.io/workflow-template",
     CLUSTER_WORKFLOW_TEMPLATES: "workflows.argoproj.io/cluster-workflow-template",
-    CRON_WORKFLOWS: "workflows.argoproj.io/cron-workflow",
 }
 
 
@@ -35,12 +36,11 @@ def origin(text: str, namespace: str) -> Reference:
 
 
 def workflow_of(template: Object, ref: Reference) -> Object:
-    """The Workflow that runs a template: by reference, or with the spec of a CronWorkflow."""
+    """The Workflow that runs a template by reference, or is a run of a CronWorkflow."""
     if ref.resource == CRON_WORKFLOWS:
-        spec = dict((template.get("spec") or {}).get("workflowSpec") or {})
-    else:
-        cluster = {} if ref.resource.namespaced else {"clusterScope": True}
-        spec = {"workflowTemplateRef": {"name": ref.name, **cluster}}
+        return submitted_manifest(template, time.time())
+    cluster = {} if ref.resource.namespaced else {"clusterScope": True}
+    spec = {"workflowTemplateRef": {"name": ref.name, **cluster}}
     meta = {"generateName": f"{ref.name}-", "labels": {LABELS[ref.resource]: ref.name}}
     return {"apiVersion": WORKFLOWS.api_version, "kind": WORKFLOWS.kind, "metadata": meta, "spec": spec}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, NamedTuple
 
 import orjson
@@ -97,5 +98,10 @@ def _metrics(server: ApiServer) -> str:
         name = f"{plural}.{group}" if group else plural
         lines.append(f'apiserver_storage_objects{{resource="{name}"}} {len(bucket.records)}')
         watchers.append(f'apiserver_registered_watchers{{resource="{name}"}} {len(bucket.watchers)}')
-    version = f"# TYPE apiserver_storage_version counter\napiserver_storage_version {server.storage.version}"
-    return "\n".join([*lines, *watchers, version]) + "\n"
+    requests = ["# TYPE apiserver_request_total counter"]
+    for (verb, resource, code), count in sorted(server.requests.items()):
+        labels = f'verb="{verb}",resource="{resource}",code="{code}"'
+        requests.append(f"apiserver_request_total{{{labels}}} {count}")
+    version = ["# TYPE apiserver_storage_version counter", f"apiserver_storage_version {server.storage.version}"]
+    cpu = ["# TYPE process_cpu_seconds_total counter", f"process_cpu_seconds_total {time.process_time():.3f}"]
+    return "\n".join([*lines, *watchers, *requests, *version, *cpu]) + "\n"

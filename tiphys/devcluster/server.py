@@ -7,6 +7,7 @@ account. What takes others (garbage collection, nodes, controllers) is not here.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from random import Random, SystemRandom
 
@@ -36,6 +37,7 @@ class ApiServer:
         self.commands: ExecSource | None = None  # who can run commands in pods; set by the node
         self.root_ca = ""  # PEM, what pods trust the API by; every namespace has it in a ConfigMap
         self.tokens: dict[str, float] = {}  # of service accounts: token -> until when (seconds since the epoch)
+        self.requests: Counter[tuple[str, str, int]] = Counter()  # answered over HTTP: (method, plural, code)
         self.storage.observers.append(self._after)
         self.storage.rewound.append(self.definitions.reload)
         self.settled: Callable[[], Awaitable[None]] | None = None  # set by the disk: waits until all changes are kept

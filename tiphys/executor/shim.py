@@ -52,7 +52,8 @@ def run(command: Sequence[str], told: Instructions, directory: str) -> int:
     name = told["container"]
     for number in (signal.SIGTERM, signal.SIGINT):  # while nothing runs: process 1 would ignore them
         signal.signal(number, _leave)
-    lock = hold(f"{directory}/{paths.lock_file(name)}")
+    locked = [paths.OUTPUTS, name] if told.get("peers") else [name]
+    locks = [hold(f"{directory}/{paths.lock_file(entry)}") for entry in locked]
     _write(f"{directory}/{paths.pid_file(name)}", str(os.getpid()))
     content: Content = {}
     tail = b""
@@ -63,10 +64,12 @@ def run(command: Sequence[str], told: Instructions, directory: str) -> int:
     except CannotStart as error:
         content = {"code": CANNOT_START, "message": str(error)}
         sys.stderr.write(f"{error}\n")
+    if told.get("peers"):
+        gather(told, content["code"], locks.pop(), directory)
     collect(content, tail, told, directory)
     report(content, told, directory)
     _write(f"{directory}/{paths.exit_file(name)}", str(content["code"]))
-    os.close(lock)
+    os.close(locks.pop())
     return content["code"]
 
 
@@ -87,6 +90,17 @@ def wait_for_others(names: Sequence[str], directory: str) -> None:
         if code != 0:
             how = "was killed" if code is None else f"exited with code {code}"
             raise CannotStart(f"not started: container {name}, on which it depends, {how}")
+
+
+def gather(told: Instructions, code: int, lock: int, directory: str) -> None:
+    """Let main's dependants go on, then wait until every container of the set has ended: until then its outputs may
+    still be written (ART-11)."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # the others are told as well, and then there is something to report
+        signal.signal(number, signal.SIG_IGN)
+    _write(f"{directory}/{paths.exit_file(told['container'])}", str(code))
+    os.close(lock)
+    for name in told["peers"]:
+        wait_for_end(name, directory)
 
 
 def wait_for_end(name: str, directory: str) -> None:

@@ -115,10 +115,12 @@ def test_an_edit_is_told_once_and_our_own_echo_never() -> None:
 def test_edges_are_kept_in_order_and_once() -> None:
     journal = Journal()
     journal.change(node("a"), "")
-    for child in ("x", "y", "x"):
+    for child in ("x", "y", "x", "z"):
         journal.edge(("a",), child)
+    journal.change(node("y"), "a")
+    journal.change(node("x"), "a")
 
-    assert journal.entry("a")["children"] == ["x", "y"]
+    assert journal.entry("a")["children"] == ["x", "y"], "z has not begun"
 
 
 @given(phase=st.sampled_from(["Succeeded", "Failed"]), text=st.text(max_size=20))

@@ -33,9 +33,13 @@ class Adoptable(NamedTuple):
 
 
 class Seeking(NamedTuple):
-    """Told by an owner that has lost its memory: what is there for me?"""
+    """Told by an owner whose life begins: what is there for me?"""
 
     owner: Address
+
+
+class Introduced(NamedTuple):
+    """The answer to Seeking, after all that could be adopted at that moment."""
 
 
 class _Seeker(NamedTuple):
@@ -79,8 +83,10 @@ class Matchmaker:
                     state.seekers.pop(_address(ref), None)
                 if not state.seekers and not state.orphans:
                     yield Stop()
-            case Told(_, Seeking(owner)) if owner in state.seekers:
-                yield from _introduce(state, owner)
+            case Told(_, Seeking(owner)):
+                if owner in state.seekers:
+                    yield from _introduce(state, owner)
+                yield Tell(owner, Introduced())
 
 
 def _address(ref: Reference) -> Address:

@@ -30,10 +30,12 @@ class Family:
     children: dict[str, Object] = field(default_factory=dict)  # by uid
     orphans: dict[str, Object] = field(default_factory=dict)  # by uid: children of nobody that may be ours
     deleting: set[str] = field(default_factory=set)  # uids whose deletion was asked for
+    doubtful: set[Reference] = field(default_factory=set)  # created or deleted, or not: the answer was lost
     taken: set[str] = field(default_factory=set)  # names that somebody else's objects have
     outstanding: int = 0  # commands without an answer: nothing new is decided meanwhile
     failures: int = 0  # rounds in a row in which a command failed
     not_before: float = 0.0  # after a failure: when to try again (seconds since the epoch)
+    alone_until: float = 0.0  # nothing is created before the matchmaker has answered, or has failed to
     refusal: str = ""  # why the last creation was refused; empty after one that went well
     waiting: str = "for its object"
     told: set[str] = field(default_factory=set)  # what was said once and need not be said again
@@ -98,17 +100,19 @@ class Family:
         self._ended.clear()
 
     def missing(self, now: float) -> list[Reference]:
-        """Children to be looked for by now."""
+        """Objects to be looked for by now: nothing may be decided before."""
         late = [uid for uid, since in self._unseen.items() if now - since >= UNSEEN_S]
-        return [reference(self.child_resource, self.children[uid]) for uid in late]
+        return [*self.doubtful, *(reference(self.child_resource, self.children[uid]) for uid in late)]
 
     def next_look(self) -> float | None:
         """When the first child has to be looked for."""
         return min(self._unseen.values()) + UNSEEN_S if self._unseen else None
 
     def found(self, thing: Object) -> None:
-        """A child that was looked for is there."""
-        self._unseen.pop(thing["metadata"]["uid"], None)
+        """A child that was looked for is there; if it was to be deleted, that was not done."""
+        uid = thing["metadata"]["uid"]
+        self._unseen.pop(uid, None)
+        self.deleting.discard(uid)
         self.changed(thing)
 
     def names(self) -> set[str]:

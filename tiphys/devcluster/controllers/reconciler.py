@@ -35,12 +35,15 @@ from runtime.messages import (
     WriteStatus,
 )
 from runtime.objects import Object, Reference, Resource, owner_uid
-from tiphys.devcluster.controllers.adoption import Adoptable, Seeking, matchmaker
+from tiphys.devcluster.controllers.adoption import Adoptable, Introduced, Seeking, matchmaker
 from tiphys.devcluster.controllers.events import EVENT_TAG
 from tiphys.devcluster.controllers.family import Family
 
 RETRY_FIRST_S = 0.05
 RETRY_LONGEST_S = 60.0
+
+INTRODUCTION_S = 1.0
+"""How long a new life waits to hear what it may adopt: else it would create what is there already."""
 
 DECIDE = "decide"
 """What an actor tells itself: it comes after all that waits."""
@@ -101,8 +104,11 @@ class Reconciler:
                 state.is_asked = False
                 yield from self._decide(state, now)
                 return
-            case Started(attempt) if attempt:
+            case Started():
+                state.alone_until = now + INTRODUCTION_S
                 yield Tell(matchmaker(state.address.namespace), Seeking(state.address))
+            case Told(_, Introduced()):
+                state.alone_until = now
             case Observed(ref, thing):
                 state.see(ref, thing)
             case Gone(ref, last):
@@ -119,7 +125,7 @@ class Reconciler:
                     return
                 state.outstanding -= 1
                 yield from self._failed(state, command, error, now)
-            case Started() | Woke() | _:
+            case Woke() | _:
                 pass
         if not state.is_asked:
             state.is_asked = True
@@ -144,8 +150,10 @@ class Reconciler:
             case WriteStatus() | Patch():
                 state.changed(result)
             case Read(ref):
+                state.doubtful.discard(ref)
                 if ref.uid == state.uid:
                     state.own = result
+                    state.deleting.discard(ref.uid)
                 elif owner_uid(result) == state.uid:
                     state.found(result)
                 else:
@@ -155,10 +163,10 @@ class Reconciler:
     def _failed(self, state: Family, command: Command, error: ApiError, now: float) -> Commands:
         match command, error:
             case Create(resource, thing), AlreadyExists():
-                meta = thing["metadata"]
-                yield from _asked(state, [Read(Reference(resource, meta["namespace"], meta["name"]), "whose")])
+                yield from _asked(state, [Read(_named(resource, thing), "whose")])
                 return
             case ((Read(ref) | Patch(ref) | Delete(ref)), Absent()):
+                state.doubtful.discard(ref)
                 if ref.uid == state.uid:
                     state.own, state.gone = None, True
                 else:
@@ -166,8 +174,12 @@ class Reconciler:
                 return
             case Create(), Refused():
                 state.refusal = error.message
-            case Delete(ref), _:
+            case Create(resource, thing), _:
+                state.doubtful.add(_named(resource, thing))
+            case Delete(ref), Refused():
                 state.deleting.discard(ref.uid)
+            case Delete(ref), _:
+                state.doubtful.add(ref)
             case Patch(ref, tag="adopt"), _:
                 state.orphans.pop(ref.uid, None)  # it changed: the matchmaker tells of its newer state
         state.not_before = now + min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(state.failures, 16))
@@ -191,6 +203,9 @@ class Reconciler:
         if state.own is None:
             yield from _asked(state, [Read(state.ref, "own")])
             return
+        if now < state.alone_until:
+            yield WakeAt(state.alone_until, "again")
+            return
         missing = state.missing(now)
         if missing:
             yield from _asked(state, [Read(ref, "missing") for ref in missing])
@@ -212,6 +227,10 @@ def _asked(state: Family, commands: Iterable[Command]) -> Commands:
         if _counts(command):
             state.outstanding += 1
         yield command
+
+
+def _named(resource: Resource, thing: Object) -> Reference:
+    return Reference(resource, thing["metadata"]["namespace"], thing["metadata"]["name"])
 
 
 def _counts(command: Command) -> bool:

@@ -38,7 +38,7 @@ def plan(family: Family, now: float) -> Plan:
     own = family.own
     assert own is not None
     pods = list(family.children.values())
-    written = status_write(REPLICA_SETS, own, status(own, pods, family.refusal, now))
+    written = status_write(REPLICA_SETS, own, status(family, own, now))
     commands: list[Command] = []
     if family.refusal and written:  # it is told why before it is tried again
         said = Said("FailedCreate", f"Error creating: {family.refusal}", warning=True)
@@ -90,16 +90,20 @@ def pod(own: Object, name: str) -> Object:
     }
 
 
-def status(own: Object, pods: list[Object], refusal: str, now: float) -> Object:
-    """The counts over pods that are neither at their end nor being deleted, and whether creation fails."""
-    spec, old = own["spec"], own.get("status") or {}
+def status(family: Family, own: Object, now: float) -> Object:
+    """The counts over pods that are neither at their end nor being deleted, and whether creation fails.
+
+    A pod whose deletion was asked for and not yet seen still exists, and serves nobody."""
+    spec, old, refusal = own["spec"], own.get("status") or {}, family.refusal
+    pods = list(family.children.values())
     active = [pod for pod in pods if is_active(pod)]
+    kept = [pod for pod in active if pod["metadata"]["uid"] not in family.deleting]
     labels = ((spec["template"].get("metadata") or {}).get("labels") or {}).items()
     min_ready_s = int(spec.get("minReadySeconds") or 0)
-    available = [at for at in (available_at(pod, min_ready_s) for pod in active) if at is not None and at <= now]
+    available = [at for at in (available_at(pod, min_ready_s) for pod in kept) if at is not None and at <= now]
     counts = counted(
         fullyLabeledReplicas=sum(1 for pod in active if labels <= (pod["metadata"].get("labels") or {}).items()),
-        readyReplicas=sum(1 for pod in active if is_ready(pod)),
+        readyReplicas=sum(1 for pod in kept if is_ready(pod)),
         availableReplicas=len(available),
     )
     if refusal:

@@ -22,6 +22,7 @@ LOCAL_BIN = "/usr/local/bin"
 LOCAL_BIN_MOVED = "/.tiphys/usr-local-bin"  # the machine's own, reachable through links
 PATH = f"/usr/local/sbin:{LOCAL_BIN}:/usr/sbin:/usr/bin:/sbin:/bin:{STAND_INS}"
 _SCRIPTS = Path(__file__).with_name("standins")
+_PYTHON = ("nc", "nginx")  # stand-ins that are no shell scripts
 
 
 class Image(NamedTuple):
@@ -96,8 +97,8 @@ def install_stand_ins(folder: Path, local_bin: Path) -> None:
     """Write the stand-ins into `folder`, and into `local_bin` with links to the machine's own /usr/local/bin."""
     python = shlex.quote(sys.executable)
     scripts = {path.name: path.read_text() for path in sorted(_SCRIPTS.iterdir()) if path.is_file()}
-    server = scripts.pop("nginx")
-    scripts["nginx"] = f'#!/bin/sh\nexec {python} -I -S -c {shlex.quote(server)} "$@"\n'
+    for name in _PYTHON:
+        scripts[name] = f'#!/bin/sh\nexec {python} -I -S -c {shlex.quote(scripts[name])} "$@"\n'
     interpreter = Path(sys.executable).resolve()  # as in an image: without the packages of a virtual environment
     pythons = ("python", "python3", f"python3.{sys.version_info.minor}")
     for place in (folder, local_bin):

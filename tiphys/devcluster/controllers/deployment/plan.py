@@ -138,10 +138,17 @@ def _birth(family: Family, rollout: Rollout, status: Object, now: float) -> list
     return commands
 
 
+def _is_observed(replica_set: Object) -> bool:
+    observed = int((replica_set.get("status") or {}).get("observedGeneration") or 0)
+    return observed >= int(replica_set["metadata"].get("generation", 1))
+
+
 def _replicas_of_new(rollout: Rollout) -> int:
     if rollout.own["spec"].get("strategy", {}).get("type") == "Recreate":
         return rollout.wished
     new = counts_of(rollout.new).wished if rollout.new is not None else 0
+    if not all(_is_observed(each) for each in rollout.every):
+        return new  # what a set has been told and has not acted upon could be any number of pods
     pods = sum(counts_of(each).pods for each in rollout.every)
     return new_replicas(rollout.wished, rollout.limits, new, pods)
 
@@ -226,7 +233,7 @@ def _update(rollout: Rollout, now: float) -> list[Command]:
     if rollout.new is None:
         return []
     grown = _scale(rollout, rollout.new, _replicas_of_new(rollout), now)
-    if grown:
+    if grown or not all(_is_observed(each) for each in rollout.every):
         return grown
     sizes = old_replicas(
         rollout.wished, rollout.limits, counts_of(rollout.new), [counts_of(each) for each in rollout.old]
@@ -247,8 +254,7 @@ def _are_old_gone(rollout: Rollout) -> bool:
     """Whether no pod of an old template is left, not even one that is ending."""
     for each in rollout.old:
         status = each.get("status") or {}
-        is_observed = int(status.get("observedGeneration") or 0) >= each["metadata"].get("generation", 1)
-        if not is_observed or status.get("replicas") or status.get("terminatingReplicas"):
+        if not _is_observed(each) or status.get("replicas") or status.get("terminatingReplicas"):
             return False
     return True
 
@@ -265,7 +271,8 @@ def _history(rollout: Rollout, status: Object) -> list[Command]:
 
 
 def _is_empty(replica_set: Object) -> bool:
-    status = replica_set.get("status") or {}
-    is_observed = int(status.get("observedGeneration") or 0) >= replica_set["metadata"].get("generation", 1)
-    counts = counts_of(replica_set)
-    return is_observed and counts.pods == 0 and "deletionTimestamp" not in replica_set["metadata"]
+    return (
+        _is_observed(replica_set)
+        and counts_of(replica_set).pods == 0
+        and "deletionTimestamp" not in replica_set["metadata"]
+    )

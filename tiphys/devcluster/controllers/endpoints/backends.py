@@ -43,7 +43,7 @@ def selects(service: Object, labels: dict[str, str]) -> bool:
     selector = spec.get("selector") or {}
     if not selector or spec.get("type") == "ExternalName":
         return False
-    return bool(all(labels.get(name) == value for name, value in selector.items()))
+    return all(labels.get(name) == value for name, value in selector.items())
 
 
 def groups(service: Object, pods: Iterable[Object]) -> list[Group]:
@@ -108,4 +108,4 @@ def publishes_all(service: Object) -> bool:
 
 def is_headless(service: Object) -> bool:
     """Whether the service has no address of its own."""
-    return service["spec"].get("clusterIP") == "None"
+    return bool(service["spec"].get("clusterIP") == "None")
