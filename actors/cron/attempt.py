@@ -48,10 +48,12 @@ def judge(state: CronState, settings: CronSettings, now: float) -> list[Command]
     attempt.reading.update(wanted)
     if attempt.reading:
         return [Read(ref, TEMPLATE) for ref in wanted]
+    if state.fit and not attempt.found and attempt.scheduled is not None:
+        return ask(state, now)  # nothing that was judged can have changed
     namespace = state.address.namespace
     problems = settings.judge(state.cron, lookup=lambda ref: attempt.found.get(_reference(ref, namespace)))
     errors = [problem for problem in problems if problem.severity == "error"]
-    state.unjudged = False
+    state.unjudged, state.fit = False, not errors
     if errors:
         of_workflow = errors[0].path.startswith("spec.workflowSpec")
         text = f"cannot validate Workflow: {errors[0].message}" if of_workflow else errors[0].message

@@ -158,7 +158,7 @@ class CronMind:
     def _look_back(self, state: CronState, now: float) -> None:
         """Find the runs that were missed; what waited may try again."""
         state.blocked = False
-        if state.table is None or _is_over(state.cron):
+        if state.table is None or _is_over(state.cron) or state.cron["spec"].get("suspend"):
             state.due = []
             return
         found = missed(state.cron, state.wanted(now).status, state.table, state.decided, now)

@@ -18,9 +18,8 @@ from runtime.objects import Object, Reference
 class Judge(Protocol):
     """Who knows whether a CronWorkflow can run: every reason why not. `lookup` finds the templates it refers to."""
 
-    def __call__(
-        self, thing: Mapping[str, Any], *, lookup: Callable[[Any], Object | None]
-    ) -> Sequence[Problem]:  # pragma: no cover  # a shape, no code
+    def __call__(self, thing: Mapping[str, Any], *, lookup: Callable[[Any], Object | None]) -> Sequence[Problem]:
+        """The problems; errors among them mean that it cannot."""
         ...
 
 
@@ -62,6 +61,7 @@ class CronState:
     due: list[float] = field(default_factory=list)  # oldest first
     decided: float = 0.0  # runs until then have been decided in this life
     unjudged: bool = True  # the spec is new
+    fit: bool = False  # it has been judged, and can run
     blocked: bool = False  # what is due waits for something to change
     attempt: Attempt | None = None
     notes: list[Note] = field(default_factory=list)  # decided, not on record

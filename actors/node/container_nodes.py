@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.messages import Edge, NodeChanged, NodeStatus
+from actors.messages import COMPLETED, Edge, NodeChanged, NodeStatus
 from actors.names import ids
+from actors.names.timestamps import rfc3339
+from actors.node.assess import CONTAINER_DELETED, POD_DELETED
 from actors.node.assessment import Assessment, ContainerVerdict
 from actors.node.behaviour import new_status
 from runtime.messages import Command, Tell
@@ -16,7 +18,20 @@ if TYPE_CHECKING:
     from actors.node.pod import PodNode
 
 
-def container_entries(node: PodNode, seen: Assessment) -> list[Command]:
+def close_containers(node: PodNode, now: float) -> list[Command]:
+    """The pod's node has ended (killed, deleted): containers that were under way end with it, in its phase."""
+    phase, message = node.status.phase, node.status.message
+    message = CONTAINER_DELETED if message == POD_DELETED else message
+    commands: list[Command] = []
+    for name, verdict in node.told_containers.items():
+        if verdict.phase not in COMPLETED:
+            ended = ContainerVerdict(phase, message, verdict.started_at)
+            node.told_containers[name] = ended
+            commands.append(Tell(node.run.address, NodeChanged(_entry(node, name, ended, now), node.id)))
+    return commands
+
+
+def container_entries(node: PodNode, seen: Assessment, now: float) -> list[Command]:
     """Tell the journal of every container whose state is not what was told before."""
     containers = (node.instance.template.get("containerSet") or {}).get("containers") or ()
     commands: list[Command] = []
@@ -26,7 +41,7 @@ def container_entries(node: PodNode, seen: Assessment) -> list[Command]:
             continue
         first = container["name"] not in node.told_containers
         node.told_containers[container["name"]] = verdict
-        entry = _entry(node, container["name"], verdict)
+        entry = _entry(node, container["name"], verdict, now)
         commands.append(Tell(node.run.address, NodeChanged(entry, node.id)))
         if first:
             parents = [ids.container(node.status.name, need) for need in container.get("dependencies") or ()]
@@ -35,14 +50,15 @@ def container_entries(node: PodNode, seen: Assessment) -> list[Command]:
     return commands
 
 
-def _entry(node: PodNode, name: str, verdict: ContainerVerdict) -> NodeStatus:
+def _entry(node: PodNode, name: str, verdict: ContainerVerdict, now: float) -> NodeStatus:
     status = new_status(
         ids.container(node.status.name, name), node.run, "Container", boundary_name=node.status.name,
         boundary_id=node.id, template_name=node.status.template_name, template_scope=node.status.template_scope,
     )  # fmt: skip
+    finished = (verdict.finished_at or rfc3339(now)) if verdict.phase in COMPLETED else None
     done = "1/1" if verdict.phase == "Succeeded" else "0/1"
     return msgspec.structs.replace(
         status, phase=verdict.phase, message=verdict.message, progress=done,
-        started_at=verdict.started_at or node.status.started_at, finished_at=verdict.finished_at or None,
+        started_at=verdict.started_at or node.status.started_at, finished_at=finished,
         outputs={"exitCode": verdict.exit_code} if verdict.exit_code else None,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from actors.names.timestamps import seconds
 from actors.node.assess import assess
 from actors.node.assessment import Assessment, ContainerVerdict, Expectation
 from actors.node.called import Called
-from actors.node.container_nodes import container_entries
+from actors.node.container_nodes import close_containers, container_entries
 from actors.node.manifest import pod_for
 from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings
 from actors.node.release import INPUTS_ANNOTATION, deletion_delay_s, inputs_annotation, release_patch
@@ -68,6 +68,11 @@ class PodNode(Called):
     def wants_record(self) -> bool:
         """A pod is held until the outcome is on record."""
         return True
+
+    def end(self, phase: Phase, now: float, message: str = "", *, error: str = "", **fields: Any) -> list[Command]:
+        """End, and with it what is left of a container set."""
+        ended = super().end(phase, now, message, error=error, **fields)
+        return [*close_containers(self, now), *ended] if ended else []
 
     # ------------------------------------------------------------------------------------------ its pod is made
 
@@ -283,7 +288,7 @@ class PodNode(Called):
             self.reading_log = True
             return [ReadLog(reference(PODS, self.pod), seen.needs_log, LOG)]
         before = self.status
-        entries = container_entries(self, seen)
+        entries = container_entries(self, seen, now)
         fields = self._fields(seen)
         if seen.phase in {"Succeeded", "Failed", "Error"}:
             phase: Phase = seen.phase  # type: ignore[assignment]  # one of the three, as just tested

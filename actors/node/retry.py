@@ -32,6 +32,7 @@ class RetryNode(Called):
         self.hosts: list[str] = []
         self.stopping = ""
         self.waits = False  # for the permit of its next attempt
+        self.first_started = 0.0  # of the first attempt: the node's own start may be a long wait for a lock before it
 
     @property
     def strategy(self) -> dict[str, Any]:
@@ -47,6 +48,8 @@ class RetryNode(Called):
         if not self.status.phase:
             self.now_is("Running", now)
         commands = self.announce()
+        first = self.run.known.get(self._attempt_id(0))
+        self.first_started = seconds(first.started_at) if first is not None and first.started_at else float(int(now))
         while (known := self.run.known.get(self._attempt_id(self.number + 1))) is not None and known.ended:
             self.number += 1
             self._take(known)
@@ -63,7 +66,7 @@ class RetryNode(Called):
             self.call, parent=self.address, node_name=ids.attempt(self.status.name, self.number), retried=True,
             hooked=False, attempt=self.number, variables={**self.call.variables, **variables},
             avoid_hosts=tuple(self.hosts) if affinity else (), depth=self.call.depth, permitted=True,
-            deadline=maximum_end(self.strategy, seconds(self.status.started_at or "")),
+            deadline=maximum_end(self.strategy, self.first_started),
         )  # fmt: skip
         return [Tell(self.run.address, Edge((self.id,), call.id)), Spawn(call.address, call)]
 
@@ -94,7 +97,7 @@ class RetryNode(Called):
         return Attempts(
             count=self.number + 1,
             last=self.last,
-            first_started=seconds(self.status.started_at or ""),
+            first_started=self.first_started,
             last_finished=seconds(self.last.finished_at) if self.last.finished_at else now,
             last_started=seconds(self.last.started_at) if self.last.started_at else now,
         )
@@ -159,6 +162,8 @@ class RetryNode(Called):
 
     def _take(self, status: NodeStatus) -> None:
         self.last = status
+        if not self.number and status.started_at:
+            self.first_started = seconds(status.started_at)
         if status.host_node_name and status.host_node_name not in self.hosts:
             self.hosts.append(status.host_node_name)
 

@@ -29,6 +29,7 @@ def workflow(*entries: dict[str, Any], phase: str = "Running", **spec: Any) -> d
 
 @pytest.mark.spec("OP-1", "OP-2")
 @pytest.mark.parametrize("strategy", ["Stop", "Terminate"])
+@pytest.mark.spec("CLI-10")
 def test_shutting_down_says_how(strategy: str) -> None:
     assert control.shut_down(workflow(), strategy)["spec"] == {"shutdown": strategy}
 
@@ -46,6 +47,7 @@ def test_what_has_ended_cannot_be_steered(phase: str) -> None:
 
 
 @pytest.mark.spec("SUS-6")
+@pytest.mark.spec("CLI-11")
 def test_resuming_clears_the_flag_and_ends_every_waiting_node() -> None:
     other = {"id": "p", "name": "w.p", "type": "Pod", "phase": "Running"}
     changed = control.resumed(workflow(suspend("a"), suspend("b"), other, suspend=True), [], NOW)
@@ -145,6 +147,7 @@ def test_a_filter_asks_for_state_and_age(wanted: Filter, passes: bool) -> None:
     assert selection.passes(thing, wanted, NOW) is passes
 
 
+@pytest.mark.spec("WFT-4")
 def test_a_template_in_the_cluster_becomes_a_workflow_that_refers_to_it() -> None:
     ref = submission.origin("wftmpl/build", "n")
     assert (ref.resource, ref.namespace) == (WORKFLOW_TEMPLATES, "n")

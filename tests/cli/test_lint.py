@@ -57,6 +57,7 @@ def test_an_unknown_field_passes_only_when_asked() -> None:
     assert lint.check_or_raise(documents, lint.RUNNING._replace(strict=False))
 
 
+@pytest.mark.spec("CLI-13")
 def test_a_folder_is_judged_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / "caller.yaml").write_text(CALLER)
     (tmp_path / "library.yaml").write_text(LIBRARY)

@@ -28,6 +28,7 @@ def test_nothing_wished_is_nothing_changed() -> None:
     assert overrides.applied(WORKFLOW, Overrides()) == WORKFLOW
 
 
+@pytest.mark.spec("OP-7")
 def test_every_wish_is_applied_to_a_copy() -> None:
     before = copy.deepcopy(WORKFLOW)
     changed = overrides.applied(

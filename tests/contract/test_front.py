@@ -258,3 +258,25 @@ async def test_a_served_cluster_is_ready_in_well_under_a_second(tmp_path: Path) 
             with anyio.fail_after(5):
                 await client.list(CONFIGMAPS)
     assert ready_s < 1.0
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip", "gzip"), ("identity", None)])
+async def test_a_long_answer_is_compressed_for_who_takes_it(
+    session: aiohttp.ClientSession, accepted: str, encoding: str | None
+) -> None:
+    long = {"metadata": {"name": "long"}, "data": {"k": "x" * 200_000}}
+    async with session.post(CONFIGMAPS.path("default"), json=long, headers={"Accept-Encoding": "identity"}) as response:
+        assert response.status == 201
+    async with session.get(CONFIGMAPS.path("default"), headers={"Accept-Encoding": accepted}) as response:
+        assert response.headers.get("Content-Encoding") == encoding
+        assert len((await response.json())["items"][0]["data"]["k"]) == 200_000
+
+
+async def test_metrics_tell_what_is_stored_and_what_was_asked(session: aiohttp.ClientSession) -> None:
+    async with session.get(CONFIGMAPS.path("default")) as response:
+        assert response.status == 200
+    async with session.get("/metrics") as response:
+        text = await response.text()
+    assert 'apiserver_storage_objects{resource="namespaces"} 4' in text
+    assert 'apiserver_request_total{verb="GET",resource="configmaps",code="200"} 1' in text
+    assert "process_cpu_seconds_total" in text

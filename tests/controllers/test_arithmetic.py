@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.objects import Object
@@ -16,6 +16,8 @@ from tiphys.devcluster.controllers.deployment.proportional import Share, shares
 from tiphys.devcluster.controllers.deployment.revisions import same_template, template_hash
 from tiphys.devcluster.controllers.deployment.rolling import SetCounts, new_replicas, old_replicas
 from tiphys.devcluster.controllers.job import indexes
+from tiphys.devcluster.controllers.job.staffing import wanted
+from tiphys.devcluster.controllers.job.tally import Tally
 from tiphys.devcluster.controllers.job.workers import next_attempt_at
 from tiphys.devcluster.controllers.podstate import least_missed_first
 from tiphys.devcluster.controllers.statuses import difference
@@ -25,6 +27,7 @@ from tiphys.devcluster.patches import apply_patch
 
 small = st.integers(0, 12)
 NOW = WALL_START
+quietly = settings(deadline=None)  # a slow machine is no finding
 
 
 @pytest.mark.parametrize(
@@ -41,6 +44,7 @@ def test_what_is_no_number_and_no_percentage_is_refused_by_name() -> None:
         resolved("many", 3, round_up=True)
 
 
+@quietly
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 50))
 def test_a_rolling_update_can_always_move(surge: int, unavailable: int, wished: int) -> None:
     limits = bounds(f"{surge}%", f"{unavailable}%", wished)
@@ -66,6 +70,7 @@ def walks(draw: st.DrawFn) -> tuple[int, Bounds, list[SetCounts], list[list[bool
     return wished, limits, old, readiness
 
 
+@quietly
 @given(walks())
 def test_along_any_walk_of_readiness_surge_holds_and_availability_is_never_cut(
     walk: tuple[int, Bounds, list[SetCounts], list[list[bool]]],
@@ -106,6 +111,7 @@ def test_pods_that_never_serve_do_not_hold_up_the_way_back() -> None:
     assert old_replicas(4, Bounds(1, 1), SetCounts("good", 2, 2, 2), stuck) == {"stuck": 1}
 
 
+@quietly
 @given(st.lists(st.tuples(small, small), min_size=1, max_size=5), st.integers(0, 20), st.integers(0, 5))
 def test_shares_add_up_to_what_is_allowed(sets: list[tuple[int, int]], wished: int, surge: int) -> None:
     given_sets = [Share(str(number), pods, most) for number, (pods, most) in enumerate(sets)]
@@ -120,6 +126,7 @@ def test_a_scaled_roll_out_keeps_its_proportions() -> None:
     assert shares([Share("new", 5, 13), Share("old", 8, 13)], 15, 3) == {"new": 7, "old": 11}
 
 
+@quietly
 @given(st.sets(st.integers(0, 60)))
 def test_indexes_are_read_as_written(some: set[int]) -> None:
     assert indexes.parsed(indexes.written(some)) == some
@@ -147,6 +154,7 @@ def _pod(name: str, **facts: Any) -> Object:
     }
 
 
+@quietly
 @given(st.permutations(range(9)))
 def test_scaling_down_takes_first_who_is_missed_least(order: list[int]) -> None:
     ranked = [
@@ -164,6 +172,7 @@ def test_scaling_down_takes_first_who_is_missed_least(order: list[int]) -> None:
     assert [pod["metadata"]["name"] for pod in found] == [pod["metadata"]["name"] for pod in ranked]
 
 
+@quietly
 @given(st.integers(0, 12))
 def test_the_back_off_doubles_from_ten_seconds_to_ten_minutes(failures: int) -> None:
     pods = [
@@ -185,6 +194,7 @@ def test_the_back_off_doubles_from_ten_seconds_to_ten_minutes(failures: int) -> 
     assert next_attempt_at({"spec": {}}, [*pods, success]) == 0
 
 
+@quietly
 @given(st.text(max_size=8), st.integers(0, 40))
 def test_free_names_are_new_repeatable_and_made_of_the_alphabet(uid: str, wanted: int) -> None:
     names = free_names("web-", uid, (), wanted)
@@ -212,6 +222,7 @@ json = st.recursive(
 objects = st.dictionaries(st.text(max_size=2), json | st.lists(st.integers(), max_size=3), max_size=4)
 
 
+@quietly
 @given(objects, objects)
 def test_a_difference_applied_gives_the_new_status(old: Object, new: Object) -> None:
     assert apply_patch("merge", old, difference(old, new), custom=True) == new
@@ -225,3 +236,31 @@ def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
     assert (again[0]["lastTransitionTime"], again[0]["lastUpdateTime"]) == (stamp(NOW), stamp(NOW + 5))
     changed = with_condition({"conditions": again}, said._replace(status="False"), NOW + 9, "lastUpdateTime")
     assert changed[0]["lastTransitionTime"] == stamp(NOW + 9)
+
+
+@quietly
+@given(small, st.none() | small, small, small, st.booleans())
+def test_a_job_wants_no_more_pods_than_may_run_and_than_are_left_to_do(
+    parallelism: int, completions: int | None, active: int, succeeded: int, suspend: bool
+) -> None:
+    spec = {"parallelism": parallelism, "completions": completions, "suspend": suspend}
+    number = wanted({"spec": spec}, active, Tally(succeeded=succeeded))
+    left = max(0, completions - succeeded) if completions is not None else parallelism
+    assert 0 <= number <= min(parallelism, left)
+    if suspend:
+        assert number == 0
+    elif completions is not None:
+        assert number == min(parallelism, left)
+    elif succeeded:
+        assert number <= active  # a work queue is emptied by those who work at it
+    else:
+        assert number == parallelism
+
+
+@quietly
+@given(small, small, small)
+def test_completed_indexes_are_never_given_out_again(completions: int, done: int, wished: int) -> None:
+    finished = set(range(0, done, 2))
+    found = indexes.first_pending(completions, finished, wished)
+    assert not finished & set(found)
+    assert found == [index for index in range(completions) if index not in finished][:wished]

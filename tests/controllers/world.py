@@ -164,7 +164,7 @@ class World:
             began = anyio.current_time()
             said = None
             while True:
-                await anyio.sleep(0.1)
+                await anyio.sleep(0.2)
                 now = anyio.current_time() - began
                 pod = await self.api.get(ref)
                 if "deletionTimestamp" in pod["metadata"]:

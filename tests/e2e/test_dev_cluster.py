@@ -87,6 +87,7 @@ def test_a_waiting_workflow_is_stopped(at: Tiphys) -> None:
 
 
 @pytest.mark.spec("CLI-6")
+@pytest.mark.spec("OP-6")
 def test_workflows_are_deleted(at: Tiphys) -> None:
     name = submitted(at, "hello-world.yaml")
     assert at("delete", name, "--dry-run").out == f"Workflow '{name}' deleted (dry-run)\n"

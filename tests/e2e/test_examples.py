@@ -120,6 +120,7 @@ def test_an_output_parameter_is_read_from_its_file(run: Run) -> None:
 
 
 @pytest.mark.spec("ART-1")
+@pytest.mark.spec("ART-2")
 def test_an_artifact_arrives_where_the_next_step_wants_it(run: Run) -> None:
     ended = run("artifact-passing.yaml")
     assert ended.code == 0
@@ -130,6 +131,7 @@ def test_an_artifact_arrives_where_the_next_step_wants_it(run: Run) -> None:
 
 
 @pytest.mark.spec("RES-1")
+@pytest.mark.spec("TMPL-3")
 def test_a_resource_template_creates_an_object_that_belongs_to_the_workflow(run: Run) -> None:
     ended = run("resource-configmap.yaml")
     assert ended.code == 0

@@ -15,14 +15,18 @@ from tiphys.devcluster.node.images import install_stand_ins
 class Netcat:
     def __init__(self, folder: Path) -> None:
         install_stand_ins(folder / "bin", folder / "local")
+        self.folder = folder
         self.program = str(folder / "bin" / "nc")
         self.running: list[subprocess.Popen[bytes]] = []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = str(free.getsockname()[1])
 
-    def serve(self, *words: str) -> subprocess.Popen[bytes]:
-        server = subprocess.Popen([self.program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def serve(self, *words: str, said: bytes = b"") -> subprocess.Popen[bytes]:
+        source = self.folder / "said"
+        source.write_bytes(said)
+        with source.open("rb") as file:
+            server = subprocess.Popen([self.program, *words], stdin=file, stdout=subprocess.PIPE)
         self.running.append(server)
         return server
 
@@ -42,7 +46,9 @@ def netcat(tmp_path: Path) -> Iterator[Netcat]:
     yield made
     for server in made.running:
         server.kill()
-        server.communicate()
+        server.wait()
+        if server.stdout is not None:
+            server.stdout.close()
 
 
 def test_a_program_answers_every_connection_and_equal_servers_share_a_port(netcat: Netcat) -> None:
@@ -55,16 +61,13 @@ def test_a_program_answers_every_connection_and_equal_servers_share_a_port(netca
 
 
 def test_one_connection_is_piped_both_ways(netcat: Netcat) -> None:
-    server = netcat.serve("-l", "-p", netcat.port)
-    assert server.stdin is not None
-    server.stdin.write(b"from the server\n")
-    server.stdin.close()
-
+    server = netcat.serve("-l", "-p", netcat.port, said=b"from the server\n")
     while (ended := netcat.ask("-N", "127.0.0.1", netcat.port, said=b"from the client\n")).returncode:
         assert b"refused" in ended.stderr
     assert ended.stdout == b"from the server\n"
-    assert server.communicate()[0] == b"from the client\n"
-    assert server.returncode == 0
+    assert server.stdout is not None
+    assert server.stdout.read() == b"from the client\n"
+    assert server.wait() == 0
 
 
 def test_what_cannot_be_done_is_said(netcat: Netcat) -> None:

@@ -131,6 +131,7 @@ async def test_deleting_sends_sigterm_and_the_handlers_exit_code_is_told(made: C
     await made.gone("polite")
 
 
+@pytest.mark.spec("TMO-7")
 async def test_who_does_not_listen_is_killed_after_the_grace(made: Cluster) -> None:
     await made.create(shell("deaf", "trap '' TERM; echo up; while :; do sleep 0.02; done"))
     await made.until_log("deaf", "up")

@@ -11,6 +11,7 @@ import pytest
 from actors.cron.child import WORKFLOWS, submitted_manifest
 from actors.names import labels
 from runtime.api import Gone
+from runtime.messages import Address
 from runtime.objects import Object, Reference
 from tests.world.cron_world import Coat, CronWorld, Lossy, cron, cron_world
 from tests.world.world import Outcome
@@ -26,12 +27,13 @@ def conditions(status: Object) -> dict[str, str]:
     return {entry["type"]: entry["message"] for entry in status.get("conditions") or ()}
 
 
-KEEP = {"successfulJobsHistoryLimit": 1000, "failedJobsHistoryLimit": 1000}
+KEEP: dict[str, Any] = {"successfulJobsHistoryLimit": 1000, "failedJobsHistoryLimit": 1000}
 
 # -------------------------------------------------------------------------------------------- timetables
 
 
 @pytest.mark.spec("CRON-1", "CRON-9", "CRON-10")
+@pytest.mark.spec("KIND-4")
 async def test_a_run_is_a_workflow_named_after_its_hour_with_all_that_upstream_gives_it() -> None:
     metadata = {"labels": {labels.CREATOR: "ada", "team": "x", labels.CONTROLLER_INSTANCE_ID: "i"}}
     wanted = {"labels": {"of": "run"}, "annotations": {"a": "b"}, "finalizers": ["example.com/hold"]}
@@ -220,7 +222,7 @@ async def test_as_many_missed_runs_are_made_up_for_as_the_annotation_says(
 ) -> None:
     metadata = {"annotations": {labels.CRON_CATCH_UP: wish}}
     async with cron_world() as here:
-        spec = {"startingDeadlineSeconds": deadline, "concurrencyPolicy": policy}
+        spec: dict[str, Any] = {"startingDeadlineSeconds": deadline, "concurrencyPolicy": policy}
         ref = await here.create(cron(metadata=metadata, **spec, **KEEP))
         await downtime(here, ref)
         assert await here.runs() == ["00:01:00", "00:02:00", *caught_up]
@@ -393,6 +395,29 @@ async def test_one_that_is_deleted_runs_no_more() -> None:
         assert len(here.seen) == 1
         with pytest.raises(Gone):
             await here.api.get(ref)
+
+
+async def test_it_can_say_what_it_waits_for() -> None:
+    async with cron_world(lasting(90)) as here:
+        ref = await here.create(
+            cron(metadata={"annotations": {labels.CRON_CATCH_UP: "all"}}, concurrencyPolicy="Forbid")
+        )
+
+        async def waits(after_s: float) -> str:
+            await anyio.sleep(after_s)
+            assert here.system is not None
+            return here.system.explain(Address("cron", "default", "c", ref.uid))
+
+        assert "until 2026-01-01T00:01:00Z" in await waits(5)
+        assert "for active runs to end, before that of 2026-01-01T00:02:00Z begins" in await waits(120)
+        await here.edit(ref, suspend=True)
+        assert "to be resumed (spec.suspend)" in await waits(240)
+        await here.edit(ref, suspend=False, schedules=["never"])
+        assert "for schedules that can be read" in await waits(5)
+        await here.edit(ref, schedules=["0 0 30 2 *"])
+        assert "for nothing: it is never due" in await waits(5)
+        await here.edit(ref, schedules=["* * * * *"], stopStrategy={"expression": "true"})
+        assert "for nothing: its stop strategy has ended it" in await waits(65)
 
 
 # ------------------------------------------------------------------------------------------------- deaths

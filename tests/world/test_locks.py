@@ -353,6 +353,22 @@ async def test_a_retried_node_keeps_its_lock_until_its_last_attempt() -> None:
         assert here.most_running == 1
 
 
+@pytest.mark.spec("RTY-5")
+@pytest.mark.spec("RTY-11")
+async def test_the_wait_for_a_lock_does_not_use_up_the_time_for_retries() -> None:
+    def script(name: str, pod: Object) -> Outcome:
+        return Outcome(delay_s=60.0) if name == "one" else Outcome(code=0 if name.endswith("(1)") else 1)
+
+    async with world(script) as here:
+        await here.submit(single(MUTEX), "one")
+        await anyio.sleep(1)
+        strategy = "retryStrategy: {limit: 3, backoff: {duration: '2', maxDuration: '30s'}}"
+        two = f"spec: {{entrypoint: leaf, templates: [{leaf(MUTEX, strategy + ', ')}]}}"
+        done = await here.end_of(await here.submit(two, "two"))
+
+        assert done["status"]["phase"] == "Succeeded"
+
+
 @pytest.mark.spec("PAR-3")
 async def test_what_waits_for_a_lock_does_not_count_as_active() -> None:
     text = workflow(

@@ -50,6 +50,7 @@ async def test_an_argument_wins_over_the_inputs_value_and_that_over_its_default(
 
 @pytest.mark.spec("PARAM-3")
 @pytest.mark.parametrize("there", [True, False])
+@pytest.mark.spec("KIND-9")
 async def test_a_config_map_gives_the_value_or_else_the_default(there: bool) -> None:
     text = flow("""
   - name: own
@@ -59,12 +60,10 @@ async def test_a_config_map_gives_the_value_or_else_the_default(there: bool) -> 
     steps:
     - - {name: a, template: own}
 """)
-    labels = {"workflows.argoproj.io/configmap-type": "Parameter"}
     config = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"k": "from the map"}}
     async with world(table()) as here:
         if there:
-            meta = {"name": "w-c", "namespace": "default", "labels": labels}
-            await here.api.create(CONFIGMAPS, {**config, "metadata": meta})
+            await here.api.create(CONFIGMAPS, {**config, "metadata": {"name": "w-c", "namespace": "default"}})
         done = await here.end_of(await here.submit(text))
 
     assert value(done, "a") == ("from the map" if there else "none")

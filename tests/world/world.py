@@ -19,6 +19,7 @@ import crds
 from actors.contract import frame, paths
 from actors.messages import EXECUTABLE
 from actors.names import labels
+from actors.workflow.gather import CLUSTER_TEMPLATES, TEMPLATES
 from actors.workflow.state import WORKFLOWS
 from runtime.api import Api, ApiError, Gone
 from runtime.objects import CRDS, PODS, Object, Reference, reference
@@ -61,6 +62,8 @@ class World:
     most_running: int = 0
     deaths: int = 0
     workflows = WORKFLOWS
+    templates = TEMPLATES
+    cluster_templates = CLUSTER_TEMPLATES
     system: System | None = None  # the controllers' present life
 
     async def submit(self, text: str, name: str = "w") -> Reference:

@@ -95,14 +95,15 @@ async def _controllers(api: Api, settings: SessionSettings, root: Path) -> Async
         yield
         return
     from actors.node.manifest_request import PodSettings  # noqa: PLC0415
-    from runtime.system import System  # noqa: PLC0415
-    from tiphys.controllers import ControllerSettings, rooms  # noqa: PLC0415
+    from runtime.system import Settings, System  # noqa: PLC0415
+    from tiphys.controllers import METRICS, ControllerSettings, rooms  # noqa: PLC0415
     from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # noqa: PLC0415
 
     folder = str(root / "artifacts")
     pods = PodSettings(executor_image=EXECUTOR_IMAGE, image_entrypoints=KnownEntrypoints(), repository_root=folder)
     repository = {"s3": {"endpoint": f"file://{folder}", "bucket": "artifacts"}}
-    system = System(api, rooms(ControllerSettings(pods=pods, repository=repository)))
+    controllers = rooms(ControllerSettings(pods=pods, repository=repository))
+    system = System(api, controllers, settings=Settings(metrics=METRICS))
     async with anyio.create_task_group() as tasks:
         await tasks.start(system.run)
         yield

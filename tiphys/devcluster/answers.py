@@ -9,6 +9,7 @@ import orjson
 from runtime.objects import Object
 from tiphys.devcluster import errors, patches, query, reviews, subresources, table
 from tiphys.devcluster.apply import apply
+from tiphys.devcluster.kinds import Kind
 from tiphys.devcluster.rest import Page, WriteOptions, Written
 from tiphys.devcluster.routes import Target
 from tiphys.devcluster.server import ApiServer
@@ -94,21 +95,33 @@ def _many(server: ApiServer, call: Call, page: Page) -> bytes:
         meta["continue"] = page.continue_
     if page.remaining is not None:
         meta["remainingItemCount"] = page.remaining
+    if not call.form:
+        return _plain_list(kind, page, meta)
     things = [record.object for record in page.records]
     if call.form == "Table":
         made = table.rows(kind, things, server.now(), call.query.get("includeObject", "Metadata"))
         return orjson.dumps(table.table(kind, made, meta))
-    if call.form == "PartialObjectMetadataList":
-        head = {"kind": "PartialObjectMetadataList", "apiVersion": table.META, "metadata": meta}
-        return orjson.dumps({**head, "items": [table.partial(thing) for thing in things]})
+    head = {"kind": "PartialObjectMetadataList", "apiVersion": table.META, "metadata": meta}
+    return orjson.dumps({**head, "items": [table.partial(thing) for thing in things]})
+
+
+def _plain_list(kind: Kind, page: Page, meta: Object) -> bytes:
+    """The stored JSON of each, joined: built-in kinds without the type that the list says once."""
     if kind.custom:
         meta.setdefault("continue", "")
     head = {"kind": kind.list_kind_name, "apiVersion": kind.resource.api_version, "metadata": meta}
+    text = orjson.dumps(head)[:-1]
     if kind.custom:
-        text = orjson.dumps(head)[:-1]
-        return text + b',"items":[' + b",".join(record.json for record in page.records) + b"]}"
-    bare = [{name: value for name, value in thing.items() if name not in ("apiVersion", "kind")} for thing in things]
-    return orjson.dumps({**head, "items": bare})
+        return text + b',"items":[' + b",".join([record.json for record in page.records]) + b"]}"
+    typed = orjson.dumps({"apiVersion": kind.resource.api_version, "kind": kind.resource.kind})[:-1] + b","
+    return text + b',"items":[' + b",".join([_untyped(record, typed) for record in page.records]) + b"]}"
+
+
+def _untyped(record: Record, typed: bytes) -> bytes:
+    if record.json.startswith(typed):  # the usual order
+        return b"{" + record.json[len(typed) :]
+    bare = {name: value for name, value in record.object.items() if name not in ("apiVersion", "kind")}
+    return orjson.dumps(bare)
 
 
 def _written(server: ApiServer, call: Call, written: Written) -> Answer:

@@ -45,7 +45,7 @@ def apply(rest: Rest, kind: Kind, key: Key, body: Any, options: WriteOptions) ->
     merged: Object = fields.merge(thing, body)
     merged["metadata"].setdefault("resourceVersion", thing["metadata"]["resourceVersion"])
     if before == wanted and not taken:
-        return rest.update(kind, key, merged, options._replace(managed=thing["metadata"]["managedFields"]))
+        return rest.update(kind, key, merged, options._replace(managed=thing["metadata"].get("managedFields") or []))
     managed = fields.managed_fields(owners, kind.resource.api_version, now)
     return rest.update(kind, key, merged, options._replace(managed=managed))
 

@@ -118,6 +118,28 @@ def _none(value: Any) -> str:
     return str(value) if value not in (None, "", []) else "<none>"
 
 
+def _at(path: str, otherwise: str = "<none>") -> Any:
+    """A cell: the value at a dotted path."""
+
+    def cell(thing: Object, _now: float) -> str:
+        value: Any = thing
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return otherwise if value in (None, "") else str(value)
+
+    return cell
+
+
+def _hosts(thing: Object, _now: float) -> str:
+    hosts = [rule["host"] for rule in (thing.get("spec") or {}).get("rules") or () if rule.get("host")]
+    return ",".join(hosts) or "*"
+
+
+def _last_schedule(thing: Object, now: float) -> str:
+    last = (thing.get("status") or {}).get("lastScheduleTime")
+    return _age_of(last, now) if last else "<none>"
+
+
 def _keys(thing: Object, _now: float) -> int:
     return len(thing.get("data") or {}) + len(thing.get("binaryData") or {})
 
@@ -156,11 +178,10 @@ def _job_duration(thing: Object, now: float) -> str:
 
 
 def _node_ready(thing: Object, _now: float) -> str:
-    for condition in (thing.get("status") or {}).get("conditions") or ():
-        if condition.get("type") == "Ready":
-            word = "Ready" if condition.get("status") == "True" else "NotReady"
-            return f"{word},SchedulingDisabled" if (thing.get("spec") or {}).get("unschedulable") else word
-    return "Unknown"
+    conditions = (thing.get("status") or {}).get("conditions") or ()
+    ready = next((c.get("status") for c in conditions if c.get("type") == "Ready"), None)
+    word = {"True": "Ready", "False": "NotReady"}.get(ready or "", "Unknown")
+    return f"{word},SchedulingDisabled" if (thing.get("spec") or {}).get("unschedulable") else word
 
 
 def _event_seen(thing: Object, now: float) -> str:
@@ -182,6 +203,8 @@ POD = (
     AGE,
     Column("IP", priority=1, cell=lambda thing, _: _none((thing.get("status") or {}).get("podIP"))),
     Column("Node", priority=1, cell=lambda thing, _: _none((thing.get("spec") or {}).get("nodeName"))),
+    Column("Nominated Node", priority=1, cell=_at("status.nominatedNodeName")),
+    Column("Readiness Gates", priority=1, cell=lambda thing, _: "<none>"),
 )
 CONFIGMAP = (Column("Data", type="integer", cell=_keys), AGE)
 SECRET = (Column("Type", ".type"), Column("Data", type="integer", cell=_keys), AGE)
@@ -214,7 +237,35 @@ JOB = (
     Column("Duration", cell=_job_duration),
     AGE,
 )
-CRONJOB = (Column("Schedule", ".spec.schedule"), Column("Suspend", ".spec.suspend", "boolean"), AGE)
+CRONJOB = (
+    Column("Schedule", ".spec.schedule"),
+    Column("Timezone", cell=_at("spec.timeZone")),
+    Column("Suspend", ".spec.suspend", "boolean"),
+    Column("Active", type="integer", cell=lambda thing, _: len((thing.get("status") or {}).get("active") or ())),
+    Column("Last Schedule", cell=_last_schedule),
+    AGE,
+)
+BUDGET = (
+    Column("Min Available", cell=_at("spec.minAvailable", "N/A")),
+    Column("Max Unavailable", cell=_at("spec.maxUnavailable", "N/A")),
+    Column("Allowed Disruptions", type="integer", cell=_count("disruptionsAllowed")),
+    AGE,
+)
+AUTOSCALER = (
+    Column("Reference", cell=lambda thing, _: "{kind}/{name}".format_map(thing["spec"]["scaleTargetRef"])),
+    Column("Targets", cell=lambda thing, _: "<unknown>"),
+    Column("MinPods", cell=_at("spec.minReplicas", "1")),
+    Column("MaxPods", ".spec.maxReplicas", "integer"),
+    Column("Replicas", type="integer", cell=_count("currentReplicas")),
+    AGE,
+)
+INGRESS = (
+    Column("Class", cell=_at("spec.ingressClassName")),
+    Column("Hosts", cell=_hosts),
+    Column("Address", cell=lambda thing, _: ""),
+    Column("Ports", cell=lambda thing, _: "80, 443" if (thing.get("spec") or {}).get("tls") else "80"),
+    AGE,
+)
 REPLICA_SET = (
     Column("Desired", ".spec.replicas", "integer"),
     Column("Current", type="integer", cell=_count("replicas")),

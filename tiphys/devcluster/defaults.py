@@ -166,6 +166,21 @@ def _template(thing: Object) -> None:
         pod_spec(template["spec"])
 
 
+def cron_job(thing: Object) -> None:
+    """A cron job's policies, and its job's pod template."""
+    spec = thing.setdefault("spec", {})
+    for name, value in (
+        ("concurrencyPolicy", "Allow"),
+        ("failedJobsHistoryLimit", 1),
+        ("successfulJobsHistoryLimit", 3),
+        ("suspend", False),
+    ):
+        spec.setdefault(name, value)
+    if isinstance(spec.setdefault("jobTemplate", {}), dict):
+        _template(spec["jobTemplate"])
+    thing.setdefault("status", {})
+
+
 def job(thing: Object) -> None:
     """A job's counts, and the selector and labels made of its uid."""
     spec = thing.setdefault("spec", {})

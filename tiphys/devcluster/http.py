@@ -7,6 +7,7 @@ a request without the token is refused, and so is one with an Origin or a Host t
 from __future__ import annotations
 
 import errno
+import gzip
 import hmac
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
@@ -29,6 +30,7 @@ from tiphys.devcluster.streams import WatchStream
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHUTDOWN_S = 0.1  # how long open streams may take to end: they have nothing left to say
+GZIP_BYTES = 128 * 1024  # shorter answers are not worth it, as upstream
 OPEN_PATHS = ("/readyz", "/livez", "/healthz", "/version")  # asked by probes, which have no token
 
 
@@ -157,7 +159,7 @@ class HttpsFront:
         if self._server.settled is not None:
             await self._server.settled()
         self._server.requests[request.method, found.kind.resource.plural, made.code] += 1
-        response = web.Response(body=made.body, status=made.code, content_type=JSON)
+        response = _json(request, made.body, made.code)
         for warning in made.warnings:
             response.headers.add("Warning", f"299 - {orjson.dumps(warning).decode()}")
         return response
@@ -214,13 +216,23 @@ class HttpsFront:
         return response
 
 
+def _json(request: web.Request, body: bytes, code: int) -> web.Response:
+    """An answer; a long one compressed, if the client takes that."""
+    if len(body) < GZIP_BYTES or "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return web.Response(body=body, status=code, content_type=JSON)
+    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return web.Response(body=gzip.compress(body, 1), status=code, content_type=JSON, headers=headers)
+
+
 def _document(server: ApiServer, request: web.Request, body: bytes) -> web.Response:
     content_type = request.headers.get("Content-Type", "")
     decoded = query.decode(body, content_type) if body and request.path in REVIEWS else None
     found = document(server, request.path, request.headers.get("Accept", ""), decoded)
     if found is None:
         return web.Response(text="404 page not found\n", status=404)
-    return web.Response(body=found.body, status=found.code, headers={"Content-Type": found.content_type})
+    response = _json(request, found.body, found.code)
+    response.headers["Content-Type"] = found.content_type
+    return response
 
 
 def _failed(error: ApiError) -> web.Response:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from random import Random, SystemRandom
+from random import Random
 
 from runtime.objects import CONFIGMAPS, NAMESPACES, SERVICE_ACCOUNTS
 from tiphys.devcluster.crd import Definitions
@@ -31,7 +31,7 @@ class ApiServer:
     def __init__(self, *, now: Callable[[], float] = time.time, random: Random | None = None) -> None:
         self.storage = Storage()
         self.catalog = Catalog(built_in())
-        self.rest = Rest(self.storage, Source(now, random or SystemRandom()))
+        self.rest = Rest(self.storage, Source(now, random or Random()))  # noqa: S311 - uids and names are no secrets
         self.definitions = Definitions(self.rest, self.catalog)
         self.logs: LogSource | None = None  # who has the pods' logs; set by the node
         self.commands: ExecSource | None = None  # who can run commands in pods; set by the node

@@ -16,7 +16,8 @@ from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Event, Watcher
 
 WATCH_S = 1800  # how long a watch without timeoutSeconds lasts
-BATCH = 256  # events written at once
+BATCH = 1024  # events written at once
+GATHER_S = 0.005  # after a piece was written the next one waits so long: the first event is told at once
 
 
 class WatchStream:
@@ -71,6 +72,7 @@ class WatchStream:
                     event = await watcher.take()
             if event is not None:
                 yield self._event(event) + self._ready(watcher)
+                await anyio.sleep(GATHER_S)  # what happens right after goes out in one piece
                 continue
             if self._bookmarks:
                 yield self._bookmark(self._server.storage.settled)

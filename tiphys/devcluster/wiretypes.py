@@ -18,7 +18,6 @@ from tiphys.devcluster.kinds import Prune
 SCALARS = frozenset(
     ["string", "int", "bool", "bytes", "number", "time", "microtime", "quantity", "intstr", "raw"],
 )
-_ENVELOPE = frozenset({"apiVersion", "kind"})
 
 
 class Field(NamedTuple):
@@ -59,27 +58,36 @@ def fields(name: str) -> dict[str, Field]:
     return found
 
 
+@cache
+def _children(name: str) -> dict[str, Field | None]:
+    """The fields of a message, None for those that hold no message."""
+    return {key: None if field.type in SCALARS else field for key, field in fields(name).items()}
+
+
 def pruner(api_version: str, kind: str) -> Prune:
     """What drops unknown fields of a built-in kind, however deep."""
 
-    def prune(thing: Object) -> list[str]:
+    @cache
+    def top() -> dict[str, Field | None]:
         name = message_name(api_version, kind)
+        return {**_children(name), "apiVersion": None, "kind": None} if name is not None else {}
+
+    def prune(thing: Object) -> list[str]:
+        known = top()
         dropped: list[str] = []
-        if name is not None:
-            _prune(thing, fields(name), "", dropped)
+        if known:
+            _prune(thing, known, "", dropped)
         return dropped
 
     return prune
 
 
-def _prune(thing: Object, known: dict[str, Field], path: str, dropped: list[str]) -> None:
+def _prune(thing: Object, known: dict[str, Field | None], path: str, dropped: list[str]) -> None:
     unknown: list[str] | None = None
     for name, value in thing.items():
-        field = known.get(name)
-        if field is None:
-            if path or name not in _ENVELOPE:
-                unknown = [*(unknown or ()), name]
-        elif field.type not in SCALARS and value:
+        if name not in known:
+            unknown = [*(unknown or ()), name]
+        elif value and (field := known[name]) is not None:
             _prune_value(value, field, f"{path}.{name}" if path else name, dropped)
     for name in unknown or ():
         del thing[name]
@@ -87,7 +95,7 @@ def _prune(thing: Object, known: dict[str, Field], path: str, dropped: list[str]
 
 
 def _prune_value(value: Any, field: Field, path: str, dropped: list[str]) -> None:
-    known = fields(field.type)
+    known = _children(field.type)
     if field.shape == "list":
         for index, item in enumerate(value if isinstance(value, list) else ()):
             if isinstance(item, dict):

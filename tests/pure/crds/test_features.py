@@ -23,9 +23,21 @@ def found(thing: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def test_what_changes_the_outcome_is_an_error_and_the_rest_a_warning():
-    thing = workflow(synchronization={"mutexes": [{"name": "m"}]}, priority=1)
+    thing = workflow(executorPlugins=[{}], priority=1)
 
-    assert found(thing) == [("spec.synchronization", "SYNC-1", "error"), ("spec.priority", "PRI-1", "warning")]
+    assert found(thing) == [("spec.executorPlugins", "AGENT-6", "error"), ("spec.priority", "PRI-1", "warning")]
+
+
+@pytest.mark.spec("SYNC-4")
+def test_only_locks_of_a_database_are_not_there_yet():
+    locks = {"mutexes": [{"name": "m"}], "semaphores": [{"configMapKeyRef": {"name": "c", "key": "k"}}]}
+    kept = {"mutexes": [{"name": "m"}, {"name": "n", "database": True}], "semaphores": [{"database": {"key": "k"}}]}
+
+    assert found(workflow(synchronization=locks, templates=[{"name": "a", "synchronization": locks}])) == []
+    assert found(workflow(synchronization=kept)) == [
+        ("spec.synchronization.mutexes[].database", "SYNC-4", "error"),
+        ("spec.synchronization.semaphores[].database", "SYNC-4", "error"),
+    ]
 
 
 def test_templates_are_looked_into_wherever_they_are_written():
@@ -64,10 +76,18 @@ def test_saying_no_is_not_asking_for_it(spec):
 
 
 def test_a_kind_that_nobody_acts_upon_says_so():
-    cron = {"schedules": ["* * * * *"], "workflowSpec": {"synchronization": {}}}
+    binding = {"event": {"selector": "true"}, "submit": {"workflowTemplateRef": {"name": "t"}}}
+    meta = {"name": "x"}
+    thing = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowEventBinding", "metadata": meta, "spec": binding}
+
+    assert found(thing) == [("kind", "EVT-2", "error")]
+
+
+def test_a_schedules_workflow_is_looked_into():
+    cron = {"schedules": ["* * * * *"], "workflowSpec": {"executorPlugins": [{}]}}
     thing = {"apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "metadata": {"name": "x"}, "spec": cron}
 
-    assert found(thing) == [("kind", "CRON-1", "error"), ("spec.workflowSpec.synchronization", "SYNC-1", "error")]
+    assert found(thing) == [("spec.workflowSpec.executorPlugins", "AGENT-6", "error")]
 
 
 def test_the_table_names_only_fields_that_exist():
@@ -76,4 +96,5 @@ def test_the_table_names_only_fields_that_exist():
         if place in PLACES:
             shape: dict[str, Any] = {"ref": PLACES[place]}
             for field in fields:
-                shape = load()[shape["ref"]]["fields"][field]
+                shape = load()[shape["ref"]]["fields"][field.removesuffix("[]")]
+                shape = shape["items"] if field.endswith("[]") else shape

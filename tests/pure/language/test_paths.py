@@ -91,6 +91,7 @@ def test_templates_write_text_and_values():
 
 
 @pytest.mark.spec("RES-6")
+@pytest.mark.spec("COND-7")
 def test_a_failure_condition_fails_on_its_first_match():
     thing = {"status": {"failed": 3, "phase": "Failed"}}
     met = conditions.failing("status.failed > 5, status.phase == Failed", thing)

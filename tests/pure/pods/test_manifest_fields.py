@@ -31,6 +31,7 @@ def test_scheduling_is_the_templates_then_the_boundarys_then_the_workflows() -> 
 
 
 @pytest.mark.spec("POD-4", "POD-5", "POD-8")
+@pytest.mark.spec("PRI-2")
 def test_other_fields_are_copied() -> None:
     spec = {
         "podPriorityClassName": "p",

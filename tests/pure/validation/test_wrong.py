@@ -122,6 +122,7 @@ def test_a_tag_of_a_known_family_resolves_or_is_refused(tag):
         ),
     ],
 )  # fmt: skip
+@pytest.mark.spec("PARAM-6")
 def test_what_a_template_needs_is_supplied(spec, message):
     assert first(spec)[1] == message
 

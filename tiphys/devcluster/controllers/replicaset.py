@@ -63,7 +63,8 @@ def replicas(family: Family, own: Object, now: float) -> list[Command]:
             commands.append(Create(PODS, pod(own, name)))
             said = Said("SuccessfulCreate", f"Created pod: {name}")
             commands.append(event(REPLICA_SETS, own, said, COMPONENT, now))
-    for victim in least_missed_first(active, now)[: min(max(-difference, 0), BURST_MAX)]:
+    victims = least_missed_first(active, now)[: min(-difference, BURST_MAX)] if difference < 0 else []
+    for victim in victims:
         commands.append(Delete(reference(PODS, victim)))
         said = Said("SuccessfulDelete", f"Deleted pod: {victim['metadata']['name']}")
         commands.append(event(REPLICA_SETS, own, said, COMPONENT, now))

@@ -53,7 +53,11 @@ def plan(family: Family, now: float) -> Plan:
     own = family.own
     assert own is not None
     here = [each for uid, each in family.children.items() if uid not in family.deleting]
-    rollout = Rollout(own, *revisions.new_and_old(own, here), deployment_bounds(own))
+    try:
+        limits = deployment_bounds(own)
+    except ValueError as error:
+        return _senseless(family, own, error, now)
+    rollout = Rollout(own, *revisions.new_and_old(own, here), limits)
     status = progress.status(own, rollout.new, rollout.old, now)
     commands: list[Command] = []
     if "deletionTimestamp" not in own["metadata"]:
@@ -65,6 +69,15 @@ def plan(family: Family, now: float) -> Plan:
     late = progress.deadline_at(own, condition(own.get("status") or {}, "Progressing"))
     wake_at = late + 1 if late is not None and late >= now else None
     return Plan(commands, wake_at, f"for {rollout.wished} pods of its template to be available")
+
+
+def _senseless(family: Family, own: Object, error: ValueError, now: float) -> Plan:
+    """A strategy that cannot be reckoned with: told once, and nothing is done until it is changed."""
+    why = f"spec.strategy.rollingUpdate: {error}"
+    is_told, waiting = why in family.told, f"for another strategy ({why})"
+    family.told.add(why)
+    said = Said("InvalidStrategy", why, warning=True)
+    return Plan([] if is_told else [event(DEPLOYMENTS, own, said, COMPONENT, now)], None, waiting)
 
 
 def _steps(family: Family, rollout: Rollout, status: Object, now: float) -> list[Command]:

@@ -40,7 +40,8 @@ def staffing(job: Object, pods: Sequence[Object], counts: Tally, deleting: Colle
     idle = _useless(job, active, counts)
     useful = [pod for pod in active if pod not in idle]
     number = wanted(job, len(useful), counts)
-    surplus = [*idle, *least_missed_first(useful, now)[: max(len(useful) - number, 0)]]
+    too_many = len(useful) - number
+    surplus = [*idle, *least_missed_first(useful, now)[:too_many]] if too_many > 0 else idle
     leaving = [pod for pod in pods if is_terminating(pod) or pod["metadata"]["uid"] in deleting]
     held = len(leaving) if replaces_only_failed(job) else 0
     missing = min(number - len(useful) - held, BURST_MAX)

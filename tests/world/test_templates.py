@@ -1,0 +1,290 @@
+"""Where templates come from and what is laid under them: references, snapshots, defaults, metadata, claims, pod GC."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from runtime.objects import CLAIMS, CONFIGMAPS, PODS, Object
+from tests.world.flows import FAIL, arguments_of, flow, named, nodes, phases, run, table
+from tests.world.world import Outcome, World, world
+
+pytestmark = pytest.mark.virtual_time
+
+
+async def library(here: World, name: str, spec: str, *, cluster: bool = False) -> None:
+    """Create a (cluster) workflow template."""
+    kind = "ClusterWorkflowTemplate" if cluster else "WorkflowTemplate"
+    meta = {"name": name} | ({} if cluster else {"namespace": "default"})
+    thing: Object = {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": meta, "spec": yaml.safe_load(spec)}
+    await here.api.create(here.cluster_templates if cluster else here.templates, thing)
+
+
+LIBRARY = """
+podMetadata: {labels: {from: library}}
+templates:
+- name: say
+  inputs: {parameters: [{name: x, default: lib}]}
+  steps: [[{name: in, template: leaf, arguments: {parameters: [{name: m, value: "{{inputs.parameters.x}}"}]}}]]
+- {name: leaf, inputs: {parameters: [{name: m}]}, container: {image: lib, command: [lib], args: ["{{inputs.parameters.m}}"]}}
+"""
+
+
+@pytest.mark.spec("KIND-2")
+@pytest.mark.spec("KIND-3")
+@pytest.mark.spec("WFT-1")
+@pytest.mark.parametrize("cluster", [False, True])
+async def test_a_referenced_template_looks_its_names_up_where_it_stands(cluster: bool) -> None:
+    text = flow(f"""
+  - name: main
+    steps: [[{{name: a, templateRef: {{name: lib, template: say, clusterScope: {str(cluster).lower()}}}}}]]
+""")
+    async with world(table()) as here:
+        await library(here, "lib", LIBRARY, cluster=cluster)
+        ref = await here.submit(text)
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+        (pod,) = (await here.api.list(PODS)).items
+
+    scope = "cluster/lib" if cluster else "namespaced/lib"
+    found = named(done)
+    assert pod["spec"]["containers"][0]["image"] == "lib"
+    assert found["w[0].a"]["templateRef"]["name"] == "lib"
+    assert "templateName" not in found["w[0].a"]
+    assert found["w[0].a"]["templateScope"] == "local/w"
+    assert found["w[0].a[0].in"]["templateName"] == "leaf"
+    assert found["w[0].a[0].in"]["templateScope"] == scope
+    assert set(done["status"]["storedTemplates"]) == {f"{scope}/say", f"{scope}/leaf"}
+
+
+WHOLE = """
+entrypoint: main
+arguments: {parameters: [{name: a, value: library}, {name: b, value: library}]}
+onExit: main
+templates:
+- {name: main, container: {image: lib, command: [c], args: ["{{workflow.parameters.a}}", "{{workflow.parameters.b}}"]}}
+- {name: other, container: {image: lib, command: [c], args: ["other"]}}
+"""
+
+
+@pytest.mark.spec("WFT-2")
+@pytest.mark.spec("WFT-3")
+async def test_a_workflows_own_fields_win_over_those_of_the_template_it_is_made_of() -> None:
+    seen: dict[str, list[str]] = {}
+    text = "spec: {workflowTemplateRef: {name: lib}, arguments: {parameters: [{name: b, value: mine}]}, onExit: other}"
+    async with world(arguments_of(seen)) as here:
+        await library(here, "lib", WHOLE)
+        ref = await here.submit(text)
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+
+    assert seen == {"w": ["library", "mine"], "w.onExit": ["other"]}
+    assert done["metadata"]["labels"]["workflows.argoproj.io/workflow-template"] == "lib"
+    assert done["status"]["storedWorkflowTemplateSpec"]["entrypoint"] == "main"
+    assert done["status"]["storedWorkflowTemplateSpec"]["onExit"] == "other"
+
+
+@pytest.mark.spec("WFT-1")
+@pytest.mark.spec("WFT-2")
+async def test_what_was_referred_to_first_is_what_runs_whatever_becomes_of_it() -> None:
+    seen: dict[str, list[str]] = {}
+    text = flow("""
+  - name: main
+    steps: [[{name: a, templateRef: {name: lib, template: say}}], [{name: b, templateRef: {name: lib, template: say}}]]
+""")
+    async with world(arguments_of(seen, table(**{"in": Outcome(delay_s=20)})), deaths_every_s=7.0) as here:
+        await library(here, "lib", LIBRARY)
+        ref = await here.submit(text)
+        await here.after(5)
+        (thing,) = (await here.api.list(here.templates)).items
+        thing["spec"]["templates"][1]["container"]["args"] = ["changed"]
+        await here.api.replace(here.templates, thing)
+        await here.end_of(ref)
+
+    assert list(seen.values()) == [["lib"], ["lib"]]
+
+
+@pytest.mark.spec("WFT-5")
+async def test_a_reference_to_nothing_ends_the_workflow_with_its_name() -> None:
+    text = flow("  - name: main\n    steps: [[{name: a, templateRef: {name: nowhere, template: t}}]]\n")
+    done = await run(text)
+
+    assert done["status"]["phase"] in {"Failed", "Error"}
+    assert "nowhere" in done["status"]["message"]
+
+
+@pytest.mark.spec("TDEF-1")
+async def test_defaults_lie_under_templates_of_their_own_type() -> None:
+    text = flow("""
+  - {name: bare, container: {command: [echo]}}
+  - name: main
+    steps: [[{name: a, template: bare}, {name: b, template: leaf}]]
+""", templateDefaults="{retryStrategy: {limit: 0}, container: {image: default}}")  # fmt: skip
+    async with world(table()) as here:
+        ref = await here.submit(text)
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+        images = {pod["spec"]["containers"][0]["image"] for pod in (await here.api.list(PODS)).items}
+
+    assert images == {"default", "busybox"}
+    assert {entry["type"] for name, entry in named(done).items() if name in {"w", "w(0)[0].a"}} == {"Retry"}
+
+
+@pytest.mark.spec("WMETA-1")
+async def test_a_workflow_may_label_itself() -> None:
+    text = flow("  - {name: main, container: {image: b, command: [c], args: ['{{workflow.labels.made}}']}}\n",
+                workflowMetadata="{labels: {a: b}, annotations: {c: d}, labelsFrom: {made: {expression: 'workflow.name + \"-x\"'}}}")  # noqa: E501  # fmt: skip
+    seen: dict[str, list[str]] = {}
+    done = await run(text, arguments_of(seen))
+
+    assert done["metadata"]["labels"]["a"] == "b"
+    assert done["metadata"]["labels"]["made"] == "w-x"
+    assert done["metadata"]["annotations"]["c"] == "d"
+    assert seen == {"w": ["w-x"]}
+
+
+@pytest.mark.spec("TMPL-11")
+async def test_a_template_may_be_written_in_place() -> None:
+    done = await run(flow("""
+  - name: main
+    dag: {tasks: [{name: A, inline: {container: {image: busybox, command: [echo]}}}]}
+"""))  # fmt: skip
+
+    assert named(done)["w.A"]["type"] == "Pod"
+    assert "templateName" not in named(done)["w.A"]
+
+
+@pytest.mark.spec("TMPL-2")
+@pytest.mark.spec("PARAM-11")
+async def test_a_script_is_a_pod_whose_outputs_are_there_when_it_has_succeeded() -> None:
+    done = await run(flow("  - name: main\n    steps: [[{name: a, template: make}]]\n"),
+                     table(a=Outcome(parameters={"p": "v"})))  # fmt: skip
+
+    assert nodes(done)["a"]["type"] == "Pod"
+    assert nodes(done)["a"]["outputs"]["parameters"][0]["value"] == "v"
+
+
+@pytest.mark.spec("TMPL-5")
+@pytest.mark.spec("CSET-5")
+@pytest.mark.parametrize(("code", "phase"), [(0, "Succeeded"), (3, "Failed")])
+async def test_the_containers_of_a_set_are_nodes_below_their_pod(code: int, phase: str) -> None:
+    done = await run(flow("""
+  - name: main
+    containerSet:
+      containers:
+      - {name: one, image: busybox, command: [sh]}
+      - {name: two, image: busybox, command: [sh], dependencies: [one]}
+"""), table(w=Outcome(code=code)))  # fmt: skip
+
+    found = named(done)
+    assert (found["w"]["type"], found["w"]["phase"]) == ("Pod", phase)
+    assert found["w"]["children"] == [found["w.one"]["id"]]
+    assert found["w.one"]["children"] == [found["w.two"]["id"]]
+    assert {found[name]["boundaryID"] for name in ("w.one", "w.two")} == {"w"}
+    assert {found[name]["phase"] for name in ("w.one", "w.two")} == {phase}
+    assert done["status"]["progress"] == ("3/3" if code == 0 else "0/3")
+
+
+@pytest.mark.spec("CSET-5")
+@pytest.mark.parametrize(
+    ("vanishes", "phase", "message"),
+    [(True, "Error", "container deleted"), (False, "Failed", "Step exceeded its deadline")],
+)
+async def test_containers_of_a_set_end_with_their_pod(vanishes: bool, phase: str, message: str) -> None:
+    done = await run(flow("  - {name: main, containerSet: {containers: [{name: one, image: b, command: [c]}]}}\n",
+                          activeDeadlineSeconds=20), table(w=Outcome(vanishes=vanishes, delay_s=10 if vanishes else 99)))  # fmt: skip
+
+    assert (named(done)["w.one"]["phase"], named(done)["w.one"]["message"]) == (phase, message)
+    assert done["status"]["phase"] == phase
+
+
+@pytest.mark.spec("VOL-2")
+@pytest.mark.spec("VOL-3")
+@pytest.mark.spec("VOL-4")
+@pytest.mark.parametrize(
+    ("outcome", "rule", "kept"),
+    [(Outcome(), "", False), (FAIL, "", True), (FAIL, "OnWorkflowCompletion", False)],
+)
+async def test_claims_are_made_before_and_deleted_after(outcome: Outcome, rule: str, kept: bool) -> None:
+    gc = {"volumeClaimGC": f"{{strategy: {rule}}}"} if rule else {}
+    text = flow("  - {name: main, container: {image: b, command: [c], volumeMounts: [{name: work, mountPath: /w}]}}\n",
+                volumeClaimTemplates="[{metadata: {name: work}, spec: {accessModes: [ReadWriteOnce]}}]", **gc)  # fmt: skip
+    async with world(table(w=outcome)) as here:
+        ref = await here.submit(text)
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+        (pod,) = (await here.api.list(PODS)).items
+        claims = [claim["metadata"]["name"] for claim in (await here.api.list(CLAIMS)).items]
+
+    assert {"name": "work", "persistentVolumeClaim": {"claimName": "w-work"}} in pod["spec"]["volumes"]
+    assert claims == (["w-work"] if kept else [])
+    assert bool(done["status"].get("persistentVolumeClaims")) is kept
+
+
+@pytest.mark.spec("PGC-1")
+@pytest.mark.spec("PGC-2")
+@pytest.mark.spec("PGC-3")
+@pytest.mark.parametrize(
+    ("rule", "left"),
+    [
+        ("strategy: OnPodCompletion", set()),
+        ("strategy: OnPodSuccess", {"w.B"}),
+        ("strategy: OnWorkflowCompletion", set()),
+        ("strategy: OnWorkflowSuccess", {"w.A", "w.B"}),
+        ("strategy: OnPodCompletion, deleteDelayDuration: 1h", {"w.A", "w.B"}),
+        ("strategy: OnPodCompletion, labelSelector: {matchLabels: {not: there}}", {"w.A", "w.B"}),
+        ('strategy: ""', {"w.A", "w.B"}),
+    ],
+)
+async def test_finished_pods_are_deleted_as_the_rule_says(rule: str, left: set[str]) -> None:
+    text = flow("  - name: main\n    dag: {tasks: [{name: A, template: leaf}, {name: B, template: leaf}]}\n", podGC=f"{{{rule}}}")
+    async with world(table(B=FAIL)) as here:
+        await here.end_of(await here.submit(text))
+        await here.after(30)
+
+        assert {name for _, name in await here.pod_refs()} == left
+
+
+@pytest.mark.spec("REPO-1")
+@pytest.mark.spec("REPO-3")
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_named_artifact_repository_is_kept_in_the_status_or_missed_aloud(there: bool) -> None:
+    text = flow("  - {name: main, container: {image: b, command: [c]}}\n", artifactRepositoryRef="{configMap: repos, key: mine}")
+    section: Any = {"s3": {"endpoint": "file:///tmp", "bucket": "b", "keyFormat": "k"}}
+    async with world(table()) as here:
+        if there:
+            meta = {"name": "repos", "namespace": "default"}
+            config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"mine": json.dumps(section)}}
+            await here.api.create(CONFIGMAPS, config)
+        done = await here.end_of(await here.submit(text))
+
+    if there:
+        assert done["status"]["artifactRepositoryRef"]["artifactRepository"] == section
+    else:
+        assert done["status"]["phase"] == "Error"
+        assert done["status"]["message"].startswith("failed to resolve artifact repository: failed to find any")
+
+
+@pytest.mark.spec("WFT-6")
+async def test_a_library_may_refer_to_itself() -> None:
+    async with world(table()) as here:
+        await library(here, "lib", """
+templates:
+- name: down
+  inputs: {parameters: [{name: n}]}
+  steps:
+  - - {name: x, templateRef: {name: lib, template: leaf}}
+  - - {name: again, templateRef: {name: lib, template: down}, when: "{{inputs.parameters.n}} > 1",
+       arguments: {parameters: [{name: n, value: "{{=asInt(inputs.parameters.n) - 1}}"}]}}
+- {name: leaf, container: {image: b, command: [c]}}
+""")
+        done = await here.end_of(await here.submit(flow("""
+  - name: main
+    steps: [[{name: a, templateRef: {name: lib, template: down}, arguments: {parameters: [{name: n, value: 3}]}}]]
+""")))  # fmt: skip
+
+    assert list(phases(done).values()).count("Skipped") == 1
+    assert done["status"]["progress"] == "3/3"

@@ -1,0 +1,75 @@
+"""`tiphys controller`: the controllers as the process that a cluster runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+EXECUTOR_IMAGE = "tiphys:0.1.0"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the application."""
+    app.command()(controller)
+
+
+def controller(
+    kubeconfig: Annotated[
+        str, typer.Option(help="Default: the pod's own credentials, else the usual kubeconfig.")
+    ] = "",
+    context: Annotated[str, typer.Option(help="The context of the kubeconfig.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only this namespace; default: all.")] = "",
+    http_address: Annotated[
+        str, typer.Option(help="HOST:PORT of /metrics, /livez, /readyz and /debug/actors.")
+    ] = "0.0.0.0:9090",
+    executor_image: Annotated[
+        str, typer.Option(envvar="TIPHYS_EXECUTOR_IMAGE", help="The image of the helpers in workflow pods.")
+    ] = EXECUTOR_IMAGE,
+    artifact_repository: Annotated[
+        str,
+        typer.Option(help="A YAML file (s3: {endpoint, bucket, …}): where artifacts go by default."),
+    ] = "",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the controllers against a cluster until SIGTERM; prints `ready` when its caches are filled."""
+    import anyio  # noqa: PLC0415
+
+    from runtime import log  # noqa: PLC0415
+    from runtime.credentials import BadKubeconfig  # noqa: PLC0415
+    from tiphys.cli.problems import InputError  # noqa: PLC0415
+    from tiphys.controller.process import ProcessSettings, control  # noqa: PLC0415
+
+    host, _, port = http_address.rpartition(":")
+    if not port.isdigit():
+        raise InputError(f"--http-address {http_address!r}: write HOST:PORT, for instance 127.0.0.1:9090")
+    settings = ProcessSettings(
+        kubeconfig=kubeconfig, context=context, namespace=namespace, host=host or "0.0.0.0",  # noqa: S104
+        port=int(port), executor_image=executor_image, repository=_repository(artifact_repository),
+    )  # fmt: skip
+    log.configure(level=log_level)
+    try:
+        anyio.run(control, settings)
+    except* BadKubeconfig as group:
+        raise InputError(str(group.exceptions[0])) from group
+    except* OSError as group:
+        raise InputError(f"--http-address {http_address}: {group.exceptions[0]}; choose another port") from group
+
+
+def _repository(path: str) -> dict[str, object] | None:
+    import yaml  # noqa: PLC0415
+
+    from tiphys.cli.problems import InputError  # noqa: PLC0415
+
+    if not path:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+            found = yaml.safe_load(file)
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"--artifact-repository {path}: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(
+            f"--artifact-repository {path}: write a driver and its settings, for instance s3: {{bucket: b}}"
+        )
+    return found
