@@ -89,3 +89,5 @@ class Instructions(TypedDict, total=False):
     mains: list[str]  # wait: the containers to wait for
     repository_root: str  # directory of the node that the repository volume is
     resource: dict[str, Any]
+    listing: Transfer  # data: what to list
+    transformation: list[str]  # data: expressions, each over what the one before made

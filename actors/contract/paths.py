@@ -15,6 +15,7 @@ REPOSITORY_VOLUME = "tiphys-repository"  # hostPath of a file:// artifact reposi
 REPOSITORY_MOUNT = "/var/run/tiphys-repository"
 TOKEN_VOLUME = "tiphys-token"  # noqa: S105  (a volume's name): resource templates talk to the API server
 TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  (a path)
+SECRETS_MOUNT = "/var/run/tiphys-secrets"
 INPUTS_VOLUME = "input-artifacts"  # mounted piecewise at the artifacts' own paths: not ours alone, so no prefix
 INPUTS_MOUNT = "/argo/inputs/artifacts"
 MAIN_ROOT = "/mainctrfs"  # main's own volumes, as init and wait see them

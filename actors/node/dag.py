@@ -81,11 +81,10 @@ class DagNode(Boundary):
     def _begin_loop(self, task: Task, site: Site, parents: tuple[str, ...], now: float) -> list[Command]:
         values = site.values(self.scope)
         try:
-            if "item" not in str(task.declared.get("when") or "") and not site.wanted(values):
-                text = f"when '{site.when(values)}' evaluated false"
-                return site.conclude("Skipped", text, parents, now)
             items = expand(loop_fields(task.declared, values))
         except CALL_ERRORS as error:
+            if site.unwanted(values):
+                return site.begin(self.scope, parents, now)
             return site.conclude("Error", str(error), parents, now)
         if items is None:
             return self._kept(task.name, site.begin(self.scope, parents, now))

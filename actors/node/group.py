@@ -101,11 +101,12 @@ class Group(Behaviour):
         whole = Site(place, step, ids.step(self.status.name, step.get("name", "")))
         if not is_loop(step):
             return self._begin_site(whole, now)
+        values = whole.values(self.call.scope)
         try:
-            if "item" not in str(step.get("when") or "") and not whole.wanted(whole.values(self.call.scope)):
-                return self._begin_site(whole, now)
-            items = expand(loop_fields(step, whole.values(self.call.scope)))
+            items = expand(loop_fields(step, values))
         except CALL_ERRORS as error:
+            if whole.unwanted(values):
+                return self._begin_site(whole, now)
             whole.error = str(error)
             return self._conclude(whole, "Error", str(error), now)
         if items is None:

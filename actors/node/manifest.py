@@ -14,9 +14,11 @@ from typing import Any
 from actors.contract import paths
 from actors.contract.documents import Instructions, Parameter
 from actors.contract.frame import FRAME_BYTES_MIN, budget
+from actors.contract.secrets import secret_mount, secret_volume, secret_volumes
 from actors.names.durations import parse_duration
 from actors.node import manifest_containers as containers
 from actors.node.manifest_artifacts import ArtifactPlan, archives_logs, artifact_plan
+from actors.node.manifest_data import data_container, data_source
 from actors.node.manifest_metadata import metadata, pod_nonce
 from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings, TokenPolicy
 from actors.node.manifest_resource import resource_container, resource_inputs
@@ -34,7 +36,7 @@ class Shape:
     shims: Sequence[str]  # containers that run behind the shim
     artifacts: ArtifactPlan
     source: str  # of a script
-    resource: bool = False
+    ours: str = ""  # "resource" or "data": main is a program of ours
     logs: bool = False  # are archived
     reads_files: bool = False  # of the main container, after its end
 
@@ -79,11 +81,14 @@ def pod_for(request: PodRequest) -> dict[str, Any]:
     if init or user_inits or sidecars:
         spec["initContainers"] = init + user_inits + sidecars
     spec |= pod_fields(request)
-    spec["volumes"] = pod_volumes(request, spec)
+    spec["volumes"] = pod_volumes(request, spec, secret_volumes(shape.artifacts.secrets()))
     if not spec["volumes"]:
         del spec["volumes"]
     wanted = bool(
-        shape.captured or shape.wait or (shape.resource and (template.get("outputs") or {}).get("parameters"))
+        shape.captured
+        or shape.wait
+        or shape.ours == "data"
+        or (shape.ours == "resource" and (template.get("outputs") or {}).get("parameters"))
     )
     source = shape.source if shape.source_in_annotation else ""
     return {
@@ -101,7 +106,7 @@ def _shape(request: PodRequest) -> Shape:
     template = request.template
     users = _users(template)
     is_set = template.get("containerSet") is not None
-    is_resource = not users
+    ours = next((kind for kind in ("resource", "data") if not users and template.get(kind) is not None), "")
     source = str((template.get("script") or {}).get("source") or "") if not is_set else ""
     parameters = (template.get("outputs") or {}).get("parameters") or ()
     captured = bool(parameters) or (request.include_result and paths.MAIN in dict(users))
@@ -109,22 +114,24 @@ def _shape(request: PodRequest) -> Shape:
     names = [name for name, _ in users] if users else [paths.MAIN]
     main = _main(users)
     plan = artifact_plan(request, main.get("volumeMounts") or (), names if logs else ())
-    if is_resource:
+    if ours == "resource":
         plan.inputs.extend(resource_inputs(request))
+    if ours == "data":
+        plan.listing.append(data_source(request))
     wanted = captured or bool(plan.outputs)
     if is_set and wanted and paths.MAIN not in names:
         raise BadTemplate("containerSet: outputs are taken from a container named main, and there is none")
-    captured = captured and not is_resource
+    captured = captured and not ours
     shims = names if users and (wanted or logs or _ordered(template)) else []
     reads = bool(parameters or plan.staged)
-    return Shape(users, captured, shims, plan, source, resource=is_resource, logs=logs, reads_files=reads)
+    return Shape(users, captured, shims, plan, source, ours=ours, logs=logs, reads_files=reads)
 
 
 def _users(template: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    for kind in ("container", "containerSet", "script", "resource"):
+    for kind in ("container", "containerSet", "script", "resource", "data"):
         if template.get(kind) is None:
             continue
-        if kind == "resource":
+        if kind in ("resource", "data"):
             return []
         if kind != "containerSet":
             return [(paths.MAIN, template[kind])]
@@ -134,7 +141,9 @@ def _users(template: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
             for entry in template[kind].get("containers") or ()
         ]
     name = template.get("name", "")
-    raise BadTemplate(f"template {name!r} has no container, containerSet, script or resource: no pod can be made of it")
+    raise BadTemplate(
+        f"template {name!r} has no container, containerSet, script, resource or data: no pod can be made of it"
+    )
 
 
 def _main(users: Sequence[tuple[str, Mapping[str, Any]]]) -> Mapping[str, Any]:
@@ -167,9 +176,20 @@ def _after_inputs(shape: Shape) -> Sequence[Mapping[str, Any]]:
 
 
 def _mains(request: PodRequest, shape: Shape, limit: int) -> list[dict[str, Any]]:
-    if shape.resource:
+    if shape.ours == "data":
+        return [_data(request, shape, limit)]
+    if shape.ours == "resource":
         return [resource_container(request, pod_nonce(request), limit, keep_log=shape.logs)]
     return [_main_container(request, shape, name, container, limit) for name, container in shape.users]
+
+
+def _data(request: PodRequest, shape: Shape, limit: int) -> dict[str, Any]:
+    told: Instructions = {"container": paths.MAIN, "nonce": pod_nonce(request), "budget": limit}
+    if shape.logs:
+        told["keep_log"] = True
+    if shape.artifacts.hosted("listing"):
+        told["repository_root"] = request.settings.repository_root
+    return _stores(shape, "listing", data_container(request, shape.artifacts.listing[0], told))
 
 
 def _main_container(
@@ -258,14 +278,20 @@ def _wait(request: PodRequest, shape: Shape, limit: int) -> dict[str, Any]:
 
 def _ours(request: PodRequest, shape: Shape, side: str, told: Instructions) -> dict[str, Any]:
     """init or wait: with the repository, main's volumes and the input volume where that side needs them."""
-    hosted = shape.artifacts.hosted(side)
-    if hosted:
+    if shape.artifacts.hosted(side):
         told["repository_root"] = request.settings.repository_root
-    built = containers.executor_container(request, told["container"], [told["container"]], told)
-    if hosted:
-        containers.mount(built, paths.REPOSITORY_VOLUME, paths.REPOSITORY_MOUNT)
+    built = _stores(shape, side, containers.executor_container(request, told["container"], [told["container"]], told))
     if side == "inputs" and shape.artifacts.mounts:
         containers.mount(built, paths.INPUTS_VOLUME, paths.INPUTS_MOUNT)
     if shape.artifacts.mirrored(side):
         containers.mirror(built, shape.main_mounts)
     return built
+
+
+def _stores(shape: Shape, side: str, container: dict[str, Any]) -> dict[str, Any]:
+    """A container of ours with what its stores need: the node's repository, and the Secrets they name."""
+    if shape.artifacts.hosted(side):
+        containers.mount(container, paths.REPOSITORY_VOLUME, paths.REPOSITORY_MOUNT)
+    for name in sorted({key.name for key in shape.artifacts.secrets(side)}):
+        containers.mount(container, secret_volume(name), secret_mount(name), read_only=True)
+    return container

@@ -14,9 +14,10 @@ from typing import Any
 from actors.contract import repository
 from actors.contract.documents import Staged, Transfer
 from actors.contract.paths import INPUTS_MOUNT, INPUTS_VOLUME, MAIN_ROOT
+from actors.contract.secrets import SecretKey, secret_keys
+from actors.node.manifest_drivers import check_driver
 from actors.node.manifest_request import BadTemplate, PodRequest
 
-SUPPORTED_DRIVERS = frozenset({"s3", "http", "raw"})
 COMPRESSION_DEFAULT = -1
 
 
@@ -29,11 +30,20 @@ class ArtifactPlan:
     staged: list[Staged] = field(default_factory=list)
     logs: list[Transfer] = field(default_factory=list)
     mounts: list[dict[str, Any]] = field(default_factory=list)
+    listing: list[Transfer] = field(default_factory=list)  # of a data template
 
     def hosted(self, side: str) -> bool:
-        """Whether `side` ("inputs" or "outputs") touches a repository that is a directory of the node."""
-        transfers = self.inputs if side == "inputs" else [*self.outputs, *self.logs]
-        return any(repository.host_directory(transfer["location"]) for transfer in transfers)
+        """Whether `side` ("inputs", "outputs" or "listing") touches a repository that is a directory of the node."""
+        return any(repository.host_directory(transfer["location"]) for transfer in self._of(side))
+
+    def secrets(self, side: str = "") -> list[SecretKey]:
+        """The keys of Secrets that a side's stores ask for; of all sides when none is named."""
+        sides = [side] if side else ["inputs", "outputs", "listing"]
+        transfers = [transfer for one in sides for transfer in self._of(one)]
+        return sorted({key for transfer in transfers for key in secret_keys(transfer["location"])})
+
+    def _of(self, side: str) -> list[Transfer]:
+        return {"inputs": self.inputs, "outputs": [*self.outputs, *self.logs], "listing": self.listing}[side]
 
     def mirrored(self, side: str) -> bool:
         """Whether `side` reads or writes on main's own volumes."""
@@ -107,7 +117,7 @@ def _transfer(request: PodRequest, entry: Mapping[str, Any], place: str) -> Tran
         raise BadTemplate(f"inputs.artifacts.{name}: no location: pass one with `from`, or name a driver such as s3")
     if entry.get("subPath"):
         location = repository.with_sub_path(location, str(entry["subPath"]))
-    _refuse_unsupported(request, name, location, loading=True)
+    check_driver(request, name, location, "load")
     transfer: Transfer = {"name": name, "path": str(entry["path"]), "place": place, "location": location}
     transfer["archive"] = repository.archive_form(entry) if entry.get("archive") else "auto"
     transfer["optional"] = bool(entry.get("optional"))
@@ -125,7 +135,7 @@ def _output(
         raise BadTemplate(f"outputs.artifacts.{name}.path: {path!r} is not an absolute path")
     archive_location = request.template.get("archiveLocation")
     location = repository.save_location(entry, archive_location, request.repository, key_prefix(request))
-    _refuse_unsupported(request, name, location, loading=False)
+    check_driver(request, name, location, "save")
     form = repository.archive_form(entry)
     level = ((entry.get("archive") or {}).get("tar") or {}).get("compressionLevel", COMPRESSION_DEFAULT)
     transfer: Transfer = {"name": name, "path": path, "location": location, "archive": form, "number": number}
@@ -141,27 +151,10 @@ def _log(request: PodRequest, container: str) -> Transfer:
     entry: dict[str, Any] = {"name": f"{container}-logs", "path": f"/{container}.log", "archive": {"none": {}}}
     archive_location = request.template.get("archiveLocation")
     location = repository.save_location(entry, archive_location, request.repository, key_prefix(request))
-    _refuse_unsupported(request, f"{container}-logs", location, loading=False)
+    check_driver(request, f"{container}-logs", location, "save")
     return {"name": container, "location": location}
 
 
 def key_prefix(request: PodRequest) -> str:
     """The folder of this pod's artifacts: the repository's key format, by default `<workflow>/<pod>` (ART-16)."""
     return request.key_format or f"{request.workflow_name}/{request.pod_name}"
-
-
-def _refuse_unsupported(request: PodRequest, name: str, location: Mapping[str, Any], *, loading: bool) -> None:
-    driver, section = next(iter(location.items()))
-    if driver not in SUPPORTED_DRIVERS or (driver == "raw" and not loading):
-        drivers = ", ".join(sorted(SUPPORTED_DRIVERS))
-        raise BadTemplate(f"artifact {name!r}: the {driver} driver is not supported here (supported: {drivers})")
-    if driver == "http" and (section.get("auth") or {}):
-        raise BadTemplate(f"artifact {name!r}: http.auth is not supported here: use http.headers")
-    if driver != "s3":
-        return
-    directory = repository.host_directory(location)
-    root = request.settings.repository_root.rstrip("/")
-    if not directory:
-        raise BadTemplate(f"artifact {name!r}: s3 endpoints other than file:// directories are not supported here")
-    if not root or not volume_of(directory, [{"mountPath": root}]) or ".." in directory.split("/"):
-        raise BadTemplate(f"artifact {name!r}: {directory} is not a repository that this installation allows")

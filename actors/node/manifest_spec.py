@@ -34,18 +34,22 @@ def pod_fields(request: PodRequest) -> dict[str, Any]:
     return fields
 
 
-def pod_volumes(request: PodRequest, spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The volumes that the containers of `spec` mount: the workflow's, the template's, claims', and ours (VOL-1)."""
-    mounted = _mounted(spec)
+def pod_volumes(
+    request: PodRequest, spec: Mapping[str, Any], secrets: Mapping[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The volumes that the containers of `spec` mount: the workflow's, the template's, claims', and ours (VOL-1).
+
+    `secrets` are the volumes of the stores' credentials, by name."""
+    mounted, ours = _mounted(spec), _ours(request) | secrets
     claims = [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in request.claims]
     offered: dict[str, Mapping[str, Any]] = {}
     for volume in [*(request.spec.get("volumes") or ()), *claims, *(request.template.get("volumes") or ())]:
         name = str(volume.get("name", ""))
-        if name in _ours(request):
+        if name in ours:
             raise BadTemplate(f"volumes: {name!r} is a name that every workflow pod needs for itself: choose another")
         offered[name] = volume
     users = [dict(volume) for name, volume in offered.items() if name in mounted]
-    return users + [dict(volume) for name, volume in _ours(request).items() if name in mounted]
+    return users + [dict(volume) for name, volume in ours.items() if name in mounted]
 
 
 def patched(request: PodRequest, spec: dict[str, Any]) -> dict[str, Any]:

@@ -83,7 +83,12 @@ def decide(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str,
 def in_words(seconds: float) -> str:
     """A length of time in its two largest units: `30 seconds`, `4 minutes 0 seconds`, `1 hour 5 minutes`."""
     total = int(seconds)
-    units = (("day", total // 86400), ("hour", total // 3600 % 24), ("minute", total // 60 % 60), ("second", total % 60))
+    units = (
+        ("day", total // 86400),
+        ("hour", total // 3600 % 24),
+        ("minute", total // 60 % 60),
+        ("second", total % 60),
+    )
     first = next((index for index, (_, amount) in enumerate(units) if amount), len(units) - 1)
     return " ".join(f"{amount} {unit}{'' if amount == 1 else 's'}" for unit, amount in units[first : first + 2])
 

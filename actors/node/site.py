@@ -153,6 +153,13 @@ class Site:
         """Whether `when` lets the call run. Raises WhenError or a SubstitutionError."""
         return not self.step.get("when") or evaluate_when(self.when(values))
 
+    def unwanted(self, values: Mapping[str, Any]) -> bool:
+        """Whether `when` is false for certain, whatever the item: then a loop need not be readable (LOOP-2)."""
+        try:
+            return not self.wanted(values)
+        except CALL_ERRORS:
+            return False
+
     def conclude(self, phase: Phase, message: str, parents: tuple[str, ...], now: float) -> list[Command]:
         """Record the call as ended without ever starting it: skipped, omitted, or an error."""
         stamp = rfc3339(now)

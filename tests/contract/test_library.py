@@ -13,9 +13,11 @@ import pytest
 
 from runtime.objects import CONFIGMAPS, Object
 from tests.contract.conftest import GIZMO, GIZMOS, ROOT
+from tiphys.devcluster import pytest_plugin
 from tiphys.devcluster.cluster import DevCluster
-from tiphys.devcluster.pytest_plugin import devcluster as devcluster
 from tiphys.devcluster.testing import devcluster as served
+
+devcluster = pytest_plugin.devcluster
 
 
 async def test_the_example_of_the_documentation_runs() -> None:
@@ -50,5 +52,6 @@ async def test_two_clusters_share_nothing_and_definitions_come_from_files(tmp_pa
 
 
 def test_the_library_is_imported_quickly_and_takes_no_client_along() -> None:
-    script = "import sys, tiphys.devcluster.testing; print([m for m in ('kubernetes_asyncio', 'pydantic') if m in sys.modules])"
+    heavy = "print([m for m in ('kubernetes_asyncio', 'pydantic', 'cryptography') if m in sys.modules])"
+    script = f"import sys, tiphys.devcluster.testing; {heavy}"
     assert subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout == b"[]\n"

@@ -112,7 +112,10 @@ async def test_a_template_output_that_points_at_it_has_its_own_default_or_is_lef
 async def test_an_artifact_that_was_never_made_is_dropped_when_it_is_optional(
     build: object, kind: str, phase: str, optional: str
 ) -> None:
-    text = build("drop", f"template: takes, arguments: {{artifacts: [{{name: a, from: '{{{{{kind}.P.outputs.artifacts.a}}}}'}}]}}")  # type: ignore[operator]
+    text = build(
+        "drop",
+        f"template: takes, arguments: {{artifacts: [{{name: a, from: '{{{{{kind}.P.outputs.artifacts.a}}}}'}}]}}",
+    )  # type: ignore[operator]
     text += f"""
   - name: drop
     container: {{image: busybox, command: [echo]}}

@@ -77,8 +77,11 @@ async def test_a_daemon_that_ends_by_itself_before_it_is_ready_fails() -> None:
 
 @pytest.mark.spec("DMN-3")
 async def test_a_retried_daemon_is_started_again() -> None:
-    text = flow(f"""{SERVE.replace('daemon: true', 'daemon: true, retryStrategy: {limit: 2}').replace(
-        'daemon: true, retry', 'daemon: true' + chr(10) + '    retry')}
+    text = flow(f"""{
+        SERVE.replace("daemon: true", "daemon: true, retryStrategy: {limit: 2}").replace(
+            "daemon: true, retry", "daemon: true" + chr(10) + "    retry"
+        )
+    }
   - name: main
     steps: [[{{name: d, template: serve}}], [{{name: b, template: leaf}}]]
 """)
@@ -108,7 +111,12 @@ async def test_a_daemon_satisfies_a_bare_dependency() -> None:
 """), table(D=FOREVER))  # fmt: skip
 
     found = phases(done)
-    assert (found["w.B"], found["w.C"], found["w.E"], found["w.D"]) == ("Succeeded", "Succeeded", "Omitted", "Succeeded")
+    assert (found["w.B"], found["w.C"], found["w.E"], found["w.D"]) == (
+        "Succeeded",
+        "Succeeded",
+        "Omitted",
+        "Succeeded",
+    )
     assert done["status"]["phase"] == "Succeeded"
 
 

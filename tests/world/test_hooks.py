@@ -68,7 +68,9 @@ async def test_an_exit_handler_may_use_the_outputs_of_its_step_and_have_a_condit
         template: make
         hooks: {exit: {template: leaf, expression: 'steps.b.outputs.parameters.p == "other"'}}
 """)
-    done = await run(text, arguments_of(seen, table(a=Outcome(parameters={"p": "made"}), b=Outcome(parameters={"p": "made"}))))
+    done = await run(
+        text, arguments_of(seen, table(a=Outcome(parameters={"p": "made"}), b=Outcome(parameters={"p": "made"})))
+    )
 
     assert seen["w[0].a.onExit"] == ["made Succeeded"]
     assert "w[0].b.onExit" not in phases(done)
@@ -76,7 +78,7 @@ async def test_an_exit_handler_may_use_the_outputs_of_its_step_and_have_a_condit
 
 @pytest.mark.spec("HOOK-2")
 async def test_a_hook_fires_while_its_step_runs_and_once() -> None:
-    hooks = "up: {template: leaf, expression: 'steps[\"a\"].status == \"Running\"'}, down: {template: leaf, expression: 'steps.a.status == \"Failed\"'}"  # noqa: E501
+    hooks = 'up: {template: leaf, expression: \'steps["a"].status == "Running"\'}, down: {template: leaf, expression: \'steps.a.status == "Failed"\'}'  # noqa: E501
     done = await run(flow(STEP % hooks), table(a=Outcome(delay_s=20)))
 
     found = named(done)

@@ -49,7 +49,9 @@ async def test_a_stop_at_any_time_leaves_nothing_running(strategy: str, after_s:
         assert set(phases(done).values()) <= {"Failed"}
         assert "w[1]" not in phases(done)
         await here.after(60)
-        left = [pod["metadata"]["name"] for pod in (await here.api.list(PODS)).items if pod["status"]["phase"] == "Running"]
+        left = [
+            pod["metadata"]["name"] for pod in (await here.api.list(PODS)).items if pod["status"]["phase"] == "Running"
+        ]
         assert not left
     if after_s > 1:
         found = named(done)

@@ -19,7 +19,9 @@ def value(done: object, display_name: str, index: int = 0) -> str:
 
 
 @pytest.mark.spec("PARAM-1")
-@pytest.mark.parametrize(("written", "text"), [("5", "5"), ("1.5", "1.5"), ("true", "true"), ("[1]", ""), ("{a: 1}", "")])
+@pytest.mark.parametrize(
+    ("written", "text"), [("5", "5"), ("1.5", "1.5"), ("true", "true"), ("[1]", ""), ("{a: 1}", "")]
+)
 async def test_a_value_is_kept_as_text_and_a_list_or_map_is_nothing(written: str, text: str) -> None:
     done = await run(flow(f"""
   - name: main
@@ -100,7 +102,9 @@ async def test_a_global_output_is_seen_by_whoever_starts_later_and_the_last_writ
     done = await run(text, table(a=Outcome(parameters={"p": "1"}), c=Outcome(parameters={"p": "2"})))
 
     assert (value(done, "b"), value(done, "d")) == ("1", "2")
-    assert done["status"]["outputs"]["parameters"] == [{"name": "shared", "valueFrom": {"path": "/tmp/p"}, "value": "2"}]
+    assert done["status"]["outputs"]["parameters"] == [
+        {"name": "shared", "valueFrom": {"path": "/tmp/p"}, "value": "2"}
+    ]
 
 
 @pytest.mark.spec("PARAM-4")

@@ -66,7 +66,9 @@ async def test_a_policy_says_which_ends_are_tried_again(policy: str, outcome: Ou
 
 
 @pytest.mark.spec("RTY-4")
-@pytest.mark.parametrize(("expression", "attempts"), [("asInt(lastRetry.exitCode) > 1", 1), ('lastRetry.status == \\"Failed\\"', 3)])
+@pytest.mark.parametrize(
+    ("expression", "attempts"), [("asInt(lastRetry.exitCode) > 1", 1), ('lastRetry.status == \\"Failed\\"', 3)]
+)
 async def test_an_expression_is_asked_beside_the_limit(expression: str, attempts: int) -> None:
     done = await run(retried(f'{{limit: 2, expression: "{expression}"}}'), table(w=FAIL))
 
@@ -184,7 +186,10 @@ async def test_what_follows_a_retried_call_hangs_on_its_last_attempt() -> None:
 """), until(1))  # fmt: skip
 
     found = named(done)
-    assert "children" not in found["w[0].a"] or found["w[0].a"]["children"] == [node_id("w[0].a(0)"), node_id("w[0].a(1)")]
+    assert "children" not in found["w[0].a"] or found["w[0].a"]["children"] == [
+        node_id("w[0].a(0)"),
+        node_id("w[0].a(1)"),
+    ]
     assert found["w[0].a(1)"]["children"] == [node_id("w[1]")]
     assert found["w[0].a(0)"]["boundaryID"] == "w"
 

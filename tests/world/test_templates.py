@@ -240,7 +240,10 @@ async def test_claims_are_made_before_and_deleted_after(outcome: Outcome, rule: 
     ],
 )
 async def test_finished_pods_are_deleted_as_the_rule_says(rule: str, left: set[str]) -> None:
-    text = flow("  - name: main\n    dag: {tasks: [{name: A, template: leaf}, {name: B, template: leaf}]}\n", podGC=f"{{{rule}}}")
+    text = flow(
+        "  - name: main\n    dag: {tasks: [{name: A, template: leaf}, {name: B, template: leaf}]}\n",
+        podGC=f"{{{rule}}}",
+    )
     async with world(table(B=FAIL)) as here:
         await here.end_of(await here.submit(text))
         await here.after(30)
@@ -252,7 +255,9 @@ async def test_finished_pods_are_deleted_as_the_rule_says(rule: str, left: set[s
 @pytest.mark.spec("REPO-3")
 @pytest.mark.parametrize("there", [True, False])
 async def test_a_named_artifact_repository_is_kept_in_the_status_or_missed_aloud(there: bool) -> None:
-    text = flow("  - {name: main, container: {image: b, command: [c]}}\n", artifactRepositoryRef="{configMap: repos, key: mine}")
+    text = flow(
+        "  - {name: main, container: {image: b, command: [c]}}\n", artifactRepositoryRef="{configMap: repos, key: mine}"
+    )
     section: Any = {"s3": {"endpoint": "file:///tmp", "bucket": "b", "keyFormat": "k"}}
     async with world(table()) as here:
         if there:
@@ -271,7 +276,10 @@ async def test_a_named_artifact_repository_is_kept_in_the_status_or_missed_aloud
 @pytest.mark.spec("WFT-6")
 async def test_a_library_may_refer_to_itself() -> None:
     async with world(table()) as here:
-        await library(here, "lib", """
+        await library(
+            here,
+            "lib",
+            """
 templates:
 - name: down
   inputs: {parameters: [{name: n}]}
@@ -280,7 +288,8 @@ templates:
   - - {name: again, templateRef: {name: lib, template: down}, when: "{{inputs.parameters.n}} > 1",
        arguments: {parameters: [{name: n, value: "{{=asInt(inputs.parameters.n) - 1}}"}]}}
 - {name: leaf, container: {image: b, command: [c]}}
-""")
+""",
+        )
         done = await here.end_of(await here.submit(flow("""
   - name: main
     steps: [[{name: a, templateRef: {name: lib, template: down}, arguments: {parameters: [{name: n, value: 3}]}}]]

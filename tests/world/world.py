@@ -17,6 +17,7 @@ import yaml
 
 import crds
 from actors.contract import frame, paths
+from actors.contract.documents import Content
 from actors.messages import EXECUTABLE
 from actors.names import labels
 from actors.workflow.gather import CLUSTER_TEMPLATES, TEMPLATES
@@ -190,13 +191,15 @@ def finished(workflow: Object) -> bool:
 
 def up(pod: Object, *, ready: bool) -> Object:
     """The status of a pod whose containers have started."""
-    containers = [{"name": entry["name"], "ready": ready, "state": {"running": {}}} for entry in pod["spec"]["containers"]]
+    containers = [
+        {"name": entry["name"], "ready": ready, "state": {"running": {}}} for entry in pod["spec"]["containers"]
+    ]
     return {"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": containers}
 
 
 def ended(pod: Object, outcome: Outcome) -> Object:
     """The status of a pod whose main container has ended so."""
-    content: frame.Content = {"code": outcome.code, "parameters": outcome.parameters}
+    content: Content = {"code": outcome.code, "parameters": outcome.parameters}
     if outcome.error:
         content["error"] = outcome.error
     if outcome.result is not None:

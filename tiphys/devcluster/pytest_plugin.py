@@ -1,8 +1,8 @@
 """The pytest fixture `devcluster`: a fresh Kubernetes API for every test that asks for it.
 
-Ask for it with `pytest_plugins = ["tiphys.devcluster.pytest_plugin"]` in the top conftest.py. It is no automatic plugin:
-whoever only has Tiphys installed should not pay for its imports. Definitions are taken from `devcluster_definitions`,
-a fixture to override. Async fixtures run by anyio's plugin, which comes with anyio.
+Ask for it with `pytest_plugins = ["tiphys.devcluster.pytest_plugin"]` in the top conftest.py. It is no automatic
+plugin: whoever only has Tiphys installed should not pay for its imports. Definitions are taken from the fixture
+`devcluster_definitions`, which is there to be overridden. Async fixtures run by anyio's plugin, which comes with anyio.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from runtime.objects import Object
+from tiphys.devcluster import errors
 from tiphys.devcluster.kinds import Prune
 
 SCALARS = frozenset(
@@ -58,51 +59,100 @@ def fields(name: str) -> dict[str, Field]:
     return found
 
 
+class _Known(NamedTuple):
+    """What one field may hold: the Python types of its JSON, and the message below it."""
+
+    types: frozenset[type]
+    items: frozenset[type]  # of a list's or map's items
+    below: str  # a message's name; empty for scalars
+    field: Field
+
+
+_JSON: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "bool": (bool,),
+    "number": (int, float),
+    "intstr": (int, str),
+    "quantity": (str, int, float),
+    "raw": (dict, list, str, int, float, bool),
+}
+_NULL = type(None)
+
+
 @cache
-def _children(name: str) -> dict[str, Field | None]:
-    """The fields of a message, None for those that hold no message."""
-    return {key: None if field.type in SCALARS else field for key, field in fields(name).items()}
+def _known(name: str) -> dict[str, _Known]:
+    return {key: _known_of(field) for key, field in fields(name).items()}
+
+
+def _known_of(field: Field) -> _Known:
+    one = frozenset((*_JSON.get(field.type, (str,)), _NULL)) if field.type in SCALARS else frozenset((dict, _NULL))
+    outer = {"list": frozenset((list, _NULL)), "map": frozenset((dict, _NULL))}.get(field.shape, one)
+    return _Known(outer, one, "" if field.type in SCALARS else field.type, field)
 
 
 def pruner(api_version: str, kind: str) -> Prune:
-    """What drops unknown fields of a built-in kind, however deep."""
+    """What drops unknown fields of a built-in kind, however deep, and refuses (400) values of the wrong type."""
+    envelope = _known_of(Field("apiVersion", "string"))
 
     @cache
-    def top() -> dict[str, Field | None]:
+    def top() -> dict[str, _Known]:
         name = message_name(api_version, kind)
-        return {**_children(name), "apiVersion": None, "kind": None} if name is not None else {}
+        return {**_known(name), "apiVersion": envelope, "kind": envelope} if name is not None else {}
 
     def prune(thing: Object) -> list[str]:
         known = top()
         dropped: list[str] = []
-        if known:
+        if not known:
+            return dropped
+        try:
             _prune(thing, known, "", dropped)
+        except _WrongType as e:
+            version = api_version.rpartition("/")[2]
+            raise errors.bad_request(
+                f'{kind} in version "{version}" cannot be handled as a {kind}: json: cannot unmarshal {e.have} into '
+                f"Go struct field {kind}.{e.path} of type {e.want}"
+            ) from None
         return dropped
 
     return prune
 
 
-def _prune(thing: Object, known: dict[str, Field | None], path: str, dropped: list[str]) -> None:
+class _WrongType(Exception):
+    def __init__(self, value: Any, path: str, known: _Known, *, item: bool) -> None:
+        super().__init__(path)
+        have = type(value)
+        self.have = {str: "string", bool: "bool", int: "number", float: "number", list: "array"}.get(have, "object")
+        self.path = path
+        one = {"int": "int32", "time": "Time", "quantity": "Quantity", "intstr": "IntOrString", "bytes": "[]uint8"}
+        name = one.get(known.field.type, known.field.type.rpartition(".")[2])
+        self.want = {"list": f"[]{name}", "map": f"map[string]{name}"}.get("" if item else known.field.shape, name)
+
+
+def _prune(thing: Object, known: dict[str, _Known], path: str, dropped: list[str]) -> None:
     unknown: list[str] | None = None
     for name, value in thing.items():
-        if name not in known:
+        field = known.get(name)
+        if field is None:
             unknown = [*(unknown or ()), name]
-        elif value and (field := known[name]) is not None:
+        elif type(value) not in field.types:
+            raise _WrongType(value, f"{path}.{name}" if path else name, field, item=False)
+        elif value and (field.below or field.field.shape):
             _prune_value(value, field, f"{path}.{name}" if path else name, dropped)
     for name in unknown or ():
         del thing[name]
         dropped.append(f"{path}.{name}" if path else name)
 
 
-def _prune_value(value: Any, field: Field, path: str, dropped: list[str]) -> None:
-    known = _children(field.type)
-    if field.shape == "list":
-        for index, item in enumerate(value if isinstance(value, list) else ()):
-            if isinstance(item, dict):
-                _prune(item, known, f"{path}[{index}]", dropped)
-    elif isinstance(value, dict) and field.shape == "map":
-        for key, item in value.items():
-            if isinstance(item, dict):
-                _prune(item, known, f"{path}.{key}", dropped)
-    elif isinstance(value, dict):
-        _prune(value, known, path, dropped)
+def _prune_value(value: Any, field: _Known, path: str, dropped: list[str]) -> None:
+    below = _known(field.below) if field.below else None
+    if isinstance(value, list):
+        parts = ((item, f"{path}[{index}]") for index, item in enumerate(value))
+    elif field.field.shape == "map":
+        parts = ((item, f"{path}.{key}") for key, item in value.items())
+    else:
+        parts = ((item, path) for item in (value,))
+    for item, where in parts:
+        if type(item) not in field.items:
+            raise _WrongType(item, path, field, item=True)
+        if below is not None and item:
+            _prune(item, below, where, dropped)

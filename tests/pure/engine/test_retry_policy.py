@@ -93,7 +93,8 @@ def test_the_wait_grows_by_the_factor_up_to_the_cap(count: int) -> None:
 def test_waiting_needs_a_limit() -> None:
     backoff = {"backoff": {"duration": "1m"}}
 
-    assert decide({"limit": 3, **backoff}, attempts(), {}, START + 11) == Wait(START + 70, "Backoff for 1 minute 0 seconds")
+    wait = Wait(START + 70, "Backoff for 1 minute 0 seconds")
+    assert decide({"limit": 3, **backoff}, attempts(), {}, START + 11) == wait
     assert decide(backoff, attempts(), {}, START + 11) == Again()
     assert decide({"limit": 3, **backoff}, attempts(), {}, START + 71) == Again()
 

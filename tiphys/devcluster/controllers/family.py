@@ -35,6 +35,7 @@ class Family:
     outstanding: int = 0  # commands without an answer: nothing new is decided meanwhile
     failures: int = 0  # rounds in a row in which a command failed
     not_before: float = 0.0  # after a failure: when to try again (seconds since the epoch)
+    decided_at: float = 0.0  # when a plan was last made (seconds since the epoch)
     alone_until: float = 0.0  # nothing is created before the matchmaker has answered, or has failed to
     refusal: str = ""  # why the last creation was refused; empty after one that went well
     waiting: str = "for its object"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from runtime.objects import Object
-from tiphys.devcluster.columns import seconds_of
+from tiphys.devcluster.controllers.times import seconds
 
 TERMINAL = ("Succeeded", "Failed")
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -31,30 +31,36 @@ def is_active(pod: Object) -> bool:
     return "deletionTimestamp" not in pod["metadata"] and phase(pod) not in TERMINAL
 
 
-def ready_since(pod: Object) -> float | None:
-    """Since when the pod is ready (seconds since the epoch); None while it is not."""
+def _ready(pod: Object) -> Object | None:
     for entry in (pod.get("status") or {}).get("conditions") or ():
         if entry.get("type") == "Ready":
-            if entry.get("status") != "True":
-                return None
-            return seconds_of(entry.get("lastTransitionTime")) or 0.0
+            found: Object | None = entry if entry.get("status") == "True" else None
+            return found
     return None
+
+
+def ready_since(pod: Object) -> float | None:
+    """Since when the pod is ready (seconds since the epoch); None while it is not."""
+    found = _ready(pod)
+    return None if found is None else seconds(found.get("lastTransitionTime"))
 
 
 def is_ready(pod: Object) -> bool:
     """Whether its Ready condition is true."""
-    return ready_since(pod) is not None
+    return _ready(pod) is not None
 
 
 def available_at(pod: Object, min_ready_s: int) -> float | None:
     """From when on the pod counts as available if it stays ready; None while it is not ready."""
+    if not min_ready_s:
+        return 0.0 if is_ready(pod) else None
     since = ready_since(pod)
-    return None if since is None else since + min_ready_s if min_ready_s else 0.0
+    return None if since is None else since + min_ready_s
 
 
 def created_at(thing: Object) -> float:
     """The creation time in seconds since the epoch."""
-    return seconds_of(thing["metadata"].get("creationTimestamp")) or 0.0
+    return seconds(thing["metadata"].get("creationTimestamp"))
 
 
 def restarts(pod: Object) -> int:

@@ -42,6 +42,9 @@ from tiphys.devcluster.controllers.family import Family
 RETRY_FIRST_S = 0.05
 RETRY_LONGEST_S = 60.0
 
+PACE_S = 0.0001
+"""Between two plans, for each child: a plan looks at all of them, and thousands change one after the other."""
+
 INTRODUCTION_S = 1.0
 """How long a new life waits to hear what it may adopt: else it would create what is there already."""
 
@@ -203,9 +206,11 @@ class Reconciler:
         if state.own is None:
             yield from _asked(state, [Read(state.ref, "own")])
             return
-        if now < state.alone_until:
-            yield WakeAt(state.alone_until, "again")
+        soonest = max(state.alone_until, state.decided_at + len(state.children) * PACE_S)
+        if now < soonest:
+            yield WakeAt(soonest, "again")
             return
+        state.decided_at = now
         missing = state.missing(now)
         if missing:
             yield from _asked(state, [Read(ref, "missing") for ref in missing])

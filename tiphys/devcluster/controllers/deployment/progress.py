@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtime.objects import Object
-from tiphys.devcluster.columns import seconds_of
 from tiphys.devcluster.controllers.conditions import Condition, condition, with_condition, without_condition
 from tiphys.devcluster.controllers.deployment.bounds import deployment_bounds
 from tiphys.devcluster.controllers.statuses import counted
+from tiphys.devcluster.controllers.times import seconds
 from tiphys.devcluster.metadata import stamp
 
 NO_DEADLINE = 2147483647
@@ -140,7 +140,7 @@ def deadline_at(deployment: Object, known: Object | None) -> float | None:
         return None
     if known.get("reason") == PAUSED:
         return None
-    since = seconds_of(known.get("lastUpdateTime")) or 0.0
+    since = seconds(known.get("lastUpdateTime"))
     return since + float(deployment["spec"]["progressDeadlineSeconds"])
 
 

@@ -1,8 +1,7 @@
 """A rolling update, one step: up with the new set as far as surge allows, down with the old ones as availability does.
 
-Two rules are stricter than upstream's, in time and not in result. A set counts with the pods it still has when it was
-told to have fewer, so that the surge holds for pods and not only for wishes; and no more of a set's pods count as
-available than it was told to keep.
+One rule is stricter than upstream's, in time and not in result: a set counts with the pods it still has when it was told
+to have fewer, so that the surge holds for pods and not only for wishes.
 """
 
 from __future__ import annotations
@@ -27,11 +26,6 @@ class SetCounts(NamedTuple):
         """How many pods it has or will have, at most."""
         return max(self.wished, self.existing)
 
-    @property
-    def serving(self) -> int:
-        """How many of the pods it keeps are available."""
-        return min(self.wished, self.available)
-
 
 def counts_of(replica_set: Object) -> SetCounts:
     """The counts as a ReplicaSet has them."""
@@ -53,16 +47,16 @@ def old_replicas(wished: int, limits: Bounds, new: SetCounts | None, old: Sequen
 
     First those pods go that are not available anyway, then available ones, never below what must stay."""
     must_stay = wished - limits.unavailable
-    new_wished, new_serving = (new.wished, new.serving) if new is not None else (0, 0)
+    new_wished, new_serving = (new.wished, new.available) if new is not None else (0, 0)
     spare = sum(each.wished for each in old) + new_wished - must_stay - (new_wished - new_serving)
     left = {each.name: each.wished for each in old}
     if spare <= 0:
         return {}
     for each in old:
-        broken = min(spare, each.wished - each.serving)
+        broken = min(spare, each.wished - each.available)
         left[each.name] -= broken
         spare -= broken
-    serving = sum(each.serving for each in old) + new_serving
+    serving = sum(each.available for each in old) + new_serving
     surplus = max(serving - must_stay, 0)
     for each in old:
         fewer = min(left[each.name], surplus)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from runtime.api import Propagation
 from runtime.messages import Command, Create, Delete, Patch
 from runtime.objects import PODS, Object, reference
-from tiphys.devcluster.columns import seconds_of
 from tiphys.devcluster.controllers.claims import claims
 from tiphys.devcluster.controllers.conditions import Condition, condition, with_condition
 from tiphys.devcluster.controllers.events import Said, event
@@ -21,6 +20,7 @@ from tiphys.devcluster.controllers.podstate import is_active, is_ready, is_termi
 from tiphys.devcluster.controllers.reconciler import Plan
 from tiphys.devcluster.controllers.statuses import counted, status_write
 from tiphys.devcluster.controllers.suffixes import free_names
+from tiphys.devcluster.controllers.times import seconds
 from tiphys.devcluster.metadata import stamp
 
 COMPONENT = "job-controller"
@@ -206,7 +206,7 @@ def _finished(family: Family, own: Object, now: float) -> Plan:
         return Plan(commands, None, "for its deletion")
     status = own["status"]
     end = condition(status, "Complete") or condition(status, "Failed") or {}
-    at = (seconds_of(end.get("lastTransitionTime")) or 0.0) + float(ttl)
+    at = seconds(end.get("lastTransitionTime")) + float(ttl)
     if now < at:
         return Plan(commands, at, "for the end of its time to live")
     return Plan([*commands, Delete(reference(JOBS, own), propagation=FOREGROUND)], None, "for its deletion")

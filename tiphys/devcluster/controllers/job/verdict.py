@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtime.objects import Object
-from tiphys.devcluster.columns import seconds_of
 from tiphys.devcluster.controllers.conditions import Condition, condition, holds
 from tiphys.devcluster.controllers.job.policy import judge
 from tiphys.devcluster.controllers.job.tally import Tally
 from tiphys.devcluster.controllers.job.workers import is_failed
 from tiphys.devcluster.controllers.podstate import is_active, phase
+from tiphys.devcluster.controllers.times import seconds
 
 SUCCESS = "SuccessCriteriaMet"
 FAILURE = "FailureTarget"
@@ -38,11 +38,10 @@ def final(decided: Condition) -> Condition:
 
 def deadline_at(job: Object) -> float | None:
     """When the job has been active for too long (seconds since the epoch); None without a limit or while suspended."""
-    seconds, start = job["spec"].get("activeDeadlineSeconds"), (job.get("status") or {}).get("startTime")
-    since = seconds_of(start) if start else None
-    if seconds is None or since is None or job["spec"].get("suspend"):
+    limit_s, start = job["spec"].get("activeDeadlineSeconds"), (job.get("status") or {}).get("startTime")
+    if limit_s is None or not start or job["spec"].get("suspend"):
         return None
-    return since + float(seconds)
+    return seconds(start) + float(limit_s)
 
 
 def verdict(job: Object, pods: Sequence[Object], counts: Tally, now: float) -> Condition | None:

@@ -6,9 +6,9 @@ import copy
 from collections.abc import Iterable
 
 from runtime.objects import Object
-from tiphys.devcluster.columns import seconds_of
 from tiphys.devcluster.controllers.owners import JOBS, controller_reference
 from tiphys.devcluster.controllers.podstate import TERMINAL, created_at, phase
+from tiphys.devcluster.controllers.times import seconds
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 """The finalizer that keeps a pod until its end is on record."""
@@ -54,16 +54,15 @@ def finished_at(pod: Object) -> float:
     """When the pod ended: its last container's end, else the last word about it (seconds since the epoch)."""
     status = pod.get("status") or {}
     ends = [
-        seconds_of(((entry.get("state") or {}).get("terminated") or {}).get("finishedAt"))
+        seconds(((entry.get("state") or {}).get("terminated") or {}).get("finishedAt"))
         for entry in status.get("containerStatuses") or ()
     ]
-    known = [end for end in ends if end is not None]
-    if known:
-        return max(known)
+    if any(ends):
+        return max(ends)
     if "deletionTimestamp" in pod["metadata"]:
         grace_s = float(pod["metadata"].get("deletionGracePeriodSeconds") or 0)
-        return (seconds_of(pod["metadata"]["deletionTimestamp"]) or 0.0) - grace_s
-    changes = [seconds_of(entry.get("lastTransitionTime")) or 0.0 for entry in status.get("conditions") or ()]
+        return seconds(pod["metadata"]["deletionTimestamp"]) - grace_s
+    changes = [seconds(entry.get("lastTransitionTime")) for entry in status.get("conditions") or ()]
     return max(changes, default=created_at(pod))
 
 
