@@ -160,7 +160,7 @@ class DagNode(Boundary):
         self.running.discard(name)
         self.scope.update(site.variables())
         self.scope.update(self.aggregates.pop(name, {}))
-        return self.graph.settle(name, site.status.phase or "Omitted", site.leaves)
+        return self.graph.settle(name, site.status.phase or "Omitted", site.passes())
 
     def child_ended(self, child: Address, crash: str, now: float) -> list[Command]:
         """A task's actor crashed: the task is an Error."""

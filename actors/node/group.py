@@ -235,7 +235,7 @@ class Group(Behaviour):
         if not self.status.ended:
             return frozenset()
         own = super().leaves()
-        return frozenset(phase for site in self.sites for phase in site.leaves or own) or own
+        return frozenset(phase for site in self.sites for phase in site.passes() or own) or own
 
     def waiting(self) -> str:
         """Which calls hold it."""

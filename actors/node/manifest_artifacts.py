@@ -15,7 +15,7 @@ from actors.contract import repository
 from actors.contract.documents import Staged, Transfer
 from actors.contract.paths import INPUTS_MOUNT, INPUTS_VOLUME, MAIN_ROOT
 from actors.contract.secrets import SecretKey, secret_keys
-from actors.node.manifest_drivers import check_driver
+from actors.node.manifest_drivers import READ_ONLY, check_driver
 from actors.node.manifest_request import BadTemplate, PodRequest
 
 COMPRESSION_DEFAULT = -1
@@ -133,6 +133,9 @@ def _output(
     name, path = str(entry.get("name", "")), str(entry.get("path") or "")
     if not path.startswith("/"):
         raise BadTemplate(f"outputs.artifacts.{name}.path: {path!r} is not an absolute path")
+    driver = repository.driver_of(entry)
+    if driver in READ_ONLY:
+        check_driver(request, name, {driver: entry[driver]}, "save")
     archive_location = request.template.get("archiveLocation")
     location = repository.save_location(entry, archive_location, request.repository, key_prefix(request))
     check_driver(request, name, location, "save")

@@ -35,7 +35,7 @@ def pod_fields(request: PodRequest) -> dict[str, Any]:
 
 
 def pod_volumes(
-    request: PodRequest, spec: Mapping[str, Any], secrets: Mapping[str, dict[str, Any]]
+    request: PodRequest, spec: Mapping[str, Any], secrets: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """The volumes that the containers of `spec` mount: the workflow's, the template's, claims', and ours (VOL-1).
 

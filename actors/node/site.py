@@ -84,6 +84,12 @@ class Site:
             return (next(reversed(self.hooks)),)
         return self.outbound or (self.id,)
 
+    def passes(self) -> frozenset[str]:
+        """The phases that what hangs on `ends` inherits; none: those that have reached this call."""
+        if self.status.type == "Retry" and self.hooks:
+            return frozenset({next(reversed(self.hooks.values())).phase}) & COMPLETED or self.leaves
+        return self.leaves
+
     @property
     def settled(self) -> bool:
         """The call is fulfilled and so is everything that hangs on it."""

@@ -32,6 +32,8 @@ class Cut:
 
     def reopen(self, node_id: str) -> None:
         """This composite is open again, and what followed it has not happened."""
+        if node_id in self.opened:
+            return
         self.opened.add(node_id)
         inside = self.family.with_inside(node_id)
         self.gone |= self._wholes(self.family.following(inside))

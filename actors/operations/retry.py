@@ -56,9 +56,7 @@ def pod_of(workflow: str, node: Mapping[str, Any], form: str = "v2") -> str:
 def _may_begin_again(workflow: Mapping[str, Any], selector: Sequence[Term]) -> None:
     phase = status_of(workflow).get("phase") or ""
     if phase == "Succeeded" and not selector:
-        raise Refusal(
-            "To retry a succeeded workflow, say with --restart-successful and --node-field-selector what is to run again"
-        )
+        raise Refusal("To retry a succeeded workflow, set the options --restart-successful and --node-field-selector")
     if phase not in FAILED | {"Succeeded"}:
         raise Refusal(f"Cannot retry a workflow in phase {phase or 'Pending'}: it has not ended")
 

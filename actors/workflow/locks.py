@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from actors.lock_messages import (
     LOCKS,
@@ -20,6 +20,7 @@ from actors.lock_messages import (
     LockGranted,
     LockRefused,
     ReturnLocks,
+    SayAgain,
     holder_key,
     holder_node,
     holdings,
@@ -32,6 +33,7 @@ from runtime.messages import Address, Command, Tell
 if TYPE_CHECKING:
     from actors.workflow.state import WorkflowState
 
+Answer: TypeAlias = LockGranted | LockAwaited | LockRefused | SayAgain
 Stage = Literal["asked", "granted", "held", "leaving"]
 """granted: given, not yet on record; held: on record; leaving: no longer needed, and the record still names it."""
 
@@ -185,6 +187,19 @@ def suspension_changed(state: WorkflowState) -> list[Command]:
 
 
 # ------------------------------------------------------------------------------------------------ answers
+
+
+def heard(state: WorkflowState, word: Answer) -> list[Command]:
+    """Take in what the lock room says."""
+    match word:
+        case LockGranted():
+            return granted(state, word)
+        case LockAwaited():
+            return awaited(state, word)
+        case LockRefused():
+            return refused(state, word)
+        case SayAgain():
+            return said_again(state)
 
 
 def granted(state: WorkflowState, word: LockGranted) -> list[Command]:

@@ -278,23 +278,15 @@ class WorkflowMind:
         del sender
         return []
 
-    def _of_locks(self, state: WorkflowState, word: Any, now: float) -> list[Command]:
+    def _of_locks(self, state: WorkflowState, word: locks.Answer, now: float) -> list[Command]:
         """The lock room answers; what it gives is written at once, since others may wait for what begins with it."""
-        match word:
-            case LockGranted():
-                commands = locks.granted(state, word)
-                if word.node_id == WHOLE and not state.started_at and not state.ended:
-                    return [*commands, *self._start(state, now)]
-                return [*commands, *(writing.flush(state) if state.locks.open else [])]
-            case LockAwaited():
-                commands = locks.awaited(state, word)
-                return [*commands, *(writing.flush(state) if word.node_id == WHOLE else [])]
-            case LockRefused(node_id, message):
-                commands = locks.refused(state, word)
-                if node_id == WHOLE:
-                    raise opening.Unfit(f"{NO_LOCK} {message}")
-                return commands
-        return locks.said_again(state)
+        commands = locks.heard(state, word)
+        whole = not isinstance(word, SayAgain) and word.node_id == WHOLE
+        if whole and isinstance(word, LockRefused) and not state.ended:
+            raise opening.Unfit(f"{NO_LOCK} {word.message}")
+        if whole and isinstance(word, LockGranted) and not state.started_at and not state.ended:
+            return [*commands, *self._start(state, now)]
+        return [*commands, *(writing.flush(state) if whole or state.locks.open else [])]
 
     def _daemon_changed(self, state: WorkflowState, status: NodeStatus, now: float) -> list[Command]:
         """Keep count of the daemons that serve; the end may have waited for the last of them."""

@@ -106,6 +106,11 @@ def _changed(each: SetCounts, dice: Any) -> SetCounts:
     return each._replace(available=min(each.wished, each.available + 1) if up else max(0, each.available - 1))
 
 
+def test_a_set_counts_with_the_pods_it_still_has() -> None:
+    leaving = SetCounts("old", 1, 3, 3)
+    assert new_replicas(3, Bounds(1, 0), 1, 1 + leaving.pods) == 1
+
+
 def test_pods_that_never_serve_do_not_hold_up_the_way_back() -> None:
     stuck = [SetCounts("stuck", 3, 3, 0)]
     assert old_replicas(4, Bounds(1, 1), SetCounts("good", 2, 2, 2), stuck) == {"stuck": 1}

@@ -28,9 +28,14 @@ def main() -> int:
             anyio.run(partial(trial, seed, options.kind), backend_options={"loop_factory": VirtualLoop})
         except Exception as error:  # noqa: BLE001  # whatever it is, the seed is the report
             wrong += 1
-            print(f"python -m tests.world --kind {options.kind} --first {seed} --seeds 1\n  {_first(error)}")
-    print(f"{options.seeds} seeds, {wrong} wrong")
+            say(f"python -m tests.world --kind {options.kind} --first {seed} --seeds 1\n  {_first(error)}")
+    say(f"{options.seeds} seeds, {wrong} wrong")
     return 1 if wrong else 0
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _first(error: BaseException) -> str:

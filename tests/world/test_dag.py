@@ -238,7 +238,8 @@ name: B, template: leaf, depends: A, arguments: {parameters: [{name: m, value: "
 @pytest.mark.parametrize(
     "tasks",
     [
-        'name: A, template: make\nname: B, template: leaf, arguments: {parameters: [{name: m, value: "{{tasks.A.outputs.parameters.p}}"}]}',
+        "name: A, template: make\n"
+        'name: B, template: leaf, arguments: {parameters: [{name: m, value: "{{tasks.A.outputs.parameters.p}}"}]}',
         "name: A, template: leaf, depends: B\nname: B, template: leaf, depends: A",
     ],
 )

@@ -25,7 +25,8 @@ NESTED = flow("""
     dag:
       tasks:
       - {name: A, template: inner}
-      - {name: L, template: leaf, withItems: [1, 2], hooks: {up: {template: leaf, expression: 'tasks.L.status == "Running"'}}}
+      - {name: L, template: leaf, withItems: [1, 2],
+         hooks: {up: {template: leaf, expression: 'tasks.L.status == "Running"'}}}
       - {name: B, template: leaf, depends: A || L.Failed}
   - name: main
     steps: [[{name: d, template: graph}], [{name: last, template: leaf}]]

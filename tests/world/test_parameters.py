@@ -56,7 +56,8 @@ async def test_an_argument_wins_over_the_inputs_value_and_that_over_its_default(
 async def test_a_config_map_gives_the_value_or_else_the_default(there: bool) -> None:
     text = flow("""
   - name: own
-    inputs: {parameters: [{name: m, valueFrom: {default: none, configMapKeyRef: {name: "{{workflow.name}}-c", key: k}}}]}
+    inputs: {parameters: [
+      {name: m, valueFrom: {default: none, configMapKeyRef: {name: "{{workflow.name}}-c", key: k}}}]}
     container: {image: busybox, command: [echo]}
   - name: main
     steps:
@@ -144,7 +145,8 @@ async def test_tags_are_filled_in_and_what_nobody_knows_reaches_the_container() 
     seen: dict[str, list[str]] = {}
     text = flow(r"""
   - name: main
-    inputs: {parameters: [{name: x, default: 'a "quoted" {{workflow.name}}'}, {name: y, default: "{{inputs.parameters.x}}"}]}
+    inputs: {parameters: [
+      {name: x, default: 'a "quoted" {{workflow.name}}'}, {name: y, default: "{{inputs.parameters.x}}"}]}
     container:
       image: busybox
       command: [echo]
@@ -154,7 +156,8 @@ async def test_tags_are_filled_in_and_what_nobody_knows_reaches_the_container() 
     await run(text, arguments_of(seen))
 
     assert seen["w"] == [
-        'a "quoted" w', "{{inputs.parameters.x}}", "{{jinja}}", "{{workflow.scheduledTime}}", "3", "W!", '{"a":[1]}', "w", "w"
+        'a "quoted" w', "{{inputs.parameters.x}}", "{{jinja}}", "{{workflow.scheduledTime}}", "3", "W!", '{"a":[1]}',
+        "w", "w",
     ]  # fmt: skip
 
 
@@ -190,7 +193,7 @@ async def test_failures_are_encoded_twice_and_null_when_there_are_none() -> None
     failures = {entry["displayName"]: entry for entry in json.loads(json.loads(seen["w.onExit"][0]))}
     assert failures["a"] == {
         "displayName": "a", "message": "main: Error (exit code 1)", "templateName": "leaf", "phase": "Failed",
-        "podName": next(iter([name for name in [f"w-leaf-{nodes(done)['a']['id'].rpartition('-')[2]}"]])),
+        "podName": f"w-leaf-{nodes(done)['a']['id'].rpartition('-')[2]}",
         "finishedAt": nodes(done)["a"]["finishedAt"],
     }  # fmt: skip
     assert seen["w.onExit"][1] == "Failed"
@@ -206,7 +209,8 @@ async def test_output_is_captured_only_when_somebody_refers_to_it() -> None:
       - {name: b, template: make}
     - - {name: c, template: leaf, arguments: {parameters: [
           {name: m, value: "{{steps.a.outputs.result}}{{steps.a.exitCode}}"}]}}
-"""), table(a=Outcome(result="said", parameters={"p": ""}), b=Outcome(result="lost", parameters={"p": ""})))  # fmt: skip
+"""), table(a=Outcome(result="said", parameters={"p": ""}),
+            b=Outcome(result="lost", parameters={"p": ""})))  # fmt: skip
 
     assert value(done, "c") == "said0"
     assert "result" not in nodes(done)["b"]["outputs"]
@@ -219,8 +223,8 @@ async def test_node_data_can_be_referred_to() -> None:
     dag:
       tasks:
       - {name: a-b, template: leaf}
-      - {name: c, template: leaf, depends: a-b, arguments: {parameters: [
-          {name: m, value: "{{tasks.a-b.id}} {{tasks.a-b.status}} {{tasks.a-b.startedAt}} {{=tasks['a-b'].exitCode}}"}]}}
+      - {name: c, template: leaf, depends: a-b, arguments: {parameters: [{name: m, value:
+          "{{tasks.a-b.id}} {{tasks.a-b.status}} {{tasks.a-b.startedAt}} {{=tasks['a-b'].exitCode}}"}]}}
 """))  # fmt: skip
 
     before = named(done)["w.a-b"]

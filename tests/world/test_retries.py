@@ -134,8 +134,11 @@ async def test_the_last_attempts_outputs_are_the_nodes_even_after_a_failure() ->
 @pytest.mark.spec("RTY-9")
 async def test_an_attempt_knows_the_one_before_it() -> None:
     seen: dict[str, list[str]] = {}
-    text = retried("{limit: 1}", 'container: {image: busybox, command: [sh], args: ["{{retries}} {{lastRetry.exitCode}} '
-                   '{{lastRetry.status}} {{lastRetry.message}}", "{{pod.name}}", "{{=asInt(retries) + 1}}"]}')  # fmt: skip
+    args = (
+        '"{{retries}} {{lastRetry.exitCode}} {{lastRetry.status}} {{lastRetry.message}}", "{{pod.name}}", '
+        '"{{=asInt(retries) + 1}}"'
+    )
+    text = retried("{limit: 1}", f"container: {{image: busybox, command: [sh], args: [{args}]}}")
     done = await run(text, arguments_of(seen, until(1, Outcome(code=3))))
 
     names = {name: entry["id"].rpartition("-")[2] for name, entry in named(done).items()}

@@ -14,7 +14,8 @@ GATE = flow("""
   - name: ask
     inputs: {parameters: [{name: answer, default: "yes", enum: ["yes", "no"]}]}
     suspend: {}
-    outputs: {parameters: [{name: answer, valueFrom: {supplied: {}}}, {name: why, valueFrom: {supplied: {}, default: so}}]}
+    outputs: {parameters: [
+      {name: answer, valueFrom: {supplied: {}}}, {name: why, valueFrom: {supplied: {}, default: so}}]}
   - name: main
     steps:
     - - {name: gate, template: ask}

@@ -29,7 +29,9 @@ templates:
 - name: say
   inputs: {parameters: [{name: x, default: lib}]}
   steps: [[{name: in, template: leaf, arguments: {parameters: [{name: m, value: "{{inputs.parameters.x}}"}]}}]]
-- {name: leaf, inputs: {parameters: [{name: m}]}, container: {image: lib, command: [lib], args: ["{{inputs.parameters.m}}"]}}
+- name: leaf
+  inputs: {parameters: [{name: m}]}
+  container: {image: lib, command: [lib], args: ["{{inputs.parameters.m}}"]}
 """
 
 
@@ -194,8 +196,9 @@ async def test_the_containers_of_a_set_are_nodes_below_their_pod(code: int, phas
     [(True, "Error", "container deleted"), (False, "Failed", "Step exceeded its deadline")],
 )
 async def test_containers_of_a_set_end_with_their_pod(vanishes: bool, phase: str, message: str) -> None:
-    done = await run(flow("  - {name: main, containerSet: {containers: [{name: one, image: b, command: [c]}]}}\n",
-                          activeDeadlineSeconds=20), table(w=Outcome(vanishes=vanishes, delay_s=10 if vanishes else 99)))  # fmt: skip
+    template = "  - {name: main, containerSet: {containers: [{name: one, image: b, command: [c]}]}}\n"
+    outcome = Outcome(vanishes=vanishes, delay_s=10 if vanishes else 99)
+    done = await run(flow(template, activeDeadlineSeconds=20), table(w=outcome))
 
     assert (named(done)["w.one"]["phase"], named(done)["w.one"]["message"]) == (phase, message)
     assert done["status"]["phase"] == phase
@@ -209,9 +212,10 @@ async def test_containers_of_a_set_end_with_their_pod(vanishes: bool, phase: str
     [(Outcome(), "", False), (FAIL, "", True), (FAIL, "OnWorkflowCompletion", False)],
 )
 async def test_claims_are_made_before_and_deleted_after(outcome: Outcome, rule: str, kept: bool) -> None:
-    gc = {"volumeClaimGC": f"{{strategy: {rule}}}"} if rule else {}
+    gc: dict[str, object] = {"volumeClaimGC": f"{{strategy: {rule}}}"} if rule else {}
+    claims_wanted = "[{metadata: {name: work}, spec: {accessModes: [ReadWriteOnce]}}]"
     text = flow("  - {name: main, container: {image: b, command: [c], volumeMounts: [{name: work, mountPath: /w}]}}\n",
-                volumeClaimTemplates="[{metadata: {name: work}, spec: {accessModes: [ReadWriteOnce]}}]", **gc)  # fmt: skip
+                volumeClaimTemplates=claims_wanted, **gc)  # fmt: skip
     async with world(table(w=outcome)) as here:
         ref = await here.submit(text)
         await here.end_of(ref)

@@ -1,4 +1,4 @@
-"""A bad day: an Api coat whose calls are late, refused, or done without an answer, and whose watches repeat and break."""
+"""A bad day: an Api coat whose calls are late, refused or done without an answer; its watches repeat and break."""
 
 from __future__ import annotations
 

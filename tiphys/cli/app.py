@@ -9,7 +9,14 @@ from typing import Annotated, Final
 import typer
 
 from runtime.api import ApiError
-from tiphys.cli import commands_cluster, commands_controller, commands_cron, commands_local, commands_steer
+from tiphys.cli import (
+    commands_cluster,
+    commands_controller,
+    commands_cron,
+    commands_local,
+    commands_rerun,
+    commands_steer,
+)
 from tiphys.cli.problems import EXIT_BAD_INPUT, InputError
 
 SWITCHES: Final = ("watch", "wait", "log", "strict", "controllers")
@@ -26,6 +33,7 @@ commands_local.register(app)
 commands_controller.register(app)
 commands_cluster.register(app)
 commands_steer.register(app)
+commands_rerun.register(app)
 commands_cron.register(app)
 
 

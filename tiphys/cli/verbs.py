@@ -46,13 +46,18 @@ async def submit(
     elif not (after.watch or after.log or after.wait):
         for workflow in workflows:
             _print(show.workflow(workflow, time.time(), screen))
+    return await follow(at, [reference(WORKFLOWS, workflow) for workflow in workflows], after, screen)
+
+
+async def follow(at: Connection, refs: Sequence[Reference], after: After, screen: Screen) -> int:
+    """Show logs, the tree, or wait, as asked for; 1 when one was awaited and did not succeed."""
     if after.log:
-        for workflow in workflows:
-            await show_logs(at, reference(WORKFLOWS, workflow), logs.Wishes(), follow=True)
+        for ref in refs:
+            await show_logs(at, ref, logs.Wishes(), follow=True)
     if after.watch:
-        return await watch(at, [reference(WORKFLOWS, workflow) for workflow in workflows], screen)
+        return await watch(at, refs, screen)
     if after.wait or after.log:
-        return await wait(at, [reference(WORKFLOWS, workflow) for workflow in workflows], ignore_missing=False)
+        return await wait(at, refs, ignore_missing=False)
     return EXIT_SUCCEEDED
 
 

@@ -85,9 +85,10 @@ def _known(name: str) -> dict[str, _Known]:
 
 
 def _known_of(field: Field) -> _Known:
-    one = frozenset((*_JSON.get(field.type, (str,)), _NULL)) if field.type in SCALARS else frozenset((dict, _NULL))
-    outer = {"list": frozenset((list, _NULL)), "map": frozenset((dict, _NULL))}.get(field.shape, one)
-    return _Known(outer, one, "" if field.type in SCALARS else field.type, field)
+    types = _JSON.get(field.type, (str,)) if field.type in SCALARS else (dict,)
+    one: frozenset[type] = frozenset((*types, _NULL))
+    outer: dict[str, frozenset[type]] = {"list": frozenset((list, _NULL)), "map": frozenset((dict, _NULL))}
+    return _Known(outer.get(field.shape, one), one, "" if field.type in SCALARS else field.type, field)
 
 
 def pruner(api_version: str, kind: str) -> Prune:

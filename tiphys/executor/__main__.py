@@ -1,6 +1,6 @@
 """`python -m tiphys.executor VERB`: what runs beside, before and instead of the user's program in a workflow's pod.
 
-init, wait, resource ACTION; kill SIGNAL is the shim's. Each verb imports what it needs.
+init, wait, resource ACTION, data; kill SIGNAL is the shim's. Each verb imports what it needs.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ def main(arguments: list[str]) -> int:
         from tiphys.executor.resource import main as resource  # noqa: PLC0415
 
         return resource(rest[0])
+    if verb == "data":
+        from tiphys.executor.listing import main as listing  # noqa: PLC0415
+
+        return listing()
     if verb == "kill" and rest:
         from tiphys.executor.shim import kill  # noqa: PLC0415
 
         return kill(rest)
-    sys.stderr.write("usage: python -m tiphys.executor init | wait | resource ACTION | kill SIGNAL\n")
+    sys.stderr.write("usage: python -m tiphys.executor init | wait | resource ACTION | data | kill SIGNAL\n")
     return 64
 
 

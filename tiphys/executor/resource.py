@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from actors.contract import paths
 from actors.contract.documents import Content, Instructions
 from actors.contract.instructions import from_env
+from tiphys.executor.log import Log
 from tiphys.executor.shim import hold, report, shim_directory
 
 if TYPE_CHECKING:
@@ -45,21 +45,6 @@ def main(action: str) -> int:
     report(content, told, directory)
     os.close(lock)
     return content["code"]
-
-
-class Log:
-    """Where the program says what it does: its stdout, and a file when logs are archived."""
-
-    def __init__(self, copy: Path | None = None) -> None:
-        self._copy = copy
-
-    def say(self, line: str) -> None:
-        """One line."""
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-        if self._copy is not None:
-            with self._copy.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
 
 
 async def run(api: Api, kinds: Kinds, order: Order, told: Instructions, log: Log) -> Content:

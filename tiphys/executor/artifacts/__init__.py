@@ -6,9 +6,21 @@ imported when it is needed: each has its own libraries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
+
+_MODULES = {
+    "artifactory": "artifactory",
+    "azure": "azure",
+    "file": "directory",
+    "gcs": "gcs",
+    "git": "git",
+    "http": "web",
+    "raw": "raw",
+    "s3": "s3",
+}
 
 
 class NotFound(Exception):
@@ -31,10 +43,6 @@ class Place(NamedTuple):
     repository_mount: str = ""
 
 
-Load = Callable[[Place, Path], None]
-Save = Callable[[Place, Path], None]
-
-
 def load(location: Mapping[str, Any], target: Path, *, root: str, mount: str) -> None:
     """Bring what is at `location` to `target`. Raises NotFound, StoreError."""
     driver, place = _driver(location, root, mount)
@@ -47,19 +55,17 @@ def save(location: Mapping[str, Any], source: Path, *, root: str, mount: str) ->
     driver.save(place, source)
 
 
+def list_keys(location: Mapping[str, Any], *, root: str, mount: str) -> list[str]:
+    """The keys of all that is kept at or below `location`. Raises StoreError."""
+    driver, place = _driver(location, root, mount)
+    keys: list[str] = driver.list_keys(place)
+    return keys
+
+
 def _driver(location: Mapping[str, Any], root: str, mount: str) -> tuple[Any, Place]:
     name, section = next(iter(location.items()))
-    place = Place(section, root, mount)
     if name == "s3" and str(section.get("endpoint", "")).startswith("file:///"):
-        from tiphys.executor.artifacts import directory  # noqa: PLC0415
-
-        return directory, place
-    if name == "raw":
-        from tiphys.executor.artifacts import raw  # noqa: PLC0415
-
-        return raw, place
-    if name == "http":
-        from tiphys.executor.artifacts import web  # noqa: PLC0415
-
-        return web, place
-    raise StoreError(f"the {name} driver is not supported here")
+        name = "file"
+    if name not in _MODULES:
+        raise StoreError(f"the {name} driver is not supported here")
+    return import_module(f"{__name__}.{_MODULES[name]}"), Place(section, root, mount)

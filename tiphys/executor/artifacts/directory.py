@@ -35,12 +35,21 @@ def save(place: Place, source: Path) -> None:
         raise StoreError(f"cannot write {kept}: {error}") from error
 
 
-def _path(place: Place) -> Path:
+def list_keys(place: Place) -> list[str]:
+    """The keys that begin with the place's, in order, as a bucket would list them."""
+    key = str(place.section.get("key") or "")
+    bucket = _path(place, PurePosixPath())
+    kept = [path for path in bucket.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return sorted(found for path in kept if (found := path.relative_to(bucket).as_posix()).startswith(key))
+
+
+def _path(place: Place, key: PurePosixPath | None = None) -> Path:
     """Where the key is in this container. The repository is mounted; the endpoint is the node's own path to it."""
     endpoint = Path(str(place.section["endpoint"]).removeprefix("file://"))
-    key = PurePosixPath(str(place.section.get("key") or ""))
     bucket = str(place.section.get("bucket") or "")
-    if not key.parts or key.is_absolute() or ".." in key.parts or bucket in ("", ".", "..") or "/" in bucket:
+    if key is None:
+        key = PurePosixPath(str(place.section.get("key") or "/"))
+    if key.is_absolute() or ".." in key.parts or bucket in ("", ".", "..") or "/" in bucket:
         raise StoreError(f"bucket {bucket!r} with key {str(key)!r} names no place in a directory repository")
     root = Path(place.repository_root or endpoint)
     if not endpoint.is_relative_to(root) or ".." in endpoint.parts:

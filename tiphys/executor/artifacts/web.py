@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 import urllib.error
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 from tiphys.executor.artifacts import NotFound, Place, StoreError, StoreUnavailable
+from tiphys.executor.artifacts.web_auth import authorization, client_tls
 
 TIMEOUT_S = 60.0  # without a byte
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -18,7 +21,7 @@ def load(place: Place, target: Path) -> None:
     """GET the url into a file; 404 is NotFound, any other answer but 2xx a StoreError."""
     request = _request(place, "GET")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer, target.open("wb") as file:  # noqa: S310  (checked)
+        with _opened(request, _tls(place)) as answer, target.open("wb") as file:
             shutil.copyfileobj(answer, file)
     except urllib.error.HTTPError as error:
         raise _refused(place, error) from error
@@ -31,7 +34,7 @@ def save(place: Place, source: Path) -> None:
     if source.is_dir():
         raise StoreError("a directory cannot be saved over http unpacked: use archive tar or zip")
     try:
-        _put(_request(place, "PUT"), source)
+        _put(_request(place, "PUT"), source, _tls(place))
     except urllib.error.HTTPError as error:
         target = error.headers.get("Location")
         if error.code not in (307, 308) or not target:
@@ -43,19 +46,23 @@ def save(place: Place, source: Path) -> None:
 
 def _put_again(place: Place, source: Path) -> None:
     try:
-        _put(_request(place, "PUT"), source)
+        _put(_request(place, "PUT"), source, _tls(place))
     except urllib.error.HTTPError as error:
         raise _refused(place, error) from error
     except (OSError, HTTPException) as error:
         raise StoreUnavailable(f"PUT {place.section.get('url')}: {error}") from error
 
 
-def _put(request: urllib.request.Request, source: Path) -> None:
+def _put(request: urllib.request.Request, source: Path, tls: ssl.SSLContext) -> None:
     with source.open("rb") as file:
         request.data = file  # sent as it is read; setting it forgets the length, so the length comes after
         request.add_header("Content-Length", str(source.stat().st_size))
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310  (checked in _request)
+        with _opened(request, tls):
             return
+
+
+def _opened(request: urllib.request.Request, tls: ssl.SSLContext) -> Any:
+    return urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls)  # noqa: S310  (checked in _request)
 
 
 def _request(place: Place, method: str) -> urllib.request.Request:
@@ -65,7 +72,13 @@ def _request(place: Place, method: str) -> urllib.request.Request:
     request = urllib.request.Request(url, method=method)  # noqa: S310  (the scheme was checked)
     for header in place.section.get("headers") or ():
         request.add_header(str(header["name"]), str(header.get("value", "")))
+    if header := authorization(place.section.get("auth") or {}):
+        request.add_unredirected_header("Authorization", header)  # it is for this server, not for another
     return request
+
+
+def _tls(place: Place) -> ssl.SSLContext:
+    return client_tls(place.section.get("auth") or {})
 
 
 def _refused(place: Place, error: urllib.error.HTTPError) -> Exception:

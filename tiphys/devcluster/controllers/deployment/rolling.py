@@ -1,7 +1,7 @@
 """A rolling update, one step: up with the new set as far as surge allows, down with the old ones as availability does.
 
-One rule is stricter than upstream's, in time and not in result: a set counts with the pods it still has when it was told
-to have fewer, so that the surge holds for pods and not only for wishes.
+One rule is stricter than upstream's, in time and not in result: a set counts with the pods it still has when it was
+told to have fewer, so that the surge holds for pods and not only for wishes.
 """
 
 from __future__ import annotations

@@ -1,0 +1,198 @@
+"""Buckets keep what they are given, against servers that nobody here wrote."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.executor.credentials import given
+from tests.executor.pod import ROOT
+from tests.executor.servers import azure_server, s3_server
+from tiphys.executor import artifacts
+from tiphys.executor.artifacts import NotFound, StoreError, objects
+
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+LARGE_BYTES = int(os.environ.get("TIPHYS_TEST_ARTIFACT_BYTES") or 48 << 20)
+
+
+@pytest.fixture(scope="module")
+def s3_address() -> Iterator[str]:
+    with s3_server() as address:
+        if address is None:
+            pytest.skip("no S3 server: uv cannot start moto here")
+        yield address
+
+
+@pytest.fixture(scope="module")
+def azure_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with azure_server(tmp_path_factory.mktemp("azurite")) as address:
+        if address is None:
+            pytest.skip("no azurite-blob on this machine: npm install -g azurite")
+        yield address
+
+
+@pytest.fixture
+def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """A section of an artifact in a bucket that does not exist yet."""
+    keys = given(monkeypatch, tmp_path / "secrets", "minio.creds", access="AKIA", secret="s3cr3t\n")
+    return {
+        "endpoint": s3_address,
+        "insecure": True,
+        "bucket": f"b-{tmp_path.name}".lower().replace("_", "-")[:60],
+        "accessKeySecret": keys["access"],
+        "secretKeySecret": keys["secret"],
+        "createBucketIfNotPresent": {},
+    }
+
+
+@pytest.fixture
+def azure(azure_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """A section of an artifact in a container of the emulator's account."""
+    import obstore  # noqa: PLC0415
+    from obstore.store import AzureStore  # noqa: PLC0415
+
+    endpoint, name = f"http://{azure_address}/devstoreaccount1", f"c{abs(hash(tmp_path))}"
+    keys = given(monkeypatch, tmp_path / "secrets", "azure", key=AZURITE_KEY)
+    assert obstore
+    config: Any = {"account_name": "devstoreaccount1", "account_key": AZURITE_KEY, "endpoint": endpoint}
+    AzureStore(name, config=config, client_options={"allow_http": True})
+    return {"endpoint": endpoint, "container": name, "accountKeySecret": keys["key"]}
+
+
+def save(location: dict[str, Any], source: Path) -> None:
+    artifacts.save(location, source, root="", mount="")
+
+
+def load(location: dict[str, Any], target: Path) -> None:
+    artifacts.load(location, target, root="", mount="")
+
+
+def at(section: dict[str, Any], key: str) -> dict[str, Any]:
+    return {"s3": {**section, "key": key}}
+
+
+@pytest.mark.spec("DRV-1")
+def test_a_file_and_a_directory_come_back(s3: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "out" / "sub").mkdir(parents=True)
+    (tmp_path / "out" / "sub" / "x y#1 😀").write_text("inner")
+    (tmp_path / "out" / "empty").write_text("")
+    save(at(s3, "/wf/dir"), tmp_path / "out")
+    save(at(s3, "wf/dir.txt"), tmp_path / "out" / "sub" / "x y#1 😀")
+    load(at(s3, "wf/dir"), tmp_path / "in")
+    assert (tmp_path / "in" / "sub" / "x y#1 😀").read_text() == "inner"
+    assert (tmp_path / "in" / "empty").read_text() == ""
+    load(at(s3, "wf/dir.txt"), tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "inner"
+    assert artifacts.list_keys(at(s3, "wf/d"), root="", mount="") == [
+        "wf/dir.txt",
+        "wf/dir/empty",
+        "wf/dir/sub/x y#1 😀",
+    ]
+    assert len(artifacts.list_keys(at(s3, ""), root="", mount="")) == 3
+
+
+@pytest.mark.spec("DRV-1", "ART-5", "ART-6")
+def test_what_is_not_there_and_what_is_refused_are_told_apart(s3: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    with pytest.raises(StoreError, match="NoSuchBucket"):
+        load(at(s3, "k"), tmp_path / "in")
+    save(at(s3, "k"), tmp_path / "x")
+    save(at(s3, "k"), tmp_path / "x")  # the bucket is there by now
+    with pytest.raises(NotFound, match="404"):
+        load(at(s3, "kk"), tmp_path / "in")
+    lost = {**s3, "accessKeySecret": {"name": "nobody", "key": "k"}}
+    with pytest.raises(StoreError, match="secret 'nobody' has no key 'k'"):
+        load(at(lost, "k"), tmp_path / "in")
+
+
+@pytest.mark.spec("DRV-1")
+def test_a_bucket_of_another_region_is_found(s3: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    save(at({**s3, "region": "eu-west-1"}, "k"), tmp_path / "x")
+    load(at(s3, "k"), tmp_path / "in")
+    assert (tmp_path / "in").read_text() == "x"
+
+
+@pytest.mark.spec("DRV-1")
+@pytest.mark.parametrize("encryption", [{"enableEncryption": True}, {"enableEncryption": True, "kmsKeyId": "k"}])
+def test_objects_are_encrypted_as_told(s3: dict[str, Any], tmp_path: Path, encryption: dict[str, Any]) -> None:
+    (tmp_path / "x").write_text("x")
+    section = {**s3, "encryptionOptions": encryption}
+    save(at(section, "k"), tmp_path / "x")
+    load(at(section, "k"), tmp_path / "in")
+    assert (tmp_path / "in").read_text() == "x"
+
+
+@pytest.mark.spec("ART-17")
+def test_memory_stays_flat_while_a_large_artifact_moves(s3: dict[str, Any], tmp_path: Path) -> None:
+    """In a process of its own: the peak is what the system says it was."""
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(LARGE_BYTES)
+    program = (
+        "import json, resource, sys\nfrom pathlib import Path\nfrom tiphys.executor import artifacts\n"
+        "place, source, target = json.loads(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])\n"
+        "source.with_name('x').write_text('x')\n"
+        "artifacts.save(place, source.with_name('x'), root='', mount='')\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "artifacts.save(place, source, root='', mount='')\nartifacts.load(place, target, root='', mount='')\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    import json  # noqa: PLC0415
+
+    words = [sys.executable, "-c", program, json.dumps(at(s3, "big")), str(tmp_path / "big"), str(tmp_path / "back")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "back").stat().st_size == LARGE_BYTES
+    grown_kb = int(ended.stdout)
+    assert grown_kb < 100 << 10, f"{grown_kb} kB more than before"
+    assert resource.getpagesize()
+
+
+class Moody(BaseHTTPRequestHandler):
+    """Answers 503 twice, then gives in."""
+
+    left: ClassVar[int] = 2
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        moody = type(self).left > 0
+        type(self).left -= 1
+        body = b"<Error/>" if moody else b"at last"
+        self.send_response(503 if moody else 200)
+        for name, value in (("ETag", '"1"'), ("Last-Modified", "Sat, 01 Jan 2022 00:00:00 GMT")):
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.mark.spec("ART-17")
+def test_a_store_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(objects, "PAUSE_FIRST_S", 0.01)
+    monkeypatch.setattr(objects, "PAUSE_LAST_S", 0.02)
+    keys = given(monkeypatch, tmp_path / "secrets", "creds", k="x")
+    server = HTTPServer(("127.0.0.1", 0), Moody)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    section = {"endpoint": f"127.0.0.1:{server.server_port}", "insecure": True, "bucket": "b", "region": "r"}
+    section |= {"accessKeySecret": keys["k"], "secretKeySecret": keys["k"]}
+    try:
+        load(at(section, "k"), tmp_path / "in")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert (tmp_path / "in").read_text() == "at last"
+    assert Moody.left == -1

@@ -1,0 +1,164 @@
+"""The commands that run a workflow again, or set what one waits for: retry, resubmit, node set."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tiphys.cli import options
+from tiphys.cli.commands_cluster import Form, FormOption
+from tiphys.cli.commands_steer import SomeNames
+from tiphys.cli.problems import InputError
+
+if TYPE_CHECKING:
+    from tiphys.cli.connect import Target
+    from tiphys.cli.rerun import Rerun
+    from tiphys.cli.selection import Filter
+    from tiphys.cli.verbs import After
+
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", "-w", help="Wait until it has ended.")]
+Watch = Annotated[bool, typer.Option("--watch/--no-watch", help="Show its tree until it has ended.")]
+Log = Annotated[bool, typer.Option("--log/--no-log", help="Show its logs until it has ended.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    app.command()(retry)
+    app.command()(resubmit)
+    group = typer.Typer(
+        help="Change nodes of a workflow.",
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    group.callback()(_node)
+    group.command("set")(set_)
+    app.add_typer(group, name="node")
+
+
+def _node() -> None:
+    """Change nodes of a workflow."""
+
+
+def retry(
+    names: SomeNames = [],  # noqa: B006  typer makes a new one each time
+    restart_successful: Annotated[
+        bool, typer.Option("--restart-successful", help="Also run again the nodes that --node-field-selector picks.")
+    ] = False,
+    node_field_selector: options.NodeSelector = "",
+    parameter: options.Parameters = [],  # noqa: B006
+    selector: options.Selector = "",
+    field_selector: options.FieldSelector = "",
+    wait: Wait = False,
+    watch: Watch = False,
+    log: Log = False,
+    output: FormOption = None,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+    no_color: options.NoColour = False,
+    no_utf8: options.NoUtf8 = False,
+) -> None:
+    """Run workflows that failed again from where they failed; what succeeded is kept."""
+    from tiphys.cli import nodeselector, overrides, rerun, selection, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Target  # noqa: PLC0415
+
+    terms = nodeselector.parse(node_field_selector)
+    if restart_successful and not terms:
+        raise InputError("--restart-successful needs --node-field-selector: which nodes are to run again?")
+    if terms and not restart_successful:
+        print("warning: --node-field-selector has no effect without --restart-successful", file=sys.stderr)
+    again = rerun.retrying(rerun.Again(overrides.parameters(parameter), restart_successful, terms))
+    chosen = selection.Filter(completed=True, labels=selector, fields=field_selector)
+    after = verbs.After(_form(output), wait, watch, log)
+    _rerun(Target(kubeconfig, context, namespace), (names, chosen), again, after, (no_color, no_utf8))
+
+
+def resubmit(
+    names: SomeNames = [],  # noqa: B006
+    memoized: Annotated[
+        bool, typer.Option("--memoized", help="Keep the outputs of what succeeded, run the rest.")
+    ] = False,
+    priority: Annotated[int | None, typer.Option(help="The priority of the new workflow.")] = None,
+    parameter: options.Parameters = [],  # noqa: B006
+    selector: options.Selector = "",
+    field_selector: options.FieldSelector = "",
+    wait: Wait = False,
+    watch: Watch = False,
+    log: Log = False,
+    output: FormOption = None,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+    no_color: options.NoColour = False,
+    no_utf8: options.NoUtf8 = False,
+) -> None:
+    """Submit workflows once more, under new names."""
+    from tiphys.cli import overrides, rerun, selection, verbs  # noqa: PLC0415
+    from tiphys.cli.connect import Target  # noqa: PLC0415
+
+    again = rerun.resubmitting(rerun.Again(overrides.parameters(parameter), memoized=memoized, priority=priority))
+    chosen = selection.Filter(labels=selector, fields=field_selector)
+    after = verbs.After(_form(output), wait, watch, log)
+    _rerun(Target(kubeconfig, context, namespace), (names, chosen), again, after, (no_color, no_utf8))
+
+
+def set_(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A workflow; @latest is the newest.")],
+    node_field_selector: options.NodeSelector = "",
+    phase: Annotated[str, typer.Option(help="Succeeded, Failed or Error.")] = "",
+    message: Annotated[str, typer.Option("--message", "-m", help="The message of the node.")] = "",
+    output_parameter: Annotated[
+        list[str],
+        typer.Option("--output-parameter", "-p", metavar="NAME=VALUE", help="A value that the node waits for."),
+    ] = [],  # noqa: B006
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+) -> None:
+    """Set phase, message or outputs of the suspended nodes that --node-field-selector picks."""
+    from tiphys.cli import nodeselector, overrides, rerun, selection  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+
+    terms = nodeselector.parse(node_field_selector)
+    if not terms:
+        raise InputError("which nodes? Give --node-field-selector, for example displayName=approve")
+    outputs = overrides.named_values(output_parameter, "output parameter")
+    change = rerun.setting(terms, phase, message, outputs)
+
+    async def act(at: Connection) -> int:
+        (ref,) = await selection.named(at.api, at.namespace, [name])
+        return await rerun.set_values(at, ref, change)
+
+    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+
+
+def _rerun(
+    target: Target, which: tuple[Sequence[str], Filter], again: Rerun, after: After, screen: tuple[bool, bool]
+) -> None:
+    from runtime.objects import reference  # noqa: PLC0415
+    from tiphys.cli import rerun, selection  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, on_cluster  # noqa: PLC0415
+    from tiphys.cli.kinds import WORKFLOWS  # noqa: PLC0415
+    from tiphys.cli.screen import screen_of  # noqa: PLC0415
+
+    names, chosen = which
+    if not names and not chosen.labels and not chosen.fields:
+        raise InputError("which workflows? Give names, --selector or --field-selector")
+    shown = screen_of(sys.stdout, no_colour=screen[0], no_utf8=screen[1])
+
+    async def act(at: Connection) -> int:
+        refs = await selection.named(at.api, at.namespace, names)
+        if not names:
+            found = await selection.listed(at.api, at.namespace, chosen, time.time())
+            refs = [reference(WORKFLOWS, workflow) for workflow in found]
+        return await rerun.rerun(at, refs, again, after, shown)
+
+    raise typer.Exit(on_cluster(target, act))
+
+
+def _form(output: Form | None) -> str:
+    return output.value if output else ""
