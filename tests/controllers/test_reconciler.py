@@ -18,6 +18,7 @@ from runtime.messages import (
     Gone,
     Message,
     Observed,
+    Patch,
     Read,
     Started,
     Stop,
@@ -47,9 +48,10 @@ class Owner:
         self.state = self.mind.birth(ADDRESS, None)
         self.now = WALL_START
         self.version = 100
-        self.tell(Started())
-        self.tell(Told(matchmaker("default"), Introduced()))
-        self.first = self.tell(Observed(reference(REPLICA_SETS, self.own(replicas)), self.own(replicas)))
+        self.tell(Started(), later_s=0)
+        own = self.own(replicas)
+        self.tell(Observed(reference(REPLICA_SETS, own), own), later_s=0)
+        self.first = self.tell(Told(matchmaker("default"), Introduced()), later_s=0.1)
 
     def own(self, replicas: int) -> Object:
         """The replica set."""
@@ -60,7 +62,7 @@ class Owner:
             "spec": {"replicas": replicas, "selector": {"matchLabels": {"a": "b"}}, "template": template},
         }
 
-    def tell(self, message: Message, *, later_s: float = 0.0) -> list[Command]:
+    def tell(self, message: Message, *, later_s: float = 1.0) -> list[Command]:
         """Tell it and let it decide; without Events, wake-ups and what it says to itself."""
         self.now += later_s
         found: list[Command] = []
@@ -88,11 +90,10 @@ def test_it_asks_what_it_may_adopt_and_waits_for_the_answer_but_not_for_ever() -
     first = list(mind.receive(state, Started(), WALL_START))
     assert Tell(matchmaker("default"), Seeking(ADDRESS)) in first
     own = Owner().own(1)
+    at = WALL_START + INTRODUCTION_S
     list(mind.receive(state, Observed(reference(REPLICA_SETS, own), own), WALL_START))
-    assert list(mind.receive(state, Told(ADDRESS, DECIDE), WALL_START)) == [
-        WakeAt(WALL_START + INTRODUCTION_S, "again")
-    ]
-    late = list(mind.receive(state, Told(ADDRESS, DECIDE), WALL_START + INTRODUCTION_S))
+    assert list(mind.receive(state, Told(ADDRESS, DECIDE), WALL_START)) == [WakeAt(at, "again")]
+    late = list(mind.receive(state, Told(ADDRESS, DECIDE), at))
     assert any(isinstance(command, Create) for command in late)
 
 
@@ -130,12 +131,10 @@ def test_a_deletion_whose_answer_was_lost_is_looked_up_and_nobody_else_is_delete
     owner = Owner(2)
     for command in owner.first:
         last = owner.tell(Done(command, owner.stored(command)), later_s=1)
-    fewer = owner.own(1)
     assert [type(command) for command in last] == [WriteStatus]
     owner.tell(Done(last[0], owner.own(2)))
-    (delete,) = owner.tell(
-        Observed(reference(REPLICA_SETS, owner.own(1)), fewer | {"metadata": owner.own(1)["metadata"]})
-    )
+    fewer = owner.own(1)
+    (delete,) = owner.tell(Observed(reference(REPLICA_SETS, fewer), fewer))
     assert isinstance(delete, Delete)
     owner.tell(Failed(delete, Unavailable("lost")))
     (read,) = owner.tell(Woke("again"), later_s=1)
@@ -208,15 +207,13 @@ def test_an_orphan_is_adopted_before_a_pod_is_created() -> None:
     owner = Owner(0)
     owner.tell(Done(owner.first[0], owner.own(0)))
     meta = {"name": "p", "namespace": "default", "uid": "p", "resourceVersion": "1", "labels": {"a": "b"}}
-    owner.tell(Told(matchmaker("default"), Adoptable({"metadata": meta, "spec": {}})))
-    wished = owner.own(1)
-    assert owner.state.outstanding == 1
-    (patch,) = [owner.state.orphans["p"]]
-    assert patch["metadata"]["name"] == "p"
-    adopted = {
-        "metadata": {**meta, "resourceVersion": "2", "ownerReferences": [controller_reference(REPLICA_SETS, wished)]}
-    }
-    owner.state.changed({**adopted, "spec": {}})
+    (adopting,) = owner.tell(Told(matchmaker("default"), Adoptable({"metadata": meta, "spec": {}})))
+    assert isinstance(adopting, Patch)
+    assert adopting.ref == Reference(PODS, "default", "p", "p")
+    owners = [controller_reference(REPLICA_SETS, owner.own(1))]
+    assert adopting.body["metadata"] == {"ownerReferences": owners, "resourceVersion": "1"}
+    adopted = {"metadata": {**meta, "resourceVersion": "2", "ownerReferences": owners}, "spec": {}}
+    owner.tell(Done(adopting, adopted))
     assert list(owner.state.children) == ["p"]
     assert owner.state.orphans == {}
 
