@@ -77,6 +77,17 @@ class NodeStatus(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"
         return entry
 
 
+ORIGINAL = "original pod: "
+"""How the message begins of a node that was taken over from another workflow (OP-5)."""
+
+
+def counted(status: NodeStatus) -> NodeStatus:
+    """What a node is to those that depend on it: one taken over is Skipped on record, and had succeeded (OP-5)."""
+    if status.type == "Skipped" and status.phase == "Skipped" and status.message.startswith(ORIGINAL):
+        return msgspec.structs.replace(status, phase="Succeeded")
+    return status
+
+
 def node_from_json(entry: Mapping[str, Any]) -> NodeStatus:
     """Read an entry of `status.nodes`; fields that the engine does not keep stay in the object alone."""
     return msgspec.convert(dict(entry), NodeStatus, strict=False)

@@ -123,3 +123,14 @@ class Call:
     def template(self) -> dict[str, Any]:
         """The template as written (inputs not yet substituted)."""
         return self.resolved.template
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A node that had ended before a restart, whose pod may still have to be let go.
+
+    `workflow_phase` is set when the workflow has ended, too."""
+
+    run: Run
+    node: NodeStatus
+    workflow_phase: str = ""

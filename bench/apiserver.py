@@ -91,7 +91,7 @@ class Timer:
 
 async def in_process(objects: int, watchers: int) -> None:
     """Creates, lists, patches and watches without a socket."""
-    for resource, make in ((PODS, pod), (CONFIGMAPS, config)):
+    for resource, make in ((CONFIGMAPS, config), (PODS, pod)):
         async with DevCluster(Settings()) as cluster:
             gc.collect()
             before = resident()
@@ -101,10 +101,14 @@ async def in_process(objects: int, watchers: int) -> None:
             say(f"in process: create {resource.kind}", objects / timer.seconds, "/s")
             gc.collect()
             say(f"memory of a {resource.kind}", (resident() - before) / objects, "bytes rss")
-            with Timer() as timer:
-                listed = await cluster.api.list(resource)
-            assert len(listed.items) >= objects
-            say(f"in process: list {objects:,} {resource.kind}s", timer.seconds * 1000, "ms")
+            best = float("inf")
+            for _ in range(REPEATS):
+                with Timer() as timer:
+                    listed = await cluster.api.list(resource)
+                best = min(best, timer.seconds)
+                assert len(listed.items) >= objects
+                del listed
+            say(f"in process: list {objects:,} {resource.kind}s", best * 1000, "ms")
     async with DevCluster(Settings()) as cluster:
         await cluster.api.create(CONFIGMAPS, config("a"))
         ref = Reference(CONFIGMAPS, "default", "a")
@@ -225,12 +229,13 @@ async def over_https(folder: Path, requests: int, watchers: int) -> None:
     before = await cpu_of(first)
     await lists()
     say(f"https: list {requests:,} ConfigMaps", (await cpu_of(first) - before) / REPEATS * 1000, "ms")
-    await watched(path, first, url, watchers)
+    await watched(path, clients, url, watchers)
 
 
-async def watched(path: Path, first: Client, url: str, watchers: int) -> None:
-    """One object changes, and many watch it over connections of their own."""
-    changes = 500
+async def watched(path: Path, clients: list[Client], url: str, watchers: int) -> None:
+    """Objects change, and many watch all of them over connections of their own."""
+    first, each = clients[0], 100
+    changes = each * len(clients)
     version = json.loads(await first.request("GET", url + "?limit=1"))["metadata"]["resourceVersion"]
     followers = [await connect(path) for _ in range(watchers)]
     for follower in followers:
@@ -240,12 +245,15 @@ async def watched(path: Path, first: Client, url: str, watchers: int) -> None:
         async with anyio.create_task_group() as tasks:
             for follower in followers:
                 tasks.start_soon(follower.count_lines, changes)
-            for start in range(0, changes, 50):
-                for number in range(start, start + 50):
-                    body = json.dumps({"data": {"n": str(number)}}).encode()
-                    first.send("PATCH", f"{url}/h-000000", body, "application/merge-patch+json")
-                for _ in range(50):
-                    await first.answer()
+            for index, client in enumerate(clients):
+                tasks.start_soon(change, client, index)
+
+    async def change(client: Client, index: int) -> None:
+        for number in range(each):
+            body = json.dumps({"data": {"n": str(number)}}).encode()
+            client.send("PATCH", f"{url}/h-{index:06}", body, "application/merge-patch+json")
+        for _ in range(each):
+            await client.answer()
 
     await measured(f"https: watch events, {watchers} watchers", first, changes * watchers, work)
 

@@ -15,14 +15,18 @@ from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError
 from actors.lock_messages import BadLock, LockAwaited, LockGranted, LockRefused, WantsLocks, lock_keys
 from actors.messages import (
+    ChildChanged,
     DeadlineExceeded,
     Denied,
+    NodeChanged,
     NodeFlag,
+    NodeStatus,
     Permit,
     Phase,
     ReturnsPermit,
     Shutdown,
     WantsPermit,
+    counted,
 )
 from actors.names import labels
 from actors.names.durations import parse_duration
@@ -33,7 +37,7 @@ from actors.node.scope import export_variables
 from actors.run import DEPTH_MAX, Call
 from actors.templates import NODE_TYPES, POD_TYPES, template_type
 from runtime.api import ApiError, Gone
-from runtime.messages import Address, Command, Read, Tell, WakeAt
+from runtime.messages import Address, Command, Read, Stop, Tell, WakeAt
 from runtime.objects import CONFIGMAPS, Reference
 
 READ_CONFIG = "config:"  # tag of a ConfigMap being read for inputs
@@ -75,8 +79,10 @@ class Called(Behaviour):
     def started(self, now: float) -> list[Command]:
         """Ask for what is needed to begin."""
         known = self.run.known.get(self.id)
+        if known is not None and counted(known) is not known:
+            return self._taken_over(known)
         if known is not None and known.type == self.status.type:
-            self.status = known
+            self.status = known if known.ended else msgspec.structs.replace(known, finished_at=None)
         if self.status.ended:
             return self.found_ended(now)
         if self.call.depth >= DEPTH_MAX:
@@ -198,6 +204,13 @@ class Called(Behaviour):
         """The engine cannot run this call: an error entry stands for it."""
         self.status = msgspec.structs.replace(self.status, type="Skipped", progress="")
         return self.end("Error", now, message, error=message)
+
+    def _taken_over(self, known: NodeStatus) -> list[Command]:
+        """It succeeded in the workflow that this one repeats: Skipped here, a success to all that depends on it."""
+        self.status = known
+        word = ChildChanged(counted(known), self.outbound(), leaves=frozenset({"Succeeded"}))
+        record = NodeChanged(known, self.parent.part)
+        return [*self.export(), Tell(self.run.address, record), Tell(self.parent, word), Stop()]
 
     def found_ended(self, now: float) -> list[Command]:
         """The record says that this node has ended already."""

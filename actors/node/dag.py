@@ -42,7 +42,7 @@ class DagNode(Boundary):
             self.graph = build(self.instance.template)
         except ValueError as error:
             return self.end("Error", now, str(error))
-        if not self.status.phase:
+        if self.status.phase in {"", "Pending"}:
             self.now_is("Running", now)
         commands = self.announce()
         self.place()

@@ -70,7 +70,7 @@ class Group(Behaviour):
             self.status = known
         if self.status.ended:
             self.verdict, self.status = known, msgspec.structs.replace(self.status, phase="Running", finished_at=None)
-        if not self.status.phase:
+        if self.status.phase in {"", "Pending"}:
             self.now_is("Running", now)
         commands = [] if self.verdict is not None else self.announce()
         place = self._place()

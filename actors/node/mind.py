@@ -13,12 +13,13 @@ from actors.node.behaviour import Behaviour
 from actors.node.called import ASKED, Called
 from actors.node.dag import DagNode
 from actors.node.group import Group, GroupCall
+from actors.node.leftover import LeftoverNode
 from actors.node.manifest_request import PodSettings
 from actors.node.pod import PodNode
 from actors.node.retry import RetryNode
 from actors.node.steps import StepsNode
 from actors.node.suspend import SuspendNode, UnableNode
-from actors.run import Call
+from actors.run import Call, Leftover
 from actors.templates import POD_TYPES, template_type
 from runtime.messages import (
     Address,
@@ -47,6 +48,8 @@ class NodeMind:
         """The behaviour that a call (or a group of calls) asks for."""
         if isinstance(argument, GroupCall):
             return Group(argument)
+        if isinstance(argument, Leftover):
+            return LeftoverNode(argument, self.settings)
         if not isinstance(argument, Call):
             raise TypeError(f"{address} is born by its parent, with a Call")
         if _is_retried(argument):

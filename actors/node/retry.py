@@ -8,7 +8,7 @@ from typing import Any
 
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError, substitute
-from actors.messages import ChildChanged, Denied, Edge, EndDaemon, NodeStatus, Permit, Phase, Shutdown
+from actors.messages import ChildChanged, Denied, Edge, EndDaemon, NodeStatus, Permit, Phase, Shutdown, counted
 from actors.names import ids
 from actors.names.timestamps import seconds
 from actors.node.behaviour import new_status
@@ -45,7 +45,7 @@ class RetryNode(Called):
 
     def begin(self, now: float) -> list[Command]:
         """Start the first attempt, or go on from the recorded ones."""
-        if not self.status.phase:
+        if self.status.phase in {"", "Pending"}:
             self.now_is("Running", now)
         commands = self.announce()
         first = self.run.known.get(self._attempt_id(0))
@@ -161,7 +161,7 @@ class RetryNode(Called):
         return [*self.return_permits(failed=self.last.failed), *self._next(now)]
 
     def _take(self, status: NodeStatus) -> None:
-        self.last = status
+        self.last = counted(status)
         if not self.number and status.started_at:
             self.first_started = seconds(status.started_at)
         if status.host_node_name and status.host_node_name not in self.hosts:

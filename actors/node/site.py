@@ -18,7 +18,7 @@ from actors.arguments import arguments_for, complete_nested
 from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.tags import SubstitutionError, references_result, substitute
 from actors.language.when import WhenError, evaluate_when
-from actors.messages import COMPLETED, ChildChanged, Edge, NodeChanged, NodeStatus, Phase
+from actors.messages import COMPLETED, ChildChanged, Edge, NodeChanged, NodeStatus, Phase, counted
 from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.node.behaviour import new_status
@@ -124,9 +124,9 @@ class Site:
         """Decide whether the call runs, and start it."""
         known = self.place.run.known.get(self.id)
         if known is not None and known.ended:
-            self.status = known
+            self.status = counted(known)
             self.outbound = self._recorded_ends(known)
-            self.leaves = frozenset({known.phase}) & COMPLETED
+            self.leaves = frozenset({self.status.phase}) & COMPLETED
             return [*self._adopt(known, parents), *self._follow(scope, now)]
         values = self.values(scope)
         try:
@@ -238,7 +238,11 @@ class Site:
         status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
         edge = Tell(place.run.address, Edge((self.id,), status.id))
         try:
-            fired = status.id in place.run.known  # before a restart: its condition may have passed since
+            known = place.run.known.get(status.id)
+            if known is not None and known.ended:
+                self.hooks[status.id] = known
+                return [edge]
+            fired = known is not None  # before a restart: its condition may have passed since
             if not fired and hook.get("expression") and not _holds(str(hook["expression"]), values):
                 return []
             if leaving and not fired and place.run.shutdown == "Terminate":

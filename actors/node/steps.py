@@ -24,7 +24,7 @@ class StepsNode(Boundary):
 
     def begin(self, now: float) -> list[Command]:
         """Start the first group."""
-        if not self.status.phase:
+        if self.status.phase in {"", "Pending"}:
             self.now_is("Running", now)
         self.follows = (self.id,)
         return [*self.announce(), *self._next(now)]

@@ -69,7 +69,7 @@ class Cut:
             if self.family.nodes[node_id].get("boundaryID") in open_now:
                 unit = self._whole(node_id)
                 self.gone |= self.family.with_inside(unit)
-                self._open_around(unit)
+                self.opened.update(self.family.around(unit))
 
     def _without_successors(self, taken: set[str]) -> None:
         self.gone |= taken | self._wholes(self.family.following(taken))

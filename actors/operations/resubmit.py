@@ -69,11 +69,15 @@ def _memory(workflow: Mapping[str, Any], name: str, parameters: Mapping[str, str
     renamed = {node_id: name + str(node.get("name", ""))[len(old) :] for node_id, node in nodes.items()}
     numbers = {node_id: ids.node_id(name, text) for node_id, text in renamed.items()}
     found = {
-        numbers[node_id]: _copied({**node, "name": renamed[node_id]}, numbers, node_id, now)
+        numbers[node_id]: _moved(_copied({**node, "name": renamed[node_id]}, numbers, node_id, now), old, name)
         for node_id, node in nodes.items()
     }
     kept = {key: value for key, value in status_of(workflow).items() if key in SNAPSHOTS}
     return {**kept, "conditions": [{"type": "Completed", "status": "False"}], "nodes": found}
+
+
+def _moved(node: Node, old: str, new: str) -> Node:
+    return {**node, "templateScope": f"local/{new}"} if node.get("templateScope") == f"local/{old}" else node
 
 
 def _copied(node: Node, numbers: Mapping[str, str], old_id: str, now: float) -> Node:

@@ -52,12 +52,15 @@ def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
     for name, hook in hooks.items():
         node_name = ids.hook(run.name, name)
         node_id = ids.node_id(run.name, node_name)
+        known = run.known.get(node_id)
+        if known is not None and known.ended:
+            state.hooks.setdefault(node_id, known)
         if node_id in state.hooks:
             continue
         _set_duration(state, now)
         try:
             fires = evaluate(str(hook.get("expression") or "false"), nest(run.globals())) is True
-            if fires or node_id in run.known:  # what fired before a restart is still waited for
+            if fires or known is not None:  # what fired before a restart is still waited for
                 call = entry_call(state, hook, node_name, hooked=True, arguments=_hook_arguments(state, hook))
                 state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Pending")
                 commands += [Tell(state.address, Edge((run.name,), node_id)), Spawn(call.address, call)]
@@ -78,7 +81,11 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
         hook = {"template": run.spec["onExit"]}
     state.exit_called = True
     node_name = ids.on_exit(run.name)
-    fired = ids.node_id(run.name, node_name) in run.known
+    known = run.known.get(ids.node_id(run.name, node_name))
+    if known is not None and known.ended:
+        state.exit_node = known
+        return []
+    fired = known is not None
     if not hook or (run.shutdown == "Terminate" and not fired):
         return []
     run.variables["workflow.failures"] = failures(list(state.journal.statuses.values()), run.name)

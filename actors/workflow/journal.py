@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from actors.messages import EXECUTABLE, NodeStatus, node_from_json
 from actors.packing import NodePack, nodes_of
@@ -47,6 +47,13 @@ def parent_of(name: str, composites: Mapping[str, str]) -> str:
     return WHOLE
 
 
+class Turn(NamedTuple):
+    """A node is in another phase than `before` (empty: it is new)."""
+
+    status: NodeStatus
+    before: str
+
+
 @dataclass
 class Journal:
     """What every node is, what of it is on record, and the sums above it."""
@@ -60,6 +67,7 @@ class Journal:
     progress: dict[str, tuple[int, int]] = field(default_factory=dict)  # done, all: of each node and what is below it
     durations: dict[str, dict[str, int]] = field(default_factory=dict)  # likewise, resource -> seconds of its base unit
     unended: set[str] = field(default_factory=set)  # nodes that are under way: the workflow waits for them
+    turns: list[Turn] = field(default_factory=list)  # changes of phase that nobody has reported yet
     waiting: dict[str, None] = field(default_factory=dict)  # nodes to tell when their last state is on record
     pack: NodePack = field(default_factory=NodePack)  # the same nodes, for when they are too large to be written inline
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)  # in the write that is under way
@@ -91,6 +99,8 @@ class Journal:
         """A node is now so."""
         before = self.statuses.get(status.id)
         first = status.id not in self.parents
+        if before is None or before.phase != status.phase:
+            self.turns.append(Turn(status, before.phase if before is not None else ""))
         self.parents.setdefault(status.id, parent)
         self.statuses[status.id] = status
         self.dirty.update(dict.fromkeys(self.promised.pop(status.id, ())))

@@ -28,6 +28,7 @@ from actors.messages import (
 from actors.names.timestamps import rfc3339
 from actors.packing import nodes_of
 from actors.workflow import ending, locks, opening, writing
+from actors.workflow.leftovers import leftovers_of_finished
 from actors.workflow.retention import expires_at
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState, is_completed, newer
 from runtime import api
@@ -139,7 +140,7 @@ class WorkflowMind:
     def _meet(self, state: WorkflowState, thing: Object, now: float) -> list[Command]:
         if is_completed(thing):
             state.object, state.ended, state.closed = thing, True, True
-            return self._retire(state)
+            return [*self._retire(state), *leftovers_of_finished(state.address, thing, now)]
         state.object = thing
         state.locks = locks.Ledger.of(thing.get("status") or {}, state.address)
         found = thing.get("status") or {}
@@ -186,6 +187,10 @@ class WorkflowMind:
             return writing.flush(state)
         if state.suspended and not begun and not state.running.past_deadline:
             return []
+        known = state.running.known.get(state.running.name)
+        if known is not None and known.ended:
+            state.root = known
+            return self._after(state, now)
         state.root = NodeStatus(id=state.running.name, name=state.running.name)
         return opening.spawn_root(state)
 

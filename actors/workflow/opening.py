@@ -13,10 +13,12 @@ from actors.language.tags import SubstitutionError, substitute
 from actors.messages import node_from_json
 from actors.names import labels
 from actors.names.timestamps import rfc3339, seconds
+from actors.packing import nodes_of
 from actors.run import Call, Run
 from actors.templates import Resolved, Source, TemplateLibrary, TemplateNotFound
 from actors.workflow import gather
 from actors.workflow.journal import Journal
+from actors.workflow.leftovers import leftovers
 from actors.workflow.state import WorkflowSettings, WorkflowState
 from actors.workflow.validation import LibraryRef, validate
 from actors.workflow.variables import MissingValue, workflow_variables
@@ -66,7 +68,7 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     templates = gather.library(workflow, spec, state.found)
     filled = _substituted(spec, variables)
     status = workflow.get("status") or {}
-    known = {key: node_from_json(entry) for key, entry in (status.get("nodes") or {}).items()}
+    known = {key: node_from_json(entry) for key, entry in nodes_of(status).items()}
     state.journal = Journal.of(status)
     state.run = Run(
         address=state.address, spec=filled, library=templates, variables=variables, known=known,
@@ -82,7 +84,7 @@ def start(state: WorkflowState, now: float) -> list[Command]:
     status = (state.object or {}).get("status") or {}
     state.phase, state.message = "Running", ""
     state.started_at = status.get("startedAt") or rfc3339(now)
-    return _needs(state, state.running.spec, now)
+    return [*_needs(state, state.running.spec, now), *leftovers(state.running)]
 
 
 def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) -> None:

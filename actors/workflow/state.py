@@ -26,6 +26,8 @@ class WorkflowSettings:
     write_window_s: float = 0.2  # how long changes are collected before they are written
     inline_bytes: int = 128 << 10  # of nodes in a running workflow's status; larger ones are written compressed
     final_inline_bytes: int = 1 << 20  # of nodes in a finished one's
+    workflow_events: bool = True  # Kubernetes Events about workflows
+    node_events: bool = True  # and about their nodes: two writes for each of them
 
 
 @dataclass
@@ -71,6 +73,8 @@ class WorkflowState:
     reopened: Object | None = None  # the finished workflow as somebody has made it unfinished again
     expiry: float | None = None  # when the finished workflow is to be deleted (epoch seconds)
     warnings: list[str] = field(default_factory=list)
+    proclaimed: str = ""  # the phase that an Event has told of
+    timed_out: bool = False  # likewise, that the deadline has passed
     locks: Ledger = field(init=False)
 
     def __post_init__(self) -> None:

@@ -214,7 +214,11 @@ def test_a_run_submitted_by_hand_is_one_of_its_runs() -> None:
 
 # ---------------------------------------------------------------------------------------------- backfill
 
-PERIOD: dict[str, Any] = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:20:00Z", "layout": "2006-01-02T15:04:05Z07:00"}
+PERIOD: dict[str, Any] = {
+    "start": "2026-01-01T00:00:00Z",
+    "end": "2026-01-01T00:20:00Z",
+    "layout": "2006-01-02T15:04:05Z07:00",
+}
 
 
 def run_of(maker: Object, hour: str) -> Object:

@@ -59,7 +59,7 @@ async def test_a_version_of_before_the_restart_is_answered_with_410(tmp_path: Pa
 async def test_a_second_cluster_on_the_same_data_is_refused_with_a_sentence(tmp_path: Path) -> None:
     settings = Settings(store=tmp_path / "objects.db")
     async with DevCluster(settings):
-        with pytest.raises(UnreadableStore, match=r"objects\.db cannot be opened.*choose another --data"):
+        with pytest.raises(UnreadableStore, match=r"objects\.db.*another dev cluster is using it.*another --data"):
             async with DevCluster(settings):
                 pass
 
@@ -67,7 +67,7 @@ async def test_a_second_cluster_on_the_same_data_is_refused_with_a_sentence(tmp_
 async def test_what_is_no_store_is_refused_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "objects.db"
     path.write_text("something else that somebody needs" * 100)
-    with pytest.raises(UnreadableStore, match="no store of one"):
+    with pytest.raises(UnreadableStore, match="no store of a dev cluster"):
         async with DevCluster(Settings(store=path)):
             pass
     with pytest.raises(UnreadableStore, match="cannot be opened"):

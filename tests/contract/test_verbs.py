@@ -285,11 +285,14 @@ async def test_bad_input_names_the_object_the_field_and_the_rule(api: Api) -> No
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
-        ({"spec": "text"}, "spec in body must be of type object"),
-        ({"spec": {"containers": {"name": "m"}}}, "spec.containers: Invalid value.*must be a list"),
-        ({"spec": {"containers": ["m"]}}, r"spec.containers\[0\]"),
+        ({"spec": "text"}, "string into Go struct field Pod.spec of type PodSpec"),
+        (
+            {"spec": {"containers": {"name": "m"}}},
+            r"object into Go struct field Pod.spec.containers of type \[\]Container",
+        ),
+        ({"spec": {"containers": ["m"]}}, r"Pod.spec.containers\[0\] of type Container"),
         ({"spec": {**POD_SPEC, "activeDeadlineSeconds": "soon"}}, "spec.activeDeadlineSeconds"),
-        ({"spec": {"containers": [{"name": 7, "image": "i"}]}}, r"spec.containers\[0\].name in body"),
+        ({"spec": {"containers": [{"name": 7, "image": "i"}]}}, r"Pod.spec.containers\[0\].name of type string"),
     ],
 )
 async def test_a_field_of_the_wrong_type_is_named(api: Api, wrong: dict[str, Any], field: str) -> None:
@@ -345,3 +348,10 @@ async def test_a_log_needs_a_node_and_a_container_that_exists(api: Api) -> None:
     with pytest.raises(Refused, match="container other is not valid for pod p"):
         async with api.log(ref, LogOptions("other")) as chunks:
             [chunk async for chunk in chunks]
+
+
+async def test_a_number_where_a_text_belongs_is_refused_as_upstream_does(api: Api) -> None:
+    with pytest.raises(
+        Refused, match=r"cannot unmarshal number into Go struct field ConfigMap.data.port of type string"
+    ):
+        await api.create(CONFIGMAPS, {"metadata": {"name": "c"}, "data": {"port": 8080}})

@@ -38,6 +38,7 @@ from tiphys.devcluster.controllers.reconciler import DECIDE, INTRODUCTION_S, Rec
 from tiphys.devcluster.controllers.replicaset import plan
 
 ADDRESS = Address("replicaset", "default", "r", "u")
+INTRODUCED = Told(matchmaker("default"), Introduced())
 
 
 class Owner:
@@ -48,10 +49,10 @@ class Owner:
         self.state = self.mind.birth(ADDRESS, None)
         self.now = WALL_START
         self.version = 100
-        self.tell(Started(), later_s=0)
         own = self.own(replicas)
-        self.tell(Observed(reference(REPLICA_SETS, own), own), later_s=0)
-        self.first = self.tell(Told(matchmaker("default"), Introduced()), later_s=0.1)
+        for message in (Started(), Observed(reference(REPLICA_SETS, own), own), INTRODUCED):
+            list(self.mind.receive(self.state, message, self.now))
+        self.first = self.tell(Told(ADDRESS, DECIDE))
 
     def own(self, replicas: int) -> Object:
         """The replica set."""
@@ -82,6 +83,13 @@ class Owner:
         thing = command.object
         given = {"uid": thing["metadata"]["name"], "resourceVersion": str(self.version), **meta}
         return {**thing, "metadata": {**thing["metadata"], **given}, "status": {"phase": "Pending"}}
+
+    def wrote(self, command: Command, replicas: int) -> list[Command]:
+        """Tell it that its status was written."""
+        assert isinstance(command, WriteStatus)
+        stored = self.own(replicas)
+        stored["status"] = {name: value for name, value in command.patch["status"].items() if value is not None}
+        return self.tell(Done(command, stored))
 
 
 def test_it_asks_what_it_may_adopt_and_waits_for_the_answer_but_not_for_ever() -> None:
@@ -132,7 +140,7 @@ def test_a_deletion_whose_answer_was_lost_is_looked_up_and_nobody_else_is_delete
     for command in owner.first:
         last = owner.tell(Done(command, owner.stored(command)), later_s=1)
     assert [type(command) for command in last] == [WriteStatus]
-    owner.tell(Done(last[0], owner.own(2)))
+    assert owner.wrote(last[0], 2) == []
     fewer = owner.own(1)
     (delete,) = owner.tell(Observed(reference(REPLICA_SETS, fewer), fewer))
     assert isinstance(delete, Delete)
@@ -158,7 +166,7 @@ def test_a_pod_that_never_came_through_the_watch_is_looked_for() -> None:
     owner = Owner()
     (create,) = owner.first
     (write,) = owner.tell(Done(create, owner.stored(create)), later_s=1)
-    owner.tell(Done(write, owner.own(1)))
+    assert owner.wrote(write, 1) == []
     (read,) = owner.tell(Woke("again"), later_s=UNSEEN_S)
     assert isinstance(read, Read)
     (again,) = owner.tell(Failed(read, Absent("gone")), later_s=1)
@@ -188,9 +196,7 @@ def test_a_refusal_is_told_in_the_status_first_and_tried_again_later_each_time()
     (write,) = owner.tell(Woke("again"), later_s=1)
     assert isinstance(write, WriteStatus)
     assert write.patch["status"]["conditions"][0]["message"] == "no room"
-    stored = owner.own(3)
-    stored["status"] = {key: value for key, value in write.patch["status"].items() if value is not None}
-    assert [type(command) for command in owner.tell(Done(write, stored), later_s=1)] == [Create]
+    assert [type(command) for command in owner.wrote(write, 3)] == [Create]
 
 
 def test_after_a_conflict_it_looks_again_with_the_newer_state() -> None:
@@ -205,7 +211,7 @@ def test_after_a_conflict_it_looks_again_with_the_newer_state() -> None:
 
 def test_an_orphan_is_adopted_before_a_pod_is_created() -> None:
     owner = Owner(0)
-    owner.tell(Done(owner.first[0], owner.own(0)))
+    assert owner.wrote(owner.first[0], 0) == []
     meta = {"name": "p", "namespace": "default", "uid": "p", "resourceVersion": "1", "labels": {"a": "b"}}
     (adopting,) = owner.tell(Told(matchmaker("default"), Adoptable({"metadata": meta, "spec": {}})))
     assert isinstance(adopting, Patch)
@@ -220,5 +226,5 @@ def test_an_orphan_is_adopted_before_a_pod_is_created() -> None:
 
 def test_it_stops_when_its_object_is_gone() -> None:
     owner = Owner(0)
-    owner.tell(Done(owner.first[0], owner.own(0)))
+    assert owner.wrote(owner.first[0], 0) == []
     assert owner.tell(Gone(owner.state.ref), later_s=1) == [Stop()]

@@ -30,7 +30,7 @@ def s3_server() -> Iterator[str | None]:
 def azure_server(folder: Path) -> Iterator[str | None]:
     """Azurite, where the machine has it (`npm install -g azurite`). Yields `host:port`."""
     program = shutil.which("azurite-blob")
-    words = [program or "azurite-blob", "--silent", "--inMemoryPersistence", "--skipApiVersionCheck"]
+    words = [program or "azurite-blob", "--silent", "--skipApiVersionCheck"]
     with _server([*words, "--location", str(folder), "--blobPort", "{port}"]) as address:
         yield address
 
@@ -48,7 +48,8 @@ def _server(words: Sequence[str]) -> Iterator[str | None]:
     try:
         yield f"127.0.0.1:{port}" if _answers(f"http://127.0.0.1:{port}/", process) else None
     finally:
-        os.killpg(process.pid, 9)
+        if process.poll() is None:
+            os.killpg(process.pid, 9)
         process.wait()
 
 

@@ -201,7 +201,7 @@ def test_outputs_of_a_set_are_read_when_all_its_containers_have_ended(
     out = tmp_path / "out"
     group = [
         {"name": "main", "image": "x", "command": ["true"]},
-        {"name": "late", "image": "x", "command": ["sh", "-c", f"until [ -e {out}.go ]; do :; done; echo late > {out}"]},
+        {"name": "late", "image": "x", "command": ["sh", "-c", f"until [ -e {out}.go ]; do :; done; echo late >{out}"]},
         {"name": "after", "image": "x", "command": ["sh", "-c", f"touch {out}.go"], "dependencies": ["main"]},
     ]
     outputs: dict[str, Any] = {"parameters": [{"name": "p", "valueFrom": {"path": str(out)}}]}

@@ -1,4 +1,4 @@
-"""What is deployed is what the package has: the manifests are accepted, and the role covers what the controller watches."""
+"""What is deployed is what the package has: manifests are accepted, the role covers what the controller watches."""
 
 from __future__ import annotations
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
-from runtime.objects import Object
+from actors.names import labels
+from runtime.api import Api, Unavailable
+from runtime.objects import PODS, Object
+from tests.kernel.coat import Coat
 from tests.world.test_runs import LEAF, nodes
 from tests.world.world import Outcome, world
 
@@ -74,3 +78,50 @@ async def test_whatever_dies_when_the_end_is_the_same_and_no_pod_is_made_twice(s
     assert told == quiet
     assert pods == quiet_pods
     assert len(set(pods)) == len(pods)
+
+
+@pytest.mark.spec("PGC-1")
+@pytest.mark.spec("PGC-4")
+@pytest.mark.parametrize("rule", ["", "podGC: {strategy: OnWorkflowCompletion}"])
+@pytest.mark.parametrize("delay_s", [0.1, 40.0])
+async def test_pods_that_were_on_record_when_the_controllers_died_are_let_go_by_the_next(
+    rule: str, delay_s: float
+) -> None:
+    text = f"""
+spec:
+  entrypoint: main
+  {rule}
+  templates:
+  - {LEAF}
+  - {{name: make, script: {{image: p, command: [p], source: x}}, outputs: {{parameters: [{{name: p, valueFrom: {{path: /p}}}}]}}}}
+  - name: main
+    steps: [[{{name: a, template: make}}], [{{name: b, template: leaf}}]]
+"""
+    deaf = Deaf()
+    async with world(lambda name, pod: Outcome(delay_s=delay_s, parameters={"p": "v"}), coat=deaf.over) as here:
+        ref = await here.submit(text)
+        await anyio.sleep(20)
+        assert not any(
+            pod["metadata"]["labels"].get(labels.COMPLETED) == "true" for pod in (await here.api.list(PODS)).items
+        )
+        deaf.hears = True
+        here.die()
+        await here.end_of(ref)
+        pods = await here.settled_pods()
+
+    assert (pods == []) if rule else {pod["metadata"]["labels"][labels.COMPLETED] for pod in pods} == {"true"}
+    assert not any(pod["metadata"].get("finalizers") for pod in pods)
+
+
+class Deaf:
+    """An API that never answers patches of pods, until it hears."""
+
+    hears = False
+
+    def over(self, api: Api) -> Api:
+        def fault(verb: str, subject: object) -> BaseException | None:
+            wf = isinstance(subject, str) and subject == "w"
+            return None if self.hears or verb != "patch" or wf else Unavailable("no answer")
+
+        coat: Api = Coat(api, fault=fault)
+        return coat

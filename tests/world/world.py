@@ -65,6 +65,7 @@ class World:
     workflows = WORKFLOWS
     templates = TEMPLATES
     cluster_templates = CLUSTER_TEMPLATES
+    life: anyio.CancelScope | None = None  # of the controllers
     system: System | None = None  # the controllers' present life
 
     async def submit(self, text: str, name: str = "w") -> Reference:
@@ -91,6 +92,11 @@ class World:
                             break
         assert_whole(thing)
         return thing
+
+    def die(self) -> None:
+        """Kill the controllers where they stand; others take their place."""
+        assert self.life is not None
+        self.life.cancel()
 
     async def after(self, delay_s: float) -> None:
         """Let time pass."""
@@ -206,7 +212,10 @@ def ended(pod: Object, outcome: Outcome) -> Object:
         content["result"] = outcome.result
     nonce = pod["metadata"]["annotations"].get(paths.NONCE_ANNOTATION, "")
     text, _ = frame.encode(content, nonce, 4000)
-    terminated: dict[str, Any] = {"exitCode": outcome.code, "reason": "Completed" if outcome.code == 0 else "Error"}
+    terminated: dict[str, Any] = {
+        "exitCode": int(outcome.code),
+        "reason": "Completed" if outcome.code == 0 else "Error",
+    }
     if nonce:
         terminated["message"] = text
     statuses = [{"name": entry["name"], "state": {"terminated": terminated}} for entry in pod["spec"]["containers"]]
@@ -245,7 +254,7 @@ async def _controllers(
         system = System(api, rooms(ControllerSettings()), clock=clock, dice=Random(here.dice.random()))
         here.system = system
         life_s = here.dice.expovariate(1 / deaths_every_s) if deaths_every_s else float("inf")
-        with anyio.move_on_after(life_s):
+        with anyio.move_on_after(life_s) as here.life:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(system.run)
                 if first:

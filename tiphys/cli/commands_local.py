@@ -105,6 +105,7 @@ def run(
 def dev(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port of the API server; 0: any free one.")] = 0,
     data: Annotated[Path | None, typer.Option(help="Keep objects and artifacts in this folder.")] = None,
+    durable: Annotated[bool, typer.Option(help="With --data: what was answered outlives a power cut too.")] = False,
     runtime: RuntimeOption = Runtime.auto,
     controllers: Annotated[bool, typer.Option(help="Run the controllers too.")] = True,
     kubeconfig: Annotated[Path | None, typer.Option(help="Where to write the kubeconfig.")] = None,
@@ -114,7 +115,7 @@ def dev(
     from tiphys.cli.dev import dev as serve  # noqa: PLC0415
     from tiphys.cli.session import SessionSettings  # noqa: PLC0415
 
-    session = SessionSettings(mode=runtime.value, port=port, data=data, controllers=controllers)
+    session = SessionSettings(mode=runtime.value, port=port, data=data, durable=durable, controllers=controllers)
     raise typer.Exit(serve(DevSettings(session, kubeconfig)))
 
 

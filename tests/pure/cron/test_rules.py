@@ -135,6 +135,10 @@ def test_with_catch_up_all_is_due_since_the_last_that_was_decided() -> None:
     assert missed_of(cron({"lastScheduledTime": five}, {**wish, **USED}), decided=NOW - MINUTE) == [NOW]
     long_ago = cron({"lastScheduledTime": rfc3339(NOW - 1e7)}, {**wish, **USED})
     assert len(missed_of(long_ago)) == CATCH_UP_MAX
+    young = cron({"lastScheduledTime": five}, {**wish, **USED}, startingDeadlineSeconds=100)
+    assert missed_of(young) == [NOW - MINUTE, NOW]
+    assert missed_of(young, now=NOW) == [NOW - MINUTE, NOW]  # the moment itself is due
+    assert missed_of(young, now=NOW, decided=NOW) == []
     assert missed_of(cron({"lastScheduledTime": five}, {labels.CRON_CATCH_UP: "soon", **USED})) == []
 
 
@@ -152,7 +156,7 @@ def test_the_rules_are_asked_in_upstreams_order() -> None:
     assert verdict_of(stopStrategy=done, suspend=True) == Skip("it is suspended", for_good=False)
     assert isinstance(verdict_of({"phase": "Stopped"}, when="broken ("), Skip)
     assert isinstance(verdict_of(when="broken (", concurrencyPolicy="Forbid", active=(child(1),)), Wrong)
-    assert verdict_of(when="1 == 2") == Skip("its `when` is false")
+    assert verdict_of(when="1 == 2") == Skip("its `when` is false", for_good=True)
     assert verdict_of() == verdict_of(when="1 == 1", concurrencyPolicy="Allow", active=(child(1),)) == Run()
 
 
@@ -187,7 +191,7 @@ def test_when_knows_the_cronworkflow(when: str, allowed: bool) -> None:
 
 
 @pytest.mark.spec("CRON-6", "COND-6")
-@pytest.mark.parametrize("when", ["yes", "{{cronworkflow.age}} == 1", "1 + 1", "{{= nobody }} == 1"])
+@pytest.mark.parametrize("when", ["yes", "yes == yes", "{{cronworkflow.age}} == 1", "1 + 1", "{{= nobody }} == 1"])
 def test_a_when_that_is_no_condition_is_wrong(when: str) -> None:
     found = verdict_of(when=when)
     assert isinstance(found, Wrong)

@@ -1,0 +1,41 @@
+"""The pod of a node that had ended before this controller lived: released and collected, and nothing else.
+
+Its outcome is on record, so nobody starts the node again; but whoever recorded it may have died before the pod was let
+go. A node whose pod is no longer there has nothing to do. (PGC-1..4.)
+"""
+
+from __future__ import annotations
+
+from actors.node.manifest_request import PodSettings
+from actors.node.pod import PodNode
+from actors.run import Call, Leftover
+from actors.templates import Resolved
+from runtime.messages import Command, WakeAt
+
+LOOK_S = 2.0  # within which the cache has told of every pod that there is
+LOOKED = "leftover:looked"
+
+
+class LeftoverNode(PodNode):
+    """A node at its very end."""
+
+    def __init__(self, leftover: Leftover, settings: PodSettings) -> None:
+        node = leftover.node
+        template = node.template_name or (node.template_ref or {}).get("template", "")
+        resolved = Resolved({"name": template, "container": {}}, template, node.template_scope)
+        run = leftover.run
+        super().__init__(Call(run, run.address, node.name, node.boundary_id, "", resolved), settings)
+        self.status = node
+        self.recorded = self.begun = True
+        self.ended_phase = leftover.workflow_phase
+
+    def started(self, now: float) -> list[Command]:
+        """Wait until the cache has told of the pod, if there is one."""
+        return [WakeAt(now + LOOK_S, LOOKED)]
+
+    def woke(self, tag: str, now: float) -> list[Command]:
+        """Without a pod by now there is none."""
+        if tag == LOOKED:
+            self.released = self.released or self.pod is None
+            return []
+        return super().woke(tag, now)
