@@ -1,4 +1,4 @@
-"""Which command is next? Status writes before all else, creations last, and one object's commands in order of asking.
+"""Which command is next? Status writes first, then creations, Events last; one object's commands in order of asking.
 
 Every object has a line; only the first of a line may be taken, so two patches of one object are never in flight
 together and never change places. Among the firsts, the order is by urgency, then by arrival.
@@ -10,13 +10,14 @@ from collections import deque
 from typing import TypeAlias
 
 from runtime.messages import Command, Create, Delete, Patch, Read, ReadLog, WriteStatus
-from runtime.objects import Reference, Resource
+from runtime.objects import EVENTS, Reference, Resource
 from runtime.registry import DEAD, Actor
 
 Key: TypeAlias = tuple[Resource, str, str]
 
 # A written status releases what waits for it; deletions free what creations need.
 _URGENCY: dict[type, int] = {WriteStatus: 0, Delete: 1, Patch: 1, Read: 1, ReadLog: 1, Create: 2}
+_EVENTS_LAST = 3  # they are for people to read: nothing waits for them
 
 
 class Order:
@@ -45,11 +46,17 @@ def key_of(command: Command) -> Key | None:
     return None
 
 
+def _urgency(command: Command) -> int:
+    if isinstance(command, Create) and command.resource == EVENTS:
+        return _EVENTS_LAST
+    return _URGENCY[type(command)]
+
+
 class Orders:
     """The waiting API commands. Pure bookkeeping: nothing here waits."""
 
     def __init__(self) -> None:
-        self._first: tuple[deque[Order], ...] = (deque(), deque(), deque())
+        self._first: tuple[deque[Order], ...] = (deque(), deque(), deque(), deque())
         self._lines: dict[Key, deque[Order]] = {}  # present: one of that object is first or in flight
         self._waiting = 0
 
@@ -65,7 +72,7 @@ class Orders:
         self._offer(order)
 
     def _offer(self, order: Order) -> None:
-        self._first[_URGENCY[type(order.command)]].append(order)
+        self._first[_urgency(order.command)].append(order)
 
     def take(self, *, statuses_only: bool = False) -> Order | None:
         """The next order to begin; orders of the dead are dropped. Call `done` when it is through."""
@@ -91,7 +98,7 @@ class Orders:
     def again(self, order: Order) -> None:
         """An order that was begun and has to be tried again: the first of its kind. It keeps its object's line."""
         self._waiting += 1
-        self._first[_URGENCY[type(order.command)]].appendleft(order)
+        self._first[_urgency(order.command)].appendleft(order)
 
     def statuses(self) -> int:
         """Status writes that could begin now."""

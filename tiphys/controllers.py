@@ -33,13 +33,19 @@ class ControllerSettings:
     repository: dict[str, Any] | None = None  # for artifacts without a place of their own
     write_window_s: float = 0.2
     locks: LockSettings = field(default_factory=LockSettings)
+    workflow_events: bool = True  # Kubernetes Events about workflows
+    node_events: bool = True  # and about their nodes: two writes for each of them
     zone: str = ""  # of schedules that name none; empty: this machine's
 
 
 def rooms(settings: ControllerSettings | None = None) -> list[Room]:
     """Every room that runs workflows."""
     chosen = settings or ControllerSettings()
-    workflows = WorkflowMind(WorkflowSettings(chosen.repository, chosen.write_window_s))
+    decided = WorkflowSettings(
+        repository=chosen.repository, write_window_s=chosen.write_window_s,
+        workflow_events=chosen.workflow_events, node_events=chosen.node_events,
+    )  # fmt: skip
+    workflows = WorkflowMind(decided)
     return [
         Room("workflow", workflows, (Watch(WORKFLOWS, workflow_address, wakes=True),)),
         Room("node", NodeMind(chosen.pods), (Watch(PODS, pod_address, labels=labels.WORKFLOW),)),

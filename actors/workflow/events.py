@@ -15,7 +15,7 @@ from actors.messages import COMPLETED, NodeStatus
 from actors.names import labels
 from actors.names.timestamps import rfc3339, seconds
 from actors.workflow.journal import Turn
-from actors.workflow.state import WORKFLOWS, WorkflowState
+from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState
 from runtime.messages import Command, Create
 from runtime.objects import EVENTS, Object
 
@@ -36,12 +36,12 @@ class Said(NamedTuple):
     node: NodeStatus | None = None
 
 
-def due(state: WorkflowState, turns: Iterable[Turn], now: float) -> list[Command]:
+def due(state: WorkflowState, settings: WorkflowSettings, turns: Iterable[Turn], now: float) -> list[Command]:
     """The Events to write: of the workflow's own news, and of the nodes that turned into another phase."""
     said: list[Said] = []
-    if state.limits.workflow_events:
+    if settings.workflow_events:
         said += of_workflow(state)
-    if state.limits.node_events:
+    if settings.node_events:
         said += [one for turn in turns for one in of_node(turn)]
     return [Create(EVENTS, event(state, one, now), EVENT) for one in said]
 
@@ -71,9 +71,7 @@ def of_node(turn: Turn) -> list[Said]:
     phases = [node.phase] if node.phase == "Running" or node.phase in COMPLETED else []
     if node.phase in COMPLETED and turn.before in {"", "Pending"}:
         phases.insert(0, "Running")
-    return [
-        Said(f"WorkflowNode{phase}", _sentence(phase, node), normal=phase in NORMAL, node=node) for phase in phases
-    ]
+    return [Said(f"WorkflowNode{phase}", _sentence(phase, node), normal=phase in NORMAL, node=node) for phase in phases]
 
 
 def _sentence(phase: str, node: NodeStatus) -> str:

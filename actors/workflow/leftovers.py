@@ -10,9 +10,9 @@ from typing import Any
 
 from actors.messages import node_from_json
 from actors.names.timestamps import seconds
+from actors.packing import nodes_of
 from actors.run import Leftover, Run
 from actors.templates import TemplateLibrary
-from actors.packing import nodes_of
 from runtime.messages import Address, Command, Spawn
 from runtime.objects import Object
 

@@ -27,7 +27,7 @@ from actors.messages import (
 )
 from actors.names.timestamps import rfc3339
 from actors.packing import nodes_of
-from actors.workflow import ending, locks, opening, writing
+from actors.workflow import ending, events, locks, opening, writing
 from actors.workflow.leftovers import leftovers_of_finished
 from actors.workflow.retention import expires_at
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState, is_completed, newer
@@ -98,6 +98,8 @@ class WorkflowMind:
             commands = writing.flush(state)
         if state.reopened is not None and not state.live:
             commands = [*commands, *self._begin_anew(state, state.reopened, now)]
+        turns, state.journal.turns = state.journal.turns, []
+        commands += events.due(state, self.settings, turns, now)
         for command in commands:
             if isinstance(command, Spawn):
                 state.live.add(command.address.part)

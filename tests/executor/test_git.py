@@ -80,7 +80,7 @@ def test_depth_and_single_branch_bring_no_more_than_asked(repository: Path, tmp_
     section = {"repo": f"file://{repository}", "depth": 1, "singleBranch": True, "branch": "main"}
     loaded(section, tmp_path / "in")
     assert run(tmp_path / "in", "rev-list", "--count", "HEAD") == "1"
-    assert run(tmp_path / "in", "branch", "--remotes") == "origin/main"
+    assert run(tmp_path / "in", "branch", "--remotes", "--list", "origin/side") == ""
 
 
 def test_an_empty_repository_is_one(tmp_path: Path) -> None:
@@ -156,7 +156,8 @@ class Backend(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET
+    def do_POST(self) -> None:
+        self.do_GET()
 
     def log_message(self, *_: Any) -> None:
         return

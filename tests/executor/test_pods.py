@@ -54,6 +54,8 @@ class PlainNode:
             return
         place = self._place(volume["name"])
         place.mkdir()
+        for item in (volume.get("secret") or {}).get("items", ()):
+            (place / item["path"]).write_text(f"{item['key']} of {volume['secret']['secretName']}")
         if "downwardAPI" in volume:
             source = pod["metadata"]["annotations"][paths.SOURCE_ANNOTATION]
             (place / paths.SCRIPT_FILE).write_text(source)
@@ -231,3 +233,45 @@ def test_artifacts_and_logs_reach_the_repository(node: PlainNode, tmp_path: Path
     assert verdict.outputs["artifacts"][0]["s3"]["key"] == "wf/wf-t-1/out"
     assert (kept / "b" / "wf" / "wf-t-1" / "out").read_text() == "content\n"
     assert (kept / "b" / "wf" / "wf-t-1" / "main.log").read_text() == "said\n"
+
+
+@pytest.mark.spec("DATA-1", "DATA-2", "DATA-3")
+def test_a_data_template_lists_and_transforms(node: PlainNode, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    for key in ("wf/a/main.log", "wf/b/main.log", "wf/b/other", "elsewhere"):
+        (kept / "b" / key).parent.mkdir(parents=True, exist_ok=True)
+        (kept / "b" / key).write_text("x")
+    repository = {"root": str(kept), "config": {"s3": {"endpoint": f"file://{kept}", "bucket": "b"}}}
+    data = {
+        "source": {"artifactPaths": {"name": "logs", "s3": {"key": "wf/"}}},
+        "transformation": [
+            {"expression": 'filter(data, {# endsWith "main.log"})'},
+            {"expression": "map(data, {# + '!'})"},
+        ],
+    }
+    verdict = ran(node, {"data": data}, include_result=True, repository=repository)
+    assert (verdict.phase, verdict.message) == ("Succeeded", "")
+    assert verdict.outputs["result"] == '["wf/a/main.log!","wf/b/main.log!"]'
+    assert node.logs["main"].decode().strip() == verdict.outputs["result"]
+
+
+@pytest.mark.spec("DATA-2")
+def test_a_transformation_that_fails_fails_the_node_with_its_reason(node: PlainNode, tmp_path: Path) -> None:
+    repository = {"root": str(tmp_path), "config": {"s3": {"endpoint": f"file://{tmp_path}", "bucket": "b"}}}
+    data = {"source": {"artifactPaths": {"name": "all", "s3": {}}}, "transformation": [{"expression": "nothing.x + 1"}]}
+    verdict = ran(node, {"data": data}, include_result=True, repository=repository)
+    assert verdict.phase == "Failed"
+    assert verdict.message.startswith("main: Error (exit code 64): ")
+    assert "nothing" in verdict.message
+
+
+@pytest.mark.spec("DRV-2")
+def test_credentials_reach_init_alone(node: PlainNode, tmp_path: Path) -> None:
+    """The store is not there: what matters is that init looked for it with the Secret, and main never had it."""
+    secret = {"name": "creds", "key": "user"}
+    git = {"repo": f"file://{tmp_path}/nowhere", "usernameSecret": secret, "passwordSecret": {**secret, "key": "word"}}
+    template = shell("true") | {"inputs": {"artifacts": [{"name": "src", "path": str(tmp_path / "in"), "git": git}]}}
+    verdict = ran(node, template)
+    assert verdict.phase == "Error"
+    assert "input artifact 'src' could not be loaded" in verdict.message
+    assert "secret" not in verdict.message

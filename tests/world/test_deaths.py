@@ -93,7 +93,9 @@ spec:
   {rule}
   templates:
   - {LEAF}
-  - {{name: make, script: {{image: p, command: [p], source: x}}, outputs: {{parameters: [{{name: p, valueFrom: {{path: /p}}}}]}}}}
+  - name: make
+    script: {{image: p, command: [p], source: x}}
+    outputs: {{parameters: [{{name: p, valueFrom: {{path: /p}}}}]}}
   - name: main
     steps: [[{{name: a, template: make}}], [{{name: b, template: leaf}}]]
 """

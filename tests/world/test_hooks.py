@@ -51,6 +51,7 @@ async def test_a_skipped_step_has_no_exit() -> None:
 
 @pytest.mark.spec("EXIT-6")
 @pytest.mark.spec("HOOK-4")
+@pytest.mark.spec("COND-4")
 async def test_an_exit_handler_may_use_the_outputs_of_its_step_and_have_a_condition() -> None:
     seen: dict[str, list[str]] = {}
     text = flow("""

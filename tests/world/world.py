@@ -66,6 +66,7 @@ class World:
     templates = TEMPLATES
     cluster_templates = CLUSTER_TEMPLATES
     life: anyio.CancelScope | None = None  # of the controllers
+    settings: ControllerSettings = field(default_factory=ControllerSettings)
     system: System | None = None  # the controllers' present life
 
     async def submit(self, text: str, name: str = "w") -> Reference:
@@ -229,6 +230,7 @@ async def world(
     seed: int = 0,
     deaths_every_s: float | None = None,
     coat: Callable[[Api], Api] | None = None,
+    settings: ControllerSettings | None = None,
 ) -> AsyncIterator[World]:
     """A world whose controllers die at random moments when `deaths_every_s` is given, and start again at once; with a
     `coat` they see the API through it."""
@@ -238,7 +240,7 @@ async def world(
     api = InProcessApi(server)
     for definition in DEFINITIONS:
         await api.create(CRDS, definition)
-    here = World(api, script, Random(seed))
+    here = World(api, script, Random(seed), settings=settings or ControllerSettings())
     async with anyio.create_task_group() as tasks:
         await tasks.start(here.play)
         await tasks.start(_controllers, here, coat(api) if coat else api, clock, deaths_every_s)
@@ -251,7 +253,7 @@ async def _controllers(
 ) -> None:
     first = True
     while True:
-        system = System(api, rooms(ControllerSettings()), clock=clock, dice=Random(here.dice.random()))
+        system = System(api, rooms(here.settings), clock=clock, dice=Random(here.dice.random()))
         here.system = system
         life_s = here.dice.expovariate(1 / deaths_every_s) if deaths_every_s else float("inf")
         with anyio.move_on_after(life_s) as here.life:

@@ -186,13 +186,14 @@ def job(thing: Object) -> None:
     spec = thing.setdefault("spec", {})
     meta = thing["metadata"]
     _template(thing)
+    if "parallelism" not in spec:  # with parallelism alone the job is a work queue: as many as are needed
+        spec.setdefault("completions", 1)
     for name, value in (
         ("backoffLimit", 6),
         ("completionMode", "NonIndexed"),
-        ("completions", 1),
         ("manualSelector", False),
         ("parallelism", 1),
-        ("podReplacementPolicy", "TerminatingOrFailed"),
+        ("podReplacementPolicy", "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"),
         ("suspend", False),
     ):
         spec.setdefault(name, value)

@@ -295,7 +295,7 @@ def _only_status(kind: Kind, thing: Object, old: Object) -> Object:
 
 def _in_version(kind: Kind, record: Record) -> Record:
     """The record as this version of the kind shows it (versions differ in nothing but their name)."""
-    if record.object.get("apiVersion") == kind.resource.api_version:
+    if record.api_version == kind.resource.api_version:
         return record
     return Record({**record.object, "apiVersion": kind.resource.api_version}, record.version)
 

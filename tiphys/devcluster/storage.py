@@ -32,12 +32,13 @@ ChangeType: TypeAlias = Literal["ADDED", "MODIFIED", "DELETED"]
 class Record:
     """An object as stored: treat `object` as frozen. `json` is its encoding, `copy` a caller's own."""
 
-    __slots__ = ("_json", "_object", "key", "version")
+    __slots__ = ("_json", "_object", "api_version", "key", "version")
 
     def __init__(self, thing: Object, version: int) -> None:
         self._object: Object | None = thing
         self._json: bytes | None = None
         self.version = version
+        self.api_version: str = thing.get("apiVersion", "")
         meta = thing["metadata"]
         self.key: Key = (meta.get("namespace", ""), meta.get("name", ""))
 

@@ -91,7 +91,7 @@ class WatchStream:
             return self._line(event.type, self._table(event.record.object))
         if form.startswith("PartialObjectMetadata"):
             return self._line(event.type, table.partial(event.record.object))
-        if event.record.object.get("apiVersion") != self._kind.resource.api_version:
+        if event.record.api_version != self._kind.resource.api_version:
             return self._line(event.type, {**event.record.object, "apiVersion": self._kind.resource.api_version})
         return b'{"type":"' + event.type.encode() + b'","object":' + event.record.json + b"}\n"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.node.manifest import BadTemplate, PodSettings
-from tests.pure.pods.asked import ARTIFACT, HELLO, REPOSITORY, build, container, env, names, told
+from tests.pure.pods.asked import ARTIFACT, HELLO, PARAMETER, REPOSITORY, build, container, env, names, told
 
 # ------------------------------------------------------------------------------------------------ the pod's fields
 
@@ -190,3 +190,54 @@ def test_a_manifest_from_an_artifact_is_loaded_by_init() -> None:
 def test_a_resource_that_cannot_be_is_refused(section: dict[str, Any], words: str) -> None:
     with pytest.raises(BadTemplate, match=words):
         build({"resource": section})
+
+
+@pytest.mark.spec("DRV-1", "DRV-2")
+def test_secrets_of_artifacts_are_mounted_into_init_and_wait_alone() -> None:
+    """Only the keys that are named, only where a store needs them, never in the user's container."""
+    secret = {"name": "minio.creds", "key": "access"}
+    store = {"endpoint": "minio:9000", "bucket": "b", "accessKeySecret": secret}
+    store["secretKeySecret"] = {**secret, "key": "secret"}
+    ssh = {"name": "git", "key": "ssh", "optional": True}
+    source = {"name": "src", "path": "/src", "git": {"repo": "x", "sshPrivateKeySecret": ssh}}
+    pod = build(HELLO | ARTIFACT | {"inputs": {"artifacts": [source]}}, repository={"s3": store})
+    by_secret = {v["secret"]["secretName"]: v for v in pod["spec"]["volumes"] if "secret" in v}
+    assert by_secret["minio.creds"]["secret"]["items"] == [
+        {"key": "access", "path": "access"},
+        {"key": "secret", "path": "secret"},
+    ]
+    assert by_secret["git"]["secret"]["optional"] is True
+    mounted = {
+        name: {entry["name"] for entry in container(pod, name)["volumeMounts"]}
+        & {v["name"] for v in by_secret.values()}
+        for name in ("init", "wait", "main")
+    }
+    assert mounted["init"] == {by_secret["git"]["name"]}
+    assert mounted["wait"] == {by_secret["minio.creds"]["name"]}
+    assert mounted["main"] == set()
+    assert all(len(volume["name"]) <= 63 for volume in by_secret.values())
+
+
+@pytest.mark.spec("DATA-3")
+def test_a_data_template_is_our_program_alone() -> None:
+    data = {"source": {"artifactPaths": {"name": "b", "s3": {}}}, "transformation": [{"expression": "data"}]}
+    pod = build({"data": data}, repository=REPOSITORY)
+    assert names(pod) == ([], ["main"])
+    assert container(pod, "main")["command"][-1] == "data"
+    assert told(pod, "main")["transformation"] == ["data"]
+    assert pod["metadata"]["finalizers"]
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ({"data": {"source": {}}}, "artifactPaths"),
+        ({"data": {"source": {"artifactPaths": {"name": "x", "http": {"url": "http://x"}}}}}, "cannot list"),
+        ({"data": {"source": {"artifactPaths": {"name": "x"}}}}, "no location"),
+        ({"data": {"source": {"artifactPaths": {"s3": {}}}, "transformation": [{}]}}, "needs an expression"),
+        ({"data": {"source": {"artifactPaths": {"s3": {}}}}} | PARAMETER, "is its result"),
+    ],
+)
+def test_a_data_template_that_cannot_be_is_refused_in_words(template: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadTemplate, match=words):
+        build(template, repository=REPOSITORY)

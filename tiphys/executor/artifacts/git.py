@@ -26,7 +26,8 @@ case "$1" in
 esac
 """
 _PASSING = re.compile(
-    r"could not resolve host|connection (timed out|refused|reset)|timed out|early EOF|unexpected disconnect|"
+    r"could not resolve host|(failed to|couldn't) connect|connection (refused|reset)|timed out|"
+    r"early EOF|unexpected disconnect|"
     r"error: (429|5\d\d)|operation too slow|temporary failure",
     re.IGNORECASE,
 )
@@ -94,7 +95,12 @@ def _environment(section: Mapping[str, Any], folder: Path) -> dict[str, str]:
     if section.get("insecureSkipTLS"):
         settings["http.sslVerify"] = "false"
     env = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "TIPHYS_"))}
-    env |= {"GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": PROTOCOLS, "GIT_CONFIG_COUNT": str(len(settings))}
+    env |= {
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+        "GIT_ALLOW_PROTOCOL": PROTOCOLS,
+        "GIT_CONFIG_COUNT": str(len(settings)),
+    }
     for number, (name, value) in enumerate(settings.items()):
         env |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     ask = folder / "ask"

@@ -9,6 +9,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tiphys.executor.artifacts import NotFound, Place, StoreError, StoreUnavailable
 from tiphys.executor.artifacts.web_auth import authorization, client_tls
@@ -39,9 +40,17 @@ def save(place: Place, source: Path) -> None:
         target = error.headers.get("Location")
         if error.code not in (307, 308) or not target:
             raise _refused(place, error) from error
-        _put_again(Place({**place.section, "url": target}), source)
+        _put_again(_elsewhere(place, target), source)
     except (OSError, HTTPException) as error:
         raise StoreUnavailable(f"PUT {place.section.get('url')}: {error}") from error
+
+
+def _elsewhere(place: Place, url: str) -> Place:
+    """The same artifact where a redirect points; another host is not shown who asks."""
+    section = {**place.section, "url": url}
+    if urlsplit(url).netloc != urlsplit(str(place.section.get("url"))).netloc:
+        section.pop("auth", None)
+    return place._replace(section=section)
 
 
 def _put_again(place: Place, source: Path) -> None:
