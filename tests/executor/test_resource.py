@@ -93,6 +93,8 @@ async def test_every_action_does_what_it_says(cluster: DevCluster) -> None:
     patch = "- {op: remove, path: /data/old}"
     await act(cluster, "patch", patch, "configmap", "a", merge_strategy="json")
     assert (await cluster.api.get(ref("a")))["data"] == {"k": "4"}
+    await act(cluster, "patch", "data: {k: '5'}", "configmap", "a", merge_strategy="merge")
+    assert (await cluster.api.get(ref("a")))["data"] == {"k": "5"}
     await act(cluster, "apply", config_map("b", data={"k": "1"}))
     await act(cluster, "apply", config_map("b", data={"k": "2"}))
     assert (await cluster.api.get(ref("b")))["data"] == {"k": "2"}

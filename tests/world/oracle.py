@@ -155,16 +155,20 @@ class Oracle:
         self.note(name, "TaskGroup", bad[-1] if bad else "Succeeded", ends)
 
     def verdict(self, dag: str, targets: list[str]) -> str:
-        found: dict[str, str] = {}
+        found: dict[str, set[str]] = {target: set() for target in targets}
         queue = deque((child, "Succeeded") for child in self.children.get(dag, ()))
         seen = set(queue)
         while queue:
             node, branch = queue.popleft()
             branch = self.phases[node] if self.phases[node] in COMPLETED else branch
-            if node in targets and found.get(node) not in BAD:
-                found[node] = branch
+            if node in found:
+                found[node].add(branch)
             for step in [(child, branch) for child in self.children[node]]:
                 if step not in seen:
                     seen.add(step)
                     queue.append(step)
-        return next((found[target] for target in targets if found[target] in BAD), "Succeeded")
+        for target in targets:  # of several failures that reach one target, Failed decides (upstream: the first met)
+            bad = [phase for phase in BAD if phase in found[target]]
+            if bad:
+                return bad[0]
+        return "Succeeded"

@@ -34,6 +34,8 @@ class LintForm(StrEnum):
 
     pretty = "pretty"
     simple = "simple"
+    json = "json"
+    sarif = "sarif"
 
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, folders or URLs; - is standard input.")]
@@ -125,7 +127,7 @@ def lint(
         str, typer.Option(help="Only these kinds, separated by commas: workflows,workflowtemplates.")
     ] = "",
     output: Annotated[
-        LintForm, typer.Option("--output", "-o", help="pretty, or simple: one line a problem.")
+        LintForm, typer.Option("--output", "-o", help="simple: one line a problem; json, sarif: for programs.")
     ] = LintForm.pretty,
     strict: Annotated[bool, typer.Option(help="Fields that do not exist are errors.")] = True,
     offline: Annotated[bool, typer.Option("--offline", help="Always so: lint asks no cluster.")] = False,
@@ -135,12 +137,17 @@ def lint(
     """Find the problems of FILE… before they run; exit code 1 when there are errors."""
     del offline
     from tiphys.cli import lint as linter  # noqa: PLC0415
+    from tiphys.cli import lint_forms  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
     wanted = [kind.strip().lower() for kind in kinds.split(",") if kind.strip()]
     found = linter.reports(_given(files), wanted, linter.LINTING._replace(strict=strict))
     if output is LintForm.simple:
         lines = linter.simple(found)
+    elif output is LintForm.json:
+        lines = [lint_forms.as_json(found)]
+    elif output is LintForm.sarif:
+        lines = [lint_forms.as_sarif(found)]
     else:
         lines = linter.pretty(found, screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8))
     for line in lines:

@@ -52,7 +52,10 @@ class Document(NamedTuple):
 
     def problem(self, message: str, path: str = "") -> Problem:
         """A problem of this document, at that field."""
-        return Problem(message, self.source, self.line_of(path), self.title)
+        if self.node is None:
+            return Problem(message, self.source, self.line, self.title)
+        line, column = yamltext.place_of(self.node, self.inside + yamltext.path_of(path))
+        return Problem(message, self.source, line, self.title, column)
 
 
 def read(sources: Iterable[str]) -> list[Document]:
@@ -159,4 +162,12 @@ def _document(value: Any, where: Document) -> Document:
     if not isinstance(meta, dict) or not any(isinstance(meta.get(key), str) for key in ("name", "generateName")):
         message = f"{value['kind']} has no metadata.name (or generateName)"
         raise InputError(Problem(message, where.source, where.line_of("metadata")))
-    return where._replace(object=value, resource=resource)
+    return where._replace(object=_as_upstream_reads(value), resource=resource)
+
+
+def _as_upstream_reads(value: Object) -> Object:
+    """Numbers and truth values as text where a field holds text; only what has to be changed costs an import."""
+    from crds.coerce import coerced  # noqa: PLC0415  the shapes of all kinds are read on import
+
+    thing: Object = coerced(value)
+    return thing

@@ -24,6 +24,20 @@ class Finding(NamedTuple):
 
     problem: Problem
     error: bool
+    rule: str = "not-readable"  # a key of RULES
+    path: str = ""  # of the field
+    remedy: str = ""
+
+
+RULES: Final = {
+    "not-readable": "A file is text in UTF-8 that holds Kubernetes objects in YAML or JSON.",
+    "unknown-field": "Every field exists in its kind.",
+    "wrong-value": "Every field holds a value of its type.",
+    "invalid-workflow": "Every name that is used exists, and every value that is needed is there.",
+    "template-elsewhere": "A template that is referred to is among the files, or in the cluster later.",
+    "not-supported": "Nothing is used that this version does not do.",
+}
+"""What each rule demands."""
 
 
 class Report(NamedTuple):
@@ -59,10 +73,13 @@ def findings(document: Document, together: Sequence[Document], rules: Rules) -> 
     if not is_ours(document.object):
         return []
     unknown_pass = not rules.strict
-    found = [_finding(document, wrong, forgiven=wrong.unknown and unknown_pass) for wrong in check(document.object)]
+    found = [
+        _finding(document, wrong, "unknown-field" if wrong.unknown else "wrong-value", forgiven=unknown_pass)
+        for wrong in check(document.object)
+    ]
     if not any(finding.error for finding in found):
         found += _meaning(document, together, rules)
-    return found + [_finding(document, missing) for missing in unsupported(document.object)]
+    return found + [_finding(document, missing, "not-supported") for missing in unsupported(document.object)]
 
 
 def _meaning(document: Document, together: Sequence[Document], rules: Rules) -> list[Finding]:
@@ -85,12 +102,15 @@ def _meaning(document: Document, together: Sequence[Document], rules: Rules) -> 
         said = (
             wrong.message + (" among these files" if elsewhere else "") + (f" ({wrong.remedy})" if wrong.remedy else "")
         )
-        found.append(Finding(document.problem(said, wrong.path), wrong.severity == "error" and not elsewhere))
+        rule = "template-elsewhere" if elsewhere else "invalid-workflow"
+        serious = wrong.severity == "error" and not elsewhere
+        found.append(Finding(document.problem(said, wrong.path), serious, rule, wrong.path, wrong.remedy))
     return found
 
 
-def _finding(document: Document, wrong: FieldProblem, *, forgiven: bool = False) -> Finding:
-    return Finding(document.problem(str(wrong), wrong.path), wrong.severity == "error" and not forgiven)
+def _finding(document: Document, wrong: FieldProblem, rule: str, *, forgiven: bool = False) -> Finding:
+    serious = wrong.severity == "error" and not (forgiven and wrong.unknown)
+    return Finding(document.problem(str(wrong), wrong.path), serious, rule, wrong.path, wrong.remedy)
 
 
 def check_or_raise(documents: Sequence[Document], rules: Rules) -> list[Problem]:

@@ -19,6 +19,7 @@ class Problem(NamedTuple):
     source: str = ""  # the file as it was named, "-" for standard input
     line: int = 0
     object: str = ""  # "Workflow/hello"
+    column: int = 0  # from 1; 0 when only the line is known
 
     def __str__(self) -> str:
         """Write it as compilers do: file:line: object: message."""

@@ -80,14 +80,19 @@ def _as_json(text: str) -> Parsed | None:
 
 def line_of(node: yaml.Node, path: Path) -> int:
     """The line of the value at `path`, or of its nearest ancestor that is written down."""
-    line: int = node.start_mark.line + 1
+    return place_of(node, path)[0]
+
+
+def place_of(node: yaml.Node, path: Path) -> tuple[int, int]:
+    """Line and column (from 1) of the value at `path`, or of its nearest ancestor that is written down."""
+    mark = node.start_mark
     for step in path:
         entry = _entry(node, step)
         if entry is None:
-            return line
+            break
         key, node = entry
-        line = key.start_mark.line + 1
-    return line
+        mark = key.start_mark
+    return mark.line + 1, mark.column + 1
 
 
 def path_of(text: str) -> Path:

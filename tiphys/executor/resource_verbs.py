@@ -52,7 +52,7 @@ async def targets(api: Api, kinds: Kinds, order: Order) -> list[Target]:
 
     A generateName becomes a name here: a create that is repeated must mean the same object. Raises ApiError,
     BadManifest, UnknownKind."""
-    documents = [] if _is_json_patch(order) else documents_in(order.manifest)
+    documents = [] if _manifest_is_patch(order) else documents_in(order.manifest)
     if documents:
         return [_of_document(kinds, order, document) for document in documents]
     found = []
@@ -113,7 +113,7 @@ async def perform(api: Api, order: Order, target: Target, again: bool) -> Object
             meta = {**thing["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
             return await api.replace(ref.resource, {**thing, "metadata": meta})
         case "patch":
-            body = yaml.safe_load(order.manifest) if _is_json_patch(order) else thing
+            body = yaml.safe_load(order.manifest) if _manifest_is_patch(order) else thing
             kind = cast(Literal["json", "merge", "strategic"], order.merge_strategy)
             return await api.patch(ref, body, kind=kind, manager=order.flags.manager)
         case _:
@@ -182,5 +182,6 @@ def _owned(manifest: Object, owner: Mapping[str, Any] | None) -> Object:
     return {**manifest, "metadata": {**meta, "ownerReferences": [*(meta.get("ownerReferences") or ()), reference]}}
 
 
-def _is_json_patch(order: Order) -> bool:
-    return order.action == "patch" and order.merge_strategy == "json"
+def _manifest_is_patch(order: Order) -> bool:
+    """Whether the manifest is a patch without an identity of its own: the flags say what it is for (RES-3)."""
+    return order.action == "patch" and (order.merge_strategy == "json" or bool(order.flags.targets))

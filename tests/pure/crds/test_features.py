@@ -53,15 +53,17 @@ def test_templates_are_looked_into_wherever_they_are_written():
 
 
 def test_artifacts_are_looked_at_wherever_they_pass():
-    git = {"artifacts": [{"name": "code", "path": "/code", "git": {"repo": "x"}}]}
-    task = {"name": "t", "template": "a", "arguments": git}
-    thing = workflow(arguments=git, templates=[{"name": "a", "inputs": git, "outputs": git, "dag": {"tasks": [task]}}])
+    passed = {"artifacts": [{"name": "code", "path": "/code", "hdfs": {"path": "p"}}]}
+    task = {"name": "t", "template": "a", "arguments": passed}
+    thing = workflow(
+        arguments=passed, templates=[{"name": "a", "inputs": passed, "outputs": passed, "dag": {"tasks": [task]}}]
+    )
 
     assert [path for path, _, _ in found(thing)] == [
-        "spec.arguments.artifacts[0].git",
-        "spec.templates[0].inputs.artifacts[0].git",
-        "spec.templates[0].outputs.artifacts[0].git",
-        "spec.templates[0].dag.tasks[0].arguments.artifacts[0].git",
+        "spec.arguments.artifacts[0].hdfs",
+        "spec.templates[0].inputs.artifacts[0].hdfs",
+        "spec.templates[0].outputs.artifacts[0].hdfs",
+        "spec.templates[0].dag.tasks[0].arguments.artifacts[0].hdfs",
     ]
 
 
