@@ -53,6 +53,7 @@ class NodeStatus(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"
     outbound_nodes: tuple[str, ...] = ()
     host_node_name: str = ""
     synchronization_status: dict[str, str] | None = None  # the lock it waits for
+    memoization_status: dict[str, Any] | None = None  # whether its result was remembered, and where
 
     @property
     def fulfilled(self) -> bool:

@@ -29,6 +29,7 @@ class Run:
     known: dict[str, NodeStatus] = field(default_factory=dict)  # status.nodes as found when the actor was built
     exports: dict[str, Any] = field(default_factory=dict)  # workflow.outputs.*: flat names
     repository: dict[str, Any] | None = None  # where artifacts without a location of their own go
+    cache_namespace: str = ""  # where remembered results are kept; empty: beside the workflow
     claims: tuple[tuple[str, str], ...] = ()  # volume name, PersistentVolumeClaim: of volumeClaimTemplates
     permits: bool = False  # pods must ask the workflow before they begin (parallelism, suspension)
     shutdown: str = ""  # Stop or Terminate, once asked for

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.virtual_time import VirtualClock, VirtualLoop
+
+# How long an example takes says how busy the machine is, not whether a promise holds. The examples of a run in CI are
+# the same each time, so that a red run is about the change; new ones are looked for on people's machines.
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
+)
+settings.load_profile("house")
 
 VIRTUAL = ("asyncio", {"loop_factory": VirtualLoop})
 """A backend of anyio's plugin: asyncio on the loop that jumps."""

@@ -33,6 +33,7 @@ class ControllerSettings:
     repository: dict[str, Any] | None = None  # for artifacts without a place of their own
     write_window_s: float = 0.2
     locks: LockSettings = field(default_factory=LockSettings)
+    cache_namespace: str = ""  # where ConfigMaps of remembered results are; empty: in each workflow's own
     workflow_events: bool = True  # Kubernetes Events about workflows
     node_events: bool = True  # and about their nodes: two writes for each of them
     zone: str = ""  # of schedules that name none; empty: this machine's
@@ -42,7 +43,7 @@ def rooms(settings: ControllerSettings | None = None) -> list[Room]:
     """Every room that runs workflows."""
     chosen = settings or ControllerSettings()
     decided = WorkflowSettings(
-        repository=chosen.repository, write_window_s=chosen.write_window_s,
+        repository=chosen.repository, write_window_s=chosen.write_window_s, cache_namespace=chosen.cache_namespace,
         workflow_events=chosen.workflow_events, node_events=chosen.node_events,
     )  # fmt: skip
     workflows = WorkflowMind(decided)

@@ -57,6 +57,11 @@ def _no_constant(name: str) -> Any:
 def _mistake(text: str, error: json.JSONDecodeError) -> str:
     """Say what is wrong in the words of Go's decoder, where Python's says enough to know."""
     rest = text[error.pos :].lstrip(_SPACES)
+    if error.msg.startswith("Illegal trailing comma"):  # Python 3.13 points at the comma, Go at what follows it
+        rest = rest[1:].lstrip(_SPACES)
+        key = error.msg.endswith("object")
+        where = "looking for beginning of object key string" if key else "looking for beginning of value"
+        return f"invalid character {_quoted(rest[0])} {where}" if rest else "unexpected end of JSON input"
     if not rest or error.msg.startswith("Unterminated string"):
         return "unexpected end of JSON input"
     literal = {"t": "true", "f": "false", "n": "null", "-": "-"}.get(rest[0])

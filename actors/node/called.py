@@ -7,6 +7,7 @@ be resolved becomes an error entry: type Skipped, phase Error. (TMPL-13, PAR-3, 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -31,14 +32,15 @@ from actors.messages import (
 from actors.names import labels
 from actors.names.durations import parse_duration
 from actors.names.timestamps import seconds
+from actors.node import memo
 from actors.node.behaviour import Behaviour, new_status
 from actors.node.inputs import BadInputs, Instance, config_maps, instantiate
 from actors.node.scope import export_variables
 from actors.run import DEPTH_MAX, Call
 from actors.templates import NODE_TYPES, POD_TYPES, template_type
-from runtime.api import ApiError, Gone
-from runtime.messages import Address, Command, Read, Stop, Tell, WakeAt
-from runtime.objects import CONFIGMAPS, Reference
+from runtime.api import ApiError, Gone, Refused
+from runtime.messages import Address, Command, Create, Patch, Read, Stop, Tell, WakeAt
+from runtime.objects import CONFIGMAPS, Object, Reference
 
 READ_CONFIG = "config:"  # tag of a ConfigMap being read for inputs
 DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
@@ -68,6 +70,7 @@ class Called(Behaviour):
         self.permits: list[Address] = []  # whose permit must be returned
         self.config: dict[str, dict[str, str] | None] = {}
         self.begun = False
+        self.memory = memo.Memory()
         self.locking = ""  # ASKED while its locks are asked for, HELD when they are on record
 
     def begin(self, now: float) -> list[Command]:
@@ -81,7 +84,7 @@ class Called(Behaviour):
         known = self.run.known.get(self.id)
         if known is not None and counted(known) is not known:
             return self._taken_over(known)
-        if known is not None and known.type == self.status.type:
+        if known is not None and (known.type == self.status.type or memo.is_hit(known)):
             self.status = known if known.ended else msgspec.structs.replace(known, finished_at=None)
         if self.status.ended:
             return self.found_ended(now)
@@ -139,6 +142,9 @@ class Called(Behaviour):
         return [*commands, *self._lock(now)]
 
     def _go(self, now: float) -> list[Command]:
+        recalled = self._recall(now)
+        if recalled is not None:
+            return recalled
         self.begun = True
         return self.begin(now)
 
@@ -199,6 +205,80 @@ class Called(Behaviour):
                 except ValueError as error:
                     return self.unable(f"{field}: {error}", now)
         return commands
+
+    # ------------------------------------------------------------------------------------------ remembered results
+
+    @property
+    def there_already(self) -> bool:
+        """Whether it has begun in a former life."""
+        return bool(self.status.phase)
+
+    def _recall(self, now: float) -> list[Command] | None:
+        """Look for a remembered result, an attempt's Retry node for it (MEMO-5); None when there is nothing to ask."""
+        memory, on_exit = self.memory, self.call.on_exit
+        if memory.step or self.call.retried:
+            return [] if memory.step == memo.READING else None
+        try:
+            memory.cache = memo.cache_of(self.instance.template, self.run.cache_namespace or self.run.address.namespace)
+        except memo.BadMemo as error:
+            return self.unable(str(error), now)
+        unwanted = self.run.stopped(on_exit=on_exit) or self.run.overdue(on_exit=on_exit)
+        if memory.cache is None or self.there_already or unwanted:
+            return None
+        memory.step = memo.READING
+        return [memo.recall(memory.cache)]
+
+    def _recalled(self, found: Object | None, now: float) -> list[Command]:
+        """The cache has been read: end with what is remembered, or begin (MEMO-2, MEMO-3)."""
+        memory, cache = self.memory, self.memory.cache
+        if self.status.ended or memory.step != memo.READING or cache is None:
+            return []
+        memory.step = memo.KNOWN
+        try:
+            entry = memo.entry_in(found, cache, now)
+        except memo.BadMemo as error:
+            return self.unable(str(error), now)
+        told = memo.status_of(cache, hit=entry is not None)
+        self.status = msgspec.structs.replace(self.status, memoization_status=told)
+        if entry is None or found is None:
+            return self._go(now)
+        self.begun = True
+        kind = NODE_TYPES.get(template_type(self.call.template), "Skipped")  # nothing is retried
+        self.status = msgspec.structs.replace(self.status, type=kind)
+        noted, outputs = memo.touch(found, cache, entry, now), entry.get("outputs") or None
+        if noted is None:
+            return self.end("Succeeded", now, outputs=outputs)
+        memory.closing = memo.Closing(noted, fields={"outputs": outputs})
+        return [noted]
+
+    def _save(self, now: float, message: str, error: str, fields: dict[str, Any]) -> list[Command]:
+        """Hold back its success until that is remembered; nothing when it need not be."""
+        memory, cache = self.memory, self.memory.cache
+        if cache is None or memory.step == memo.SAVED or memo.is_hit(self.status):
+            return []
+        command = memo.save(cache, self.id, fields.get("outputs", self.status.outputs), now)
+        memory.closing = memo.Closing(command, message, error, fields)
+        return [command]
+
+    def _unsaved(self, command: Command, error: ApiError, now: float) -> list[Command]:
+        """A write to the cache was refused: try otherwise, or again, or say so (MEMO-3)."""
+        memory = self.memory
+        if memory.closing is None:
+            return []
+        following = memo.instead(command, error)
+        memory.failures += 1
+        if following is None or memory.failures > memo.SAVE_TRIES_MAX:
+            return self._close("Error", now, f"failed to save the result in its cache: {error.message}")
+        memory.closing = replace(memory.closing, command=following)
+        return [WakeAt(now + RETRY_READ_S, memo.SAVE)] if following == command else [following]
+
+    def _close(self, phase: Phase, now: float, message: str = "") -> list[Command]:
+        """End as it was about to."""
+        closing, self.memory.closing = self.memory.closing, None
+        if closing is None:
+            return []
+        self.memory.step = memo.SAVED
+        return self.end(phase, now, message or closing.message, error=closing.error, **closing.fields)
 
     def unable(self, message: str, now: float) -> list[Command]:
         """The engine cannot run this call: an error entry stands for it."""
@@ -276,19 +356,35 @@ class Called(Behaviour):
         return self.end("Failed", now, PAST_DEADLINE)
 
     def done(self, command: Command, result: Any, now: float) -> list[Command]:
-        """A ConfigMap has been read."""
+        """A ConfigMap has been read, or a result saved."""
         if isinstance(command, Read) and command.tag.startswith(READ_CONFIG):
             self.config[command.ref.name] = result.get("data") or {}
             return [] if self._still_reading() else self._ask_or_resolve(now)
+        match command:
+            case Read(tag=memo.RECALL):
+                return self._recalled(result, now)
+            case Patch(tag=memo.SAVE | memo.TOUCH) | Create(tag=memo.SAVE):
+                return self._close("Succeeded", now)
         return []
 
     def failed(self, command: Command, error: ApiError, now: float) -> list[Command]:
-        """A ConfigMap could not be read: absent is an answer, silence is not."""
+        """A ConfigMap could not be read or written: absent is an answer, silence is not."""
         if isinstance(command, Read) and command.tag.startswith(READ_CONFIG):
             if isinstance(error, Gone):
                 self.config[command.ref.name] = None
                 return [] if self._still_reading() else self._ask_or_resolve(now)
             return [WakeAt(now + RETRY_READ_S, command.tag)]
+        match command:
+            case Read(tag=memo.RECALL) if isinstance(error, Gone):
+                return self._recalled(None, now)
+            case Read(tag=memo.RECALL) if isinstance(error, Refused) and not self.status.ended:
+                return self.unable(f"the cache cannot be read: {error.message}", now)
+            case Read(tag=memo.RECALL):
+                return [WakeAt(now + RETRY_READ_S, memo.RECALL)]
+            case Patch(tag=memo.TOUCH):  # a hit that is not noted is one all the same
+                return self._close("Succeeded", now)
+            case Patch(tag=memo.SAVE) | Create(tag=memo.SAVE):
+                return self._unsaved(command, error, now)
         return []
 
     def _still_reading(self) -> bool:
@@ -298,6 +394,10 @@ class Called(Behaviour):
         """A read is tried again, or a time-out has come."""
         if tag.startswith(READ_CONFIG):
             return [self._read(tag.removeprefix(READ_CONFIG))]
+        if tag == memo.RECALL and self.memory.cache is not None and not self.status.ended:
+            return [memo.recall(self.memory.cache)]
+        if tag == memo.SAVE and self.memory.closing is not None:
+            return [self.memory.closing.command]
         if tag == "timeout" and not self.status.ended:
             return self.timed_out(now)
         return []
@@ -310,8 +410,11 @@ class Called(Behaviour):
 
     def end(self, phase: Phase, now: float, message: str = "", *, error: str = "", **fields: Any) -> list[Command]:
         """Take on a final phase and give back what was held."""
-        if self.status.ended:
+        if self.status.ended or self.memory.closing is not None:
             return []
+        saving = self._save(now, message, error, fields) if phase == "Succeeded" else []
+        if saving:
+            return saving
         self.now_is(phase, now, message, synchronization_status=None, **fields)
         return [*self.export(), *self.announce(error=error, wants_record=self.wants_record), *self.return_permits()]
 

@@ -72,7 +72,12 @@ class PodNode(Called):
     def end(self, phase: Phase, now: float, message: str = "", *, error: str = "", **fields: Any) -> list[Command]:
         """End, and with it what is left of a container set."""
         ended = super().end(phase, now, message, error=error, **fields)
-        return [*close_containers(self, now), *ended] if ended else []
+        return [*close_containers(self, now), *ended] if ended and self.status.ended else ended
+
+    @property
+    def there_already(self) -> bool:
+        """Its pod may be there although the record does not know it yet."""
+        return self.pod is not None or super().there_already
 
     # ------------------------------------------------------------------------------------------ its pod is made
 

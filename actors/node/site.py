@@ -106,7 +106,8 @@ class Site:
 
     def values(self, scope: MutableMapping[str, Any]) -> ChainMap[str, Any]:
         """All that this call may refer to: its item, its siblings, the workflow."""
-        return ChainMap(dict(self.item or {}), scope, self.place.run.exports, self.place.run.variables)
+        own = {**(self.item or {}), f"{self.place.kind}.name": self.name}
+        return ChainMap(own, scope, self.place.run.exports, self.place.run.variables)
 
     def variables(self) -> dict[str, Any]:
         """All that others may say of this call."""

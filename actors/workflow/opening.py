@@ -72,7 +72,7 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     state.journal = Journal.of(status)
     state.run = Run(
         address=state.address, spec=filled, library=templates, variables=variables, known=known,
-        repository=repository,
+        repository=repository, cache_namespace=settings.cache_namespace,
     )  # fmt: skip
     state.run.exports.update(_recorded_exports(status))
     _remember(state, spec, templates, recorded)

@@ -26,6 +26,7 @@ class WorkflowSettings:
     write_window_s: float = 0.2  # how long changes are collected before they are written
     inline_bytes: int = 128 << 10  # of nodes in a running workflow's status; larger ones are written compressed
     final_inline_bytes: int = 1 << 20  # of nodes in a finished one's
+    cache_namespace: str = ""  # where ConfigMaps of remembered results are; empty: in each workflow's own
     workflow_events: bool = True  # Kubernetes Events about workflows
     node_events: bool = True  # and about their nodes: two writes for each of them
 

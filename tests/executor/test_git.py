@@ -17,7 +17,6 @@ from tests.executor.credentials import given
 from tiphys.executor.artifacts import Place, StoreError, StoreUnavailable, git
 
 IDENTITY = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"]
-pytestmark = pytest.mark.spec("DRV-2")
 
 
 def run(folder: Path, *words: str) -> str:
@@ -55,6 +54,7 @@ def loaded(section: dict[str, Any], target: Path) -> str:
     return (target / "file").read_text()
 
 
+@pytest.mark.spec("DRV-2")
 @pytest.mark.parametrize(
     ("more", "text"),
     [

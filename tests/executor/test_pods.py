@@ -265,7 +265,6 @@ def test_a_transformation_that_fails_fails_the_node_with_its_reason(node: PlainN
     assert "nothing" in verdict.message
 
 
-@pytest.mark.spec("DRV-2")
 def test_credentials_reach_init_alone(node: PlainNode, tmp_path: Path) -> None:
     """The store is not there: what matters is that init looked for it with the Secret, and main never had it."""
     secret = {"name": "creds", "key": "user"}

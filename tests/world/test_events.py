@@ -128,7 +128,7 @@ class NoEvents:
 
 @pytest.mark.spec("EVT-5")
 async def test_a_server_that_takes_no_events_changes_nothing() -> None:
-    async with world(lambda name, pod: Outcome(), coat=NoEvents) as here:  # type: ignore[arg-type]  # by __getattr__
+    async with world(lambda name, pod: Outcome(), coat=NoEvents) as here:
         ref = await here.submit(STEPS)
         assert (await here.end_of(ref))["status"]["phase"] == "Succeeded"
         await here.at_rest(ref)

@@ -229,3 +229,11 @@ async def test_node_data_can_be_referred_to() -> None:
 
     before = named(done)["w.a-b"]
     assert value(done, "c") == f"{before['id']} Succeeded {before['startedAt']} 0"
+
+
+@pytest.mark.parametrize(("kind", "body"), [("steps", "steps: [[%s]]"), ("tasks", "dag: {tasks: [%s]}")])
+async def test_a_call_may_say_its_own_name(kind: str, body: str) -> None:
+    call = f'{{name: me, template: leaf, arguments: {{parameters: [{{name: m, value: "I am {{{{{kind}.name}}}}"}}]}}}}'
+    done = await run(flow(f"  - name: main\n    {body % call}\n"))
+
+    assert value(done, "me") == "I am me"

@@ -16,6 +16,7 @@ from tiphys.cli import (
     commands_local,
     commands_rerun,
     commands_steer,
+    commands_template,
 )
 from tiphys.cli.problems import EXIT_BAD_INPUT, InputError
 
@@ -34,6 +35,7 @@ commands_controller.register(app)
 commands_cluster.register(app)
 commands_steer.register(app)
 commands_rerun.register(app)
+commands_template.register(app)
 commands_cron.register(app)
 
 

@@ -38,7 +38,7 @@ FormOption = Annotated[Form | None, typer.Option("--output", "-o", help="The for
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (submit, get, watch, logs, wait, delete):
+    for command in (submit, get, watch, logs, wait, delete, explain):
         app.command()(command)
     app.command("list")(list_)
 
@@ -65,6 +65,7 @@ def submit(
     server_dry_run: Annotated[
         bool, typer.Option("--server-dry-run", help="Let the server judge, create nothing.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; no server is asked.")] = False,
     strict: Annotated[bool, typer.Option(help="Refuse fields that do not exist.")] = True,
     namespace: options.Namespace = "",
     kubeconfig: options.Kubeconfig = "",
@@ -80,6 +81,8 @@ def submit(
 
     if bool(files) == bool(from_):
         raise typer.BadParameter("give either FILE… or --from KIND/NAME")
+    if dry_run and (from_ or server_dry_run):
+        raise typer.BadParameter("--dry-run asks no server: without --from and --server-dry-run")
     wishes = overrides.Overrides(
         name=name,
         generate_name=generate_name,
@@ -93,6 +96,8 @@ def submit(
     wished = [one._replace(object=overrides.applied(one.object, wishes)) if one.is_workflow else one for one in read]
     for warning in lint.check_or_raise(wished, lint.SUBMITTING._replace(strict=strict)):
         print(f"warning: {warning}", file=sys.stderr)
+    if dry_run:
+        raise typer.Exit(verbs.would_submit(read, Creation(namespace, wishes), output.value if output else ""))
     after = verbs.After(output.value if output else "", wait, watch, log)
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
 
@@ -123,6 +128,25 @@ def get(
     async def act(at: Connection) -> int:
         (ref,) = await selection.named(at.api, at.namespace, [name])
         return await verbs.get(at, ref, output.value if output else "", screen)
+
+    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+
+
+def explain(
+    name: OneName,
+    namespace: options.Namespace = "",
+    kubeconfig: options.Kubeconfig = "",
+    context: options.Context = "",
+) -> None:
+    """Say what a workflow waits for and since when, or why it failed."""
+    from tiphys.cli import explain as explaining  # noqa: PLC0415
+    from tiphys.cli import selection  # noqa: PLC0415
+    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+
+    async def act(at: Connection) -> int:
+        (ref,) = await selection.named(at.api, at.namespace, [name])
+        print("\n".join(explaining.lines(await at.api.get(ref), time.time())))
+        return 0
 
     raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
 

@@ -38,6 +38,14 @@ class LintForm(StrEnum):
     sarif = "sarif"
 
 
+class Shell(StrEnum):
+    """A shell that can complete commands."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+
+
 Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, folders or URLs; - is standard input.")]
 MoreFiles = Annotated[list[str], typer.Option("--file", "-f", metavar="FILE", help="One more FILE.")]
 RuntimeOption = Annotated[
@@ -47,7 +55,7 @@ RuntimeOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (run, dev, lint, version):
+    for command in (run, dev, lint, version, completion):
         app.command()(command)
 
 
@@ -169,6 +177,15 @@ def version(short: Annotated[bool, typer.Option("--short", help="Only the number
     if not short:
         print(f"  Python: {platform.python_version()}")
         print(f"  Platform: {sys.platform}/{platform.machine()}")
+
+
+def completion(
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
+) -> None:
+    """Print a script that completes commands and options in a shell: `source <(tiphys completion bash)`."""
+    from typer.completion import get_completion_script  # noqa: PLC0415
+
+    print(get_completion_script(prog_name="tiphys", complete_var="_TIPHYS_COMPLETE", shell=shell.value))
 
 
 def _given(files: list[str]) -> list[str]:

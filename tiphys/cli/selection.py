@@ -14,6 +14,7 @@ from runtime.objects import Object, Reference
 from tiphys.cli import nodes as status
 from tiphys.cli.kinds import WORKFLOWS
 from tiphys.cli.problems import InputError
+from tiphys.cli.tree import duration
 
 LATEST: Final = "@latest"
 RESUBMITTED: Final = "workflows.argoproj.io/resubmitted-from-workflow"
@@ -86,3 +87,9 @@ def _age(stamp: object, now: float) -> float | None:
         return now - timestamps.seconds(stamp) if isinstance(stamp, str) else None
     except ValueError:
         return None
+
+
+def age(stamp: object, now: float) -> str:
+    """How long ago something was, as a person says it; "" when nobody knows."""
+    passed = _age(stamp, now)
+    return "" if passed is None else duration(passed)

@@ -16,15 +16,29 @@ from tiphys.cli.tree import Row
 
 LABEL_CELLS: Final = 20
 TREE_HEAD: Final = ("STEP", "TEMPLATE", "PODNAME", "DURATION", "MESSAGE")
+MORE_HEADS: Final = {"wide": ("ARTIFACTS", "RESOURCESDURATION", "NODENAME"), "short": ("NODENAME",)}
+"""Further columns of the forms that have some (CLI-2)."""
 
 
-def workflow(thing: Object, now: float, screen: Screen) -> list[str]:
-    """The header and, when there are nodes, the tree of a workflow."""
+def workflow(thing: Object, now: float, screen: Screen, form: str = "") -> list[str]:
+    """The header and, when there are nodes, the tree of a workflow; "wide" and "short" have further columns."""
     lines = header(thing, now, screen)
     drawn = tree.rows(thing, now)
     if drawn:
-        lines += ["", *tree_lines(drawn, screen)]
+        nodes = status.nodes_of(thing)
+        more = [_more(nodes[row.key], form) for row in drawn] if form in MORE_HEADS else []
+        lines += ["", *tree_lines(drawn, screen, more=[MORE_HEADS[form], *more] if more else ())]
     return lines
+
+
+def _more(node: status.Node, form: str) -> tuple[str, ...]:
+    """The cells of the further columns."""
+    host = tree.one_line(status.text(node, "hostNodeName"))
+    if form == "short":
+        return (host,)
+    artifacts = _mapping(node.get("outputs")).get("artifacts")
+    names = [str(_mapping(entry).get("name", "")) for entry in artifacts] if isinstance(artifacts, list) else []
+    return tree.one_line(",".join(names)), _resources(node.get("resourcesDuration")), host
 
 
 def header(thing: Object, now: float, screen: Screen) -> list[str]:
@@ -47,11 +61,16 @@ def header(thing: Object, now: float, screen: Screen) -> list[str]:
     ]
     lines = [f"{label + ':':<{LABEL_CELLS}} {tree.one_line(value)}" for label, value in facts if value]
     lines += _list("Conditions", state.get("conditions"), "type", "status")
-    lines += _list("Parameters", _mapping(spec.get("arguments")).get("parameters"), "name", "value")
+    lines += parameters(spec)
     outputs = _mapping(state.get("outputs"))
     lines += _list("Output Parameters", outputs.get("parameters"), "name", "value")
     lines += _list("Output Artifacts", outputs.get("artifacts"), "name", "")
     return [screen.plain(line) for line in lines]
+
+
+def parameters(spec: Mapping[str, Any]) -> list[str]:
+    """The arguments of a spec, one a line below a title."""
+    return _list("Parameters", _mapping(spec.get("arguments")).get("parameters"), "name", "value")
 
 
 def decorated_phase(thing: Object) -> str:
@@ -67,10 +86,15 @@ def decorated_phase(thing: Object) -> str:
     return phase
 
 
-def tree_lines(rows: Sequence[Row], screen: Screen, head: bool = True) -> list[str]:
-    """The rows of a tree as aligned columns; icons are painted last, so that colours do not disturb the widths."""
-    cells = [(f"{row.indent}{row.icon} {row.name}", row.template, row.pod, row.duration, row.message) for row in rows]
-    lines = table.aligned(([TREE_HEAD] if head else []) + cells)
+def tree_lines(rows: Sequence[Row], screen: Screen, head: bool = True, more: Sequence[Sequence[str]] = ()) -> list[str]:
+    """The rows of a tree as aligned columns; icons are painted last, so that colours do not disturb the widths.
+
+    `more` are the further cells of the head and of each row."""
+    cells: list[tuple[str, ...]] = [TREE_HEAD] if head else []
+    cells += [(f"{row.indent}{row.icon} {row.name}", row.template, row.pod, row.duration, row.message) for row in rows]
+    if more:
+        cells = [(*cell, *further) for cell, further in zip(cells, more, strict=True)]
+    lines = table.aligned(cells)
     if screen.width:
         lines = [table.fit(line, screen.width) for line in lines]
     painted = [screen.plain(lines[0])] if head else []

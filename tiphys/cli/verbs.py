@@ -16,7 +16,7 @@ from runtime.objects import Object, Reference, reference
 from tiphys.cli import control, listing, logs, results, selection, show
 from tiphys.cli import nodes as status
 from tiphys.cli.connect import Connection
-from tiphys.cli.creation import Creation, create_all
+from tiphys.cli.creation import Creation, create_all, prepared
 from tiphys.cli.documents import Document
 from tiphys.cli.execution import Execution
 from tiphys.cli.kinds import WORKFLOWS
@@ -45,8 +45,18 @@ async def submit(
         results.write(workflows, after.output, sys.stdout)
     elif not (after.watch or after.log or after.wait):
         for workflow in workflows:
-            _print(show.workflow(workflow, time.time(), screen))
+            _print(show.workflow(workflow, time.time(), screen, after.output))
     return await follow(at, [reference(WORKFLOWS, workflow) for workflow in workflows], after, screen)
+
+
+def would_submit(documents: Sequence[Document], creation: Creation, form: str) -> int:
+    """Print the workflows as they would be sent, in YAML unless another form is asked for."""
+    workflows = [prepared(document, creation) for document in documents if document.is_workflow]
+    for workflow in workflows:
+        if not workflow["metadata"].get("namespace"):
+            workflow["metadata"].pop("namespace", None)
+    results.write(workflows, form if form in ("json", "name") else "yaml", sys.stdout)
+    return EXIT_SUCCEEDED
 
 
 async def follow(at: Connection, refs: Sequence[Reference], after: After, screen: Screen) -> int:
@@ -67,7 +77,7 @@ async def get(at: Connection, ref: Reference, form: str, screen: Screen) -> int:
     if form in ("json", "yaml", "name"):
         results.write([workflow], form, sys.stdout)
     else:
-        _print(show.workflow(workflow, time.time(), screen))
+        _print(show.workflow(workflow, time.time(), screen, form))
     return EXIT_SUCCEEDED
 
 

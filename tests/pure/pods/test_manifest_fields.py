@@ -192,7 +192,6 @@ def test_a_resource_that_cannot_be_is_refused(section: dict[str, Any], words: st
         build({"resource": section})
 
 
-@pytest.mark.spec("DRV-1", "DRV-2")
 def test_secrets_of_artifacts_are_mounted_into_init_and_wait_alone() -> None:
     """Only the keys that are named, only where a store needs them, never in the user's container."""
     secret = {"name": "minio.creds", "key": "access"}
