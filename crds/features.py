@@ -32,7 +32,6 @@ MISSING: dict[str, Missing] = {
     "spec.priority": Missing("PRI-1", "priorities", "warning"),
     "template.http": Missing("TMPL-9", "http templates"),
     "template.plugin": Missing("TMPL-10", "plugin templates"),
-    "template.memoize": Missing("MEMO-1", "remembered results", "warning"),
     "template.synchronization.mutexes[].database": Missing("SYNC-4", "locks of a database"),
     "template.synchronization.semaphores[].database": Missing("SYNC-4", "locks of a database"),
     "template.metrics": Missing("MET-1", "metrics of templates", "warning"),

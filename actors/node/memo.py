@@ -95,8 +95,7 @@ def entry_in(found: Object | None, cache: Cache, now: float) -> dict[str, Any] |
     try:
         entry = msgspec.json.decode(text, type=dict[str, Any])
         made = seconds(str(entry["creationTimestamp"]))
-        if not isinstance(entry.get("outputs") or {}, dict):
-            raise TypeError("its outputs are not a map")
+        msgspec.convert(entry.get("outputs") or {}, dict[str, Any])
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         place = f"entry {cache.key!r} of ConfigMap {cache.ref.namespace}/{cache.ref.name}"
         raise BadMemo(f"malformed cache {place}: {error}; delete it") from error

@@ -88,6 +88,18 @@ def test_an_artifact_that_is_a_link_is_what_it_points_to_and_links_inside_stay_l
     assert (tmp_path / "in" / "inner").readlink() == Path("/usr/bin/python3")
 
 
+def test_a_zip_never_reads_through_a_link_out_of_the_artifact(tmp_path: Path) -> None:
+    """It is packed where credentials are mounted; tar keeps the link itself."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "inside").write_text("x")
+    (tmp_path / "out" / "link").symlink_to(tmp_path / "out" / "inside")
+    pack.pack(tmp_path / "out", tmp_path / "good.zip", "zip", -1)
+    (tmp_path / "secret").write_text("s")
+    (tmp_path / "out" / "leak").symlink_to(tmp_path / "secret")
+    with pytest.raises(pack.BadArchive, match="link out"):
+        pack.pack(tmp_path / "out", tmp_path / "bad.zip", "zip", -1)
+
+
 @pytest.mark.spec("ART-10")
 def test_a_missing_output_names_the_artifact_unless_optional(volume: Volume, tmp_path: Path) -> None:
     ended = saved(volume, tmp_path / "nothing")

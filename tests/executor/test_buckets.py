@@ -110,7 +110,7 @@ def test_a_file_and_a_directory_come_back(s3: dict[str, Any], tmp_path: Path) ->
     (tmp_path / "out" / "empty").write_text("")
     save(at(s3, "/wf/dir"), tmp_path / "out")
     save(at(s3, "wf/dir.txt"), tmp_path / "out" / "sub" / "x y#1 😀")
-    load(at(s3, "wf/dir"), tmp_path / "in")
+    load(at(s3, "wf/dir/"), tmp_path / "in")
     assert (tmp_path / "in" / "sub" / "x y#1 😀").read_text() == "inner"
     assert (tmp_path / "in" / "empty").read_text() == ""
     load(at(s3, "wf/dir.txt"), tmp_path / "file")
@@ -121,6 +121,14 @@ def test_a_file_and_a_directory_come_back(s3: dict[str, Any], tmp_path: Path) ->
         "wf/dir/sub/x y#1 😀",
     ]
     assert len(artifacts.list_keys(at(s3, ""), root="", mount="")) == 3
+
+
+def test_a_link_out_of_a_directory_is_not_followed(s3: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "leak").symlink_to(tmp_path / "secret")
+    with pytest.raises(StoreError, match="link out of the artifact"):
+        save(at(s3, "dir"), tmp_path / "out")
 
 
 @pytest.mark.spec("DRV-9")

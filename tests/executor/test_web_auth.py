@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.executor.credentials import given
-from tiphys.executor.artifacts import Place, StoreError, artifactory, web
+from tiphys.executor.artifacts import Place, StoreError, StoreUnavailable, artifactory, web
 
 BASIC = f"Basic {b64encode(b'me:pw').decode()}"
 
@@ -31,6 +31,11 @@ class Store(BaseHTTPRequestHandler):
         self.shown.append(self.headers.get("Authorization", ""))
         if self.path.startswith("/elsewhere"):
             self.answer(302, location=f"http://localhost:{self.server.server_port}/open")  # type: ignore[attr-defined]
+        elif self.path == "/half":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"half")
         elif self.path == "/open":
             self.answer(200, b"open")
         elif self.headers.get("Authorization") in (BASIC, "Bearer t0ken"):
@@ -111,6 +116,12 @@ def test_a_token_is_fetched_with_the_clients_own_credentials(
     web.load(place, tmp_path / "in")
     assert (tmp_path / "in").read_text() == "hello"
     assert Store.forms[-1] == {"grant_type": ["client_credentials"], "scope": ["a b"], "audience": ["x"]}
+
+
+@pytest.mark.spec("ART-17")
+def test_a_download_that_breaks_off_is_no_artifact(site: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="4 of 1000 bytes"):
+        web.load(Place({"url": f"{site}/half"}), tmp_path / "in")
 
 
 @pytest.mark.spec("DRV-4")

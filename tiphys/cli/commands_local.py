@@ -183,7 +183,7 @@ def completion(
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
 ) -> None:
     """Print a script that completes commands and options in a shell: `source <(tiphys completion bash)`."""
-    from typer.completion import get_completion_script  # noqa: PLC0415
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]  # noqa: PLC0415  no other door
 
     print(get_completion_script(prog_name="tiphys", complete_var="_TIPHYS_COMPLETE", shell=shell.value))
 

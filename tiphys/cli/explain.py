@@ -103,7 +103,8 @@ def _waits(workflow: Object, node: Node, now: float) -> str:
     elif node.get("daemoned"):
         why = f"serves since {took}, until its boundary ends"
     elif status.text(node, "phase") == "Pending":
-        why = f"waits for its pod {tree.pod_of(workflow, node)} to start, since {took}: {said or 'no reason is known yet'}"
+        reason = said or "no reason is known yet"
+        why = f"waits for its pod {tree.pod_of(workflow, node)} to start, since {took}: {reason}"
     else:
         why = f"runs since {took} in pod {tree.pod_of(workflow, node)}" if kind == "Pod" else f"runs since {took}"
         why += f" on {status.text(node, 'hostNodeName')}" if status.text(node, "hostNodeName") else ""

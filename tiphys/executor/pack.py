@@ -131,6 +131,8 @@ def _pack_zip(source: Path, target: Path) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         if source.is_dir():
             for path in sorted(source.rglob("*")):
+                if not path.resolve().is_relative_to(source.resolve()):  # it would be read where *we* run
+                    raise BadArchive(f"{path} is a link out of the artifact: zip keeps no links, tar does")
                 archive.write(path, PurePosixPath(source.name, path.relative_to(source).as_posix()))
         else:
             archive.write(source, source.name)

@@ -110,6 +110,8 @@ def _packed(transfer: Transfer, directory: str) -> Path | None:
         source = Path(transfer["place"])
         if not source.exists():
             return None
+        if source.is_relative_to(paths.MAIN_ROOT) and not source.resolve().is_relative_to(paths.MAIN_ROOT):
+            raise pack.BadArchive("it is a link out of its volume, which leads elsewhere where artifacts are saved")
         pack.pack(source, staged, transfer["archive"], transfer["level"])
     return staged if staged.exists() else None
 

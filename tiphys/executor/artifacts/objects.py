@@ -42,10 +42,11 @@ def load(bucket: Bucket, target: Path) -> None:
     try:
         _download(bucket, bucket.key, target)
     except NotFound:
-        keys = list_keys(bucket._replace(key=bucket.key + "/"))
+        below = bucket._replace(key=bucket.key.rstrip("/") + "/")
+        keys = list_keys(below)
         if not keys:
             raise
-        _download_all(bucket, keys, target)
+        _download_all(below, keys, target)
 
 
 def save(bucket: Bucket, source: Path) -> None:
@@ -54,8 +55,12 @@ def save(bucket: Bucket, source: Path) -> None:
         _upload(bucket, bucket.key, source)
         return
     files = [path for path in sorted(source.rglob("*")) if path.is_file()]
+    if outside := next((path for path in files if not path.resolve().is_relative_to(source.resolve())), None):
+        raise StoreError(f"{outside.relative_to(source)} is a link out of the artifact: save it as a tar archive")
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        jobs = [pool.submit(_upload, bucket, f"{bucket.key}/{path.relative_to(source)}", path) for path in files]
+        jobs = [
+            pool.submit(_upload, bucket, f"{bucket.key.rstrip('/')}/{path.relative_to(source)}", path) for path in files
+        ]
         for job in jobs:
             job.result()
 

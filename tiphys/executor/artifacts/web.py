@@ -24,10 +24,17 @@ def load(place: Place, target: Path) -> None:
     try:
         with _opened(request, _tls(place)) as answer, target.open("wb") as file:
             shutil.copyfileobj(answer, file)
+            _complete(place, answer.headers.get("Content-Length"), file.tell())
     except urllib.error.HTTPError as error:
         raise _refused(place, error) from error
     except (OSError, HTTPException) as error:
         raise StoreUnavailable(f"GET {place.section.get('url')}: {error}") from error
+
+
+def _complete(place: Place, promised: str | None, got: int) -> None:
+    """The standard library takes a connection that closes early for the end of the body."""
+    if promised is not None and promised.isdecimal() and int(promised) != got:
+        raise StoreUnavailable(f"GET {place.section.get('url')}: {got} of {promised} bytes arrived")
 
 
 def save(place: Place, source: Path) -> None:
