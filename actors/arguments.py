@@ -11,9 +11,10 @@ from typing import Any
 
 from actors.contract.repository import DRIVERS, driver_of, with_sub_path
 from actors.language.expression import ExpressionError, evaluate, nest
+from actors.language.functions import NOTHING, Functions
 from actors.language.jsontext import parameter_text
 from actors.language.render import render
-from actors.language.tags import AbsentOptional, SubstitutionError, Unresolved, substitute
+from actors.language.tags import AbsentOptional, SubstitutionError, Unresolvable, Unresolved, substitute
 
 NESTED = re.compile(r"\{\{([^{}=][^{}]*)\{\{([^{}=][^{}]*)\}\}")
 ABSENT = "absentOptional"  # marks an argument that refers to an output which was never made (ABS-2)
@@ -62,7 +63,9 @@ def _completed(text: str, values: Mapping[str, Any]) -> str:
     return text
 
 
-def arguments_for(arguments: Mapping[str, Any], values: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
+def arguments_for(
+    arguments: Mapping[str, Any], values: Mapping[str, Any], *, strict: bool, functions: Functions = NOTHING
+) -> dict[str, Any]:
     """The arguments of a call with everything filled in that its caller knows.
 
     A parameter that is nothing but a reference to an absent optional is marked, so that the input's default may take
@@ -75,26 +78,29 @@ def arguments_for(arguments: Mapping[str, Any], values: Mapping[str, Any], *, st
         if name and name in values and values[name] is None:
             parameters.append({"name": entry["name"], ABSENT: True})
         else:
-            parameters.append(_argument(entry, values, strict=strict))
+            parameters.append(_argument(entry, values, functions, strict=strict))
     if parameters:
         result["parameters"] = parameters
-    artifacts = [artifact_for(entry, values) for entry in arguments.get("artifacts") or ()]
+    artifacts = [artifact_for(entry, values, functions) for entry in arguments.get("artifacts") or ()]
     if artifacts:
         result["artifacts"] = artifacts
     return result
 
 
-def _argument(entry: Mapping[str, Any], values: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
-    filled: dict[str, Any] = substitute(entry, values, unresolved="fail" if strict else "references")
+def _argument(
+    entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions, *, strict: bool
+) -> dict[str, Any]:
+    unresolved: Unresolvable = "fail" if strict else "references"
+    filled: dict[str, Any] = substitute(entry, values, unresolved=unresolved, functions=functions)
     expression = (filled.get("valueFrom") or {}).get("expression")
     if expression is not None:
-        return {"name": filled["name"], "value": render(evaluate(expression, nest(values)))}
+        return {"name": filled["name"], "value": render(evaluate(expression, nest(values), functions=functions))}
     if filled.get("value") is not None:
         filled["value"] = parameter_text(filled["value"])
     return filled
 
 
-def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions = NOTHING) -> dict[str, Any]:
     """An artifact argument with its location: from another node, from an expression, or as it says itself."""
     found: Mapping[str, Any] | None = None
     if entry.get("from"):
@@ -103,11 +109,12 @@ def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any]) -> dict[st
         if found is None and name not in values:
             raise Unresolved(name, f"unable to resolve artifact reference {{{{{name}}}}}")
     elif entry.get("fromExpression"):
-        found = evaluate(str(entry["fromExpression"]), nest(values))
+        found = evaluate(str(entry["fromExpression"]), nest(values), functions=functions)
         if not isinstance(found, Mapping):
             found = None
     else:
-        filled: dict[str, Any] = substitute(complete_nested(dict(entry), values), values, unresolved="references")
+        whole = complete_nested(dict(entry), values)
+        filled: dict[str, Any] = substitute(whole, values, unresolved="references", functions=functions)
         return filled
     if not found or not driver_of(found):
         return {"name": entry["name"], ABSENT: True}
@@ -126,17 +133,20 @@ def _from_name(text: str, values: Mapping[str, Any]) -> str:
     return inner.strip()
 
 
-def composite_outputs(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any] | None:
+def composite_outputs(
+    template: Mapping[str, Any], values: Mapping[str, Any], functions: Functions = NOTHING
+) -> dict[str, Any] | None:
     """`outputs` of a finished steps or dag template; None when it declares none. Raises BadOutput."""
     declared = template.get("outputs") or {}
     result: dict[str, Any] = {}
-    parameters = [found for entry in declared.get("parameters") or () if (found := _output(entry, values)) is not None]
+    made = (_output(entry, values, functions) for entry in declared.get("parameters") or ())
+    parameters = [entry for entry in made if entry is not None]
     if parameters:
         result["parameters"] = parameters
     artifacts = []
     for entry in declared.get("artifacts") or ():
         try:
-            found = artifact_for(entry, values)
+            found = artifact_for(entry, values, functions)
         except (SubstitutionError, ExpressionError) as error:
             if entry.get("optional"):
                 continue
@@ -152,11 +162,11 @@ def composite_outputs(template: Mapping[str, Any], values: Mapping[str, Any]) ->
     return result or None
 
 
-def _output(entry: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any] | None:
+def _output(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> dict[str, Any] | None:
     source = entry.get("valueFrom") or {}
     default = source.get("default")
     try:
-        value = _output_value(entry["name"], source, values)
+        value = _output_value(entry["name"], source, values, functions)
     except (SubstitutionError, ExpressionError) as error:
         if default is None:
             raise BadOutput(f"outputs.parameters.{entry['name']}: {error}") from error
@@ -169,9 +179,9 @@ def _output(entry: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, An
     return {"name": entry["name"], "valueFrom": dict(source), **kept, "value": value}
 
 
-def _output_value(name: str, source: Mapping[str, Any], values: Mapping[str, Any]) -> str | None:
+def _output_value(name: str, source: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> str | None:
     if source.get("expression") is not None:
-        found = evaluate(str(source["expression"]), nest(values))
+        found = evaluate(str(source["expression"]), nest(values), functions=functions)
         if found is None and source.get("default") is None:
             raise BadOutput(f"outputs.parameters.{name}: the expression '{source['expression']}' gives nil")
         return None if found is None else render(found)
@@ -180,6 +190,6 @@ def _output_value(name: str, source: Mapping[str, Any], values: Mapping[str, Any
     if reference and reference in values and values[reference] is None:
         return None
     try:
-        return str(substitute(text, values, unresolved="references"))
+        return str(substitute(text, values, unresolved="references", functions=functions))
     except AbsentOptional:
         return None

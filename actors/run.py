@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
+from actors.language.functions import Functions
 from actors.messages import NodeStatus
 from actors.names import ids
 from actors.templates import Resolved, TemplateLibrary
@@ -75,6 +77,10 @@ class Run:
     def overdue(self, *, on_exit: bool) -> bool:
         """Whether the passed deadline concerns a node: exit handlers are exempt (EXIT-7)."""
         return self.past_deadline and not on_exit
+
+    def functions(self, who: str, now: float) -> Functions:
+        """Time and chance for the expressions of one node: the same again for the same node and second."""
+        return Functions(float(int(now)), Random(f"{self.address.uid}/{who}"))  # noqa: S311  # no secret is made of it
 
     def globals(self) -> dict[str, Any]:
         """`workflow.*` as of now, global outputs included."""

@@ -26,7 +26,6 @@ MISSING: dict[str, Missing] = {
     "spec.synchronization.mutexes[].database": Missing("SYNC-4", "locks of a database"),
     "spec.synchronization.semaphores[].database": Missing("SYNC-4", "locks of a database"),
     "spec.metrics": Missing("MET-1", "metrics of workflows", "warning"),
-    "spec.podDisruptionBudget": Missing("POD-7", "pod disruption budgets", "warning"),
     "spec.artifactGC": Missing("AGC-1", "deletion of artifacts", "warning"),
     "spec.executorPlugins": Missing("AGENT-6", "executor plugins"),
     "spec.priority": Missing("PRI-1", "priorities", "warning"),

@@ -75,12 +75,12 @@ class Orders:
         self._first[_urgency(order.command)].append(order)
 
     def take(self, *, statuses_only: bool = False) -> Order | None:
-        """The next order to begin; orders of the dead are dropped. Call `done` when it is through."""
+        """The next order to begin; orders of the dead are dropped, but for Events. Call `done` when it is through."""
         for queue in self._first[:1] if statuses_only else self._first:
             while queue:
                 order = queue.popleft()
                 self._waiting -= 1
-                if order.actor.life != DEAD:
+                if order.actor.life != DEAD or queue is self._first[_EVENTS_LAST]:  # what was said is said
                     return order
                 self.done(order)
         return None

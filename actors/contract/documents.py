@@ -86,7 +86,7 @@ class Instructions(TypedDict, total=False):
     inputs: list[Transfer]
     outputs: list[Transfer]
     logs: list[Transfer]  # archived logs; `name` is the container's
-    mains: list[str]  # wait: the containers to wait for
+    mains: list[str]  # wait: the containers (and `paths.OUTPUTS`) whose locks it waits for
     repository_root: str  # directory of the node that the repository volume is
     resource: dict[str, Any]
     listing: Transfer  # data: what to list

@@ -108,7 +108,8 @@ class Boundary(Called):
         outputs = None
         if phase == "Succeeded":
             try:
-                outputs = composite_outputs(self.instance.template, self._closing_scope())
+                functions = self.run.functions(self.id, now)
+                outputs = composite_outputs(self.instance.template, self._closing_scope(), functions)
             except (BadOutput, SubstitutionError, ExpressionError) as error:
                 phase, message = "Error", str(error)
         ended = self.end(phase, now, message, outputs=outputs, outbound_nodes=self.outbound())

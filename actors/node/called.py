@@ -128,7 +128,8 @@ class Called(Behaviour):
 
     def _resolve(self, now: float) -> list[Command]:
         try:
-            self.instance = instantiate(self.call, self.config)
+            since = seconds(self.status.started_at) if self.status.started_at else now  # after a restart: as it was
+            self.instance = instantiate(self.call, self.config, self.run.functions(self.id, since))
         except (BadInputs, SubstitutionError, ExpressionError, ValueError) as error:
             return self.unable(str(error), now)
         commands = self._timeout(now)

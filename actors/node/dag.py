@@ -81,7 +81,7 @@ class DagNode(Boundary):
     def _begin_loop(self, task: Task, site: Site, parents: tuple[str, ...], now: float) -> list[Command]:
         values = site.values(self.scope)
         try:
-            items = expand(loop_fields(task.declared, values))
+            items = expand(loop_fields(task.declared, values, self.run.functions(site.id, now)))
         except CALL_ERRORS as error:
             if site.unwanted(values):
                 return site.begin(self.scope, parents, now)

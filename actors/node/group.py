@@ -14,6 +14,7 @@ import msgspec
 
 from actors.arguments import complete_nested
 from actors.language.aggregate import AggregateError
+from actors.language.functions import Functions
 from actors.language.loops import Item, expand, is_loop
 from actors.language.tags import substitute
 from actors.messages import ChildChanged, EndDaemon, NodeStatus, Phase, Shutdown
@@ -103,7 +104,7 @@ class Group(Behaviour):
             return self._begin_site(whole, now)
         values = whole.values(self.call.scope)
         try:
-            items = expand(loop_fields(step, values))
+            items = expand(loop_fields(step, values, self.run.functions(whole.id, now)))
         except CALL_ERRORS as error:
             if whole.unwanted(values):
                 return self._begin_site(whole, now)
@@ -243,8 +244,9 @@ class Group(Behaviour):
         return f"for {', '.join(names[:10])}" + (" …" if len(names) > 10 else "") if names else "for nothing"
 
 
-def loop_fields(step: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def loop_fields(step: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> dict[str, Any]:
     """The loop of a step with its tags filled in."""
     fields = {key: step[key] for key in ("withItems", "withParam", "withSequence") if step.get(key) is not None}
-    filled: dict[str, Any] = substitute(complete_nested(fields, values), values, unresolved="references")
+    whole = complete_nested(fields, values)
+    filled: dict[str, Any] = substitute(whole, values, unresolved="references", functions=functions)
     return filled

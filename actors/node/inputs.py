@@ -12,6 +12,7 @@ from typing import Any
 
 from actors.arguments import ABSENT, complete_nested
 from actors.contract.repository import driver_of
+from actors.language.functions import NOTHING, Functions
 from actors.language.jsontext import dumps, parameter_text
 from actors.language.tags import substitute
 from actors.names import ids
@@ -48,24 +49,26 @@ def config_maps(call: Call) -> list[tuple[str, bool]]:
     return found
 
 
-def instantiate(call: Call, config: Mapping[str, Mapping[str, str] | None] | None = None) -> Instance:
+def instantiate(
+    call: Call, config: Mapping[str, Mapping[str, str] | None] | None = None, functions: Functions = NOTHING
+) -> Instance:
     """The template of `call` with its inputs resolved and substituted. Raises BadInputs or a SubstitutionError.
 
     `config` has the contents of `config_maps(call)`, None for one that does not exist."""
     written = call.template
     known = {**texts(call.run.globals()), **local_variables(call)}
-    parameters = substitute(_parameters(call, config or {}), known)
-    artifacts = substitute(_artifacts(call), known)
+    parameters = substitute(_parameters(call, config or {}), known, functions=functions)
+    artifacts = substitute(_artifacts(call), known, functions=functions)
     inputs: dict[str, Any] = {}
     if parameters:
         inputs["parameters"] = parameters
     if artifacts:
         inputs["artifacts"] = artifacts
     body = {key: value for key, value in written.items() if key != "inputs"}
-    body = substitute(body, known)
+    body = substitute(body, known, functions=functions)
     own = local_variables(call) | input_variables(inputs) | _output_paths(body)
     values = texts(known | own)
-    body = substitute(complete_nested(body, values), values)
+    body = substitute(complete_nested(body, values), values, functions=functions)
     if inputs:
         body["inputs"] = inputs
     return Instance(body, inputs, own)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from actors.language.expression import evaluate, nest
+from actors.language.functions import Functions
 from actors.messages import NodeStatus
 from actors.names.durations import parse_duration_or_seconds
 
@@ -75,7 +76,7 @@ def decide(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str,
         return GiveUp(attempts.last.message)
     if limit is not None and attempts.count > limit:
         return GiveUp(NO_MORE)
-    if strategy.get("expression") and not _expression_holds(strategy, attempts, values):
+    if strategy.get("expression") and not _expression_holds(strategy, attempts, values, now):
         return GiveUp(EXPRESSION_FALSE)
     return Again()
 
@@ -143,9 +144,9 @@ def _policy_allows(strategy: Mapping[str, Any], last: NodeStatus) -> bool:
     )
 
 
-def _expression_holds(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str, Any]) -> bool:
+def _expression_holds(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str, Any], now: float) -> bool:
     known = {**values, **last_retry(attempts, unknown_exit_code="-1")}
-    found = evaluate(str(strategy["expression"]), nest(known))
+    found = evaluate(str(strategy["expression"]), nest(known), functions=Functions(now))
     if found is not True and found is not False:
         raise ValueError(f"retryStrategy.expression: '{strategy['expression']}' must give true or false, not {found!r}")
     return found

@@ -16,6 +16,7 @@ import msgspec
 
 from actors.arguments import arguments_for, complete_nested
 from actors.language.expression import ExpressionError, evaluate, nest
+from actors.language.functions import NOTHING, Functions
 from actors.language.tags import SubstitutionError, references_result, substitute
 from actors.language.when import WhenError, evaluate_when
 from actors.messages import COMPLETED, ChildChanged, Edge, NodeChanged, NodeStatus, Phase, counted
@@ -59,6 +60,7 @@ class Site:
         self.status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
         self.outbound: tuple[str, ...] = ()
         self.leaves: frozenset[str] = frozenset()  # the phases that what follows inherits
+        self.functions = NOTHING  # time and chance of this call's expressions, once it begins
         self.error = ""  # why the engine could not run it
         self.daemons: tuple[str, ...] = ()
         self.dropped = False  # it never began and never will
@@ -130,6 +132,7 @@ class Site:
             self.leaves = frozenset({self.status.phase}) & COMPLETED
             return [*self._adopt(known, parents), *self._follow(scope, now)]
         values = self.values(scope)
+        self.functions = self.place.run.functions(self.id, now)
         try:
             if not self.wanted(values):
                 return self.conclude("Skipped", f"when '{self.when(values)}' evaluated false", parents, now)
@@ -153,7 +156,7 @@ class Site:
     def when(self, values: Mapping[str, Any]) -> str:
         """The step's condition with its tags filled in."""
         written = complete_nested(self.step.get("when") or "", values)
-        text: str = substitute(written, values, unresolved="references")
+        text: str = substitute(written, values, unresolved="references", functions=self.functions)
         return text
 
     def wanted(self, values: Mapping[str, Any]) -> bool:
@@ -187,13 +190,15 @@ class Site:
         place = self.place
         step = {key: value for key, value in self.step.items() if key in {"template", "templateRef", "inline"}}
         if "inline" not in step:
-            step = substitute(complete_nested(step, values), values, unresolved="references")
+            step = substitute(complete_nested(step, values), values, unresolved="references", functions=self.functions)
         resolved = place.run.library.resolve(step, place.template_scope)
         captured = template_type(resolved.template) == "data" or references_result(dict(place.template), self.name)
         return Call(
             run=place.run, parent=place.owner, node_name=self.status.name, boundary=place.boundary,
             boundary_name=place.boundary_name, resolved=resolved, kind=place.kind, caller=self.name,
-            arguments=arguments_for(self.step.get("arguments") or {}, values, strict=self.item is not None),
+            arguments=arguments_for(
+                self.step.get("arguments") or {}, values, strict=self.item is not None, functions=self.functions
+            ),
             include_result=captured, on_exit=place.on_exit, depth=place.depth + 1, gate=place.gate,
             boundary_template=place.template, caller_scope=place.template_scope,
         )  # fmt: skip
@@ -237,6 +242,7 @@ class Site:
     ) -> list[Command]:
         place = self.place
         status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
+        functions = place.run.functions(status.id, now)
         edge = Tell(place.run.address, Edge((self.id,), status.id))
         try:
             known = place.run.known.get(status.id)
@@ -244,7 +250,7 @@ class Site:
                 self.hooks[status.id] = known
                 return [edge]
             fired = known is not None  # before a restart: its condition may have passed since
-            if not fired and hook.get("expression") and not _holds(str(hook["expression"]), values):
+            if not fired and hook.get("expression") and not _holds(str(hook["expression"]), values, functions):
                 return []
             if leaving and not fired and place.run.shutdown == "Terminate":
                 return []
@@ -252,7 +258,7 @@ class Site:
             call = Call(
                 run=place.run, parent=place.owner, node_name=node_name, boundary=place.boundary,
                 boundary_name=place.boundary_name, resolved=resolved, hooked=True, kind=place.kind, caller=self.name,
-                arguments=arguments_for(hook.get("arguments") or {}, values, strict=False),
+                arguments=arguments_for(hook.get("arguments") or {}, values, strict=False, functions=functions),
                 on_exit=leaving or place.on_exit, depth=place.depth + 1, gate=place.gate,
                 boundary_template=place.template, caller_scope=place.template_scope,
             )  # fmt: skip
@@ -267,8 +273,8 @@ class Site:
         return [edge, Spawn(call.address, call)]
 
 
-def _holds(expression: str, values: Mapping[str, Any]) -> bool:
-    found = evaluate(expression, nest(values))
+def _holds(expression: str, values: Mapping[str, Any], functions: Functions) -> bool:
+    found = evaluate(expression, nest(values), functions=functions)
     if found is not True and found is not False:
         raise ValueError(f"the hook's expression '{expression}' must give true or false, not {found!r}")
     return found

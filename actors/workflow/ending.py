@@ -11,6 +11,7 @@ from actors.names import ids
 from actors.names.timestamps import rfc3339, seconds
 from actors.run import Call
 from actors.templates import TemplateNotFound
+from actors.workflow import disruption
 from actors.workflow.opening import entry_call
 from actors.workflow.state import WorkflowState
 from actors.workflow.variables import failures
@@ -59,9 +60,9 @@ def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
             continue
         _set_duration(state, now)
         try:
-            fires = evaluate(str(hook.get("expression") or "false"), nest(run.globals())) is True
+            fires = _evaluated(str(hook.get("expression") or "false"), state, now) is True
             if fires or known is not None:  # what fired before a restart is still waited for
-                call = entry_call(state, hook, node_name, hooked=True, arguments=_hook_arguments(state, hook))
+                call = entry_call(state, hook, node_name, hooked=True, arguments=_hook_arguments(state, hook, now))
                 state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Pending")
                 commands += [Tell(state.address, Edge((run.name,), node_id)), Spawn(call.address, call)]
         except (ExpressionError, TemplateNotFound, ValueError) as error:
@@ -70,8 +71,15 @@ def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
     return commands
 
 
-def _hook_arguments(state: WorkflowState, hook: dict[str, Any]) -> dict[str, Any]:
-    return arguments_for(hook.get("arguments") or {}, state.running.globals(), strict=False)
+def _hook_arguments(state: WorkflowState, hook: dict[str, Any], now: float) -> dict[str, Any]:
+    run = state.running
+    functions = run.functions("hooks", now)
+    return arguments_for(hook.get("arguments") or {}, run.globals(), strict=False, functions=functions)
+
+
+def _evaluated(expression: str, state: WorkflowState, now: float) -> Any:
+    run = state.running
+    return evaluate(expression, nest(run.globals()), functions=run.functions("hooks", now))
 
 
 def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
@@ -91,10 +99,10 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
     run.variables["workflow.failures"] = failures(list(state.journal.statuses.values()), run.name)
     _set_duration(state, now)
     try:
-        if not fired and hook.get("expression") and evaluate(str(hook["expression"]), nest(run.globals())) is not True:
+        if not fired and hook.get("expression") and _evaluated(str(hook["expression"]), state, now) is not True:
             return []
         arguments = hook.get("arguments") or {}
-        given = _hook_arguments(state, hook) if arguments else dict(_own_arguments(state))
+        given = _hook_arguments(state, hook, now) if arguments else dict(_own_arguments(state))
         call: Call = entry_call(state, hook, node_name, hooked=True, on_exit=True, arguments=given)
     except (ExpressionError, TemplateNotFound, ValueError) as error:
         state.exit_node = NodeStatus(phase="Error", message=f"error in exit template execution : {error}")
@@ -147,8 +155,9 @@ def _clean_up(state: WorkflowState) -> list[Command]:
 
 
 def over(state: WorkflowState) -> list[Command]:
-    """The end is on record: pods that were kept for it may go."""
+    """The end is on record: pods that were kept for it may go, and so may what guarded them."""
     run = state.run
     if run is None:  # it was unfit to start
         return []
-    return [Tell(run.node_address(child), WorkflowEnded(state.phase)) for child in state.live]
+    told = [Tell(run.node_address(child), WorkflowEnded(state.phase)) for child in state.live]
+    return [*told, *disruption.drop(state)]

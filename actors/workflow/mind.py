@@ -27,7 +27,7 @@ from actors.messages import (
 )
 from actors.names.timestamps import rfc3339
 from actors.packing import nodes_of
-from actors.workflow import ending, events, locks, opening, writing
+from actors.workflow import disruption, ending, events, locks, opening, writing
 from actors.workflow.leftovers import leftovers_of_finished
 from actors.workflow.retention import expires_at
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState, is_completed, newer
@@ -105,7 +105,7 @@ class WorkflowMind:
                 state.live.add(command.address.part)
             elif isinstance(command, WriteStatus):
                 state.sent_at = now
-        if state.closed and not state.live and not state.writing and state.expiry is None:
+        if state.closed and not state.live and not state.writing and not state.budget and state.expiry is None:
             commands.append(Stop())
         return commands
 
@@ -368,6 +368,8 @@ class WorkflowMind:
                 return [*commands, *writing.flush(state)]
             case Create(tag=opening.CLAIM):
                 return self._claim_made(state, command, now)
+            case Create(tag="budget") | Read(tag="budget") | Delete(tag="budget"):
+                return disruption.answered(state, command, result)
         return []
 
     def _written(self, state: WorkflowState, result: Object, now: float) -> list[Command]:
@@ -409,6 +411,8 @@ class WorkflowMind:
                 return [] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, writing.REREAD)]
             case Create(tag=opening.CLAIM):
                 return self._claim_refused(state, command, error, now)
+            case Create(tag="budget") | Read(tag="budget") | Delete(tag="budget"):
+                return disruption.refused(state, command, error, now)
             case Delete(tag="expiry"):
                 return [WakeAt(now + RETRY_READ_S, EXPIRY)]
         return []
@@ -433,8 +437,6 @@ class WorkflowMind:
                 return self._deadline(state, now)
             case "expiry":
                 return [Delete(state.ref, propagation="Background", tag=EXPIRY)]
-            case _:
-                pass
         if tag.startswith(f"{opening.CLAIM}:"):
             return opening.claim_again(state, tag.partition(":")[2])
         return []

@@ -6,9 +6,11 @@ Start is restart: everything here works the same on a status that already has no
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from actors.language.expression import ExpressionError, evaluate, nest
+from actors.language.functions import Functions
 from actors.language.tags import SubstitutionError, substitute
 from actors.messages import node_from_json
 from actors.names import labels
@@ -16,7 +18,7 @@ from actors.names.timestamps import rfc3339, seconds
 from actors.packing import nodes_of
 from actors.run import Call, Run
 from actors.templates import Resolved, Source, TemplateLibrary, TemplateNotFound
-from actors.workflow import gather
+from actors.workflow import disruption, gather
 from actors.workflow.journal import Journal
 from actors.workflow.leftovers import leftovers
 from actors.workflow.state import WorkflowSettings, WorkflowState
@@ -66,7 +68,8 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     except gather.NoRepository as error:
         raise Unfit(str(error), "Error") from error
     templates = gather.library(workflow, spec, state.found)
-    filled = _substituted(spec, variables)
+    functions = _functions(workflow)
+    filled = _substituted(spec, variables, functions)
     status = workflow.get("status") or {}
     known = {key: node_from_json(entry) for key, entry in nodes_of(status).items()}
     state.journal = Journal.of(status)
@@ -76,7 +79,7 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     )  # fmt: skip
     state.run.exports.update(_recorded_exports(status))
     _remember(state, spec, templates, recorded)
-    _adorn(state, filled)
+    _adorn(state, filled, functions)
 
 
 def start(state: WorkflowState, now: float) -> list[Command]:
@@ -106,11 +109,18 @@ def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) 
         raise Unfit(f"invalid spec: {errors[0].message}")
 
 
-def _substituted(spec: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+def _functions(workflow: Object) -> Functions:
+    """Time and chance for what is decided once for the whole workflow: as of its creation, however often it starts."""
+    meta = workflow["metadata"]
+    return Functions(seconds(meta["creationTimestamp"]), Random(meta["uid"]))  # noqa: S311  # no secret is made of it
+
+
+def _substituted(spec: dict[str, Any], variables: dict[str, Any], functions: Functions) -> dict[str, Any]:
     """Globals into everything but templates (EXPR-12, step 1)."""
     apart = ("templates", "templateDefaults", "hooks", "retryStrategy")
     try:
-        filled = substitute({key: value for key, value in spec.items() if key not in apart}, variables)
+        outside = {key: value for key, value in spec.items() if key not in apart}
+        filled = substitute(outside, variables, functions=functions)
     except SubstitutionError as error:
         raise Unfit(f"invalid spec: {error}") from error
     return {**filled, **{key: spec[key] for key in apart if key in spec}}
@@ -146,7 +156,7 @@ def _remember(
         state.status_extra["artifactRepositoryRef"] = repository
 
 
-def _adorn(state: WorkflowState, spec: dict[str, Any]) -> None:
+def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> None:
     """Labels and annotations that the spec gives its own workflow (WMETA-1)."""
     meta = spec.get("workflowMetadata") or {}
     state.labels_extra |= {key: str(value) for key, value in (meta.get("labels") or {}).items()}
@@ -154,7 +164,7 @@ def _adorn(state: WorkflowState, spec: dict[str, Any]) -> None:
     state.annotations_extra[labels.POD_NAME_FORMAT] = "v2"
     for key, source in (meta.get("labelsFrom") or {}).items():
         try:
-            value = evaluate(str(source.get("expression", "")), nest(state.running.globals()))
+            value = evaluate(str(source.get("expression", "")), nest(state.running.globals()), functions=functions)
         except ExpressionError as error:
             raise Unfit(f"invalid spec: workflowMetadata.labelsFrom.{key}: {error}", "Error") from error
         if not isinstance(value, str):
@@ -166,7 +176,7 @@ def _adorn(state: WorkflowState, spec: dict[str, Any]) -> None:
 
 
 def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Command]:
-    """Claims to make and the deadline to watch."""
+    """Claims and a budget to make, and the deadline to watch."""
     commands: list[Command] = []
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None:
@@ -180,11 +190,13 @@ def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Comma
         state.claims_wanted.add(claim)
         commands.append(Create(CLAIMS, _claim(state, template, claim), CLAIM))
     state.running.claims = tuple(claims)
-    return commands
+    return [*commands, *disruption.create(state, owner_reference(state))]
 
 
 def claim_again(state: WorkflowState, name: str) -> list[Command]:
-    """Try once more to make a claim that could not be made."""
+    """Try once more to make a claim (or the budget) that could not be made, or to delete the latter."""
+    if name == disruption.BUDGET:
+        return disruption.drop(state) if state.closed else disruption.create(state, owner_reference(state))
     for template in state.running.spec.get("volumeClaimTemplates") or ():
         if f"{state.address.name}-{(template.get('metadata') or {}).get('name', '')}" == name:
             return [Create(CLAIMS, _claim(state, template, name), CLAIM)]

@@ -53,6 +53,7 @@ class WorkflowState:
     daemons: set[str] = field(default_factory=set)  # node ids of daemons that serve
     live: set[str] = field(default_factory=set)  # node ids of children whose actors live
     claims_wanted: set[str] = field(default_factory=set)  # PersistentVolumeClaims that are being made
+    budget: str = ""  # uid of its PodDisruptionBudget, while there is one
     gate: Gate | None = None  # of all pods, once parallelism or suspension asks for one
     suspended: bool = False
     stopping: str = ""  # spec.shutdown, once seen

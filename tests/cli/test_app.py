@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,26 @@ def test_a_cluster_that_does_not_answer_is_said(machine: Path, capsys: pytest.Ca
     )
     assert main(["get", "x", "--kubeconfig", str(file)]) == 2
     assert f"the cluster of {file} does not answer" in capsys.readouterr().err
+
+
+@pytest.mark.spec("CLI-22")
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_can_complete_commands(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    assert "_TIPHYS_COMPLETE" in capsys.readouterr().out
+
+
+@pytest.mark.spec("CLI-1")
+def test_a_dry_run_prints_what_would_be_sent_and_asks_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "w.yaml"
+    file.write_text(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: w}\nspec:\n  entrypoint: m\n"
+        "  templates: [{name: m, container: {image: x, command: [y]}}]\n"
+    )
+    arguments = ["submit", str(file), "--dry-run", "-p", "a=b", "-o", "json", "--kubeconfig", str(tmp_path / "none")]
+    assert main(arguments) == 0
+    sent = json.loads(capsys.readouterr().out)
+    assert sent["spec"]["arguments"] == {"parameters": [{"name": "a", "value": "b"}]}
+    assert main([*arguments, "--server-dry-run"]) == 2

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tiphys.cli import lint
+from tiphys.cli import lint, lint_forms
 from tiphys.cli.documents import parse, read
 from tiphys.cli.problems import InputError
 from tiphys.cli.screen import Screen
@@ -78,3 +79,49 @@ def test_kinds_narrow_what_is_judged(tmp_path: Path) -> None:
     (tmp_path / "caller.yaml").write_text(CALLER)
     assert lint.reports([str(tmp_path)], ["workflowtemplates"])[0].findings == []
     assert lint.reports([str(tmp_path)], ["workflows"])[0].findings != []
+
+
+WRONG = LIBRARY.replace("command:", "comand:")
+
+
+@pytest.mark.spec("CLI-13")
+def test_every_finding_has_file_line_column_rule_and_remedy_for_programs(tmp_path: Path) -> None:
+    file = tmp_path / "library.yaml"
+    file.write_text(WRONG)
+    found = lint.reports([str(file)])
+    (entry,) = json.loads(lint_forms.as_json(found))
+    assert entry == {
+        "file": str(file), "line": 7, "column": 35, "rule": "unknown-field", "severity": "error",
+        "object": "WorkflowTemplate/library", "field": "spec.templates[0].container.comand",
+        "message": "spec.templates[0].container.comand: is not a known field (did you mean command?)",
+        "remedy": "did you mean command?",
+    }  # fmt: skip
+    log = json.loads(lint_forms.as_sarif(found))
+    run = log["runs"][0]
+    assert (log["version"], [rule["id"] for rule in run["tool"]["driver"]["rules"]]) == ("2.1.0", list(lint.RULES))
+    (result,) = run["results"]
+    assert (result["ruleId"], result["level"]) == ("unknown-field", "error")
+    place = result["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": str(file)}, "region": {"startLine": 7, "startColumn": 35}}
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("a: [", "not-readable"),
+        (WRONG, "unknown-field"),
+        (LIBRARY.replace("[echo]", "7"), "wrong-value"),
+        (LIBRARY.replace("templates:", "entrypoint: no\n  templates:"), "invalid-workflow"),
+        (CALLER, "template-elsewhere"),
+        (LIBRARY.replace("container: {image: busybox, command: [echo]}", "http: {url: x}"), "not-supported"),
+    ],
+)
+def test_each_finding_belongs_to_a_rule(text: str, rule: str, tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(text)
+    (report,) = lint.reports([str(tmp_path)])
+    assert {finding.rule for finding in report.findings} == {rule}
+
+
+def test_numbers_where_text_belongs_are_text() -> None:
+    (document,) = parse(LIBRARY.replace("[echo]", "[echo, 3, true]"), "f")
+    assert document.object["spec"]["templates"][0]["container"]["command"] == ["echo", "3", "true"]

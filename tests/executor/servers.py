@@ -36,14 +36,6 @@ def azure_server(folder: Path) -> Iterator[str | None]:
 
 
 @contextmanager
-def google_server() -> Iterator[str | None]:
-    """fake-gcs-server, where the machine has it (`go install github.com/fsouza/fake-gcs-server@latest`)."""
-    words = [shutil.which("fake-gcs-server") or "fake-gcs-server", "-scheme", "http", "-backend", "memory"]
-    with _server([*words, "-host", "127.0.0.1", "-port", "{port}", "-public-host", "127.0.0.1:{port}"]) as address:
-        yield address
-
-
-@contextmanager
 def _server(words: Sequence[str]) -> Iterator[str | None]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

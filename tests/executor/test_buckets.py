@@ -21,7 +21,7 @@ import pytest
 
 from tests.executor.credentials import given
 from tests.executor.pod import ROOT
-from tests.executor.servers import azure_server, google_server, s3_server
+from tests.executor.servers import azure_server, s3_server
 from tiphys.executor import artifacts
 from tiphys.executor.artifacts import NotFound, StoreError, objects
 
@@ -42,14 +42,6 @@ def azure_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with azure_server(tmp_path_factory.mktemp("azurite")) as address:
         if address is None:
             pytest.skip("no azurite-blob on this machine: npm install -g azurite")
-        yield address
-
-
-@pytest.fixture(scope="module")
-def google_address() -> Iterator[str]:
-    with google_server() as address:
-        if address is None:
-            pytest.skip("no fake-gcs-server on this machine: go install github.com/fsouza/fake-gcs-server@latest")
         yield address
 
 
@@ -241,26 +233,6 @@ def test_a_store_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch, tm
         server.server_close()
     assert (tmp_path / "in").read_text() == "at last"
     assert Moody.left == -1
-
-
-@pytest.mark.spec("DRV-8")
-def test_objects_of_google_come_back(google_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "out" / "sub").mkdir(parents=True)
-    (tmp_path / "out" / "sub" / "x").write_text("inner")
-    url = f"http://{google_address}"
-    request = urllib.request.Request(f"{url}/storage/v1/b?project=p", data=b'{"name": "kept"}', method="POST")
-    request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request, timeout=30):
-        pass
-    service = {"gcs_base_url": url, "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
-    keys = given(monkeypatch, tmp_path / "secrets", "google", key=json.dumps(service))
-    section = {"bucket": "kept", "serviceAccountKeySecret": keys["key"]}
-    save({"gcs": {**section, "key": "wf/dir"}}, tmp_path / "out")
-    load({"gcs": {**section, "key": "wf/dir"}}, tmp_path / "in")
-    assert (tmp_path / "in" / "sub" / "x").read_text() == "inner"
-    assert artifacts.list_keys({"gcs": {**section, "key": "wf"}}, root="", mount="") == ["wf/dir/sub/x"]
-    with pytest.raises(NotFound):
-        load({"gcs": {**section, "key": "nothing"}}, tmp_path / "nothing")
 
 
 @pytest.mark.parametrize(

@@ -237,3 +237,24 @@ async def test_a_call_may_say_its_own_name(kind: str, body: str) -> None:
     done = await run(flow(f"  - name: main\n    {body % call}\n"))
 
     assert value(done, "me") == "I am me"
+
+
+@pytest.mark.spec("EXPR-7")
+async def test_expressions_know_the_time_and_throw_the_same_dice_again() -> None:
+    text = """
+spec:
+  entrypoint: main
+  templates:
+  - name: leaf
+    inputs: {parameters: [{name: m}]}
+    container: {image: busybox, command: [echo]}
+  - name: main
+    steps:
+    - - name: a
+        template: leaf
+        arguments: {parameters: [{name: m, value: "{{= now().Year() }}-{{= len(sprig.uuidv4()) }}"}]}
+"""
+    async with world(lambda name, pod: Outcome()) as here:
+        done = await here.end_of(await here.submit(text))
+
+        assert nodes(done)["a"]["inputs"]["parameters"][0]["value"] == "2026-36"
