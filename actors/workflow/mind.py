@@ -28,9 +28,11 @@ from actors.messages import (
 from actors.names.timestamps import rfc3339
 from actors.packing import nodes_of
 from actors.workflow import disruption, ending, events, locks, opening, writing
+from actors.workflow.exports import export
 from actors.workflow.leftovers import leftovers_of_finished
 from actors.workflow.retention import expires_at
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState, is_completed, newer
+from actors.workflow.waits import waits_for
 from runtime import api
 from runtime.messages import (
     Address,
@@ -73,18 +75,7 @@ class WorkflowMind:
 
     def waiting(self, state: WorkflowState) -> str:
         """What would move the workflow on."""
-        if state.run is None:
-            names = ", ".join(str(ref) for ref in state.reading)
-            return f"for {names} to be read" if names else "for its own object"
-        if state.ended:
-            return "for its pods to be released" if state.closed else "for its end to be written"
-        if locks.holds_back(state):
-            return f"for its locks {', '.join(state.locks.claims[WHOLE].keys)}"
-        if state.suspended:
-            return "to be resumed (spec.suspend)"
-        if state.claims_wanted:
-            return f"for claims {', '.join(sorted(state.claims_wanted))} to be made"
-        return f"for node {state.root.display_name}" if state.root else "for its first node"
+        return waits_for(state)
 
     def receive(self, state: WorkflowState, message: Message, now: float) -> Iterable[Command]:
         """Take in one message; an unfit workflow ends with a sentence instead of starting."""
@@ -264,7 +255,7 @@ class WorkflowMind:
         match word:
             case NodeChanged(status, parent, wants_record):
                 state.journal.change(status, parent, wants_record=wants_record)
-                self._export(state, status)
+                export(state, status)
                 written = [*locks.node_changed(state, status), *writing.changed(state, self.settings, now)]
                 return [*written, *self._daemon_changed(state, status, now)]
             case Edge(parents, child):
@@ -304,21 +295,6 @@ class WorkflowMind:
             return self._after(state, now)
         waited_for = state.root is not None and state.root.ended and not state.journal.unended
         return self._after(state, now) if waited_for and status.ended else []
-
-    def _export(self, state: WorkflowState, status: NodeStatus) -> None:
-        """Global outputs are also the workflow's own (PARAM-7)."""
-        outputs = status.outputs or {}
-        mine = dict(state.status_extra.get("outputs") or {})
-        for kind in ("parameters", "artifacts"):
-            named = [entry for entry in outputs.get(kind) or () if entry.get("globalName")]
-            if named and status.ended:
-                known = {entry["name"]: entry for entry in mine.get(kind) or ()}
-                for entry in named:
-                    kept = {key: value for key, value in entry.items() if key not in {"globalName", "path"}}
-                    known[entry["globalName"]] = {**kept, "name": entry["globalName"]}
-                mine[kind] = list(known.values())
-        if mine and mine != state.status_extra.get("outputs"):
-            state.status_extra["outputs"] = mine
 
     def _child_changed(self, state: WorkflowState, status: NodeStatus, now: float) -> list[Command]:
         """The first node, the exit handler or a hook is in a new state."""
@@ -368,7 +344,7 @@ class WorkflowMind:
                 return [*commands, *writing.flush(state)]
             case Create(tag=opening.CLAIM):
                 return self._claim_made(state, command, now)
-            case Create(tag="budget") | Read(tag="budget") | Delete(tag="budget"):
+            case Create(tag=disruption.BUDGET) | Read(tag=disruption.BUDGET) | Delete(tag=disruption.BUDGET):
                 return disruption.answered(state, command, result)
         return []
 
@@ -437,9 +413,7 @@ class WorkflowMind:
                 return self._deadline(state, now)
             case "expiry":
                 return [Delete(state.ref, propagation="Background", tag=EXPIRY)]
-        if tag.startswith(f"{opening.CLAIM}:"):
-            return opening.claim_again(state, tag.partition(":")[2])
-        return []
+        return opening.claim_again(state, tag.partition(":")[2]) if tag.startswith(f"{opening.CLAIM}:") else []
 
     def _deadline(self, state: WorkflowState, now: float) -> list[Command]:
         """Everything but the exit handler fails (TMO-1)."""

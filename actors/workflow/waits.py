@@ -1,0 +1,23 @@
+"""What a workflow waits for, in one sentence."""
+
+from __future__ import annotations
+
+from actors.workflow import locks
+from actors.workflow.journal import WHOLE
+from actors.workflow.state import WorkflowState
+
+
+def waits_for(state: WorkflowState) -> str:
+    """What would move the workflow on."""
+    if state.run is None:
+        names = ", ".join(str(ref) for ref in state.reading)
+        return f"for {names} to be read" if names else "for its own object"
+    if state.ended:
+        return "for its pods to be released" if state.closed else "for its end to be written"
+    if locks.holds_back(state):
+        return f"for its locks {', '.join(state.locks.claims[WHOLE].keys)}"
+    if state.suspended:
+        return "to be resumed (spec.suspend)"
+    if state.claims_wanted:
+        return f"for claims {', '.join(sorted(state.claims_wanted))} to be made"
+    return f"for node {state.root.display_name}" if state.root else "for its first node"
