@@ -71,7 +71,7 @@ class WorkflowMind:
     def birth(self, address: Address, argument: Any) -> WorkflowState:
         """A workflow of which nothing is known yet but its name."""
         del argument
-        return WorkflowState(address)
+        return WorkflowState(address, limits=self.settings)
 
     def waiting(self, state: WorkflowState) -> str:
         """What would move the workflow on."""

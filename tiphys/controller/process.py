@@ -16,7 +16,7 @@ from runtime.client import HttpApi
 from runtime.credentials import POD_FOLDER
 from runtime.system import Settings, System
 from tiphys.controller.health import answering
-from tiphys.controllers import ControllerSettings, rooms
+from tiphys.controllers import METRICS, ControllerSettings, rooms
 
 COLLECT_AFTER = 50_000  # allocations between collections: most of what is made lives as long as its workflow
 
@@ -48,7 +48,13 @@ async def control(settings: ProcessSettings) -> None:
     made = rooms(ControllerSettings(pods=pods, repository=settings.repository))
     gc.set_threshold(COLLECT_AFTER, 20, 50)
     async with connect(settings) as api:
-        chosen = Settings(namespace=settings.namespace or None, manager="tiphys", metrics_prefix="tiphys_", freeze=True)
+        chosen = Settings(
+            namespace=settings.namespace or None,
+            manager="tiphys",
+            metrics=METRICS,
+            metrics_prefix="tiphys_",
+            freeze=True,
+        )
         system = System(api, made, settings=chosen)
         async with anyio.create_task_group() as tasks:
             await tasks.start(_heed, tasks.cancel_scope)
