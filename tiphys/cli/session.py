@@ -121,7 +121,7 @@ async def _controllers(api: Api, settings: SessionSettings, root: Path) -> Async
     pods = PodSettings(executor_image=EXECUTOR_IMAGE, image_entrypoints=KnownEntrypoints(), repository_root=folder)
     repository = {"s3": {"endpoint": f"file://{folder}", "bucket": "artifacts"}}
     controllers = rooms(ControllerSettings(pods=pods, repository=repository))
-    system = System(api, controllers, settings=Settings(metrics=METRICS))
+    system = System(api, controllers, settings=Settings(manager="tiphys", metrics=METRICS))
     async with anyio.create_task_group() as tasks:
         await tasks.start(system.run)
         yield
