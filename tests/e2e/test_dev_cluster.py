@@ -188,3 +188,16 @@ def test_a_run_that_is_killed_leaves_no_process(sleeper: tuple[Path, str]) -> No
     code, _, _ = interrupted(sleeper, signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert until(lambda: sleeping(sleeper[1]) == [])
+
+
+@pytest.mark.spec("CLI-7", "CLI-8", "OP-4", "OP-5")
+def test_a_workflow_that_failed_is_retried_explained_and_resubmitted(at: Tiphys) -> None:
+    name = submitted(at, "exit-handler.yaml")
+    assert at("wait", name).code == 1
+    again = at("retry", name, "--wait", "-o", "name")
+    first, ended = again.out.splitlines()
+    assert (again.code, first, ended.rpartition(" at ")[0]) == (1, name, f"{name} Failed")
+    assert at("explain", name).out.startswith(f"{name} is Failed since 20")
+    copied = at("resubmit", name, "--memoized", "--wait", "-o", "name")
+    assert copied.code == 1
+    assert copied.out.splitlines()[0] != name
