@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -49,7 +50,7 @@ def controller(
     )  # fmt: skip
     log.configure(level=log_level)
     try:
-        anyio.run(control, settings)
+        anyio.run(control, settings, backend_options={"use_uvloop": sys.platform != "win32"})
     except* BadKubeconfig as group:
         raise InputError(str(group.exceptions[0])) from group
     except* OSError as group:
