@@ -34,8 +34,8 @@ def pod_name(workflow: str, node_name: str, template_name: str) -> str:
     if node_name == workflow:
         return workflow
     prefix = f"{workflow}-{template_name}" if template_name else workflow
-    if len(prefix) > POD_PREFIX_BYTES_MAX:  # names are ASCII, so characters are bytes; a stray letter is cut whole
-        prefix = prefix.encode()[:POD_PREFIX_BYTES_MAX].decode(errors="ignore")
+    if 4 * len(prefix) > POD_PREFIX_BYTES_MAX:  # it may be too long: count bytes; a stray letter is cut whole
+        prefix = prefix.encode("utf-8", "surrogatepass")[:POD_PREFIX_BYTES_MAX].decode(errors="ignore")
     return f"{prefix}-{fnv1a(node_name)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -15,11 +16,21 @@ ABSENT = corpus.absent()
 pytestmark = pytest.mark.skipif(bool(ABSENT), reason=ABSENT)
 ENTRIES = {} if ABSENT else table.entries()
 GOAL = 45
+READ_AS_ROOT = {
+    "artifact-disable-archive.yaml": "saves all of /etc, which here is the machine's: only root can read it"
+}
 
 
 def _trials(*, twins: bool) -> list[object]:
     found = [one for entry in ENTRIES.values() if entry.runs for one in table.trials_of(entry) if one.twin == twins]
-    return [pytest.param(one, id=one.file, marks=[pytest.mark.slow] if one.slow else []) for one in found]
+    return [pytest.param(one, id=one.file, marks=[*_marks(one)]) for one in found]
+
+
+def _marks(one: Trial) -> list[pytest.MarkDecorator]:
+    marks = [pytest.mark.slow] if one.slow else []
+    if one.file in READ_AS_ROOT and os.geteuid() != 0:
+        marks.append(pytest.mark.skip(reason=READ_AS_ROOT[one.file]))
+    return marks
 
 
 @pytest.mark.parametrize("trial", _trials(twins=False))

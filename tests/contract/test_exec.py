@@ -145,7 +145,7 @@ async def test_kubectl_executes_and_copies(cluster: DevCluster, tmp_path: Path) 
     assert (await kubectl("exec", "-i", "p", "--", "cat", stdin=b"through")).stdout == b"through"
     there, back = tmp_path / "there.txt", tmp_path / "back.txt"
     there.write_text("carried\n" * 10_000)
-    copied = await kubectl("cp", str(there), "p:/tmp/kept.txt")
+    copied = await kubectl("cp", "--no-preserve", str(there), "p:/tmp/kept.txt")  # only root can give files away
     assert copied.returncode == 0, copied.stderr
     copied = await kubectl("cp", "p:/tmp/kept.txt", str(back))
     assert back.read_text() == there.read_text(), copied.stderr

@@ -142,7 +142,7 @@ async def test_kr8s(cluster: DevCluster, tmp_path: Path) -> None:
 
 
 def environment(cluster: DevCluster, home: Path) -> dict[str, str]:
-    return {"KUBECONFIG": str(cluster.kubeconfig), "HOME": str(home), "PATH": "/usr/bin:/bin"}
+    return {"KUBECONFIG": str(cluster.kubeconfig), "HOME": str(home), "PATH": "/usr/bin:/bin", "USER": "somebody"}
 
 
 async def test_a_kopf_operator_adopts_updates_and_lets_go(cluster: DevCluster, tmp_path: Path) -> None:
@@ -165,7 +165,8 @@ async def test_a_kopf_operator_adopts_updates_and_lets_go(cluster: DevCluster, t
             await api.delete(ref)
             await until(api, lambda kind, _: kind == "DELETED")
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.aclose()
 
 
