@@ -61,7 +61,7 @@ def encode(content: Content, nonce: str, limit: int) -> tuple[str, list[str]]:
 
 def decode(text: str, nonce: str) -> Content | None:
     """The content of a frame of that nonce; None for anything else, whatever it is."""
-    parts = text.split(" ", 5)
+    parts = text.split(" ", 5) if text.isascii() else []
     if len(parts) != 6 or parts[:2] != [_NAME, nonce] or not nonce or len(text) > FRAME_BYTES_MAX:
         return None
     _, _, letter, length, checksum, payload = parts
