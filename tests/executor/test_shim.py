@@ -125,7 +125,8 @@ def test_signals_reach_the_whole_process_group(volume: Volume) -> None:
         [
             "sh",
             "-c",
-            "(trap 'echo child; exit' TERM; echo up; while :; do sleep 0.05; done) & trap '' TERM; wait; exit 7",
+            "r=$(mktemp -u); (trap 'echo child; exit' TERM; : > $r; while :; do sleep 0.05; done) & trap '' TERM; "
+            "until [ -e $r ]; do sleep 0.01; done; rm $r; echo up; wait; exit 7",
         ],
         result=True,
     )
