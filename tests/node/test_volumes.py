@@ -221,4 +221,4 @@ async def test_the_executor_image_is_this_interpreter_and_package(made: Cluster)
 
 async def test_the_working_directory_is_root_or_as_asked(made: Cluster) -> None:
     assert await made.output(pod("pwd", "pwd")) == "/\n"
-    assert await made.output(pod("pwd2", "pwd", workingDir="/work/deep")) == "/work/deep\n"
+    assert await made.output(pod("pwd2", "pwd", workingDir="/stuff/deep")) == "/stuff/deep\n"

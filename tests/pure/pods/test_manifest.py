@@ -147,12 +147,12 @@ def test_artifacts_on_a_users_volume_are_handled_there() -> None:
     mounts = [{"name": "work", "mountPath": "/work"}]
     template = {
         "container": HELLO["container"] | {"volumeMounts": mounts},
-        "inputs": {"artifacts": [{"name": "i", "path": "/work/i", "raw": {"data": "x"}}]},
-        "outputs": {"artifacts": [{"name": "a", "path": "/work/a"}]},
+        "inputs": {"artifacts": [{"name": "i", "path": "/stuff/i", "raw": {"data": "x"}}]},
+        "outputs": {"artifacts": [{"name": "a", "path": "/stuff/a"}]},
     }
     pod = build(template, {"volumes": [{"name": "work", "emptyDir": {}}]}, repository=REPOSITORY)
-    assert told(pod, "init")["inputs"][0]["place"] == "/mainctrfs/work/i"
-    assert told(pod, "wait")["outputs"][0]["place"] == "/mainctrfs/work/a"
+    assert told(pod, "init")["inputs"][0]["place"] == "/mainctrfs/stuff/i"
+    assert told(pod, "wait")["outputs"][0]["place"] == "/mainctrfs/stuff/a"
     assert told(pod, "main")["staged"] == []
     for name in ("init", "wait"):
         assert {"name": "work", "mountPath": "/mainctrfs/work"} in container(pod, name)["volumeMounts"]
