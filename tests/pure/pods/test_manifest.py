@@ -144,7 +144,7 @@ def test_inputs_alone_need_no_wait_and_no_shim() -> None:
 
 @pytest.mark.spec("ART-1")
 def test_artifacts_on_a_users_volume_are_handled_there() -> None:
-    mounts = [{"name": "work", "mountPath": "/work"}]
+    mounts = [{"name": "work", "mountPath": "/stuff"}]
     template = {
         "container": HELLO["container"] | {"volumeMounts": mounts},
         "inputs": {"artifacts": [{"name": "i", "path": "/stuff/i", "raw": {"data": "x"}}]},
@@ -155,7 +155,7 @@ def test_artifacts_on_a_users_volume_are_handled_there() -> None:
     assert told(pod, "wait")["outputs"][0]["place"] == "/mainctrfs/stuff/a"
     assert told(pod, "main")["staged"] == []
     for name in ("init", "wait"):
-        assert {"name": "work", "mountPath": "/mainctrfs/work"} in container(pod, name)["volumeMounts"]
+        assert {"name": "work", "mountPath": "/mainctrfs/stuff"} in container(pod, name)["volumeMounts"]
 
 
 @pytest.mark.parametrize(
