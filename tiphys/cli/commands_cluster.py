@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from tiphys.cli import options
+from tiphys.cli.clustered import Act, clustered
 from tiphys.cli.problems import InputError
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="Workflows; @latest is the newest.")]
 OneName = Annotated[str, typer.Argument(metavar="NAME", help="A workflow; @latest is the newest.")]
-Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="In all namespaces.")]
 Running = Annotated[bool, typer.Option("--running", help="Those that have not ended.")]
 Completed = Annotated[bool, typer.Option("--completed", help="Those that have ended.")]
 Resubmitted = Annotated[bool, typer.Option("--resubmitted", help="Those made from another one.")]
 Prefix = Annotated[str, typer.Option(help="Those whose names begin so.")]
 Older = Annotated[str, typer.Option(help="Those that ended longer ago than: 10m, 2h, 7d.")]
 Phases = Annotated[list[str], typer.Option("--status", help="Those in this phase; may be repeated.")]
-
-
-class Form(StrEnum):
-    """The form of a result."""
-
-    json = "json"
-    yaml = "yaml"
-    name = "name"
-    wide = "wide"
-    short = "short"
-
-
-FormOption = Annotated[Form | None, typer.Option("--output", "-o", help="The form of the result.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -58,20 +44,20 @@ def submit(
     service_account: options.ServiceAccount = "",
     labels: options.SetLabels = [],  # noqa: B006
     priority: Annotated[int | None, typer.Option(help="The priority of the workflow.")] = None,
-    output: FormOption = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", "-w", help="Wait until it has ended.")] = False,
-    watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Show its tree until it has ended.")] = False,
-    log: Annotated[bool, typer.Option("--log/--no-log", help="Show its logs until it has ended.")] = False,
+    output: options.Output = None,
+    wait: options.Wait = False,
+    watch: options.Watch = False,
+    log: options.Log = False,
     server_dry_run: Annotated[
         bool, typer.Option("--server-dry-run", help="Let the server judge, create nothing.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; no server is asked.")] = False,
-    strict: Annotated[bool, typer.Option(help="Refuse fields that do not exist.")] = True,
+    strict: options.Strict = True,
+    no_color: options.NoColour = False,
+    no_utf8: options.NoUtf8 = False,
     namespace: options.Namespace = "",
     kubeconfig: options.Kubeconfig = "",
     context: options.Context = "",
-    no_color: options.NoColour = False,
-    no_utf8: options.NoUtf8 = False,
 ) -> None:
     """Submit the Workflows in FILE…, or one of a template that is in the cluster."""
     from tiphys.cli import documents, lint, overrides, submission, verbs  # noqa: PLC0415
@@ -97,8 +83,8 @@ def submit(
     for warning in lint.check_or_raise(wished, lint.SUBMITTING._replace(strict=strict)):
         print(f"warning: {warning}", file=sys.stderr)
     if dry_run:
-        raise typer.Exit(verbs.would_submit(read, Creation(namespace, wishes), output.value if output else ""))
-    after = verbs.After(output.value if output else "", wait, watch, log)
+        raise typer.Exit(verbs.would_submit(read, Creation(namespace, wishes), options.form(output)))
+    after = verbs.After(options.form(output), wait, watch, log)
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
 
     async def act(at: Connection) -> int:
@@ -109,50 +95,47 @@ def submit(
     raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
 
 
+@clustered
 def get(
     name: OneName,
-    output: FormOption = None,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
+    output: options.Output = None,
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
-) -> None:
+) -> Act:
     """Show a workflow: its facts and its tree."""
     from tiphys.cli import selection, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
 
     async def act(at: Connection) -> int:
         (ref,) = await selection.named(at.api, at.namespace, [name])
-        return await verbs.get(at, ref, output.value if output else "", screen)
+        return await verbs.get(at, ref, options.form(output), screen)
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
+@clustered
 def explain(
     name: OneName,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Say what a workflow waits for and since when, or why it failed."""
     from tiphys.cli import explain as explaining  # noqa: PLC0415
     from tiphys.cli import selection  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     async def act(at: Connection) -> int:
         (ref,) = await selection.named(at.api, at.namespace, [name])
         print("\n".join(explaining.lines(await at.api.get(ref), time.time())))
         return 0
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
+@clustered
 def list_(
-    all_namespaces: Everywhere = False,
+    all_namespaces: options.Everywhere = False,
     running: Running = False,
     completed: Completed = False,
     resubmitted: Resubmitted = False,
@@ -162,15 +145,12 @@ def list_(
     status: Phases = [],  # noqa: B006
     selector: options.Selector = "",
     field_selector: options.FieldSelector = "",
-    output: FormOption = None,
+    output: options.Output = None,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Only the rows.")] = False,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """List workflows."""
     from tiphys.cli import selection, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     wanted = selection.Filter(
         running=running,
@@ -185,23 +165,21 @@ def list_(
     )
 
     async def act(at: Connection) -> int:
-        form = output.value if output else ""
+        form = options.form(output)
         return await verbs.list_(at, wanted, form, everywhere=all_namespaces, head=not no_headers)
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
+@clustered
 def watch(
     name: OneName,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
-) -> None:
+) -> Act:
     """Show a workflow's tree until it has ended."""
     from tiphys.cli import selection, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
@@ -209,9 +187,10 @@ def watch(
     async def act(at: Connection) -> int:
         return await verbs.watch(at, await selection.named(at.api, at.namespace, [name]), screen)
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
+@clustered
 def logs(
     name: OneName,
     pod: Annotated[str, typer.Argument(metavar="[POD]", help="Only this pod.")] = "",
@@ -222,14 +201,11 @@ def logs(
     tail: Annotated[int | None, typer.Option(min=0, help="Only the last lines of each pod.")] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Begin each line with its time.")] = False,
     grep: Annotated[str, typer.Option(help="Only lines that this regular expression finds something in.")] = "",
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Print the logs of a workflow's pods, each line with its pod."""
     from tiphys.cli import logs as reading  # noqa: PLC0415
     from tiphys.cli import selection, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     since_s = selection.seconds(since, "--since")
     wishes = reading.Wishes(container, pod, tail, None if since_s is None else int(since_s), previous, grep, timestamps)
@@ -238,31 +214,30 @@ def logs(
         (ref,) = await selection.named(at.api, at.namespace, [name])
         return await verbs.show_logs(at, ref, wishes, follow=follow)
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
+@clustered
 def wait(
     names: Names,
     ignore_not_found: Annotated[bool, typer.Option("--ignore-not-found", help="A missing one is no failure.")] = False,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Wait until workflows have ended; exit code 1 when one did not succeed."""
     from tiphys.cli import selection, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     async def act(at: Connection) -> int:
         refs = await selection.named(at.api, at.namespace, names)
         return await verbs.wait(at, refs, ignore_missing=ignore_not_found)
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
+@clustered
 def delete(
     names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Workflows; @latest is the newest.")] = [],  # noqa: B006
     all_: Annotated[bool, typer.Option("--all", help="All of the namespace.")] = False,
-    all_namespaces: Everywhere = False,
+    all_namespaces: options.Everywhere = False,
     completed: Completed = False,
     resubmitted: Resubmitted = False,
     prefix: Prefix = "",
@@ -272,14 +247,11 @@ def delete(
     field_selector: options.FieldSelector = "",
     dry_run: options.DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Remove finalizers first.")] = False,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Delete workflows, with their pods and whatever else they own."""
     from runtime.objects import reference  # noqa: PLC0415
     from tiphys.cli import selection, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.kinds import WORKFLOWS  # noqa: PLC0415
 
     wanted = selection.Filter(
@@ -302,4 +274,4 @@ def delete(
             refs = [reference(WORKFLOWS, workflow) for workflow in found]
         return await verbs.delete(at, refs, dry_run=dry_run, force=force)
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act

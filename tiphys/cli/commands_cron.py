@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tiphys.cli import options
-from tiphys.cli.commands_cluster import Everywhere, Form, FormOption
+from tiphys.cli.clustered import Act, clustered
 from tiphys.cli.commands_local import LintForm, lint
 from tiphys.cli.problems import InputError
 
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from tiphys.cli.cron_verbs import Wishes
     from tiphys.cli.documents import Document
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, folders, URLs; - is standard input.")]
 Names = Annotated[list[str], typer.Argument(metavar="CRON_WORKFLOW…", help="CronWorkflows, by name.")]
 ParameterFile = Annotated[
     str, typer.Option("--parameter-file", "-f", metavar="FILE", help="A YAML or JSON file of parameters.")
 ]
-Strict = Annotated[bool, typer.Option(help="Refuse fields that do not exist.")]
 Schedule = Annotated[str, typer.Option(help="When it runs, instead of what the file says.")]
 
 
@@ -41,8 +39,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="cron")
 
 
+@clustered
 def create(
-    files: Files,
+    files: options.Files,
     schedule: Schedule = "",
     parameter: options.Parameters = [],  # noqa: B006  typer makes a new one each time
     parameter_file: ParameterFile = "",
@@ -51,15 +50,11 @@ def create(
     generate_name: options.GenerateName = "",
     service_account: options.ServiceAccount = "",
     labels: options.SetLabels = [],  # noqa: B006
-    output: FormOption = None,
-    strict: Strict = True,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+    output: options.Output = None,
+    strict: options.Strict = True,
+) -> Act:
     """Create the CronWorkflows in FILE…."""
     from tiphys.cli import cron_verbs, overrides  # noqa: PLC0415  only when the command runs: the same below
-    from tiphys.cli.connect import Target, on_cluster  # noqa: PLC0415
 
     wished = overrides.Overrides(
         name=name,
@@ -70,27 +65,22 @@ def create(
         labels=overrides.labels(labels),
     )
     found = _checked(files, cron_verbs.Wishes(wished, schedule), strict=strict)
-    raise typer.Exit(
-        on_cluster(Target(kubeconfig, context, namespace), lambda at: cron_verbs.create(at, found, _form(output)))
-    )
+    return lambda at: cron_verbs.create(at, found, options.form(output))
 
 
+@clustered
 def update(
-    files: Files,
+    files: options.Files,
     parameter: options.Parameters = [],  # noqa: B006
     parameter_file: ParameterFile = "",
     entrypoint: options.Entrypoint = "",
     service_account: options.ServiceAccount = "",
     labels: options.SetLabels = [],  # noqa: B006
-    output: FormOption = None,
-    strict: Strict = True,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+    output: options.Output = None,
+    strict: options.Strict = True,
+) -> Act:
     """Replace CronWorkflows by what FILE… say; what they have done so far is kept."""
     from tiphys.cli import cron_verbs, overrides  # noqa: PLC0415
-    from tiphys.cli.connect import Target, on_cluster  # noqa: PLC0415
 
     wished = overrides.Overrides(
         entrypoint=entrypoint,
@@ -99,55 +89,44 @@ def update(
         labels=overrides.labels(labels),
     )
     found = _checked(files, cron_verbs.Wishes(wished), strict=strict)
-    raise typer.Exit(
-        on_cluster(Target(kubeconfig, context, namespace), lambda at: cron_verbs.update(at, found, _form(output)))
-    )
+    return lambda at: cron_verbs.update(at, found, options.form(output))
 
 
+@clustered
 def get(
     names: Names,
-    output: FormOption = None,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+    output: options.Output = None,
+) -> Act:
     """Show CronWorkflows: what they are, when they run next, and what runs."""
     from tiphys.cli import cron_verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Target, on_cluster  # noqa: PLC0415
 
-    raise typer.Exit(
-        on_cluster(Target(kubeconfig, context, namespace), lambda at: cron_verbs.get(at, names, _form(output)))
-    )
+    return lambda at: cron_verbs.get(at, names, options.form(output))
 
 
+@clustered
 def list_(
-    all_namespaces: Everywhere = False,
+    all_namespaces: options.Everywhere = False,
     selector: options.Selector = "",
-    output: FormOption = None,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+    output: options.Output = None,
+) -> Act:
     """List CronWorkflows."""
     from tiphys.cli import cron_verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     async def act(at: Connection) -> int:
-        return await cron_verbs.list_(at, selector, _form(output), everywhere=all_namespaces)
+        return await cron_verbs.list_(at, selector, options.form(output), everywhere=all_namespaces)
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
+@clustered
 def delete(
     names: Annotated[list[str], typer.Argument(metavar="[CRON_WORKFLOW…]", help="CronWorkflows, by name.")] = [],  # noqa: B006
     all_: Annotated[bool, typer.Option("--all", help="All of the namespace.")] = False,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Delete CronWorkflows, with the workflows that they have started."""
     from tiphys.cli import cron_verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     if not names and not all_:
         raise InputError("which CronWorkflows? Give names, or --all")
@@ -155,15 +134,15 @@ def delete(
     async def act(at: Connection) -> int:
         return await cron_verbs.delete(at, names, everything=all_)
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
 def lint_(
-    files: Files,
+    files: options.Files,
     output: Annotated[
         LintForm, typer.Option("--output", "-o", help="pretty, or simple: one line a problem.")
     ] = LintForm.pretty,
-    strict: Strict = True,
+    strict: options.Strict = True,
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
 ) -> None:
@@ -171,20 +150,19 @@ def lint_(
     lint(files, kinds="cronworkflows", output=output, strict=strict, no_color=no_color, no_utf8=no_utf8)
 
 
-def suspend(
-    names: Names, namespace: options.Namespace = "", kubeconfig: options.Kubeconfig = "", context: options.Context = ""
-) -> None:
+@clustered
+def suspend(names: Names) -> Act:
     """Let CronWorkflows start nothing until they are resumed."""
-    _suspend(names, (kubeconfig, context, namespace), suspended=True)
+    return _suspend(names, suspended=True)
 
 
-def resume(
-    names: Names, namespace: options.Namespace = "", kubeconfig: options.Kubeconfig = "", context: options.Context = ""
-) -> None:
+@clustered
+def resume(names: Names) -> Act:
     """Let CronWorkflows run on their schedules again."""
-    _suspend(names, (kubeconfig, context, namespace), suspended=False)
+    return _suspend(names, suspended=False)
 
 
+@clustered
 def backfill(
     name_of_cron: Annotated[str, typer.Argument(metavar="CRON_WORKFLOW", help="The CronWorkflow, by name.")],
     start: Annotated[str, typer.Option(help="The beginning of the period, in the layout of --format.")] = "",
@@ -198,13 +176,10 @@ def backfill(
     ] = "Mon, 02 Jan 2006 15:04:05 MST",
     parallel: Annotated[bool, typer.Option("--parallel", help="All runs at once, not one after the other.")] = False,
     maxworkflowcount: Annotated[int, typer.Option(help="Runs that one workflow makes at most.")] = 1000,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Make the runs that a CronWorkflow would have made between two moments in the past."""
     from tiphys.cli import cron_backfill, cron_verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     chosen = name or cron_verbs.five_letters()
     wish = cron_backfill.Backfill(chosen, start, end, argname, format_, parallel, maxworkflowcount)
@@ -212,17 +187,17 @@ def backfill(
     async def act(at: Connection) -> int:
         return await cron_verbs.backfill(at, name_of_cron, wish, time.time())
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
-def _suspend(names: Sequence[str], target: tuple[str, str, str], *, suspended: bool) -> None:
+def _suspend(names: Sequence[str], *, suspended: bool) -> Act:
     from tiphys.cli import cron_verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     async def act(at: Connection) -> int:
         return await cron_verbs.suspend(at, names, suspended=suspended)
 
-    raise typer.Exit(on_cluster(Target(*target), act))
+    return act
 
 
 def _checked(files: Sequence[str], wishes: Wishes, *, strict: bool) -> list[Document]:
@@ -233,7 +208,3 @@ def _checked(files: Sequence[str], wishes: Wishes, *, strict: bool) -> list[Docu
     for warning in lint.check_or_raise(found, lint.SUBMITTING._replace(strict=strict)):
         print(f"warning: {warning}", file=sys.stderr)
     return found
-
-
-def _form(output: Form | None) -> str:
-    return output.value if output else ""

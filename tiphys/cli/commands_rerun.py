@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tiphys.cli import options
-from tiphys.cli.commands_cluster import Form, FormOption
+from tiphys.cli.clustered import Act, clustered
 from tiphys.cli.commands_steer import SomeNames
 from tiphys.cli.problems import InputError
 
 if TYPE_CHECKING:
-    from tiphys.cli.connect import Target
     from tiphys.cli.rerun import Rerun
     from tiphys.cli.selection import Filter
     from tiphys.cli.verbs import After
-
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", "-w", help="Wait until it has ended.")]
-Watch = Annotated[bool, typer.Option("--watch/--no-watch", help="Show its tree until it has ended.")]
-Log = Annotated[bool, typer.Option("--log/--no-log", help="Show its logs until it has ended.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +38,7 @@ def _node() -> None:
     """Change nodes of a workflow."""
 
 
+@clustered
 def retry(
     names: SomeNames = [],  # noqa: B006  typer makes a new one each time
     restart_successful: Annotated[
@@ -52,19 +48,15 @@ def retry(
     parameter: options.Parameters = [],  # noqa: B006
     selector: options.Selector = "",
     field_selector: options.FieldSelector = "",
-    wait: Wait = False,
-    watch: Watch = False,
-    log: Log = False,
-    output: FormOption = None,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
+    wait: options.Wait = False,
+    watch: options.Watch = False,
+    log: options.Log = False,
+    output: options.Output = None,
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
-) -> None:
+) -> Act:
     """Run workflows that failed again from where they failed; what succeeded is kept."""
     from tiphys.cli import nodeselector, overrides, rerun, selection, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Target  # noqa: PLC0415
 
     terms = nodeselector.parse(node_field_selector)
     if restart_successful and not terms:
@@ -73,10 +65,11 @@ def retry(
         print("warning: --node-field-selector has no effect without --restart-successful", file=sys.stderr)
     again = rerun.retrying(rerun.Again(overrides.parameters(parameter), restart_successful, terms))
     chosen = selection.Filter(completed=True, labels=selector, fields=field_selector)
-    after = verbs.After(_form(output), wait, watch, log)
-    _rerun(Target(kubeconfig, context, namespace), (names, chosen), again, after, (no_color, no_utf8))
+    after = verbs.After(options.form(output), wait, watch, log)
+    return _rerun((names, chosen), again, after, (no_color, no_utf8))
 
 
+@clustered
 def resubmit(
     names: SomeNames = [],  # noqa: B006
     memoized: Annotated[
@@ -86,26 +79,23 @@ def resubmit(
     parameter: options.Parameters = [],  # noqa: B006
     selector: options.Selector = "",
     field_selector: options.FieldSelector = "",
-    wait: Wait = False,
-    watch: Watch = False,
-    log: Log = False,
-    output: FormOption = None,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
+    wait: options.Wait = False,
+    watch: options.Watch = False,
+    log: options.Log = False,
+    output: options.Output = None,
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
-) -> None:
+) -> Act:
     """Submit workflows once more, under new names."""
     from tiphys.cli import overrides, rerun, selection, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Target  # noqa: PLC0415
 
     again = rerun.resubmitting(rerun.Again(overrides.parameters(parameter), memoized=memoized, priority=priority))
     chosen = selection.Filter(labels=selector, fields=field_selector)
-    after = verbs.After(_form(output), wait, watch, log)
-    _rerun(Target(kubeconfig, context, namespace), (names, chosen), again, after, (no_color, no_utf8))
+    after = verbs.After(options.form(output), wait, watch, log)
+    return _rerun((names, chosen), again, after, (no_color, no_utf8))
 
 
+@clustered
 def set_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A workflow; @latest is the newest.")],
     node_field_selector: options.NodeSelector = "",
@@ -115,13 +105,10 @@ def set_(
         list[str],
         typer.Option("--output-parameter", "-p", metavar="NAME=VALUE", help="A value that the node waits for."),
     ] = [],  # noqa: B006
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Set phase, message or outputs of the suspended nodes that --node-field-selector picks."""
     from tiphys.cli import nodeselector, overrides, rerun, selection  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     terms = nodeselector.parse(node_field_selector)
     if not terms:
@@ -133,15 +120,13 @@ def set_(
         (ref,) = await selection.named(at.api, at.namespace, [name])
         return await rerun.set_values(at, ref, change)
 
-    raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+    return act
 
 
-def _rerun(
-    target: Target, which: tuple[Sequence[str], Filter], again: Rerun, after: After, screen: tuple[bool, bool]
-) -> None:
+def _rerun(which: tuple[Sequence[str], Filter], again: Rerun, after: After, screen: tuple[bool, bool]) -> Act:
     from runtime.objects import reference  # noqa: PLC0415
     from tiphys.cli import rerun, selection  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.kinds import WORKFLOWS  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
@@ -157,8 +142,4 @@ def _rerun(
             refs = [reference(WORKFLOWS, workflow) for workflow in found]
         return await rerun.rerun(at, refs, again, after, shown)
 
-    raise typer.Exit(on_cluster(target, act))
-
-
-def _form(output: Form | None) -> str:
-    return output.value if output else ""
+    return act

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tiphys.cli import options
+from tiphys.cli.clustered import Act, clustered
 
 if TYPE_CHECKING:
-    from tiphys.cli.connect import Target
     from tiphys.cli.control import Change
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="Workflows; @latest is the newest.")]
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@clustered
 def stop(
     names: SomeNames = [],  # noqa: B006
     message: Annotated[str, typer.Option(help="Why, for the nodes that are failed by --node-field-selector.")] = "",
@@ -31,61 +32,47 @@ def stop(
     selector: options.Selector = "",
     field_selector: options.FieldSelector = "",
     dry_run: options.DryRun = False,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Stop workflows; their exit handlers still run. With a node selector: fail the suspended nodes it picks."""
     from tiphys.cli import nodeselector, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Target  # noqa: PLC0415
 
     decide = verbs.stopping(nodeselector.parse(node_field_selector), message)
     chosen = _Chosen(names, selector, field_selector)
-    _steer(Target(kubeconfig, context, namespace), chosen, decide, "stopped", dry_run=dry_run)
+    return _steer(chosen, decide, "stopped", dry_run=dry_run)
 
 
+@clustered
 def terminate(
     names: SomeNames = [],  # noqa: B006
     selector: options.Selector = "",
     field_selector: options.FieldSelector = "",
     dry_run: options.DryRun = False,
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Terminate workflows at once; no exit handlers."""
     from tiphys.cli import control  # noqa: PLC0415
-    from tiphys.cli.connect import Target  # noqa: PLC0415
 
     chosen = _Chosen(names, selector, field_selector)
-    target = Target(kubeconfig, context, namespace)
-    _steer(target, chosen, lambda workflow: control.shut_down(workflow, "Terminate"), "terminated", dry_run=dry_run)
+    return _steer(chosen, lambda workflow: control.shut_down(workflow, "Terminate"), "terminated", dry_run=dry_run)
 
 
-def suspend(
-    names: Names, namespace: options.Namespace = "", kubeconfig: options.Kubeconfig = "", context: options.Context = ""
-) -> None:
+@clustered
+def suspend(names: Names) -> Act:
     """Let workflows start nothing new; what runs goes on."""
     from tiphys.cli import control  # noqa: PLC0415
-    from tiphys.cli.connect import Target  # noqa: PLC0415
 
-    _steer(Target(kubeconfig, context, namespace), _Chosen(names), control.suspended, "suspended")
+    return _steer(_Chosen(names), control.suspended, "suspended")
 
 
+@clustered
 def resume(
     names: Names,
     node_field_selector: options.NodeSelector = "",
-    namespace: options.Namespace = "",
-    kubeconfig: options.Kubeconfig = "",
-    context: options.Context = "",
-) -> None:
+) -> Act:
     """Let workflows go on, and the nodes that wait for a person; with a node selector: only the nodes it picks."""
     from tiphys.cli import control, nodeselector  # noqa: PLC0415
-    from tiphys.cli.connect import Target  # noqa: PLC0415
 
     terms = nodeselector.parse(node_field_selector)
-    target = Target(kubeconfig, context, namespace)
-    _steer(target, _Chosen(names), lambda workflow: control.resumed(workflow, terms, time.time()), "resumed")
+    return _steer(_Chosen(names), lambda workflow: control.resumed(workflow, terms, time.time()), "resumed")
 
 
 class _Chosen:
@@ -99,10 +86,10 @@ class _Chosen:
         self.fields = fields
 
 
-def _steer(target: Target, chosen: _Chosen, decide: Change, done: str, *, dry_run: bool = False) -> None:
+def _steer(chosen: _Chosen, decide: Change, done: str, *, dry_run: bool = False) -> Act:
     from runtime.objects import reference  # noqa: PLC0415
     from tiphys.cli import selection, verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Connection, on_cluster  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.kinds import WORKFLOWS  # noqa: PLC0415
 
     async def act(at: Connection) -> int:
@@ -113,4 +100,4 @@ def _steer(target: Target, chosen: _Chosen, decide: Change, done: str, *, dry_ru
             refs = [reference(WORKFLOWS, workflow) for workflow in found]
         return await verbs.steer(at, refs, decide, done, dry_run=dry_run)
 
-    raise typer.Exit(on_cluster(target, act))
+    return act

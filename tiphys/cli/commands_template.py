@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tiphys.cli import options
-from tiphys.cli.commands_cluster import Everywhere, Form, FormOption
+from tiphys.cli.clustered import Act, clustered
 from tiphys.cli.commands_local import LintForm
 from tiphys.cli.commands_local import lint as lint_files
 from tiphys.cli.problems import InputError
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 GROUPS = {"template": "WorkflowTemplate", "cluster-template": "ClusterWorkflowTemplate"}
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, folders, URLs; - is standard input.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="Templates, by name.")]
 SomeNames = Annotated[list[str], typer.Argument(metavar="[NAME…]", help="Templates, by name.")]
-Strict = Annotated[bool, typer.Option(help="Refuse fields that do not exist.")]
 All = Annotated[bool, typer.Option("--all", help="All there are (of the namespace).")]
 LintOutput = Annotated[
     LintForm, typer.Option("--output", "-o", help="simple: one line a problem; json, sarif: for programs.")
@@ -46,88 +44,76 @@ def register(app: typer.Typer) -> None:
 
 
 def _create(kind: str) -> Callable[..., None]:
+    @clustered
     def create(
-        files: Files,
+        files: options.Files,
         labels: options.SetLabels = [],  # noqa: B006  typer makes a new one each time
-        output: FormOption = None,
-        strict: Strict = True,
-        namespace: options.Namespace = "",
-        kubeconfig: options.Kubeconfig = "",
-        context: options.Context = "",
-    ) -> None:
+        output: options.Output = None,
+        strict: options.Strict = True,
+    ) -> Act:
         """Create the TEMPLATES in FILE…."""
-        _write(_checked(kind, files, labels, strict=strict), output, (kubeconfig, context, namespace), update=False)
+        return _write(_checked(kind, files, labels, strict=strict), output, update=False)
 
     return create
 
 
 def _update(kind: str) -> Callable[..., None]:
+    @clustered
     def update(
-        files: Files,
+        files: options.Files,
         labels: options.SetLabels = [],  # noqa: B006
-        output: FormOption = None,
-        strict: Strict = True,
-        namespace: options.Namespace = "",
-        kubeconfig: options.Kubeconfig = "",
-        context: options.Context = "",
-    ) -> None:
+        output: options.Output = None,
+        strict: options.Strict = True,
+    ) -> Act:
         """Replace TEMPLATES by what FILE… say; what runs already keeps the old ones."""
-        _write(_checked(kind, files, labels, strict=strict), output, (kubeconfig, context, namespace), update=True)
+        return _write(_checked(kind, files, labels, strict=strict), output, update=True)
 
     return update
 
 
 def _get(kind: str) -> Callable[..., None]:
+    @clustered
     def get(
         names: Names,
-        output: FormOption = None,
-        namespace: options.Namespace = "",
-        kubeconfig: options.Kubeconfig = "",
-        context: options.Context = "",
-    ) -> None:
+        output: options.Output = None,
+    ) -> Act:
         """Show TEMPLATES."""
         from tiphys.cli import template_verbs  # noqa: PLC0415  only when the command runs: the same below
-        from tiphys.cli.connect import Target, on_cluster  # noqa: PLC0415
 
-        target = Target(kubeconfig, context, namespace)
-        raise typer.Exit(on_cluster(target, lambda at: template_verbs.get(at, _resource(kind), names, _form(output))))
+        return lambda at: template_verbs.get(at, _resource(kind), names, options.form(output))
 
     return get
 
 
 def _list(kind: str) -> Callable[..., None]:
+    @clustered
     def list_(
-        all_namespaces: Everywhere = False,
+        all_namespaces: options.Everywhere = False,
         selector: options.Selector = "",
-        output: FormOption = None,
-        namespace: options.Namespace = "",
-        kubeconfig: options.Kubeconfig = "",
-        context: options.Context = "",
-    ) -> None:
+        output: options.Output = None,
+    ) -> Act:
         """List TEMPLATES."""
         from tiphys.cli import template_verbs  # noqa: PLC0415
-        from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+        from tiphys.cli.connect import Connection  # noqa: PLC0415
 
         async def act(at: Connection) -> int:
-            form = _form(output)
+            form = options.form(output)
             return await template_verbs.list_(at, _resource(kind), selector, form, everywhere=all_namespaces)
 
-        raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+        return act
 
     return list_
 
 
 def _delete(kind: str) -> Callable[..., None]:
+    @clustered
     def delete(
         names: SomeNames = [],  # noqa: B006
         all_: All = False,
-        namespace: options.Namespace = "",
-        kubeconfig: options.Kubeconfig = "",
-        context: options.Context = "",
-    ) -> None:
+    ) -> Act:
         """Delete TEMPLATES."""
         from tiphys.cli import template_verbs  # noqa: PLC0415
-        from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
+        from tiphys.cli.connect import Connection  # noqa: PLC0415
 
         if not names and not all_:
             raise InputError(f"which {kind}s? Give names, or --all")
@@ -135,16 +121,16 @@ def _delete(kind: str) -> Callable[..., None]:
         async def act(at: Connection) -> int:
             return await template_verbs.delete(at, _resource(kind), names, everything=all_)
 
-        raise typer.Exit(on_cluster(Target(kubeconfig, context, namespace), act))
+        return act
 
     return delete
 
 
 def _lint(kind: str) -> Callable[..., None]:
     def lint(
-        files: Files,
+        files: options.Files,
         output: LintOutput = LintForm.pretty,
-        strict: Strict = True,
+        strict: options.Strict = True,
         no_color: options.NoColour = False,
         no_utf8: options.NoUtf8 = False,
     ) -> None:
@@ -176,14 +162,7 @@ def _checked(kind: str, files: Sequence[str], texts: Sequence[str], *, strict: b
     return found
 
 
-def _write(found: Sequence[Document], output: Form | None, target: tuple[str, str, str], *, update: bool) -> None:
+def _write(found: Sequence[Document], output: options.Form | None, *, update: bool) -> Act:
     from tiphys.cli import template_verbs  # noqa: PLC0415
-    from tiphys.cli.connect import Target, on_cluster  # noqa: PLC0415
 
-    raise typer.Exit(
-        on_cluster(Target(*target), lambda at: template_verbs.write(at, found, _form(output), update=update))
-    )
-
-
-def _form(output: Form | None) -> str:
-    return output.value if output else ""
+    return lambda at: template_verbs.write(at, found, options.form(output), update=update)

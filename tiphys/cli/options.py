@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 import typer
@@ -41,5 +42,30 @@ NodeSelector: TypeAlias = Annotated[
 ]
 NoColour: TypeAlias = Annotated[bool, typer.Option("--no-color", help="Plain letters (as with NO_COLOR set).")]
 NoUtf8: TypeAlias = Annotated[bool, typer.Option("--no-utf8", help="ASCII icons.")]
-Output: TypeAlias = Annotated[str, typer.Option("--output", "-o", help="The form of the result.")]
 DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+Everywhere: TypeAlias = Annotated[bool, typer.Option("--all-namespaces", "-A", help="In all namespaces.")]
+Files: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="FILE…", help="Files, folders, URLs; - is standard input.")
+]
+Strict: TypeAlias = Annotated[bool, typer.Option(help="Refuse fields that do not exist.")]
+Wait: TypeAlias = Annotated[bool, typer.Option("--wait/--no-wait", "-w", help="Wait until it has ended.")]
+Watch: TypeAlias = Annotated[bool, typer.Option("--watch/--no-watch", help="Show its tree until it has ended.")]
+Log: TypeAlias = Annotated[bool, typer.Option("--log/--no-log", help="Show its logs until it has ended.")]
+
+
+class Form(StrEnum):
+    """The form of a result."""
+
+    json = "json"
+    yaml = "yaml"
+    name = "name"
+    wide = "wide"
+    short = "short"
+
+
+Output: TypeAlias = Annotated[Form | None, typer.Option("--output", "-o", help="The form of the result.")]
+
+
+def form(output: Form | None) -> str:
+    """The word for a form; empty for the one that people read."""
+    return output.value if output else ""
