@@ -190,6 +190,11 @@ class HttpApi:
         query = {name: str(value) for name, value in asked.items() if value is not None}
         return self._stream(_path(ref, "log"), query, None if options.follow else REQUEST_S)
 
+    async def text(self, path: str) -> str:
+        """GET what is no object, such as /metrics, as `kubectl get --raw` does."""
+        async with self._stream(path, {}, REQUEST_S) as chunks:
+            return b"".join([chunk async for chunk in chunks]).decode()
+
     # -------------------------------------------------------------------------------------------- the door
 
     def _open(self) -> aiohttp.ClientSession:

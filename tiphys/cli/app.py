@@ -10,10 +10,12 @@ import typer
 
 from runtime.api import ApiError
 from tiphys.cli import (
+    commands_bench,
     commands_cluster,
     commands_controller,
     commands_cron,
     commands_local,
+    commands_node,
     commands_rerun,
     commands_steer,
     commands_template,
@@ -32,6 +34,8 @@ app = typer.Typer(
 )
 commands_local.register(app)
 commands_controller.register(app)
+commands_node.register(app)
+commands_bench.register(app)
 commands_cluster.register(app)
 commands_steer.register(app)
 commands_rerun.register(app)

@@ -21,6 +21,16 @@ class Runtime(StrEnum):
     simulated = "simulated"
 
 
+class DevRuntime(StrEnum):
+    """How pods of a dev cluster run."""
+
+    auto = "auto"
+    process = "process"
+    plain = "plain"
+    simulated = "simulated"
+    none = "none"
+
+
 class Form(StrEnum):
     """The form of a result."""
 
@@ -116,7 +126,9 @@ def dev(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port of the API server; 0: any free one.")] = 0,
     data: Annotated[Path | None, typer.Option(help="Keep objects and artifacts in this folder.")] = None,
     durable: Annotated[bool, typer.Option(help="With --data: what was answered outlives a power cut too.")] = False,
-    runtime: RuntimeOption = Runtime.auto,
+    runtime: Annotated[
+        DevRuntime, typer.Option("--runtime", help="As for run; none: no node but those that `tiphys node` joins.")
+    ] = DevRuntime.auto,
     controllers: Annotated[bool, typer.Option(help="Run the controllers too.")] = True,
     kubeconfig: Annotated[Path | None, typer.Option(help="Where to write the kubeconfig.")] = None,
 ) -> None:

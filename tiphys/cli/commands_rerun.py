@@ -1,4 +1,4 @@
-"""The commands that run a workflow again, or set what one waits for: retry, resubmit, node set."""
+"""The commands that run a workflow again, or set what one waits for: retry, resubmit, and the `set` of `node`."""
 
 from __future__ import annotations
 
@@ -24,18 +24,6 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     app.command()(retry)
     app.command()(resubmit)
-    group = typer.Typer(
-        help="Change nodes of a workflow.",
-        no_args_is_help=True,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    group.callback()(_node)
-    group.command("set")(set_)
-    app.add_typer(group, name="node")
-
-
-def _node() -> None:
-    """Change nodes of a workflow."""
 
 
 @clustered

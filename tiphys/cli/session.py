@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 EXECUTOR_IMAGE: Final = "tiphys/executor"
 """What pods of ours name as the image of their helpers; the node runs this very package for it."""
 
-Mode: TypeAlias = Literal["auto", "process", "plain", "simulated"]
+Mode: TypeAlias = Literal["auto", "process", "plain", "simulated", "none"]
+"""How pods run; none: without a node, for clusters that other processes join."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class SessionSettings:
 class Session:
     """A local Tiphys that runs: its API accepts workflows, and they run."""
 
-    def __init__(self, cluster: DevCluster, node: Node) -> None:
+    def __init__(self, cluster: DevCluster, node: Node | None) -> None:
         self.cluster = cluster
         self._node = node
 
@@ -59,6 +60,8 @@ class Session:
     @property
     def how_pods_run(self) -> str:
         """How the node runs pods, and why so: "plain (user namespaces are refused here)"."""
+        if self._node is None:
+            return "other nodes have them: this process has none (`tiphys node` joins one)"
         reason = f" ({self._node.mode_reason})" if self._node.mode_reason else ""
         return f"{self._node.mode}{reason}"
 
@@ -79,7 +82,7 @@ async def opened(settings: SessionSettings) -> AsyncIterator[Session]:
 
         chosen = Settings(
             definitions=crds.manifests(descriptions=settings.serving),
-            node_factory=make_node,
+            node_factory=None if settings.mode == "none" else make_node,
             serving=Serving(port=settings.port, kubeconfig=settings.kubeconfig) if settings.serving else None,
             store=root / "cluster.sqlite" if settings.data else None,
             durable=settings.durable,
@@ -87,7 +90,7 @@ async def opened(settings: SessionSettings) -> AsyncIterator[Session]:
         cluster = DevCluster(chosen)
         # nested by hand: an exit stack that is unwound by a cancellation can loop over the contexts of exceptions
         async with cluster, _built_in(cluster.api, settings), _controllers(cluster.api, settings, root):
-            yield Session(cluster, made[0])
+            yield Session(cluster, made[0] if made else None)
 
 
 @asynccontextmanager
@@ -132,6 +135,7 @@ def _node(api: Api, cluster: DevCluster, settings: SessionSettings, root: Path) 
     """The node of the cluster, which serves already when it is to serve."""
     from tiphys.devcluster.node import Endpoint, Node, NodeSettings  # noqa: PLC0415
 
+    assert settings.mode != "none"
     endpoint = None
     if cluster.url:
         url = urlsplit(cluster.url)

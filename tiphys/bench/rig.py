@@ -1,0 +1,118 @@
+"""What a benchmark runs on: an API server, a node, a controller, each a process of its own, and the observer here.
+
+With a kubeconfig the API server and its nodes are somebody else's; with `--controller none` so is the controller.
+"""
+
+from __future__ import annotations
+
+import shlex
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from runtime.client import HttpApi
+from tiphys.bench import exposition
+from tiphys.bench.processes import Cost, Process, start, started, tiphys
+
+OURS = "tiphys"
+NOBODY = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class RigSettings:
+    """What the command line of `bench` said."""
+
+    folder: Path  # for logs and the kubeconfig
+    kubeconfig: str = ""  # empty: a dev cluster of the benchmark's own, with a simulated node
+    controller: str = OURS  # or NOBODY, or a command line in which {kubeconfig} is replaced
+    node_delay_s: float = 0.0  # how long a pod runs
+
+
+@dataclass
+class Rig:
+    """A benchmark's processes while they run."""
+
+    api: HttpApi
+    kubeconfig: str
+    command: list[str]  # the controller's; empty when it is somebody else's
+    folder: Path
+    metrics_url: str = ""  # of our controller
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    @property
+    def controller(self) -> Process | None:
+        """The controller's process; None when it is somebody else's."""
+        return self.processes.get("controller")
+
+    def costs(self) -> dict[str, Cost]:
+        """What each process has used since it started."""
+        return {name: process.cost() for name, process in self.processes.items()}
+
+    async def requests(self) -> dict[str, float]:
+        """How many requests the API server has served, by verb and resource ("POST pods")."""
+        return exposition.requests(await self.api.text("/metrics"))
+
+    async def controller_metrics(self) -> dict[str, float]:
+        """Our controller's metrics by name and labels; empty for anybody else's."""
+        if not self.metrics_url:
+            return {}
+        async with aiohttp.ClientSession() as session, session.get(self.metrics_url) as answer:
+            return exposition.samples(await answer.text())
+
+    def restart_controller(self) -> Process:
+        """Start the controller again after its end; the caller awaits what it wants to see."""
+        made = start("controller", self.command, self.folder)
+        self.processes["controller"] = made
+        return made
+
+
+@asynccontextmanager
+async def rigged(settings: RigSettings) -> AsyncIterator[Rig]:
+    """Everything started and ready; ended with the block. Raises NotReady with what a process printed."""
+    async with AsyncExitStack() as stack:
+        processes: dict[str, Process] = {}
+        kubeconfig = settings.kubeconfig
+        if not kubeconfig:
+            kubeconfig = str(settings.folder / "kubeconfig")
+            serve = tiphys("dev", "--runtime", "none", "--no-controllers", "--kubeconfig", kubeconfig)
+            processes["api"] = stack.enter_context(started("api", serve, settings.folder))
+            processes["api"].await_line("ready")
+            join = tiphys("node", "--scheduler", "--kubeconfig", kubeconfig, "--delay", str(settings.node_delay_s))
+            processes["node"] = stack.enter_context(started("node", join, settings.folder))
+            processes["node"].await_line("ready")
+        api = await stack.enter_async_context(HttpApi.from_kubeconfig(kubeconfig))
+        command, metrics_url = _controller(settings.controller, kubeconfig)
+        rig = Rig(api, kubeconfig, command, settings.folder, metrics_url, processes)
+        if command:
+            rig.restart_controller()
+            stack.callback(_end_last, rig)
+            if settings.controller == OURS:
+                rig.processes["controller"].await_line("ready")
+        yield rig
+
+
+def _end_last(rig: Rig) -> None:
+    """The controller of now, which may be another one than that of the beginning."""
+    rig.processes["controller"].end()
+
+
+def _controller(wish: str, kubeconfig: str) -> tuple[list[str], str]:
+    """The command line of a controller and where it shows metrics."""
+    if wish == NOBODY:
+        return [], ""
+    if wish != OURS:
+        return [word.replace("{kubeconfig}", kubeconfig) for word in shlex.split(wish)], ""
+    address = f"127.0.0.1:{_free_port()}"
+    line = tiphys("controller", "--kubeconfig", kubeconfig, "--http-address", address, "--log-level", "warning")
+    return line, f"http://{address}/metrics"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,50 @@
+"""A node, and a scheduler when asked for, on a cluster that is somebody else's; nothing is left of it at its end."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import anyio
+import anyio.abc
+
+from tiphys.cli.connect import Connection, Target, connected
+
+
+class NodeWish(NamedTuple):
+    """What the command line of `node` said."""
+
+    mode: Literal["auto", "process", "plain", "simulated"]
+    name: str
+    delay_s: float
+    scheduler: bool
+
+
+async def join(target: Target, wish: NodeWish) -> None:
+    """Be a node until SIGINT or SIGTERM."""
+    with tempfile.TemporaryDirectory(prefix="tiphys-node-") as folder:
+        async with connected(target) as at, anyio.create_task_group() as tasks:
+            await tasks.start(_heed, tasks.cancel_scope)
+            await _start(tasks, at, wish, Path(folder))
+            print(f"ready {wish.name}", flush=True)
+            await anyio.sleep_forever()
+
+
+async def _start(tasks: anyio.abc.TaskGroup, at: Connection, wish: NodeWish, folder: Path) -> None:
+    from tiphys.devcluster.node import Node, NodeSettings  # noqa: PLC0415
+    from tiphys.devcluster.scheduler import Scheduler  # noqa: PLC0415
+
+    settings = NodeSettings(root=folder, name=wish.name, mode=wish.mode, simulated_delay_s=wish.delay_s)
+    await tasks.start(Node(at.api, settings).run)
+    if wish.scheduler:
+        await tasks.start(Scheduler(at.api, time.time).run)
+
+
+async def _heed(scope: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        task_status.started()
+        async for _ in received:
+            scope.cancel()
