@@ -15,6 +15,12 @@ WORKFLOW_TASK_SET: Final = (ARGO_API_VERSION, "WorkflowTaskSet", "workflowtaskse
 WORKFLOW_TASK_RESULT: Final = (ARGO_API_VERSION, "WorkflowTaskResult", "workflowtaskresults", True)
 WORKFLOW_ARTIFACT_GC_TASK: Final = (ARGO_API_VERSION, "WorkflowArtifactGCTask", "workflowartifactgctasks", True)
 
+ROLLOUT: Final = (ARGO_API_VERSION, "Rollout", "rollouts", True)
+ANALYSIS_TEMPLATE: Final = (ARGO_API_VERSION, "AnalysisTemplate", "analysistemplates", True)
+CLUSTER_ANALYSIS_TEMPLATE: Final = (ARGO_API_VERSION, "ClusterAnalysisTemplate", "clusteranalysistemplates", False)
+ANALYSIS_RUN: Final = (ARGO_API_VERSION, "AnalysisRun", "analysisruns", True)
+EXPERIMENT: Final = (ARGO_API_VERSION, "Experiment", "experiments", True)
+
 ARGO_WORKFLOW_KINDS: Final = (
     WORKFLOW,
     WORKFLOW_TEMPLATE,

@@ -21,6 +21,7 @@ from tiphys.cli import (
     commands_template,
 )
 from tiphys.cli.problems import EXIT_BAD_INPUT, InputError
+from tiphys.cli.rollouts import commands as commands_rollouts
 
 SWITCHES: Final = ("watch", "wait", "log", "strict", "controllers")
 """Flags that may be written with =true or =false."""
@@ -41,6 +42,7 @@ commands_steer.register(app)
 commands_rerun.register(app)
 commands_template.register(app)
 commands_cron.register(app)
+commands_rollouts.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -25,8 +25,14 @@ ICONS: Final = {
     "Suspended": "ǁ",
     "": "◷",
 }
-PLAIN_ICONS: Final = {"✔": "+", "✖": "x", "⚠": "!", "○": "o", "◷": ".", "●": "*", "ǁ": "="}
-COLOURS: Final = {"✔": "green", "✖": "red", "⚠": "red", "○": "bright_black", "◷": "yellow", "●": "cyan", "ǁ": "yellow"}
+PLAIN_ICONS: Final = {
+    "✔": "+", "✖": "x", "⚠": "!", "○": "o", "◷": ".", "●": "*", "ǁ": "=",
+    "◌": "~", "॥": "=", "•": "-", "⟳": "@", "⧉": "%", "□": "o", "Σ": "E", "α": "a", "⊞": "j",
+}  # fmt: skip
+COLOURS: Final = {
+    "✔": "green", "✖": "red", "⚠": "red", "○": "bright_black", "◷": "yellow", "●": "cyan", "ǁ": "yellow",
+    "◌": "cyan", "॥": "yellow", "•": "bright_black", "?": "yellow",
+}  # fmt: skip
 PLAIN_LINES: Final = {"├": "|", "─": "-", "│": "|", "└": "`", "┬": "-"}
 DEPTH_MAX: Final = 200
 """What is deeper is not drawn: a workflow that calls itself must not exhaust Python's stack."""
