@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from tests.node.cluster import Cluster, cluster, command_lines, eventually, no_process, running, shell
+from tests.node.cluster import Cluster, cluster, command_lines, eventually, isolated_cluster, no_process, running, shell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux'")
 
@@ -24,9 +24,7 @@ VICTIM = Path(__file__).with_name("victim.py")
 @pytest.fixture(scope="module")
 async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
     root = tmp_path_factory.mktemp("isolation") / "node"
-    async with cluster(root, "auto") as built:
-        if built.node.mode != "process":
-            pytest.skip(built.node.mode_reason)
+    async with isolated_cluster(root) as built:
         yield built
 
 

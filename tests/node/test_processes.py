@@ -14,9 +14,9 @@ from runtime.api import Refused, Selection
 from runtime.objects import CONFIGMAPS, EVENTS, PODS, Reference
 from tests.node.cluster import (
     Cluster,
-    cluster,
     current,
     hindered,
+    isolated_cluster,
     no_process,
     over,
     pod,
@@ -33,9 +33,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are 
 @pytest.fixture(scope="module")
 async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
     root = tmp_path_factory.mktemp("processes") / "node"
-    async with cluster(root, "auto") as built:
-        if built.node.mode != "process":
-            pytest.skip(built.node.mode_reason)
+    async with isolated_cluster(root) as built:
         yield built
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.objects import CLAIMS, CONFIGMAPS, EVENTS, PODS, SECRETS, Reference
-from tests.node.cluster import Cluster, cluster, hindered, over, pod, shell, state
+from tests.node.cluster import Cluster, hindered, isolated_cluster, over, pod, shell, state
 from tiphys.devcluster.node import Endpoint
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux'")
@@ -26,9 +26,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def made(tmp_path_factory: pytest.TempPathFactory, shown: Path) -> AsyncIterator[Cluster]:
     root = tmp_path_factory.mktemp("volumes") / "node"
     endpoint = Endpoint("127.0.0.1", 6443, "the CA", "the token")
-    async with cluster(root, "auto", endpoint=endpoint, host_paths=(shown,)) as built:
-        if built.node.mode != "process":
-            pytest.skip(built.node.mode_reason)
+    async with isolated_cluster(root, endpoint=endpoint, host_paths=(shown,)) as built:
         await built.create({"metadata": {"name": "cm"}, "data": {"a": "1", "b.txt": "two\n"}}, CONFIGMAPS)
         secret = {"metadata": {"name": "sec"}, "data": {"pass": base64.b64encode(b"s3cret").decode()}}
         await built.create(secret, SECRETS)

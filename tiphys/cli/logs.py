@@ -120,13 +120,23 @@ async def _lines(api: Api, pod: Reference, wishes: Wishes, *, follow: bool) -> A
         except Gone:
             return
         except Refused as e:
-            if not (follow and "waiting to start" in e.message):
+            waits = follow and "waiting to start" in e.message
+            if not waits or await _is_over(api, pod):
                 yield Line("", pod.name, f"(no log: {e.message})")
                 return
             await anyio.sleep(NOT_YET_S)
         except ApiError as e:
             yield Line("", pod.name, f"(no log: {e.message})")
             return
+
+
+async def _is_over(api: Api, pod: Reference) -> bool:
+    """The pod has ended: what waits to start in it never will (an init container before it has failed)."""
+    try:
+        status_of = (await api.get(pod)).get("status") or {}
+    except ApiError as e:
+        return isinstance(e, Gone)
+    return status_of.get("phase") in ("Succeeded", "Failed")
 
 
 async def _texts(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
