@@ -66,7 +66,13 @@ NAMESPACES = Resource("v1", "Namespace", "namespaces", namespaced=False)
 CLAIMS = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 DISRUPTION_BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+EVICTION_PATH = "/eviction"
 CRDS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
+
+
+def evictions(pod: str) -> Resource:
+    """Where an Eviction of a pod is posted: a Create there deletes the pod, unless a disruption budget forbids it."""
+    return Resource("v1", "Eviction", f"pods/{pod}{EVICTION_PATH}")
 
 
 def reference(resource: Resource, thing: Object) -> Reference:

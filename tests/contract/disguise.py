@@ -34,7 +34,7 @@ class Disguise:
     @classmethod
     def of(cls, dice: Random, steps: list[Any]) -> Disguise:
         """Other words for the names and labels that the requests of a conversation use."""
-        letters = "".join(dice.choice("bcdfghjkm") for _ in range(4))
+        letters = "".join(dice.choice("bcdfghjkm") for _ in range(7))  # no two scenarios share a namespace
         noun = "x" + "".join(dice.choice("aeiou") + dice.choice("lmnrst") for _ in range(3))
         custom = {
             "lab.example.com": f"{letters}.example.org",
@@ -46,6 +46,11 @@ class Disguise:
         for step in steps:
             found._learn(step["request"])
         return found
+
+    @classmethod
+    def none(cls, namespace: str) -> Disguise:
+        """The recorded words themselves."""
+        return cls(namespace, "", "", {})
 
     def _learn(self, request: Any) -> None:
         parts = request["path"].partition("?")[0].split("/{ns}/")

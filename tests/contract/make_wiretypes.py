@@ -22,6 +22,8 @@ OTHERS = {  # what is posted and never stored
     "authentication.k8s.io/v1/SelfSubjectReview": "authentication.v1.SelfSubjectReview",
     "authorization.k8s.io/v1/SelfSubjectAccessReview": "authorization.v1.SelfSubjectAccessReview",
     "authorization.k8s.io/v1/SelfSubjectRulesReview": "authorization.v1.SelfSubjectRulesReview",
+    "authentication.k8s.io/v1/TokenReview": "authentication.v1.TokenReview",
+    "authorization.k8s.io/v1/SubjectAccessReview": "authorization.v1.SubjectAccessReview",
     "v1/DeleteOptions": "meta.v1.DeleteOptions",
 }
 SCALARS = {

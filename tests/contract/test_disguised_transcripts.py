@@ -71,3 +71,15 @@ async def test_the_disguise_hides_every_recorded_word(transcripts: Any) -> None:
             meta = (body.get("metadata") or {}) if isinstance(body, dict) else {}
             if meta.get("name") and name != "bad-input":
                 assert disguise.value(body)["metadata"]["name"] != meta["name"]
+            if meta.get("labels") and name != "bad-input":
+                assert not set(disguise.value(body)["metadata"]["labels"].items()) & set(meta["labels"].items())
+
+
+async def test_every_seed_has_its_own_order(transcripts: Any) -> None:
+    orders = set()
+    for seed in (1, 2, 3):
+        names = sorted(transcripts["scenarios"])
+        Random(seed).shuffle(names)
+        orders.add(tuple(names))
+    assert len(orders) == 3
+    assert sum(len(steps) for steps in transcripts["scenarios"].values()) == 159

@@ -13,11 +13,12 @@ import aiohttp
 import anyio
 import pytest
 
-from runtime.api import Gone, LogOptions, Refused, Unavailable
+from runtime.api import Gone, LogOptions, Unavailable
 from runtime.client import HttpApi
 from runtime.credentials import Access, BadKubeconfig, bearer, from_kubeconfig
-from runtime.objects import CONFIGMAPS, PODS, Reference, reference
+from runtime.objects import CONFIGMAPS, PODS, SERVICE_ACCOUNTS, Reference, reference
 from tests.contract.conftest import GIZMO, GIZMOS, http_api
+from tiphys.devcluster import tokens
 from tiphys.devcluster.cluster import DevCluster, Serving, Settings
 from tiphys.devcluster.http import HttpsFront, PortInUse
 
@@ -133,6 +134,43 @@ async def test_reviews_say_yes_and_service_account_tokens_work(
         assert response.status == 401
 
 
+async def test_a_service_accounts_token_says_whose_it_is_and_ends_with_its_account(
+    session: aiohttp.ClientSession, cluster: DevCluster
+) -> None:
+    account = await cluster.api.create(SERVICE_ACCOUNTS, {"metadata": {"name": "bot", "namespace": "default"}})
+    async with session.post("/api/v1/namespaces/default/serviceaccounts/bot/token", json={}) as response:
+        token = (await response.json())["status"]["token"]
+    bearer_of = {"Authorization": f"Bearer {token}"}
+    reviews = "/apis/authentication.k8s.io/v1"
+    async with session.post(f"{reviews}/selfsubjectreviews", json={}, headers=bearer_of) as response:
+        user = (await response.json())["status"]["userInfo"]
+    assert (user["username"], user["uid"]) == ("system:serviceaccount:default:bot", account["metadata"]["uid"])
+    async with session.post(f"{reviews}/tokenreviews", json={"spec": {"token": token}}) as response:
+        assert (await response.json())["status"]["user"] == user
+    async with session.post(f"{reviews}/tokenreviews", json={"spec": {"token": token[:-3] + "abc"}}) as response:
+        assert "authenticated" not in (await response.json())["status"]
+    await cluster.api.delete(reference(SERVICE_ACCOUNTS, account))
+    await cluster.api.create(SERVICE_ACCOUNTS, {"metadata": {"name": "bot", "namespace": "default"}})
+    async with session.get("/api/v1/pods", headers=bearer_of) as response:
+        assert response.status == 401
+
+
+async def test_a_token_of_a_pod_ends_with_the_pod_and_every_token_with_its_time(cluster: DevCluster) -> None:
+    spec = {"containers": [{"name": "main", "image": "busybox"}]}
+    pod = await cluster.api.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
+    server, account = cluster.server, await cluster.api.get(Reference(SERVICE_ACCOUNTS, "default", "default"))
+    bound = {"kind": "Pod", "name": "p", "uid": pod["metadata"]["uid"]}
+    now = server.now()
+    pods = tokens.issue(server.signing_key, account, {"boundObjectRef": bound}, now, now + 60)
+    short = tokens.issue(server.signing_key, account, {}, now - 60, now - 1)
+    assert server.user_of(pods) is not None
+    assert server.user_of(short) is None
+    assert server.user_of("") is None
+    assert server.user_of("a.b.c") is None
+    await cluster.api.delete(reference(PODS, pod), grace_s=0)
+    assert server.user_of(pods) is None
+
+
 async def test_applied_yaml_keeps_times_and_switches_as_they_are_written(session: aiohttp.ClientSession) -> None:
     text = "apiVersion: lab.example.com/v1\nkind: Gizmo\nspec: {size: 1, free: {at: 2026-01-01T00:00:00Z, is: true}}\n"
     headers = {"Content-Type": "application/apply-patch+yaml"}
@@ -207,10 +245,10 @@ async def test_an_untrusted_certificate_is_not_talked_to(cluster: DevCluster) ->
 
 
 async def test_a_wrong_token_is_refused_and_a_rotated_one_taken(cluster: DevCluster) -> None:
-    tokens = ["wrong", cluster.token]
+    given = ["wrong", "wrong", "old", cluster.token]
     tls = ssl.create_default_context(cadata=cluster.ca_pem.decode())
-    async with HttpApi(Access(cluster.url, tls, bearer(lambda: tokens.pop(0)))) as client:
-        with pytest.raises(Refused, match="Unauthorized"):
+    async with HttpApi(Access(cluster.url, tls, bearer(lambda: given.pop(0)))) as client:
+        with pytest.raises(Unavailable, match="the credentials are refused: Unauthorized"):
             await client.list(CONFIGMAPS)
         assert (await client.list(CONFIGMAPS)).items == []
 
@@ -270,6 +308,26 @@ async def test_a_long_answer_is_compressed_for_who_takes_it(
     async with session.get(CONFIGMAPS.path("default"), headers={"Accept-Encoding": accepted}) as response:
         assert response.headers.get("Content-Encoding") == encoding
         assert len((await response.json())["items"][0]["data"]["k"]) == 200_000
+
+
+async def test_a_list_can_be_of_a_version_of_before(session: aiohttp.ClientSession, cluster: DevCluster) -> None:
+    first = await cluster.api.create(CONFIGMAPS, {"metadata": {"name": "a"}})
+    await cluster.api.create(CONFIGMAPS, {"metadata": {"name": "b"}})
+    await cluster.api.delete(reference(CONFIGMAPS, first))
+    path, version = CONFIGMAPS.path("default"), first["metadata"]["resourceVersion"]
+    asked = {"resourceVersion": version, "resourceVersionMatch": "Exact"}
+    async with session.get(path, params=asked) as response:
+        then = await response.json()
+    assert [item["metadata"]["name"] for item in then["items"]] == ["a"]
+    assert then["metadata"]["resourceVersion"] == version
+    async with session.get(path, params={**asked, "resourceVersionMatch": "NotOlderThan"}) as response:
+        assert [item["metadata"]["name"] for item in (await response.json())["items"]] == ["b"]
+    for wrong in ({"resourceVersion": ""}, {"resourceVersion": "0"}, {"resourceVersionMatch": "Odd"}):
+        async with session.get(path, params={**asked, **wrong}) as response:
+            assert response.status == 422
+            assert (await response.json())["message"].startswith(
+                'ListOptions.meta.k8s.io "" is invalid: resourceVersion'
+            )
 
 
 async def test_metrics_tell_what_is_stored_and_what_was_asked(session: aiohttp.ClientSession) -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from runtime.api import Expired, Gone, Unavailable
 from runtime.client import HttpApi
-from runtime.objects import CONFIGMAPS, Object, Reference, reference
+from runtime.objects import CONFIGMAPS, SERVICE_ACCOUNTS, Object, Reference, reference
 from tests.contract import killed
 from tests.contract.conftest import GIZMO, GIZMOS
+from tiphys.devcluster import tokens
 from tiphys.devcluster.cluster import DevCluster, Serving, Settings
 from tiphys.devcluster.persistence import Disk, UnreadableStore
 from tiphys.devcluster.server import ApiServer
@@ -43,6 +44,20 @@ async def test_a_kubeconfig_outlives_a_restart(tmp_path: Path) -> None:
             assert (await client.list(CONFIGMAPS)).items == []
     for file in (tmp_path / "data").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+async def test_a_service_accounts_token_outlives_a_restart(tmp_path: Path) -> None:
+    settings = Settings(store=tmp_path / "objects.db", serving=Serving())
+    async with DevCluster(settings) as first:
+        account = await first.api.get(Reference(SERVICE_ACCOUNTS, "default", "default"))
+        now = first.server.now()
+        token = tokens.issue(first.server.signing_key, account, {}, now, now + 60)
+    async with DevCluster(settings) as second:
+        user = second.server.user_of(token)
+        assert user is not None
+        assert user.name == "system:serviceaccount:default:default"
+    async with DevCluster(Settings(serving=Serving())) as another:
+        assert another.server.user_of(token) is None
 
 
 async def test_a_version_of_before_the_restart_is_answered_with_410(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -13,6 +13,7 @@ import pytest
 from runtime.api import LogOptions
 from runtime.objects import PODS, reference
 from tests.contract.conftest import GIZMO
+from tests.contract.kubectl import Kubectl, environment_of, runner
 from tiphys.devcluster.cluster import DevCluster, Serving, Settings
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
@@ -28,7 +29,6 @@ kind: Gizmo
 metadata: {name: giz}
 spec: {size: %d}
 """
-Kubectl = Callable[..., Awaitable[str]]
 
 
 class Tape:
@@ -52,19 +52,12 @@ async def cluster(tmp_path: Path) -> AsyncIterator[DevCluster]:
 
 @pytest.fixture
 def environment(cluster: DevCluster, tmp_path: Path) -> dict[str, str]:
-    return {"KUBECONFIG": str(cluster.kubeconfig), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin:/usr/local/bin"}
+    return environment_of(cluster, tmp_path)
 
 
 @pytest.fixture
 def kubectl(environment: dict[str, str]) -> Kubectl:
-    async def run(*arguments: str, stdin: str = "", fails: bool = False) -> str:
-        with anyio.fail_after(30):
-            done = await anyio.run_process(["kubectl", *arguments], input=stdin.encode(), env=environment, check=False)
-        output = (done.stdout + done.stderr).decode()
-        assert (done.returncode != 0) == fails, output
-        return output
-
-    return run
+    return runner(environment)
 
 
 async def test_apply_creates_changes_and_leaves_alone(kubectl: Kubectl) -> None:

@@ -10,8 +10,11 @@ from typing import NamedTuple
 import anyio
 import pytest
 
+from runtime.system import System
 from tests.contract.conftest import GIZMO
 from tiphys.devcluster.cluster import DevCluster, Serving, Settings
+from tiphys.devcluster.controllers import rooms
+from tiphys.devcluster.node import Node, NodeSettings
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 ALL = """
@@ -76,6 +79,18 @@ SESSION = [
     Command("set resources deploy/web --limits=cpu=1", "resource requirements updated"),
     Command("scale deploy/web --replicas=4", "scaled"),
     Command("get deploy web -o jsonpath={.spec.replicas}", "4"),
+    Command("rollout status deploy/web --timeout=30s", 'deployment "web" successfully rolled out'),
+    Command("get deploy web -o jsonpath={.status.readyReplicas}", "4"),
+    Command("rollout history deploy/web", "REVISION"),
+    Command("rollout pause deploy/web", "paused"),
+    Command("rollout resume deploy/web", "resumed"),
+    Command("rollout restart deploy/web", "restarted"),
+    Command("rollout status deploy/web --timeout=30s", "successfully rolled out"),
+    Command("rollout undo deploy/web", "rolled back"),
+    Command("rollout status deploy/web --timeout=30s", "successfully rolled out"),
+    Command("wait --for=condition=Available deploy/web --timeout=30s", "condition met"),
+    Command("autoscale deploy web --min=1 --max=5", "autoscaled"),
+    Command("get hpa web", "Deployment/web"),
     Command("describe deploy web", "4 desired"),
     Command("explain pod.spec.containers.livenessProbe.httpGet", "FIELD: httpGet <HTTPGetAction>"),
     Command("explain deployment.spec.strategy.rollingUpdate.maxSurge", "FIELD: maxSurge"),
@@ -100,16 +115,22 @@ SESSION = [
     Command("create pdb p --selector=app=web --min-available=1", "created"),
     Command("create namespace room", "created"),
     Command("expose deploy web --port=80", "service/web exposed"),
+    Command("create quota few --hard=count/secrets=5", "created"),
+    Command("wait --for=jsonpath={.status.used.count/secrets}=1 quota/few --timeout=10s", "condition met"),
+    Command("describe quota few", "count/secrets"),
+    Command("create priorityclass high --value=1000", "created"),
     Command("run p1 --image=busybox --restart=Never -- sleep 5", "pod/p1 created"),
-    Command("wait --for=jsonpath={.status.phase}=Pending pod/p1 --timeout=10s", "condition met"),
+    Command("wait --for=jsonpath={.status.phase}=Succeeded pod/p1 --timeout=30s", "condition met"),
+    Command("wait --for=condition=Complete job/j --timeout=30s", "condition met"),
     Command("get all", "pod/p1"),
     Command("get cm -o custom-columns=N:.metadata.name,K:.data.k", "edited"),
     Command("get cm --sort-by=.metadata.name -o name", "configmap/one\nconfigmap/two"),
-    Command("get pods -o wide --field-selector=status.phase=Pending", "NOMINATED NODE"),
-    Command("get pods --field-selector=status.phase=Running", "No resources found"),
+    Command("get pods -o wide --field-selector=status.phase=Running", "NOMINATED NODE"),
+    Command("get pods --field-selector=status.phase=Pending", "No resources found"),
     Command("get deploy -l app=web -o yaml", "image: busybox:3"),
     Command("get gizmo giz --subresource=status -o jsonpath={.status.n}", "2"),
-    Command("get events", "No resources found"),
+    Command("get events --field-selector=involvedObject.kind=Deployment", "ScalingReplicaSet"),
+    Command("events --for deploy/web", "ScalingReplicaSet"),
     Command("cordon n1", "cordoned"),
     Command("get nodes", "SchedulingDisabled"),
     Command("uncordon n1", "uncordoned"),
@@ -130,8 +151,15 @@ SESSION = [
 
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[DevCluster]:
-    async with DevCluster(Settings(definitions=[GIZMO], serving=Serving(kubeconfig=tmp_path / "config"))) as running:
+    settings = Settings(
+        definitions=[GIZMO],
+        node_factory=lambda api: Node(api, NodeSettings(root=tmp_path / "node", mode="simulated")),
+        serving=Serving(kubeconfig=tmp_path / "config"),
+    )
+    async with DevCluster(settings) as running, anyio.create_task_group() as tasks:
+        await tasks.start(System(running.api, rooms()).run)
         yield running
+        tasks.cancel_scope.cancel()
 
 
 async def test_sixty_commands_in_a_row_do_what_people_expect(cluster: DevCluster, tmp_path: Path) -> None:

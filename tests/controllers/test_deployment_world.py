@@ -218,7 +218,10 @@ async def test_a_quiet_deployment_writes_nothing() -> None:
 async def test_a_strategy_that_makes_no_sense_is_told_by_an_event() -> None:
     async with world() as here:
         rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "lots", "maxUnavailable": 0}}
-        await here.create(DEPLOYMENTS, deployment(1, strategy=rolling))
+        made = deployment(1, strategy=rolling)
+        made["metadata"] |= {"namespace": "default", "uid": "u"}
+        bucket = here.server.storage.bucket("apps", "deployments")
+        here.server.storage.put(bucket, made)  # as a server without this rule has stored it
         await anyio.sleep(30)
         told = [each["message"] for each in here.stored("", "events") if each["reason"] == "InvalidStrategy"]
         assert told == ["spec.strategy.rollingUpdate: 'lots' is neither a number nor a percentage such as 25%"]

@@ -1,4 +1,4 @@
-"""The environment and `$(NAME)`, as functions."""
+"""The environment, `$(NAME)`, limits and remarks, as functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from tiphys.devcluster.node.containers import CannotCreate
 from tiphys.devcluster.node.downward import Surroundings, field_value, resource_value
 from tiphys.devcluster.node.environment import Source, environment, expand, references
 from tiphys.devcluster.node.images import repository, same_image
+from tiphys.devcluster.node.launch import memory_limit
 from tiphys.devcluster.node.quantity import divide_up, parse_quantity
+from tiphys.devcluster.node.remarks import unhonoured
 
 POD = {"metadata": {"name": "p", "namespace": "ns", "uid": "u", "labels": {"a": 'x"y'}}, "spec": {"nodeName": "n"}}
 AROUND = Surroundings(POD, {"cpu": "2"})
@@ -89,3 +91,21 @@ def test_images_are_known_whatever_their_registry_and_tag() -> None:
     assert repository("localhost:5000/busybox") == "busybox"
     assert same_image("localhost:5000/tiphys/executor:1", "localhost:5000/tiphys/executor")
     assert not same_image("other/executor", "tiphys/executor")
+
+
+def test_what_a_node_of_processes_does_not_do_is_said_in_one_sentence() -> None:
+    container = {"name": "main", "readinessProbe": {"grpc": {"port": 1}}, "securityContext": {"runAsUser": 7}}
+    thing = {"spec": {"containers": [container], "shareProcessNamespace": True}}
+    assert unhonoured(thing, isolated=True, any_user=True) == (
+        "On this node of processes the readinessProbe of main only connects: the health protocol is not spoken; "
+        "its containers do not share processes."
+    )
+    assert "not as 7" in unhonoured(thing, isolated=True, any_user=False)
+    assert unhonoured({"spec": {"containers": [{"name": "main"}]}}, isolated=True, any_user=False) == ""
+
+
+def test_a_memory_limit_is_read_as_bytes() -> None:
+    assert memory_limit({"name": "m", "resources": {"limits": {"memory": "64Mi"}}}) == 64 << 20
+    assert memory_limit({"name": "m"}) is None
+    with pytest.raises(CannotCreate, match="memory limit of container m: quantity 'much'"):
+        memory_limit({"name": "m", "resources": {"limits": {"memory": "much"}}})

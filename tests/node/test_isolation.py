@@ -58,6 +58,20 @@ async def test_a_pod_sees_only_its_own_processes_and_is_not_the_machine(made: Cl
     await made.delete("other", grace_s=0)
 
 
+async def test_a_pod_sees_no_volume_of_another(made: Cluster) -> None:
+    spec = {"volumes": [{"name": "v", "emptyDir": {}}]}
+    script = "echo secret-of-one > /v/secret; sleep 60"
+    await made.create(shell("one", script, spec=spec, volumeMounts=[{"name": "v", "mountPath": "/v"}]))
+    await made.until("one", running)
+    root = made.node.settings.root
+    await eventually(lambda: any(root.glob("pods/*/volumes/v/secret")))
+    script = (
+        f"ls -A {root} {root}/pods 2>/dev/null; find / -xdev -name secret -size -2 2>/dev/null; ls /v 2>/dev/null; true"
+    )
+    assert await made.output(shell("two", script)) == ""
+    await made.delete("one", grace_s=0)
+
+
 async def test_scratch_is_removed_when_a_pod_has_ended(made: Cluster) -> None:
     spec = {"volumes": [{"name": "v", "emptyDir": {}}]}
     script = "mkdir -p /v/a/b && touch /v/a/b/c && chmod 0500 /v/a /v/a/b; touch /tmp/x"

@@ -76,3 +76,12 @@ async def test_deleting_a_running_pod_ends_it(made: Cluster) -> None:
     with anyio.fail_after(5):
         await made.delete("gone")
         await made.gone("gone")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+async def test_limits_of_memory_hold_for_all_processes_of_a_container(made: Cluster) -> None:
+    many = "for i in 1 2 3; do python3 -c 'held = bytearray(20 << 20); import time; time.sleep(60)' & done; wait"
+    ended = await made.run(shell("family", many, resources={"limits": {"memory": "48Mi"}}))
+    terminated = state(ended)["terminated"]
+    assert (terminated["exitCode"], terminated["reason"]) == (137, "OOMKilled")
+    await no_process("held = bytearray(20 << 20)")

@@ -70,12 +70,31 @@ async def test_an_unknown_image_without_a_command_fails_and_says_what_to_set(mad
     assert "set command" in state(ended)["terminated"]["message"]
 
 
-async def test_what_is_not_honoured_is_said_on_the_pod(made: Cluster) -> None:
-    limits = {"limits": {"memory": "1Gi"}}
+async def test_what_is_not_honoured_is_said_on_the_pod_and_limits_once_for_all(made: Cluster) -> None:
+    limits = {"limits": {"memory": "1Gi", "cpu": "1"}}
     await made.run(pod("asks", "true", resources=limits, securityContext={"privileged": True}))
+    await made.run(pod("asks-again", "true", resources=limits))
     events = await made.api.list(EVENTS, Selection("default"))
     told = [e["message"] for e in events.items if e["reason"] == "NotHonoured"]
-    assert told == ["On this node of processes main is not privileged; the limits of main are not enforced (memory)."]
+    assert told == [
+        "On this node of processes main is not privileged. "
+        "This node of processes enforces limits of memory only, not of cpu, for any pod."
+    ]
+
+
+HUNGRY = "held = bytearray(60 << 20); import time; time.sleep(60)"
+
+
+async def test_who_takes_more_memory_than_he_may_is_killed_and_said_to_be(made: Cluster) -> None:
+    ended = await made.run(pod("hungry", "python3", "-c", HUNGRY, resources={"limits": {"memory": "32Mi"}}))
+    terminated = state(ended)["terminated"]
+    assert (terminated["exitCode"], terminated["reason"]) == (137, "OOMKilled")
+    many = "for i in 1 2 3; do python3 -c 'held = bytearray(20 << 20); import time; time.sleep(60)' & done; wait"
+    ended = await made.run(shell("family", many, resources={"limits": {"memory": "48Mi"}}))
+    assert state(ended)["terminated"]["reason"] == "OOMKilled"
+    modest = "held = bytearray(10 << 20); import time; time.sleep(0.3)"
+    ended = await made.run(pod("modest", "python3", "-c", modest, resources={"limits": {"memory": "64Mi"}}))
+    assert ended["status"]["phase"] == "Succeeded"
 
 
 async def test_commands_can_be_run_in_a_running_container(made: Cluster) -> None:

@@ -8,11 +8,14 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from runtime.objects import CLAIMS, CONFIGMAPS, EVENTS, PODS, SECRETS, Reference
 from tests.node.cluster import Cluster, hindered, isolated_cluster, over, pod, shell, state
 from tiphys.devcluster.node import Endpoint
+from tiphys.devcluster.node.atomicfiles import write_files
+from tiphys.devcluster.node.projections import File
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux'")
 
@@ -48,7 +51,7 @@ async def test_config_maps_and_secrets_are_files_with_their_modes(made: Cluster)
         {"name": "o", "configMap": {"name": "absent", "optional": True}},
     )
     script = (
-        "cat /c/deep/er; stat -c %a /c/deep/er /s/pass; cat /s/pass; ls /o | wc -l; touch /c/x 2>/dev/null || echo ro"
+        "cat /c/deep/er; stat -Lc %a /c/deep/er /s/pass; cat /s/pass; ls /o | wc -l; touch /c/x 2>/dev/null || echo ro"
     )
     text = await made.output(shell("files", script, spec=spec, volumeMounts=mounts(c="/c", s="/s", o="/o")))
     assert text == "1400\n600\ns3cret0\nro\n"
@@ -220,3 +223,54 @@ async def test_the_executor_image_is_this_interpreter_and_package(made: Cluster)
 async def test_the_working_directory_is_root_or_as_asked(made: Cluster) -> None:
     assert await made.output(pod("pwd", "pwd")) == "/\n"
     assert await made.output(pod("pwd2", "pwd", workingDir="/stuff/deep")) == "/stuff/deep\n"
+
+
+LIVE = """
+trap 'exit 0' TERM
+while :; do
+  echo "now $(cat /v/a 2>&1) $(cat /v/new 2>/dev/null) $(cat /one) $(cat /o/late 2>/dev/null)"
+  sleep 0.05
+done"""
+
+
+async def test_what_a_volume_shows_changes_with_its_source_all_at_once(made: Cluster) -> None:
+    await made.create({"metadata": {"name": "live"}, "data": {"a": "old", "gone": "x"}}, CONFIGMAPS)
+    shows = [
+        {"name": "v", "configMap": {"name": "live"}},
+        {"name": "o", "secret": {"secretName": "later", "optional": True}},
+    ]
+    mounts = [
+        {"name": "v", "mountPath": "/v"},
+        {"name": "v", "mountPath": "/one", "subPath": "a"},
+        {"name": "o", "mountPath": "/o"},
+    ]
+    await made.create(shell("live", LIVE, spec=volumes(*shows), volumeMounts=mounts))
+    await made.until_log("live", "now old  old ")
+    await made.create({"metadata": {"name": "later"}, "data": {"late": base64.b64encode(b"here").decode()}}, SECRETS)
+    await made.until_log("live", "now old  old here")
+    change = {"data": {"a": "fresh", "new": "too", "gone": None}}
+    await made.api.patch(Reference(CONFIGMAPS, "default", "live"), change)
+    await made.until_log("live", "now fresh too old here")  # a subPath stays what it was
+    assert "now fresh  " not in await made.log("live")
+    await made.api.delete(Reference(CONFIGMAPS, "default", "live"))
+    lines = (await made.log("live")).count("\n")
+    await eventually_lines(made, "live", lines + 3)
+    assert (await made.log("live")).splitlines()[-1] == "now fresh too old here"
+    await made.delete("live", grace_s=0)
+
+
+async def eventually_lines(made: Cluster, name: str, count: int) -> None:
+    while (await made.log(name)).count("\n") < count:  # noqa: ASYNC110 - the log is in files
+        await anyio.sleep(0.01)
+
+
+def test_files_that_are_the_same_are_not_written_again_and_old_ones_go(tmp_path: Path) -> None:
+    folder = tmp_path / "v"
+    write_files(folder, {"a": File(b"1", 0o644), "sub/b": File(b"2", 0o600)})
+    first = (folder / "..data").readlink()
+    write_files(folder, {"a": File(b"1", 0o644), "sub/b": File(b"2", 0o600)})
+    assert (folder / "..data").readlink() == first
+    write_files(folder, {"a": File(b"1", 0o640), "c": File(b"3", 0o644)})
+    assert sorted(entry.name for entry in folder.iterdir() if entry.name[0] != ".") == ["a", "c"]
+    assert len([entry for entry in folder.iterdir() if entry.name.startswith("..")]) == 2
+    assert (folder / "a").stat().st_mode & 0o777 == 0o640

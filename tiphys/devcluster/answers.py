@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from runtime.objects import Object
-from tiphys.devcluster import errors, patches, query, reviews, subresources, table
+from tiphys.devcluster import errors, eviction, patches, query, reviews, subresources, table
 from tiphys.devcluster.apply import apply
 from tiphys.devcluster.kinds import Kind
 from tiphys.devcluster.rest import Page, WriteOptions, Written
@@ -128,6 +128,7 @@ def _written(server: ApiServer, call: Call, written: Written) -> Answer:
     warnings = tuple(f'unknown field "{path}"' for path in written.dropped)
     if call.query.get("fieldValidation") == "Ignore":
         warnings = ()
+    warnings += tuple(call.target.kind.remarks(written.record.object))
     return Answer(201 if written.created else 200, _one(server, call, written.record), warnings)
 
 
@@ -155,10 +156,9 @@ def _collection(server: ApiServer, call: Call) -> Answer:
     selection = target.selection(q.get("labelSelector", ""), q.get("fieldSelector", ""))
     if call.method == "GET":
         check_version(server, call)
-        limit = query.number(q, "limit") or 0
-        return Answer(
-            200, _many(server, call, rest.list(kind, selection, limit=limit, continue_=q.get("continue", "")))
-        )
+        limit, token, at = query.number(q, "limit") or 0, q.get("continue", ""), query.exact_version(q)
+        page = rest.list(kind, selection, limit=limit, continue_=token, at=at)
+        return Answer(200, _many(server, call, page))
     if call.method == "DELETE":
         page = rest.delete_collection(kind, selection, query.delete_options(q, call.body))
         return Answer(200, _many(server, call, page))
@@ -213,10 +213,11 @@ def _subresource(server: ApiServer, call: Call) -> Answer:
     if name == "eviction":
         budgets = server.catalog.find(*BUDGETS)
         assert budgets is not None
-        return Answer(201, orjson.dumps(subresources.evict(rest, kind, key, body, budgets)))
+        eviction.check_name(key, body)
+        options = query.delete_options(call.query, body.get("deleteOptions"))
+        return Answer(201, orjson.dumps(eviction.evict(rest, key, options, kind, budgets)))
     if name == "token":
-        rest.read(kind, *key)
-        return Answer(201, orjson.dumps(reviews.token(server, key, body)))
+        return Answer(201, orjson.dumps(reviews.token(server, rest.read(kind, *key).object, body)))
     raise errors.no_such_path()
 
 

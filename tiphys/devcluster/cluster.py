@@ -101,6 +101,7 @@ class DevCluster:
         if disk is not None:
             await tasks.start(disk.run)
         await tasks.start(GarbageCollector(self.server).run)
+        await tasks.start(self.server.quotas.run)
         if self._settings.serving is not None:
             await self._serve(self._settings.serving)
         if self._settings.node_factory is not None:

@@ -118,7 +118,7 @@ def _none(value: Any) -> str:
     return str(value) if value not in (None, "", []) else "<none>"
 
 
-def _at(path: str, otherwise: str = "<none>") -> Any:
+def at(path: str, otherwise: str = "<none>") -> Any:
     """A cell: the value at a dotted path."""
 
     def cell(thing: Object, _now: float) -> str:
@@ -157,7 +157,7 @@ def _ready_of(spec_field: str = "replicas", status_field: str = "readyReplicas")
     return cell
 
 
-def _count(field: str) -> Any:
+def count(field: str) -> Any:
     def cell(thing: Object, _now: float) -> int:
         return int((thing.get("status") or {}).get(field) or 0)
 
@@ -203,7 +203,7 @@ POD = (
     AGE,
     Column("IP", priority=1, cell=lambda thing, _: _none((thing.get("status") or {}).get("podIP"))),
     Column("Node", priority=1, cell=lambda thing, _: _none((thing.get("spec") or {}).get("nodeName"))),
-    Column("Nominated Node", priority=1, cell=_at("status.nominatedNodeName")),
+    Column("Nominated Node", priority=1, cell=at("status.nominatedNodeName")),
     Column("Readiness Gates", priority=1, cell=lambda thing, _: "<none>"),
 )
 CONFIGMAP = (Column("Data", type="integer", cell=_keys), AGE)
@@ -230,7 +230,14 @@ EVENT = (
     Column("Object", cell=_event_object),
     Column("Message", ".message"),
 )
-CLAIM = (Column("Status", ".status.phase"), Column("Volume", ".spec.volumeName"), AGE)
+CLAIM = (
+    Column("Status", ".status.phase"),
+    Column("Volume", ".spec.volumeName"),
+    Column("Capacity", ".status.capacity.storage"),
+    Column("Access Modes", cell=lambda thing, _: ",".join((thing.get("status") or {}).get("accessModes") or ())),
+    Column("StorageClass", ".spec.storageClassName"),
+    AGE,
+)
 JOB = (
     Column("Status", cell=_job_status),
     Column("Completions", cell=_ready_of("completions", "succeeded")),
@@ -239,28 +246,28 @@ JOB = (
 )
 CRONJOB = (
     Column("Schedule", ".spec.schedule"),
-    Column("Timezone", cell=_at("spec.timeZone")),
+    Column("Timezone", cell=at("spec.timeZone")),
     Column("Suspend", ".spec.suspend", "boolean"),
     Column("Active", type="integer", cell=lambda thing, _: len((thing.get("status") or {}).get("active") or ())),
     Column("Last Schedule", cell=_last_schedule),
     AGE,
 )
 BUDGET = (
-    Column("Min Available", cell=_at("spec.minAvailable", "N/A")),
-    Column("Max Unavailable", cell=_at("spec.maxUnavailable", "N/A")),
-    Column("Allowed Disruptions", type="integer", cell=_count("disruptionsAllowed")),
+    Column("Min Available", cell=at("spec.minAvailable", "N/A")),
+    Column("Max Unavailable", cell=at("spec.maxUnavailable", "N/A")),
+    Column("Allowed Disruptions", type="integer", cell=count("disruptionsAllowed")),
     AGE,
 )
 AUTOSCALER = (
     Column("Reference", cell=lambda thing, _: "{kind}/{name}".format_map(thing["spec"]["scaleTargetRef"])),
     Column("Targets", cell=lambda thing, _: "<unknown>"),
-    Column("MinPods", cell=_at("spec.minReplicas", "1")),
+    Column("MinPods", cell=at("spec.minReplicas", "1")),
     Column("MaxPods", ".spec.maxReplicas", "integer"),
-    Column("Replicas", type="integer", cell=_count("currentReplicas")),
+    Column("Replicas", type="integer", cell=count("currentReplicas")),
     AGE,
 )
 INGRESS = (
-    Column("Class", cell=_at("spec.ingressClassName")),
+    Column("Class", cell=at("spec.ingressClassName")),
     Column("Hosts", cell=_hosts),
     Column("Address", cell=lambda thing, _: ""),
     Column("Ports", cell=lambda thing, _: "80, 443" if (thing.get("spec") or {}).get("tls") else "80"),
@@ -268,14 +275,14 @@ INGRESS = (
 )
 REPLICA_SET = (
     Column("Desired", ".spec.replicas", "integer"),
-    Column("Current", type="integer", cell=_count("replicas")),
-    Column("Ready", type="integer", cell=_count("readyReplicas")),
+    Column("Current", type="integer", cell=count("replicas")),
+    Column("Ready", type="integer", cell=count("readyReplicas")),
     AGE,
 )
 DEPLOYMENT = (
     Column("Ready", cell=_ready_of()),
-    Column("Up-to-date", type="integer", cell=_count("updatedReplicas")),
-    Column("Available", type="integer", cell=_count("availableReplicas")),
+    Column("Up-to-date", type="integer", cell=count("updatedReplicas")),
+    Column("Available", type="integer", cell=count("availableReplicas")),
     AGE,
 )
 STATEFUL_SET = (Column("Ready", cell=_ready_of()), AGE)

@@ -5,12 +5,13 @@ Upstream needs a moment between the two and says so in the condition Established
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import orjson
 
 from runtime.objects import CRDS, Object, Resource
-from tiphys.devcluster import schema
+from tiphys.devcluster import schema, validations
 from tiphys.devcluster.columns import AGE
 from tiphys.devcluster.errors import Cause
 from tiphys.devcluster.kinds import COMMON_FIELDS, Catalog, Column, Kind, Scale
@@ -21,11 +22,12 @@ from tiphys.devcluster.storage import Change
 
 def kinds_of(definition: Object) -> list[Kind]:
     """The kinds, one for each served version, that a definition describes."""
-    spec = definition["spec"]
-    return [_kind(spec, version) for version in spec.get("versions") or () if version.get("served")]
+    spec, is_ending = definition["spec"], "deletionTimestamp" in definition["metadata"]
+    served = [version for version in spec.get("versions") or () if version.get("served")]
+    return [_kind(spec, version, is_ending=is_ending) for version in served]
 
 
-def _kind(spec: Object, version: Object) -> Kind:
+def _kind(spec: Object, version: Object, *, is_ending: bool) -> Kind:
     names = spec["names"]
     subresources = version.get("subresources") or {}
     structure: Object = (version.get("schema") or {}).get("openAPIV3Schema") or {}
@@ -42,15 +44,39 @@ def _kind(spec: Object, version: Object) -> Kind:
         selectable=COMMON_FIELDS | selectable,
         columns=_columns(version.get("additionalPrinterColumns")),
         default=lambda thing: schema.fill(thing, structure),
-        validate=lambda new, _old: _faults(new, structure),
+        validate=partial(_faults, structure, validations.place(structure)),
         prune=lambda thing: schema.prune(thing, structure),
+        convert=partial(_converted, structure),
         custom=True,
+        is_ending=is_ending,
         schema=structure,
     )
 
 
-def _faults(thing: Object, structure: Object) -> list[Cause]:
-    return schema.validate({**thing, "metadata": {}}, structure)  # judged apart; a schema may only require it
+def _converted(structure: Object, thing: Object) -> Object:
+    """An object of another version: the same, with this version's fields and defaults."""
+    copy: Object = orjson.loads(orjson.dumps(thing))
+    schema.prune(copy, structure)
+    schema.fill(copy, structure)
+    return copy
+
+
+_BLOCKING = ("NotSupported", "Required", "TooLong", "TooMany", "TypeInvalid")
+_UNCHECKED = Cause(
+    "<nil>",
+    "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing "
+    "errors to complete validation",
+)
+
+
+def _faults(structure: Object, rules: validations.Place | None, thing: Object, old: Object | None) -> list[Cause]:
+    judged, before = {**thing, "metadata": {}}, None if old is None else {**old, "metadata": {}}
+    found = schema.validate(judged, structure, "", before)  # metadata is judged apart; a schema may only require it
+    if rules is None:
+        return found
+    if any(cause.reason.endswith(_BLOCKING) for cause in found):
+        return [*found, _UNCHECKED]
+    return found + validations.faults(rules, validations.Judged(thing, old, ""))
 
 
 def _scale(paths: Any) -> Scale | None:
@@ -101,8 +127,7 @@ class Definitions:
         self._served[name] = kinds_of(definition)
         for kind in self._served[name]:
             self._catalog.register(kind)
-        if not _is_established(definition):
-            self._establish(name)
+        self._establish(name)
 
     def restore(self) -> None:
         """Serve what is stored already (after a restart)."""
@@ -126,17 +151,17 @@ class Definitions:
             ("NamesAccepted", "NoConflicts", "no conflicts found"),
             ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
         ]
+        known = thing.get("status") or {}
+        stored = [version["name"] for version in spec["versions"] if version.get("storage")]
+        older = [version for version in known.get("storedVersions") or () if version not in stored]
         thing["status"] = {
-            "conditions": [
+            "conditions": known.get("conditions")
+            or [
                 {"type": t, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message}
                 for t, reason, message in conditions
             ],
             "acceptedNames": spec["names"],
-            "storedVersions": [version["name"] for version in spec["versions"] if version.get("storage")],
+            "storedVersions": [*older, *stored],
         }
-        self._rest.store(kind, current, thing)
-
-
-def _is_established(definition: Object) -> bool:
-    conditions = (definition.get("status") or {}).get("conditions") or ()
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+        if thing["status"] != known:
+            self._rest.store(kind, current, thing)

@@ -15,6 +15,8 @@ def pod(thing: Object) -> None:
     """A pod: its template's defaults, what admission adds, and the status of a pod nobody has seen."""
     spec = thing.setdefault("spec", {})
     pod_spec(spec)
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        requests_like_limits(container)
     spec.setdefault("enableServiceLinks", True)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     spec.setdefault("priority", 0)
@@ -30,6 +32,13 @@ def pod(thing: Object) -> None:
     for condition in status.get("conditions") or ():
         condition.setdefault("lastProbeTime", None)
         condition.setdefault("lastTransitionTime", None)
+
+
+def requests_like_limits(container: Object) -> None:
+    """Who says what he may have, and not what he needs, needs all of it."""
+    limits = (container.get("resources") or {}).get("limits")
+    if limits:
+        container["resources"]["requests"] = {**limits, **(container["resources"].get("requests") or {})}
 
 
 def pod_spec(spec: Object) -> None:
@@ -189,7 +198,7 @@ def job(thing: Object) -> None:
     if "parallelism" not in spec:  # with parallelism alone the job is a work queue: as many as are needed
         spec.setdefault("completions", 1)
     for name, value in (
-        ("backoffLimit", 6),
+        ("backoffLimit", 2**31 - 1 if spec.get("backoffLimitPerIndex") is not None else 6),
         ("completionMode", "NonIndexed"),
         ("manualSelector", False),
         ("parallelism", 1),
@@ -266,3 +275,56 @@ def crd(thing: Object) -> None:
         names.setdefault("singular", names["kind"].lower())
         names.setdefault("listKind", f"{names['kind']}List")
     spec.setdefault("conversion", {"strategy": "None"})
+
+
+def replication_controller(thing: Object) -> None:
+    """One replica; what it selects and is labelled with follows from its template."""
+    _template(thing)
+    spec = thing["spec"]
+    spec.setdefault("replicas", 1)
+    labels = (spec["template"].get("metadata") or {}).get("labels") or {}
+    if labels:
+        spec.setdefault("selector", {**labels})
+        if not thing["metadata"].get("labels"):
+            thing["metadata"]["labels"] = {**labels}
+    thing.setdefault("status", {"replicas": 0})
+
+
+def pod_template(thing: Object) -> None:
+    """A pod's spec."""
+    template = thing.setdefault("template", {})
+    if isinstance(template, dict) and isinstance(template.setdefault("spec", {}), dict):
+        pod_spec(template["spec"])
+
+
+def limit_range(thing: Object) -> None:
+    """What a container may have at most it has by default, and it asks for what it has."""
+    for item in (thing.get("spec") or {}).get("limits") or ():
+        if item.get("type") != "Container":
+            continue
+        item["default"] = {**(item.get("max") or {}), **(item.get("default") or {})}
+        asked = {**(item.get("min") or {}), **item["default"], **(item.get("defaultRequest") or {})}
+        item["defaultRequest"] = asked
+        for name in ("default", "defaultRequest"):
+            if not item[name]:
+                del item[name]
+
+
+def priority_class(thing: Object) -> None:
+    """Pods of lower priority give way."""
+    thing.setdefault("value", 0)
+    thing.setdefault("preemptionPolicy", "PreemptLowerPriority")
+
+
+def volume(thing: Object) -> None:
+    """A volume that is kept, and belongs to nobody yet."""
+    spec = thing.setdefault("spec", {})
+    spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+    spec.setdefault("volumeMode", "Filesystem")
+    thing.setdefault("status", {"phase": "Pending"})
+
+
+def storage_class(thing: Object) -> None:
+    """Volumes are deleted with their claims, and bound at once."""
+    thing.setdefault("reclaimPolicy", "Delete")
+    thing.setdefault("volumeBindingMode", "Immediate")

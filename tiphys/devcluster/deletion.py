@@ -12,6 +12,7 @@ from tiphys.devcluster.metadata import stamp
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"  # holds a definition until its objects are gone
 DEFAULT_GRACE_S = 30
 
 
@@ -42,6 +43,25 @@ def check_preconditions(kind: Kind, thing: Object, options: DeleteOptions) -> No
             f"in record ({meta['resourceVersion']}). The object might have been modified"
         )
         raise errors.conflict(resource, name, why, kind=resource.kind)
+
+
+def cleaning(definition: Object, now: float) -> Object:
+    """A marked CustomResourceDefinition that has objects: it stays until they are gone, and says so."""
+    meta, status = definition["metadata"], definition.get("status") or {}
+    others = [c for c in status.get("conditions") or () if c.get("type") != "Terminating"]
+    condition = {
+        "type": "Terminating",
+        "status": "True",
+        "lastTransitionTime": stamp(now),
+        "reason": "InstanceDeletionInProgress",
+        "message": "CustomResource deletion is in progress",
+    }
+    held = list(dict.fromkeys((*(meta.get("finalizers") or ()), CLEANUP)))
+    return {
+        **definition,
+        "metadata": {**meta, "finalizers": held},
+        "status": {**status, "conditions": [*others, condition]},
+    }
 
 
 def pod_grace(pod: Object, wished: int | None) -> int:

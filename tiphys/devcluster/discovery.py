@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 
 from runtime.objects import Object
@@ -95,8 +96,9 @@ REVIEWS = {  # answered, never stored: API version -> (plural, kind)
     "authorization.k8s.io/v1": (
         ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
         ("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+        ("subjectaccessreviews", "SubjectAccessReview"),
     ),
-    "authentication.k8s.io/v1": (("selfsubjectreviews", "SelfSubjectReview"),),
+    "authentication.k8s.io/v1": (("selfsubjectreviews", "SelfSubjectReview"), ("tokenreviews", "TokenReview")),
 }
 
 
@@ -119,13 +121,26 @@ def resource_list(catalog: Catalog, api_version: str) -> Object | None:
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": resources}
 
 
+_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
+
+
+def _rank(version: str) -> tuple[int, int, int, str]:
+    """Stable versions before beta, alpha and others; among them the newer first."""
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        return 3, 0, 0, version
+    stability = {None: 0, "beta": 1, "alpha": 2}[found[2]]
+    return stability, -int(found[1]), -int(found[3] or 0), version
+
+
 def _versions(catalog: Catalog) -> dict[str, list[str]]:
-    """The versions of every group but the legacy one, in the order they were registered."""
+    """The versions of every group but the legacy one, the preferred one first."""
     groups: dict[str, list[str]] = {}
     for kind in catalog:
         resource = kind.resource
         if resource.group and resource.version not in groups.setdefault(resource.group, []):
             groups[resource.group].append(resource.version)
+    groups = {name: sorted(versions, key=_rank) for name, versions in groups.items()}
     groups |= {api_version.rpartition("/")[0]: [api_version.rpartition("/")[2]] for api_version in REVIEWS}
     return groups
 

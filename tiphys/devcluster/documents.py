@@ -10,14 +10,18 @@ import orjson
 from runtime.objects import Object
 from tiphys.devcluster import discovery, openapi, reviews
 from tiphys.devcluster.server import ApiServer
+from tiphys.devcluster.tokens import User
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 REVIEWS = (
     "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
     "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+    "/apis/authorization.k8s.io/v1/subjectaccessreviews",
     "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+    "/apis/authentication.k8s.io/v1/tokenreviews",
 )
+OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 HEALTH = ("/readyz", "/livez", "/healthz")
 
 
@@ -33,7 +37,7 @@ def _json(thing: Object | None) -> Document | None:
     return None if thing is None else Document(orjson.dumps(thing))
 
 
-def document(server: ApiServer, path: str, accept: str, body: Any) -> Document | None:
+def document(server: ApiServer, path: str, accept: str, body: Any, user: User) -> Document | None:
     """The document at a path; None when there is none."""
     catalog = server.catalog
     parts = path.strip("/").split("/")
@@ -42,12 +46,8 @@ def document(server: ApiServer, path: str, accept: str, body: Any) -> Document |
             return _root(server, root, accept)
         case ["api", "v1"]:
             return _json(discovery.resource_list(catalog, "v1"))
-        case ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
-            return Document(orjson.dumps(reviews.access(body)), code=201)
-        case ["apis", "authorization.k8s.io", "v1", "selfsubjectrulesreviews"]:
-            return Document(orjson.dumps(reviews.rules(body)), code=201)
-        case ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"]:
-            return Document(orjson.dumps(reviews.whoami(body)), code=201)
+        case ["apis", "authorization.k8s.io" | "authentication.k8s.io", "v1", plural]:
+            return _review(server, plural, body, user)
         case ["apis", group]:
             return _json(discovery.group(catalog, group))
         case ["apis", group, version]:
@@ -55,7 +55,7 @@ def document(server: ApiServer, path: str, accept: str, body: Any) -> Document |
         case ["version"]:
             return _json(discovery.version())
         case ["openapi", *rest]:
-            return _openapi(server, rest)
+            return _openapi(server, rest, accept)
         case ["metrics"]:
             return Document(_metrics(server).encode(), "text/plain; version=0.0.4; charset=utf-8")
         case [""]:
@@ -74,6 +74,23 @@ def document(server: ApiServer, path: str, accept: str, body: Any) -> Document |
     return Document(b"ok", TEXT) if f"/{parts[0]}" in HEALTH and len(parts) == 1 else None
 
 
+def _review(server: ApiServer, plural: str, body: Any, user: User) -> Document | None:
+    match plural:
+        case "selfsubjectaccessreviews":
+            made = reviews.access(body)
+        case "selfsubjectrulesreviews":
+            made = reviews.rules(body)
+        case "subjectaccessreviews":
+            made = reviews.subject_access(body)
+        case "selfsubjectreviews":
+            made = reviews.whoami(body, user)
+        case "tokenreviews":
+            made = reviews.review(server, body)
+        case _:
+            return None
+    return Document(orjson.dumps(made), code=201)
+
+
 def _root(server: ApiServer, root: str, accept: str) -> Document | None:
     if "as=APIGroupDiscoveryList" in accept and "v=v2" in accept.replace("v2beta1", ""):
         made = discovery.aggregated(server.catalog, legacy=root == "api")
@@ -81,8 +98,11 @@ def _root(server: ApiServer, root: str, accept: str) -> Document | None:
     return _json(discovery.api_versions("127.0.0.1") if root == "api" else discovery.group_list(server.catalog))
 
 
-def _openapi(server: ApiServer, rest: list[str]) -> Document | None:
+def _openapi(server: ApiServer, rest: list[str], accept: str) -> Document | None:
     if rest == ["v2"]:
+        if OPENAPI_PROTOBUF in accept:
+            answered = OPENAPI_PROTOBUF.replace("@", ".")  # what is asked for is no valid media type
+            return Document(openapi.v2_protobuf(server.catalog), answered)
         return _json(openapi.v2(server.catalog))
     if rest == ["v3"]:
         return _json(openapi.v3_index(server.catalog))

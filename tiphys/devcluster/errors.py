@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import orjson
+
 from runtime.api import ApiError
 from runtime.client_errors import error_of
 from runtime.objects import Object, Resource
@@ -33,6 +35,17 @@ def invalid_value(field: str, shown: str, why: str) -> Cause:
 def forbidden_value(field: str, why: str) -> Cause:
     """The field may not be set or changed."""
     return Cause(field, f"Forbidden: {why}", "FieldValueForbidden")
+
+
+def not_supported(field: str, value: object, known: tuple[str, ...]) -> Cause:
+    """The field has a value that is not one of those known."""
+    shown, supported = orjson.dumps(value).decode(), ", ".join(f'"{word}"' for word in known)
+    return Cause(field, f"Unsupported value: {shown}: supported values: {supported}", "FieldValueNotSupported")
+
+
+def duplicate(field: str, value: str) -> Cause:
+    """Another item has this value already."""
+    return Cause(field, f"Duplicate value: {orjson.dumps(value).decode()}", "FieldValueDuplicate")
 
 
 def failure(code: int, reason: str, message: str, details: Object | None = None) -> ApiError:
@@ -102,8 +115,12 @@ def forbidden(resource: Resource, name: str, why: str, causes: list[Object] | No
     details = _named(resource.plural, resource.group, name)
     if causes:
         details["causes"] = causes
-    shown = _qualified(resource.plural, resource.group)
-    return failure(403, "Forbidden", f'{shown} "{name}" is forbidden: {why}', details)
+    shown = (
+        f'{_qualified(resource.plural, resource.group)} "{name}"'
+        if name
+        else _qualified(resource.plural, resource.group)
+    )
+    return failure(403, "Forbidden", f"{shown} is forbidden: {why}", details)
 
 
 def bad_request(message: str) -> ApiError:

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, TypeAlias
 import orjson
 
 from runtime.objects import Object
-from tiphys.devcluster.strategic import PRIMITIVE_LISTS, merge_key
+from tiphys.devcluster.granularity import Named, Parts
 
 Path: TypeAlias = tuple[str, ...]
 Fields: TypeAlias = frozenset[Path]
 EMPTY: Fields = frozenset()
+NAMED = Named()
 NOT_OWNED = frozenset(
     {
         "name",
@@ -43,32 +44,33 @@ class Owner(NamedTuple):
 Owners: TypeAlias = dict[Owner, Fields]
 
 
-def _key_element(key: str, item: Object) -> str:
-    return "k:" + orjson.dumps({key: item.get(key)}, option=orjson.OPT_SORT_KEYS).decode()
+def _key_element(keys: tuple[str, ...], item: Object) -> str:
+    known = {key: item[key] for key in keys if key in item}
+    return "k:" + orjson.dumps(known, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _paths(field: str, value: Any, at: Path, found: set[Path]) -> None:
-    if isinstance(value, dict) and value:
+def _paths(parts: Parts, value: Any, at: Path, found: set[Path]) -> None:
+    if isinstance(value, dict) and value and not parts.is_whole:
         for name, item in value.items():
-            _paths(name, item, (*at, f"f:{name}"), found)
+            _paths(parts.below(name), item, (*at, f"f:{name}"), found)
         return
     if isinstance(value, list) and value:
-        if field in PRIMITIVE_LISTS:
+        if parts.is_set:
             found.update((*at, f"v:{orjson.dumps(item).decode()}") for item in value)
             return
-        key = merge_key(field, value)
-        if key:
+        keys = parts.keys(value)
+        if keys:
             for item in value:
-                inside = (*at, _key_element(key, item))
+                inside = (*at, _key_element(keys, item))
                 found.add((*inside, "."))
                 for name, part in item.items():
-                    _paths(name, part, (*inside, f"f:{name}"), found)
+                    _paths(parts.item().below(name), part, (*inside, f"f:{name}"), found)
             return
     found.add(at)
 
 
-def of(thing: Object) -> Fields:
-    """All fields that an applied configuration sets."""
+def of(thing: Object, parts: Parts = NAMED) -> Fields:
+    """All fields that an applied configuration sets, in the parts that its kind falls into."""
     found: set[Path] = set()
     for name, value in thing.items():
         if name in ("apiVersion", "kind"):
@@ -76,9 +78,9 @@ def of(thing: Object) -> Fields:
         if name == "metadata":
             for part, item in value.items():
                 if part not in NOT_OWNED:
-                    _paths(part, item, ("f:metadata", f"f:{part}"), found)
+                    _paths(Named(part), item, ("f:metadata", f"f:{part}"), found)
         else:
-            _paths(name, value, (f"f:{name}",), found)
+            _paths(parts.below(name), value, (f"f:{name}",), found)
     return frozenset(found)
 
 
@@ -150,20 +152,29 @@ def _remove_inside(items: list[Any], key: Object, rest: Path) -> None:
             return
 
 
-def merge(current: Any, applied: Any, field: str = "") -> Any:
+def merge(current: Any, applied: Any, parts: Parts = NAMED) -> Any:
     """The current value with the applied one laid over it; keyed lists are merged item by item."""
-    if isinstance(current, dict) and isinstance(applied, dict):
-        return {**current, **{name: merge(current.get(name), value, name) for name, value in applied.items()}}
+    if isinstance(current, dict) and isinstance(applied, dict) and not parts.is_whole:
+        return {**current, **{n: merge(current.get(n), value, parts.below(n)) for n, value in applied.items()}}
     if isinstance(current, list) and isinstance(applied, list):
-        if field in PRIMITIVE_LISTS:
+        if parts.is_set:
             return [*current, *(item for item in applied if item not in current)]
-        key = merge_key(field, [*current, *applied])
-        if key:
-            before = {orjson.dumps(item.get(key)): item for item in current}
-            names = [orjson.dumps(item.get(key)) for item in applied]
-            mine = [merge(before.get(name, {}), item) for name, item in zip(names, applied, strict=True)]
+        keys = parts.keys([*current, *applied])
+        if keys:
+            before = {_key_element(keys, item): item for item in current}
+            names = [_key_element(keys, item) for item in applied]
+            mine = [merge(before.get(name, {}), item, parts.item()) for name, item in zip(names, applied, strict=True)]
             return [*mine, *(item for name, item in before.items() if name not in names)]
     return applied
+
+
+def are_owners(entries: Any) -> bool:
+    """True for a list that can be metadata.managedFields."""
+    return (
+        isinstance(entries, list)
+        and bool(entries)
+        and all(isinstance(e, dict) and isinstance(e.get("fieldsV1", {}), dict) for e in entries)
+    )
 
 
 def owners_of(thing: Object) -> Owners:
@@ -211,9 +222,9 @@ def managed_fields(owners: Owners, api_version: str, time: str) -> list[Object]:
     return entries
 
 
-def after_update(owners: Owners, writer: Owner, new: Object, old: Object) -> Owners:
+def after_update(owners: Owners, writer: Owner, new: Object, old: Object, parts: Parts = NAMED) -> Owners:
     """The owners after a plain write: what the writer changed is its own now, what is gone is nobody's."""
-    before, now = of(old), of(new)
+    before, now = of(old, parts), of(new, parts)
     changed = frozenset(path for path in now if path not in before or value_at(new, path) != value_at(old, path))
     result = {owner: (paths & now) - (changed if owner != writer else EMPTY) for owner, paths in owners.items()}
     result[writer] = (owners.get(writer, EMPTY) & now) | changed

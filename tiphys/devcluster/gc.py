@@ -7,6 +7,7 @@ that nobody needs any more go by the clock.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, NamedTuple
 
 import anyio
@@ -18,8 +19,9 @@ from runtime.api import ApiError, Selection
 from runtime.objects import EVENTS, NAMESPACES, Object
 from tiphys.devcluster import subresources
 from tiphys.devcluster.columns import seconds_of
-from tiphys.devcluster.deletion import FOREGROUND, ORPHAN, DeleteOptions
+from tiphys.devcluster.deletion import CLEANUP, FOREGROUND, ORPHAN, DeleteOptions
 from tiphys.devcluster.kinds import Kind
+from tiphys.devcluster.rest import DEFINITIONS
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Bucket, Change, Key, Record
 
@@ -79,7 +81,7 @@ class GarbageCollector:
 
     def step(self, limit: int) -> None:
         """Look at up to `limit` objects."""
-        for place in list(self._todo)[:limit]:
+        for place in list(islice(self._todo, limit)):
             del self._todo[place]
             try:
                 self._look_at(place)
@@ -127,9 +129,11 @@ class GarbageCollector:
             if owner in self._places:
                 self._enqueue(self._places[owner])
         namespace = Place("", "namespaces", ("", place.key[0]))
-        found = self._record(namespace)
-        if found is not None and "deletionTimestamp" in found.object["metadata"]:
-            self._enqueue(namespace)
+        definition = Place(*DEFINITIONS, ("", f"{place.plural}.{place.group}"))
+        for waiting in (namespace, definition):
+            found = self._record(waiting)
+            if found is not None and "deletionTimestamp" in found.object["metadata"]:
+                self._enqueue(waiting)
 
     def _enqueue(self, place: Place) -> None:
         self._todo[place] = None
@@ -140,7 +144,7 @@ class GarbageCollector:
         return bucket.records.get(place.key) if bucket is not None else None
 
     def _kind(self, place: Place, thing: Object) -> Kind | None:
-        return self._server.catalog.find(thing["apiVersion"], place.plural)
+        return self._server.catalog.serving(place.group, place.plural, thing["apiVersion"])
 
     # -------------------------------------------------------------------------------------------- the deeds
 
@@ -154,6 +158,8 @@ class GarbageCollector:
         if "deletionTimestamp" in thing["metadata"]:
             if place.group == "" and place.plural == "namespaces":
                 self._empty(place.key[1])
+            elif CLEANUP in finalizers:
+                self._withdraw(kind, record)
             if ORPHAN in finalizers:
                 self._orphan(kind, record)
             elif FOREGROUND in finalizers:
@@ -228,6 +234,18 @@ class GarbageCollector:
             else:
                 thing["metadata"][field] = value
         self._rest.store(kind, record, thing)
+
+    def _withdraw(self, kind: Kind, definition: Record) -> None:
+        """Delete the objects of a definition that is being deleted; when none is left, let it go."""
+        group, plural = definition.object["spec"]["group"], definition.object["spec"]["names"]["plural"]
+        served = self._server.catalog.serving(group, plural, "")
+        records = list(self._rest.storage.bucket(group, plural).records.values())
+        for record in records if served is not None else ():
+            assert served is not None
+            if "deletionTimestamp" not in record.object["metadata"]:
+                self._rest.delete(served, record.key)
+        if served is None or not self._rest.storage.bucket(group, plural).records:
+            self._drop_finalizer(kind, definition.key, CLEANUP)
 
     def _empty(self, namespace: str) -> None:
         """Delete what is in a namespace; when nothing is left, let the namespace go."""

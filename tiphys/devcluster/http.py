@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import gzip
-import hmac
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any
@@ -29,6 +28,7 @@ from tiphys.devcluster.pki import server_context
 from tiphys.devcluster.routes import Target, target
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.streams import WatchStream
+from tiphys.devcluster.tokens import OWNER, User
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHUTDOWN_S = 0.1  # how long open streams may take to end: they have nothing left to say
@@ -53,7 +53,8 @@ class HttpsFront:
         self._port = port
         self._stack = AsyncExitStack()
         self._credentials = credentials or new_credentials()
-        self.token = self._credentials.token
+        self.token = server.token = self._credentials.token
+        server.signing_key = self._credentials.signing.encode()
         self.url = ""
         self._origins: set[str] = set()
 
@@ -109,8 +110,7 @@ class HttpsFront:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            self._guard(request)
-            return await self._answer(request)
+            return await self._answer(request, self._guard(request))
         except ApiError as e:
             return _failed(await self._settled(e))
 
@@ -123,7 +123,8 @@ class HttpsFront:
             return e
         return error
 
-    def _guard(self, request: web.BaseRequest) -> None:
+    def _guard(self, request: web.BaseRequest) -> User:
+        """Who asks. Raises Refused (401, 403)."""
         origin = request.headers.get("Origin")  # WebSocket libraries send our own
         if origin is not None and origin not in self._origins:
             raise errors.failure(403, "Forbidden", "requests from web pages (with a foreign Origin header) are refused")
@@ -131,22 +132,18 @@ class HttpsFront:
         if host.strip("[]") not in LOOPBACK:
             raise errors.failure(403, "Forbidden", f"requests for the host {host!r} are refused: use {self.url}")
         if request.path in OPEN_PATHS:
-            return
+            return OWNER
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind != "Bearer" or not self._knows(token.strip()):
+        user = self._server.user_of(token.strip()) if kind == "Bearer" else None
+        if user is None:
             raise errors.failure(401, "Unauthorized", "Unauthorized")
+        return user
 
-    def _knows(self, token: str) -> bool:
-        if hmac.compare_digest(token.encode(), self.token.encode()):
-            return True
-        until = self._server.tokens.get(token)
-        return until is not None and until > self._server.now()
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, user: User) -> web.StreamResponse:
         found = target(self._server.catalog, request.path)
         if found is None:
             body = await request.read() if request.method == "POST" else b""
-            return _document(self._server, request, body)
+            return _document(self._server, request, body, user)
         if found.subresource in commands.STREAMS and found.kind.resource.kind == "Pod" and found.name:
             return await commands.execute(self._server, request, found)
         call = await self._call(request, found)
@@ -234,10 +231,10 @@ def _json(request: web.BaseRequest, body: bytes, code: int) -> web.Response:
     return web.Response(body=gzip.compress(body, 1), status=code, content_type=JSON, headers=headers)
 
 
-def _document(server: ApiServer, request: web.BaseRequest, body: bytes) -> web.Response:
+def _document(server: ApiServer, request: web.BaseRequest, body: bytes, user: User) -> web.Response:
     content_type = request.headers.get("Content-Type", "")
     decoded = query.decode(body, content_type) if body and request.path in REVIEWS else None
-    found = document(server, request.path, request.headers.get("Accept", ""), decoded)
+    found = document(server, request.path, request.headers.get("Accept", ""), decoded, user)
     if found is None:
         return web.Response(text="404 page not found\n", status=404)
     response = _json(request, found.body, found.code)
@@ -249,6 +246,6 @@ def _failed(error: ApiError) -> web.Response:
     status: Object = error.status
     headers = {}
     after = (status.get("details") or {}).get("retryAfterSeconds")
-    if after or error.code == 429:
-        headers["Retry-After"] = str(after or 1)
+    if after:
+        headers["Retry-After"] = str(after)
     return web.Response(body=orjson.dumps(status), status=error.code, content_type=JSON, headers=headers)

@@ -16,13 +16,13 @@ import anyio.lowlevel
 import orjson
 
 from runtime.api import LogOptions, ObjectList, PatchType, Propagation, Selection, WatchEvent
-from runtime.objects import PODS, Object, Reference, Resource
-from tiphys.devcluster import errors, subresources
+from runtime.objects import DISRUPTION_BUDGETS, EVICTION_PATH, PODS, Object, Reference, Resource
+from tiphys.devcluster import errors, eviction, query, subresources
 from tiphys.devcluster.apply import apply
 from tiphys.devcluster.deletion import DeleteOptions
 from tiphys.devcluster.kinds import Kind
 from tiphys.devcluster.logs import container_of
-from tiphys.devcluster.rest import WriteOptions, Written
+from tiphys.devcluster.rest import WriteOptions, Written, in_version
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Watcher
 
@@ -103,7 +103,7 @@ class InProcessApi:
                 with anyio.move_on_after(max(wait_s, 0)):
                     event = await watcher.take()
             if event is not None:
-                yield WatchEvent(event.type, event.record.copy())
+                yield WatchEvent(event.type, in_version(kind, event.record).copy())
                 continue
             yield WatchEvent("BOOKMARK", bookmark(kind, self._server.storage.settled))
             if anyio.current_time() >= end:
@@ -117,6 +117,12 @@ class InProcessApi:
         if (resource.api_version, resource.plural) == ("v1", "bindings"):  # stored nowhere: it is the pod that changes
             key = subresources.bound(namespace, body)
             answer = subresources.bind(self._rest, self._kind(PODS), key, body)
+            await self._settled()
+            return answer
+        if resource.plural.endswith(EVICTION_PATH):
+            key = namespace, body["metadata"]["name"]
+            options = query.delete_options({}, body.get("deleteOptions"))
+            answer = eviction.evict(self._rest, key, options, self._kind(PODS), self._kind(DISRUPTION_BUDGETS))
             await self._settled()
             return answer
         record = self._rest.create(self._kind(resource), namespace, body, WriteOptions(dry_run=dry_run)).record

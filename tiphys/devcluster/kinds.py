@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -17,7 +17,12 @@ Validate: TypeAlias = Callable[[Object, Object | None], list[Cause]]
 """What is wrong with an object that replaces another (None: is created)."""
 Prune: TypeAlias = Callable[[Object], list[str]]
 """Drop, in place, what the kind does not know; returns the paths of what was dropped."""
+Convert: TypeAlias = Callable[[Object], Object]
+"""An object that was stored in another version, as this version shows it: a new one."""
+Remarks: TypeAlias = Callable[[Object], Iterable[str]]
+"""What whoever wrote an object should know of it: sentences, sent as warnings."""
 
+ALL = ("all",)  # the category of what `kubectl get all` shows
 COMMON_FIELDS = frozenset({"metadata.name", "metadata.namespace"})
 
 
@@ -53,6 +58,10 @@ def _no_prune(_: Object) -> list[str]:
     return []
 
 
+def _no_remark(_: Object) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind in one version. Custom kinds differ from built-in ones by `custom`, as they do upstream."""
@@ -67,11 +76,15 @@ class Kind:
     scale: Scale | None = None
     name_rule: NameRule = "subdomain"
     selectable: frozenset[str] = COMMON_FIELDS
+    found_at: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # selectable path: (real one, when absent)
     columns: tuple[Column, ...] = ()
     default: Default = _no_default
     validate: Validate = _no_fault
     prune: Prune = _no_prune
+    remarks: Remarks = _no_remark
+    convert: Convert | None = None  # None: versions differ in nothing but their name
     custom: bool = False
+    is_ending: bool = False  # its definition is being deleted: nothing is created any more
     schema: Object | None = None  # the structural schema of a custom kind
     subresources: tuple[str, ...] = field(default=())  # beyond status and scale
 
@@ -84,6 +97,13 @@ class Kind:
     def list_kind_name(self) -> str:
         """The kind of a list of these."""
         return self.list_kind or f"{self.resource.kind}List"
+
+    def in_version(self, thing: Object) -> Object:
+        """An object of any version, frozen, as this version shows it."""
+        if thing.get("apiVersion") == self.resource.api_version:
+            return thing
+        named = {**thing, "apiVersion": self.resource.api_version}
+        return named if self.convert is None else self.convert(named)
 
 
 class Catalog:
@@ -108,6 +128,11 @@ class Catalog:
     def find(self, api_version: str, plural: str) -> Kind | None:
         """The kind at that path, if served."""
         return self._kinds.get((api_version, plural))
+
+    def serving(self, group: str, plural: str, api_version: str) -> Kind | None:
+        """The kind of what is stored there, in this version or, when that is served no more, in any other."""
+        kinds = (kind for kind in self if (kind.resource.group, kind.resource.plural) == (group, plural))
+        return self.find(api_version, plural) or next(kinds, None)
 
     def of(self, resource: Resource) -> Kind:
         """The kind of a resource. Raises Gone (404), as a request to a path that is not served does."""

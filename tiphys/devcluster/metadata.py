@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
@@ -36,6 +37,11 @@ class Source(NamedTuple):
 
 def stamp(at: float) -> str:
     """A moment as Kubernetes writes it: UTC, whole seconds."""
+    return _second(int(at))
+
+
+@lru_cache(maxsize=16)  # all that is created within a second is written alike
+def _second(at: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 

@@ -45,6 +45,24 @@ def version(query: Query) -> int | None:
     return int(text)
 
 
+def exact_version(query: Query) -> int | None:
+    """The version that a list must be of; None when a newer one will do. Raises Refused (422)."""
+    match, asked = query.get("resourceVersionMatch", ""), query.get("resourceVersion", "")
+    field, cause = "resourceVersionMatch", None
+    if match and not asked:
+        cause = errors.forbidden_value(field, "resourceVersionMatch is forbidden unless resourceVersion is provided")
+    elif match and query.get("continue"):
+        cause = errors.forbidden_value(field, "resourceVersionMatch is forbidden when continue is provided")
+    elif match not in ("", "Exact", "NotOlderThan"):
+        cause = errors.not_supported(field, match, ("Exact", "NotOlderThan", ""))
+    elif match == "Exact" and asked == "0":
+        why = 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'
+        cause = errors.forbidden_value(field, why)
+    if cause is not None:
+        raise errors.invalid("ListOptions", "meta.k8s.io", "", [cause])
+    return version(query) if match == "Exact" else None
+
+
 def is_dry(query: Query) -> bool:
     """True for dryRun=All."""
     return "All" in query.get("dryRun", "")

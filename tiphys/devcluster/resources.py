@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime.objects import Resource
-from tiphys.devcluster import columns, defaults, rules, wiretypes
-from tiphys.devcluster.kinds import COMMON_FIELDS, Kind, Scale
+from tiphys.devcluster import (
+    autoscaling,
+    columns,
+    defaults,
+    further,
+    furthercolumns,
+    podrules,
+    rules,
+    structural,
+    validations,
+    wiretypes,
+    workloads,
+)
+from tiphys.devcluster.kinds import ALL, COMMON_FIELDS, Kind, Scale
 
 
 def _fields(*paths: str) -> frozenset[str]:
@@ -36,8 +48,6 @@ EVENT_FIELDS = _fields(
     "source",
     "type",
 )
-ALL = ("all",)
-RBAC = "rbac.authorization.k8s.io/v1"
 
 _KINDS: tuple[Kind, ...] = (
     Kind(
@@ -47,9 +57,10 @@ _KINDS: tuple[Kind, ...] = (
         has_status=True,
         counts_generation=True,
         selectable=POD_FIELDS,
+        found_at={"spec.hostNetwork": ("spec.hostNetwork", "false")},
         columns=columns.POD,
         default=defaults.pod,
-        validate=rules.pod,
+        validate=podrules.pod,
         subresources=("log", "exec", "binding", "eviction"),
     ),
     Kind(Resource("v1", "ConfigMap", "configmaps"), ("cm",), columns=columns.CONFIGMAP, validate=rules.configmap),
@@ -66,11 +77,12 @@ _KINDS: tuple[Kind, ...] = (
         ALL,
         has_status=True,
         name_rule="service",
+        selectable=_fields("spec.clusterIP", "spec.type"),
         columns=columns.SERVICE,
         default=defaults.service,
         validate=rules.service,
     ),
-    Kind(Resource("v1", "Endpoints", "endpoints"), ("ep",)),
+    Kind(Resource("v1", "Endpoints", "endpoints"), ("ep",), columns=furthercolumns.ENDPOINTS),
     Kind(
         Resource("v1", "ServiceAccount", "serviceaccounts"),
         ("sa",),
@@ -92,12 +104,14 @@ _KINDS: tuple[Kind, ...] = (
         ("no",),
         has_status=True,
         selectable=_fields("spec.unschedulable"),
+        found_at={"spec.unschedulable": ("spec.unschedulable", "false")},
         columns=columns.NODE,
     ),
     Kind(
         Resource("v1", "Event", "events"),
         ("ev",),
         selectable=EVENT_FIELDS,
+        found_at={"source": ("source.component", "")},
         columns=columns.EVENT,
         default=defaults.event,
     ),
@@ -107,6 +121,7 @@ _KINDS: tuple[Kind, ...] = (
         has_status=True,
         columns=columns.CLAIM,
         default=defaults.claim,
+        validate=rules.claim,
     ),
     Kind(
         Resource("batch/v1", "Job", "jobs"),
@@ -115,9 +130,10 @@ _KINDS: tuple[Kind, ...] = (
         has_status=True,
         counts_generation=True,
         selectable=_fields("status.successful"),
+        found_at={"status.successful": ("status.succeeded", "0")},
         columns=columns.JOB,
         default=defaults.job,
-        validate=rules.job,
+        validate=workloads.job,
     ),
     Kind(
         Resource("batch/v1", "CronJob", "cronjobs"),
@@ -127,6 +143,7 @@ _KINDS: tuple[Kind, ...] = (
         counts_generation=True,
         columns=columns.CRONJOB,
         default=defaults.cron_job,
+        validate=workloads.cron_job,
     ),
     Kind(
         Resource("apps/v1", "ReplicaSet", "replicasets"),
@@ -135,9 +152,11 @@ _KINDS: tuple[Kind, ...] = (
         has_status=True,
         counts_generation=True,
         scale=Scale(),
+        selectable=_fields("status.replicas"),
+        found_at={"status.replicas": ("status.replicas", "0")},
         columns=columns.REPLICA_SET,
         default=defaults.replica_set,
-        validate=rules.selected_template,
+        validate=workloads.selected_template,
     ),
     Kind(
         Resource("apps/v1", "Deployment", "deployments"),
@@ -148,7 +167,7 @@ _KINDS: tuple[Kind, ...] = (
         scale=Scale(),
         columns=columns.DEPLOYMENT,
         default=defaults.deployment,
-        validate=rules.selected_template,
+        validate=workloads.deployment,
     ),
     Kind(
         Resource("apps/v1", "StatefulSet", "statefulsets"),
@@ -159,7 +178,7 @@ _KINDS: tuple[Kind, ...] = (
         scale=Scale(),
         columns=columns.STATEFUL_SET,
         default=defaults.stateful_set,
-        validate=rules.selected_template,
+        validate=workloads.selected_template,
     ),
     Kind(
         Resource("apps/v1", "DaemonSet", "daemonsets"),
@@ -167,12 +186,15 @@ _KINDS: tuple[Kind, ...] = (
         ALL,
         has_status=True,
         counts_generation=True,
+        columns=furthercolumns.DAEMON_SET,
         default=defaults.daemon_set,
-        validate=rules.selected_template,
+        validate=workloads.selected_template,
     ),
     Kind(
-        Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
+        Resource("apps/v1", "ControllerRevision", "controllerrevisions"),
+        columns=furthercolumns.CONTROLLER_REVISION,
     ),
+    Kind(Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"), columns=furthercolumns.ENDPOINT_SLICE),
     Kind(Resource("coordination.k8s.io/v1", "Lease", "leases"), columns=columns.LEASE),
     Kind(
         Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
@@ -180,6 +202,7 @@ _KINDS: tuple[Kind, ...] = (
         has_status=True,
         counts_generation=True,
         columns=columns.BUDGET,
+        validate=workloads.budget,
     ),
     Kind(
         Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
@@ -187,6 +210,19 @@ _KINDS: tuple[Kind, ...] = (
         ALL,
         has_status=True,
         columns=columns.AUTOSCALER,
+        default=autoscaling.default_v2,
+        validate=autoscaling.faults,
+        convert=autoscaling.to_v2,
+    ),
+    Kind(
+        Resource("autoscaling/v1", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+        ("hpa",),
+        ALL,
+        has_status=True,
+        columns=columns.AUTOSCALER,
+        default=autoscaling.default_v1,
+        validate=autoscaling.faults,
+        convert=autoscaling.to_v1,
     ),
     Kind(
         Resource("networking.k8s.io/v1", "Ingress", "ingresses"),
@@ -195,10 +231,7 @@ _KINDS: tuple[Kind, ...] = (
         counts_generation=True,
         columns=columns.INGRESS,
     ),
-    Kind(Resource(RBAC, "Role", "roles"), name_rule="path"),
-    Kind(Resource(RBAC, "RoleBinding", "rolebindings"), name_rule="path"),
-    Kind(Resource(RBAC, "ClusterRole", "clusterroles", namespaced=False), name_rule="path"),
-    Kind(Resource(RBAC, "ClusterRoleBinding", "clusterrolebindings", namespaced=False), name_rule="path"),
+    *further.KINDS,
     Kind(
         Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False),
         ("crd", "crds"),
@@ -207,7 +240,8 @@ _KINDS: tuple[Kind, ...] = (
         counts_generation=True,
         columns=columns.CRD,
         default=defaults.crd,
-        validate=rules.crd,
+        validate=structural.crd,
+        remarks=validations.unusable,
     ),
 )
 

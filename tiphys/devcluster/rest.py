@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -16,12 +16,14 @@ from runtime.objects import Object
 from tiphys.devcluster import deletion, errors, fields, metadata, patches, shapes
 from tiphys.devcluster.deletion import DeleteOptions
 from tiphys.devcluster.fields import Owner
+from tiphys.devcluster.granularity import parts_of
 from tiphys.devcluster.kinds import Kind
 from tiphys.devcluster.metadata import Source
 from tiphys.devcluster.selectors import matcher
 from tiphys.devcluster.storage import Bucket, Key, Record, Storage, Watcher
 
 NAMESPACES = ("", "namespaces")
+DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 
 class WriteOptions(NamedTuple):
@@ -52,12 +54,25 @@ class Page(NamedTuple):
     remaining: int | None = None
 
 
+class Admission(Protocol):
+    """Who has a say in what is created, besides its kind."""
+
+    def complete(self, kind: Kind, thing: Object) -> None:
+        """Fill in, in place, what others say of a new object. Raises Refused."""
+        ...
+
+    def allow(self, kind: Kind, thing: Object) -> None:
+        """Raise Refused when others leave no room for a new object that is right by itself."""
+        ...
+
+
 class Rest:
     """Create, read, update and delete on one store."""
 
     def __init__(self, storage: Storage, source: Source) -> None:
         self.storage = storage
         self.source = source
+        self.admission: Admission | None = None
 
     # -------------------------------------------------------------------------------------------- reading
 
@@ -71,17 +86,26 @@ class Rest:
         record = self.bucket(kind).records.get(key)
         if record is None:
             raise errors.not_found(kind.resource, name)
-        return _in_version(kind, record)
+        return in_version(kind, record)
 
-    def list(self, kind: Kind, selection: Selection, *, limit: int = 0, continue_: str = "") -> Page:
-        """The objects of a selection, by namespace and name; with a limit, a page as of the first page's version."""
-        matches = matcher(selection.labels, selection.fields, kind.selectable)
+    def list(
+        self, kind: Kind, selection: Selection, *, limit: int = 0, continue_: str = "", at: int | None = None
+    ) -> Page:
+        """The objects of a selection, by namespace and name; with a limit, a page as of the first page's version.
+
+        `at`: as they were at that version. Raises Expired when that is no longer known."""
+        matches = matcher(selection.labels, selection.fields, kind.selectable, kind.found_at)
         namespace = selection.namespace if kind.resource.namespaced else None
         bucket = self.bucket(kind)
         version, after = self.storage.version, None
         if continue_:
             version, after = _read_token(continue_)
             found = bucket.as_of(version, namespace, after)
+        elif at is not None:
+            version, found = (
+                at,
+                bucket.as_of(at, namespace, why="The resourceVersion for the provided list is too old."),
+            )
         else:
             found = list(bucket.in_order(namespace))
         if matches is not None:
@@ -91,11 +115,11 @@ class Rest:
             remaining = len(found) - limit if matches is None else None
             found = found[:limit]
             token = _token(version, found[-1].key)
-        return Page([_in_version(kind, record) for record in found], version, token, remaining)
+        return Page([in_version(kind, record) for record in found], version, token, remaining)
 
     def watch(self, kind: Kind, selection: Selection, since: int | None) -> Watcher:
         """A queue of what changes after `since`; None: what is there first. Raises Expired."""
-        matches = matcher(selection.labels, selection.fields, kind.selectable)
+        matches = matcher(selection.labels, selection.fields, kind.selectable, kind.found_at)
         namespace = selection.namespace if kind.resource.namespaced else None
         return self.storage.watch(self.bucket(kind), namespace, matches, since)
 
@@ -103,6 +127,11 @@ class Rest:
 
     def create(self, kind: Kind, namespace: str, thing: Object, options: WriteOptions = WriteOptions()) -> Written:
         """Store a new object. Raises AlreadyExists, Refused (400, 403, 422), Gone when the namespace is not there."""
+        if kind.is_ending:
+            why = "create not allowed while custom resource definition is terminating"
+            raise errors.failure(
+                405, "MethodNotAllowed", why, {"group": kind.resource.group, "kind": kind.resource.plural}
+            )
         metadata.check_type(kind, thing)
         metadata.check_namespace(kind, thing, namespace)
         self._check_room(kind, namespace, thing)
@@ -126,7 +155,12 @@ class Rest:
             kind.has_status and kind.resource.kind not in ("Node", "Namespace", "PersistentVolumeClaim")
         ):
             thing.pop("status", None)
+        if self.admission is None:
+            self._settle(kind, thing, None)
+            return
+        self.admission.complete(kind, thing)
         self._settle(kind, thing, None)
+        self.admission.allow(kind, thing)
 
     def update(self, kind: Kind, key: Key, thing: Object, options: WriteOptions = WriteOptions()) -> Written:
         """Replace the object at `key`. Raises Gone, Conflict, Refused."""
@@ -165,6 +199,8 @@ class Rest:
         current = self.read(kind, *key)
         deletion.check_preconditions(kind, current.object, options)
         thing = deletion.marked(kind, current.object, options, self.source.now())
+        if self._has_objects(kind, thing) and "deletionTimestamp" not in current.object["metadata"]:
+            thing = deletion.cleaning(thing, self.source.now())
         gone = deletion.may_go(kind, thing)
         if options.dry_run:
             return Record(thing, current.version), gone
@@ -184,6 +220,13 @@ class Rest:
         return page
 
     # -------------------------------------------------------------------------------------------- parts
+
+    def _has_objects(self, kind: Kind, thing: Object) -> bool:
+        """True for a definition of a kind of which there are objects."""
+        if (kind.resource.group, kind.resource.plural) != DEFINITIONS:
+            return False
+        bucket = self.storage.buckets.get((thing["spec"]["group"], thing["spec"]["names"]["plural"]))
+        return bucket is not None and bool(bucket.records)
 
     def _check_room(self, kind: Kind, namespace: str, thing: Object) -> None:
         if not kind.resource.namespaced:
@@ -224,13 +267,17 @@ class Rest:
     def _own(self, kind: Kind, thing: Object, old: Object, options: WriteOptions) -> None:
         """Write down who owns which fields, if anybody has ever applied the object."""
         meta = thing["metadata"]
-        meta.pop("managedFields", None)
+        sent, known = meta.pop("managedFields", None), old["metadata"].get("managedFields")
         if options.managed is not None:
             meta["managedFields"] = options.managed
-        elif "managedFields" in old["metadata"]:
+        elif known and sent in ([], [{}]):
+            return  # a client's way to forget all owners
+        elif known and sent != known and fields.are_owners(sent):
+            meta["managedFields"] = sent  # kubectl takes over what it has applied in its older way
+        elif known:
             writer = Owner(options.manager or "unknown", "Update", options.subresource)
             owners = fields.owners_of(old)
-            after = fields.after_update(owners, writer, thing, old)
+            after = fields.after_update(owners, writer, thing, old, parts_of(kind))
             now = metadata.stamp(self.source.now())
             meta["managedFields"] = (
                 old["metadata"]["managedFields"]
@@ -293,11 +340,11 @@ def _only_status(kind: Kind, thing: Object, old: Object) -> Object:
     return result
 
 
-def _in_version(kind: Kind, record: Record) -> Record:
-    """The record as this version of the kind shows it (versions differ in nothing but their name)."""
+def in_version(kind: Kind, record: Record) -> Record:
+    """The record as this version of the kind shows it."""
     if record.api_version == kind.resource.api_version:
         return record
-    return Record({**record.object, "apiVersion": kind.resource.api_version}, record.version)
+    return Record(kind.in_version(record.object), record.version)
 
 
 def _token(version: int, key: Key) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from runtime.objects import Object
+from tiphys.devcluster import tokens
 from tiphys.devcluster.metadata import stamp
 from tiphys.devcluster.server import ApiServer
+from tiphys.devcluster.tokens import User
 
 TOKEN_S = 3600
 
@@ -30,29 +31,46 @@ def rules(body: Any) -> Object:
     return {"kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1", **review, "status": status}
 
 
-def whoami(body: Any) -> Object:
-    """SelfSubjectReview: the one user there is."""
+def subject_access(body: Any) -> Object:
+    """SubjectAccessReview: nobody is refused anything, whoever is asked about."""
     review: Object = body if isinstance(body, dict) else {}
-    user = {"username": "tiphys", "groups": ["system:masters", "system:authenticated"]}
+    status = {"allowed": True, "reason": "roles are stored by the dev cluster, and not enforced"}
+    return {"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", **review, "status": status}
+
+
+def whoami(body: Any, user: User) -> Object:
+    """SelfSubjectReview: who asks."""
+    review: Object = body if isinstance(body, dict) else {}
     return {
         "kind": "SelfSubjectReview",
         "apiVersion": "authentication.k8s.io/v1",
         **review,
-        "status": {"userInfo": user},
+        "status": {"userInfo": user.info()},
     }
 
 
-def token(server: ApiServer, key: tuple[str, str], body: Object) -> Object:
+def review(server: ApiServer, body: Any) -> Object:
+    """TokenReview: whose token it is."""
+    asked: Object = body if isinstance(body, dict) else {}
+    said = asked.get("spec") or {}
+    found = server.user_of(str(said.get("token") or ""))
+    status: Object = {"error": "invalid bearer token", "user": {}}
+    if found is not None:
+        audiences = said.get("audiences") or [tokens.ISSUER]
+        status = {"authenticated": True, "user": found.info(), "audiences": audiences}
+    return {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", **asked, "status": status}
+
+
+def token(server: ApiServer, account: Object, body: Object) -> Object:
     """A TokenRequest answered: a new token that this server accepts until its expiry."""
-    spec = body.get("spec") or {}
+    spec, meta, now = body.get("spec") or {}, account["metadata"], server.now()
     lasts_s = int(spec.get("expirationSeconds") or TOKEN_S)
-    until = server.now() + lasts_s
-    new = secrets.token_urlsafe(32)
-    server.tokens[new] = until
+    until = now + lasts_s
+    new = tokens.issue(server.signing_key, account, spec, now, until)
     return {
         "kind": "TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",
-        "metadata": {"name": key[1], "namespace": key[0], "creationTimestamp": stamp(server.now())},
-        "spec": {"audiences": ["https://kubernetes.default.svc"], **spec, "expirationSeconds": lasts_s},
+        "metadata": {"name": meta["name"], "namespace": meta["namespace"], "creationTimestamp": stamp(now)},
+        "spec": {"audiences": [tokens.ISSUER], **spec, "expirationSeconds": lasts_s},
         "status": {"token": new, "expirationTimestamp": stamp(until)},
     }

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 from runtime.objects import Object
-from tiphys.devcluster.errors import Cause, forbidden_value, invalid_value, required
+from tiphys.devcluster.errors import Cause, forbidden_value, invalid_value, not_supported, required
 from tiphys.devcluster.kinds import NameRule
-from tiphys.devcluster.selectors import selector_matches
 
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{LABEL}(\.{LABEL})*"
 _SERVICE = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
 _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
@@ -24,7 +24,7 @@ SUBDOMAIN_RULE = (
 )
 LABEL_RULE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
-    f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
+    f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{LABEL}')"
 )
 SERVICE_RULE = (
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
@@ -40,14 +40,9 @@ KEY_RULE = (
     "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
-POD_UPDATES = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-)
 _NAME_RULES: dict[NameRule, tuple[re.Pattern[str], int, str]] = {
     "subdomain": (re.compile(_SUBDOMAIN), 253, SUBDOMAIN_RULE),
-    "label": (re.compile(_LABEL), 63, LABEL_RULE),
+    "label": (re.compile(LABEL), 63, LABEL_RULE),
     "service": (re.compile(_SERVICE), 63, SERVICE_RULE),
     "path": (re.compile(r"(?!\.{1,2}$)[^/%]+"), 253, "may not be '.' or '..' and may not contain '/' or '%'"),
 }
@@ -79,24 +74,32 @@ def label_faults(labels: Any, field: str = "metadata.labels") -> list[Cause]:
         faults += _key_faults(key, field)
         if not isinstance(value, str):
             faults.append(invalid_value(field, shown(value), "must be a string"))
-        elif len(value) > 63:
-            faults.append(invalid_value(field, shown(value), "must be no more than 63 characters"))
-        elif re.fullmatch(_VALUE, value) is None:
-            faults.append(invalid_value(field, shown(value), VALUE_RULE))
+        else:
+            faults += _value_faults(value, field)
     return faults
 
 
-def _key_faults(key: str, field: str) -> list[Cause]:
+@lru_cache(maxsize=4096)  # objects of one owner have the same labels, and a thousand pods the same keys
+def _value_faults(value: str, field: str) -> tuple[Cause, ...]:
+    if len(value) > 63:
+        return (invalid_value(field, shown(value), "must be no more than 63 characters"),)
+    if re.fullmatch(_VALUE, value) is None:
+        return (invalid_value(field, shown(value), VALUE_RULE),)
+    return ()
+
+
+@lru_cache(maxsize=4096)
+def _key_faults(key: str, field: str) -> tuple[Cause, ...]:
     prefix, slash, name = key.rpartition("/")
     if slash and (not prefix or re.fullmatch(_SUBDOMAIN, prefix) is None):
-        return [invalid_value(field, shown(key), f"prefix part {SUBDOMAIN_RULE}")]
+        return (invalid_value(field, shown(key), f"prefix part {SUBDOMAIN_RULE}"),)
     if not name:
-        return [invalid_value(field, shown(key), "name part must be non-empty")]
+        return (invalid_value(field, shown(key), "name part must be non-empty"),)
     if len(name) > 63:
-        return [invalid_value(field, shown(key), "name part must be no more than 63 characters")]
+        return (invalid_value(field, shown(key), "name part must be no more than 63 characters"),)
     if re.fullmatch(_QUALIFIED, name) is None:
-        return [invalid_value(field, shown(key), KEY_RULE)]
-    return []
+        return (invalid_value(field, shown(key), KEY_RULE),)
+    return ()
 
 
 def annotation_faults(annotations: Any) -> list[Cause]:
@@ -114,121 +117,6 @@ def annotation_faults(annotations: Any) -> list[Cause]:
         size += len(key.encode()) + len(value.encode())
     if size > ANNOTATIONS_MAX:
         faults.append(Cause(field, f"Too long: may not be more than {ANNOTATIONS_MAX} bytes", "FieldValueTooLong"))
-    return faults
-
-
-def _container_faults(containers: Any, field: str) -> list[Cause]:
-    if containers is not None and not isinstance(containers, list):
-        return [invalid_value(field, shown(containers), "must be a list")]
-    faults: list[Cause] = []
-    seen: set[str] = set()
-    for index, container in enumerate(containers or ()):
-        at = f"{field}[{index}]"
-        if not isinstance(container, dict):
-            faults.append(invalid_value(at, shown(container), "must be an object"))
-            continue
-        name = container.get("name") or ""
-        if not name:
-            faults.append(required(f"{at}.name"))
-        elif re.fullmatch(_LABEL, name) is None:
-            faults.append(invalid_value(f"{at}.name", shown(name), LABEL_RULE))
-        elif name in seen:
-            faults.append(Cause(f"{at}.name", f"Duplicate value: {shown(name)}", "FieldValueDuplicate"))
-        seen.add(name)
-        if not container.get("image"):
-            faults.append(required(f"{at}.image"))
-    return faults
-
-
-def _mount_faults(spec: Object) -> list[Cause]:
-    known = {volume.get("name") for volume in spec.get("volumes") or ()}
-    faults: list[Cause] = []
-    for field in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(field) or ()):
-            for at, mount in enumerate(container.get("volumeMounts") or ()):
-                path = f"spec.{field}[{index}].volumeMounts[{at}]"
-                if mount.get("name") not in known:
-                    faults.append(Cause(f"{path}.name", f"Not found: {shown(mount.get('name'))}", "FieldValueNotFound"))
-                if not mount.get("mountPath"):
-                    faults.append(required(f"{path}.mountPath"))
-    return faults
-
-
-def pod_spec_faults(spec: Object, field: str = "spec") -> list[Cause]:
-    """What is wrong with a pod's spec."""
-    if not spec.get("containers"):
-        return [required(f"{field}.containers")]
-    faults = _container_faults(spec.get("initContainers"), f"{field}.initContainers")
-    faults += _container_faults(spec["containers"], f"{field}.containers")
-    if faults:
-        return faults
-    if spec.get("restartPolicy") not in ("Always", "OnFailure", "Never"):
-        values = 'supported values: "Always", "Never", "OnFailure"'
-        faults.append(
-            Cause(
-                f"{field}.restartPolicy",
-                f"Unsupported value: {shown(spec.get('restartPolicy'))}: {values}",
-                "FieldValueNotSupported",
-            )
-        )
-    deadline = spec.get("activeDeadlineSeconds")
-    if deadline is not None and (not isinstance(deadline, int) or deadline < 1):
-        why = "must be between 1 and 2147483647, inclusive"
-        faults.append(invalid_value(f"{field}.activeDeadlineSeconds", shown(deadline), why))
-    return faults + _mount_faults(spec)
-
-
-def _without_mutable(spec: Object, old: Object) -> Object:
-    """The spec with the fields that may change replaced by the old ones."""
-    frozen = {**spec}
-    for name in ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName"):
-        if name in old:
-            frozen[name] = old[name]
-        else:
-            frozen.pop(name, None)
-    for name in ("containers", "initContainers"):
-        before = old.get(name) or []
-        now = spec.get(name) or []
-        if len(before) == len(now):
-            frozen[name] = [
-                {**new, "image": was.get("image"), "imagePullPolicy": was.get("imagePullPolicy")}
-                for new, was in zip(now, before, strict=True)
-            ]
-            if not now:
-                frozen.pop(name, None)
-    return frozen
-
-
-def _deadline_faults(new: Object, old: Object) -> list[Cause]:
-    field = "spec.activeDeadlineSeconds"
-    was, now = old.get("activeDeadlineSeconds"), new.get("activeDeadlineSeconds")
-    if was is None or now == was:
-        return []
-    if now is None:
-        return [invalid_value(field, "null", "must not update from a positive integer to nil value")]
-    if now > was:
-        return [invalid_value(field, shown(now), f"must be less than or equal to previous value ({was})")]
-    return []
-
-
-def pod(new: Object, old: Object | None) -> list[Cause]:
-    """A pod's spec, which hardly anything of may change once it exists."""
-    faults = pod_spec_faults(new.get("spec") or {})
-    if old is None or faults:
-        return faults
-    before, now = old.get("spec") or {}, new.get("spec") or {}
-    if before == now:
-        return []
-    faults = _deadline_faults(now, before)
-    kept = [
-        toleration for toleration in before.get("tolerations") or () if toleration in (now.get("tolerations") or ())
-    ]
-    if len(kept) < len(before.get("tolerations") or ()):
-        faults.append(
-            forbidden_value("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
-        )
-    if before.get("nodeName") != now.get("nodeName") or _without_mutable(now, before) != before:
-        faults.append(forbidden_value("spec", POD_UPDATES))
     return faults
 
 
@@ -287,52 +175,46 @@ def service(new: Object, old: Object | None) -> list[Cause]:
     return faults
 
 
-def job(new: Object, old: Object | None) -> list[Cause]:
-    """A template that ends: its pods are not restarted for ever."""
-    del old
-    spec = (new["spec"].get("template") or {}).get("spec") or {}
-    faults = [Cause(f"spec.template.{c.field}", c.message, c.reason) for c in pod_spec_faults(spec)]
-    if spec.get("restartPolicy") == "Always":
-        field, why = "spec.template.spec.restartPolicy", 'supported values: "OnFailure", "Never"'
-        faults.append(Cause(field, f'Unsupported value: "Always": {why}', "FieldValueNotSupported"))
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+
+
+def claim(new: Object, old: Object | None) -> list[Cause]:
+    """How a volume is used, and how large it is; both stay, though it may grow."""
+    spec = new.get("spec") or {}
+    modes = spec.get("accessModes") or ()
+    faults = [] if modes else [required("spec.accessModes", "at least 1 access mode is required")]
+    faults += [not_supported("spec.accessModes", mode, ACCESS_MODES) for mode in modes if mode not in ACCESS_MODES]
+    if not ((spec.get("resources") or {}).get("requests") or {}).get("storage"):
+        faults.append(required("spec.resources[storage]"))
+    if old is not None:
+        before = old.get("spec") or {}
+        changed = [f for f in ("accessModes", "storageClassName", "selector") if before.get(f) and f in spec]
+        if any(spec[field] != before[field] for field in changed):
+            why = (
+                "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound "
+                "claims"
+            )
+            faults.append(forbidden_value("spec", why))
     return faults
 
 
-def selected_template(new: Object, old: Object | None) -> list[Cause]:
-    """A workload selects the pods of its own template, and never changes its mind about which."""
-    spec = new.get("spec") or {}
-    template = spec.get("template") or {}
-    selector = spec.get("selector") or {}
+SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+USER_PRIORITY_MAX = 1_000_000_000
+
+
+def priority_class(new: Object, old: Object | None) -> list[Cause]:
+    """A number that stays, below those of the system."""
+    name, value = str(new["metadata"].get("name") or ""), new.get("value") or 0
     faults: list[Cause] = []
-    if not selector:
-        faults.append(required("spec.selector"))
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    if not selector or not selector_matches(selector, labels):
-        why = "`selector` does not match template `labels`"
-        faults.append(invalid_value("spec.template.metadata.labels", shown(labels), why))
-    template_faults = pod_spec_faults(template.get("spec") or {})
-    faults += [Cause(f"spec.template.{c.field}", c.message, c.reason) for c in template_faults]
-    if old is not None and (old.get("spec") or {}).get("selector") != selector:
-        faults.append(invalid_value("spec.selector", shown(selector), "field is immutable"))
-    return faults
-
-
-def crd(new: Object, old: Object | None) -> list[Cause]:
-    """A definition names its group, its plural and exactly one version that is stored."""
-    del old
-    spec = new.get("spec") or {}
-    names = spec.get("names") or {}
-    faults = [required(f"spec.{field}") for field in ("group", "scope") if not spec.get(field)]
-    faults += [required(f"spec.names.{field}") for field in ("plural", "kind") if not names.get(field)]
-    wanted = f"{names.get('plural', '')}.{spec.get('group', '')}"
-    name = new["metadata"].get("name", "")
-    if name != wanted:
-        faults.append(invalid_value("metadata.name", shown(name), 'must be spec.names.plural+"."+spec.group'))
-    versions = spec.get("versions") or []
-    if sum(1 for version in versions if version.get("storage")) != 1:
-        why = "must have exactly one version marked as storage version"
-        faults.append(invalid_value("spec.versions", shown([v.get("name") for v in versions]), why))
-    for index, version in enumerate(versions):
-        if not (version.get("schema") or {}).get("openAPIV3Schema"):
-            faults.append(required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required"))
+    if name.startswith("system-"):
+        if SYSTEM_PRIORITIES.get(name) != value:
+            why = "priority class names with 'system-' prefix are reserved for system use only"
+            faults.append(forbidden_value("metadata.name", why))
+    elif value > USER_PRIORITY_MAX:
+        why = f"maximum allowed value of a user defined priority is {USER_PRIORITY_MAX}"
+        faults.append(forbidden_value("value", why))
+    if old is not None and (old.get("value") or 0) != value:
+        faults.append(forbidden_value("value", "may not be changed in an update."))
+    if old is not None and old.get("preemptionPolicy") != new.get("preemptionPolicy"):
+        faults.append(invalid_value("preemptionPolicy", shown(new.get("preemptionPolicy")), "field is immutable"))
     return faults

@@ -21,6 +21,7 @@ from tiphys.devcluster.node.events import EventRecorder
 from tiphys.devcluster.node.follow import Change, follow
 from tiphys.devcluster.node.lifecycle import rfc3339
 from tiphys.devcluster.node.quantity import parse_quantity
+from tiphys.devcluster.node.registration import ONLY_WARNINGS
 from tiphys.devcluster.node.settings import Clock
 
 BINDINGS = Resource("v1", "Binding", "bindings")
@@ -246,6 +247,7 @@ class Scheduler:
         try:
             if node:
                 await self._bind(pod, node)
+                self._say_bound(pod, node, events)
             elif self._told.get(uid) != why:
                 await self._explain(pod, why)
                 self._told[uid] = why
@@ -255,6 +257,12 @@ class Scheduler:
         except ApiError as error:
             await anyio.sleep(error.after_s if isinstance(error, Throttled) else RETRY_S)
             self._work.set()
+
+    def _say_bound(self, pod: Object, node: str, events: EventRecorder) -> None:
+        state = self._nodes.get(node)
+        if state is not None and ONLY_WARNINGS not in (state.object["metadata"].get("annotations") or {}):
+            meta = pod["metadata"]
+            events.say(pod, "Scheduled", f"Successfully assigned {meta['namespace']}/{meta['name']} to {node}")
 
     async def _bind(self, pod: Object, node: str) -> None:
         meta = pod["metadata"]

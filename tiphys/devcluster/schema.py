@@ -104,8 +104,10 @@ def _body(path: str) -> str:
     return f"{path} in body"
 
 
-def validate(value: Any, schema: Object, path: str = "") -> list[Cause]:
-    """What of the value does not follow the schema."""
+def validate(value: Any, schema: Object, path: str = "", old: Any = None) -> list[Cause]:
+    """What of the value does not follow the schema; of what is as it was in `old`, nothing is asked again."""
+    if old is not None and value == old:
+        return []
     if value is None:
         if schema.get("nullable") or not schema.get("type"):
             return []
@@ -121,9 +123,9 @@ def validate(value: Any, schema: Object, path: str = "") -> list[Cause]:
         return [Cause(path, f'Invalid value: "{have}": {why}', "FieldValueTypeInvalid")]
     faults = _enum(value, schema, path) + _combined(value, schema, path)
     if isinstance(value, dict):
-        faults += _object(value, schema, path)
+        faults += _object(value, schema, path, old if isinstance(old, dict) else {})
     elif isinstance(value, list):
-        faults += _array(value, schema, path)
+        faults += _array(value, schema, path, old)
     elif isinstance(value, str):
         faults += _string(value, schema, path)
     elif not isinstance(value, bool):
@@ -140,7 +142,7 @@ def _enum(value: Any, schema: Object, path: str) -> list[Cause]:
     return [Cause(path, message, "FieldValueNotSupported")]
 
 
-def _object(value: Object, schema: Object, path: str) -> list[Cause]:
+def _object(value: Object, schema: Object, path: str, old: Object) -> list[Cause]:
     faults = [
         Cause(_child(path, name), "Required value", "FieldValueRequired")
         for name in schema.get("required") or ()
@@ -150,18 +152,27 @@ def _object(value: Object, schema: Object, path: str) -> list[Cause]:
     rest = schema.get("additionalProperties")
     for name, item in value.items():
         if name in properties:
-            faults += validate(item, properties[name], _child(path, name))
+            faults += validate(item, properties[name], _child(path, name), old.get(name))
         elif isinstance(rest, dict):
-            faults += validate(item, rest, _child(path, name))
+            faults += validate(item, rest, _child(path, name), old.get(name))
     return faults + _count(len(value), schema, path, ("minProperties", "maxProperties"), "properties")
 
 
-def _array(value: list[Any], schema: Object, path: str) -> list[Cause]:
+def predecessor(item: Any, schema: Object, old: Any) -> Any:
+    """What an item of a list was before: the one of the same keys; None where the list's items have no keys."""
+    keys = schema.get("x-kubernetes-list-map-keys")
+    if not keys or not isinstance(old, list) or not isinstance(item, dict):
+        return None
+    identity = [item.get(key) for key in keys]
+    return next((was for was in old if isinstance(was, dict) and [was.get(k) for k in keys] == identity), None)
+
+
+def _array(value: list[Any], schema: Object, path: str, old: Any) -> list[Cause]:
     faults: list[Cause] = []
     items = schema.get("items")
     if isinstance(items, dict):
         for index, item in enumerate(value):
-            faults += validate(item, items, f"{path}[{index}]")
+            faults += validate(item, items, f"{path}[{index}]", predecessor(item, schema, old))
     faults += _unique(value, schema, path)
     return faults + _count(len(value), schema, path, ("minItems", "maxItems"), "items")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from runtime.objects import Object
@@ -153,8 +154,12 @@ def field_text(thing: Object, path: str) -> str:
     return str(value)
 
 
-def matcher(labels: str, fields: str, selectable: frozenset[str]) -> Matches | None:
-    """The predicate of both selectors; None when everything matches. Raises Refused for what cannot be selected by."""
+def matcher(
+    labels: str, fields: str, selectable: frozenset[str], found_at: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> Matches | None:
+    """The predicate of both selectors; None when everything matches. Raises Refused for what cannot be selected by.
+
+    `found_at` says where a selectable path is really found, and what it is when it is absent."""
     wanted = parse_labels(labels)
     conditions = parse_fields(fields)
     for condition in conditions:
@@ -163,11 +168,13 @@ def matcher(labels: str, fields: str, selectable: frozenset[str]) -> Matches | N
     if not wanted and not conditions:
         return None
 
+    places = [(*found_at.get(path, (path, "")), equal, value) for path, equal, value in conditions]
+
     def matches(thing: Object) -> bool:
         have = thing["metadata"].get("labels") or {}
         if not all(requirement.met_by(have) for requirement in wanted):
             return False
-        return all((field_text(thing, path) == value) is equal for path, equal, value in conditions)
+        return all(((field_text(thing, path) or absent) == value) is equal for path, absent, equal, value in places)
 
     return matches
 

@@ -22,6 +22,10 @@ from tiphys.devcluster.selectors import Matches
 HISTORY_MAX = 8192  # changes kept per resource; who asks for older ones hears 410 and lists again
 HISTORY_BYTES_MAX = 64 * 1024 * 1024  # of their JSON: a large object that changes often has a shorter history
 OBJECT_BYTES_MAX = 1536 * 1024  # of one object's JSON: what etcd takes by default, so that nobody gets used to more
+TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter."
+)
 QUEUE_MAX = 16384  # events waiting for one watcher; beyond, its stream ends with 410, as a slow client's would
 
 Key: TypeAlias = tuple[str, str]
@@ -216,13 +220,12 @@ class Bucket:
                 return
             yield self.records[key]
 
-    def as_of(self, version: int, namespace: str | None, after: Key | None = None) -> list[Record]:
-        """The records as they were at `version`. Raises Expired when that is no longer known."""
+    def as_of(
+        self, version: int, namespace: str | None, after: Key | None = None, *, why: str = TOO_OLD
+    ) -> list[Record]:
+        """The records as they were at `version`. Raises Expired, with `why`, when that is no longer known."""
         if version < self.forgotten:
-            raise errors.expired(
-                "The provided continue parameter is too old to display a consistent list result. You can start a new "
-                "list without the continue parameter."
-            )
+            raise errors.expired(why)
         then: dict[Key, Record | None] = {}
         for change in reversed(self.history):
             if change.record.version <= version:

@@ -12,6 +12,7 @@ from runtime.objects import Object
 from tiphys.devcluster import query, table
 from tiphys.devcluster.answers import Call
 from tiphys.devcluster.inprocess import BOOKMARK_S, bookmark
+from tiphys.devcluster.rest import in_version
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Event, Watcher
 
@@ -86,14 +87,12 @@ class WatchStream:
         return b"".join(lines)
 
     def _event(self, event: Event) -> bytes:
-        form = self._call.form
+        form, record = self._call.form, in_version(self._kind, event.record)
         if form == "Table":
-            return self._line(event.type, self._table(event.record.object))
+            return self._line(event.type, self._table(record.object))
         if form.startswith("PartialObjectMetadata"):
-            return self._line(event.type, table.partial(event.record.object))
-        if event.record.api_version != self._kind.resource.api_version:
-            return self._line(event.type, {**event.record.object, "apiVersion": self._kind.resource.api_version})
-        return b'{"type":"' + event.type.encode() + b'","object":' + event.record.json + b"}\n"
+            return self._line(event.type, table.partial(record.object))
+        return b'{"type":"' + event.type.encode() + b'","object":' + record.json + b"}\n"
 
     def _table(self, thing: Object) -> Object:
         include = self._call.query.get("includeObject", "Metadata")

@@ -1,4 +1,4 @@
-"""Scale, binding, eviction and finalize: small documents that change one thing of an object."""
+"""Scale, binding and finalize: small documents that change one thing of an object."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import orjson
 from runtime.api import PatchType
 from runtime.objects import Object
 from tiphys.devcluster import errors, patches, rules
-from tiphys.devcluster.deletion import DeleteOptions
 from tiphys.devcluster.kinds import Kind
 from tiphys.devcluster.metadata import stamp
 from tiphys.devcluster.rest import Rest
-from tiphys.devcluster.selectors import selector_matches, selector_text
+from tiphys.devcluster.selectors import selector_text
 from tiphys.devcluster.storage import Key, Record
 
 
@@ -39,7 +38,7 @@ def _scale_of(kind: Kind, record: Record) -> Object:
     if paths.selector_path:
         selector = _at(thing, paths.selector_path) or ""
     else:
-        selector = "" if kind.custom else selector_text((thing.get("spec") or {}).get("selector") or {})
+        selector = "" if kind.custom else _selector((thing.get("spec") or {}).get("selector") or {})
     if selector:
         status["selector"] = selector
     return {
@@ -49,6 +48,12 @@ def _scale_of(kind: Kind, record: Record) -> Object:
         "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
+
+
+def _selector(selector: Object) -> str:
+    """The text of a selector: an object of its own, or (of a replication controller) plain labels."""
+    is_plain = not {"matchLabels", "matchExpressions"} & set(selector)
+    return selector_text({"matchLabels": selector} if is_plain else selector)
 
 
 def read_scale(rest: Rest, kind: Kind, key: Key) -> Object:
@@ -114,24 +119,6 @@ def bind(rest: Rest, kind: Kind, key: Key, binding: Object) -> Object:
         }
     )
     rest.store(kind, current, thing)
-    return errors.success({}, 201)
-
-
-def evict(rest: Rest, kind: Kind, key: Key, eviction: Object, budgets: Kind) -> Object:
-    """Delete a pod unless a disruption budget says no (429)."""
-    pod = rest.read(kind, *key).object
-    labels = pod["metadata"].get("labels") or {}
-    for record in rest.bucket(budgets).in_order(key[0]):
-        budget = record.object
-        if not selector_matches((budget.get("spec") or {}).get("selector") or {}, labels):
-            continue
-        if int((budget.get("status") or {}).get("disruptionsAllowed") or 0) <= 0:
-            name = budget["metadata"]["name"]
-            cause = {"reason": "DisruptionBudget", "message": f"The disruption budget {name} allows no disruption now"}
-            message = "Cannot evict pod as it would violate the pod's disruption budget."
-            raise errors.failure(429, "TooManyRequests", message, {"causes": [cause]})
-    options = eviction.get("deleteOptions") or {}
-    rest.delete(kind, key, DeleteOptions(options.get("gracePeriodSeconds"), options.get("propagationPolicy")))
     return errors.success({}, 201)
 
 

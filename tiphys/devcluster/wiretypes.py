@@ -103,7 +103,7 @@ def pruner(api_version: str, kind: str) -> Prune:
     def prune(thing: Object) -> list[str]:
         known = top()
         dropped: list[str] = []
-        if not known:
+        if not known or _is_clean(thing, known):
             return dropped
         try:
             _prune(thing, known, "", dropped)
@@ -116,6 +116,28 @@ def pruner(api_version: str, kind: str) -> Prune:
         return dropped
 
     return prune
+
+
+def _is_clean(thing: Object, known: dict[str, _Known]) -> bool:
+    """True when nothing is unknown or of a wrong type: the usual case, found without naming any path."""
+    for name, value in thing.items():
+        field = known.get(name)
+        if field is None or type(value) not in field.types:
+            return False
+        if value and (field.below or field.field.shape) and not _are_clean(value, field):
+            return False
+    return True
+
+
+def _are_clean(value: Any, field: _Known) -> bool:
+    items = value if isinstance(value, list) else value.values() if field.field.shape == "map" else (value,)
+    below = _known(field.below) if field.below else None
+    for item in items:
+        if type(item) not in field.items:
+            return False
+        if below is not None and item and not _is_clean(item, below):
+            return False
+    return True
 
 
 class _WrongType(Exception):

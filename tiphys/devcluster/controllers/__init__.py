@@ -7,7 +7,7 @@ accounts are not here: the API server does those beside its store (`tiphys/devcl
 from __future__ import annotations
 
 from runtime.actor import Room
-from tiphys.devcluster.controllers import adoption, deployment, endpoints, job, replicaset
+from tiphys.devcluster.controllers import adoption, budget, deployment, endpoints, job, replicaset
 
 
 def rooms(pods: str = "") -> list[Room]:
@@ -20,5 +20,6 @@ def rooms(pods: str = "") -> list[Room]:
         replicaset.room(pods),
         job.room(pods),
         endpoints.room(pods),
+        budget.room(pods),
         adoption.room(pods),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from runtime.objects import Object
 from tiphys.devcluster.exec import RunningCommand
@@ -55,8 +55,22 @@ class Execution(NamedTuple):
     output: str = ""
 
 
+ReadyTimes: TypeAlias = tuple[tuple[float, bool], ...] | None
+"""(seconds since its start, ready) in order: when a container is ready, whatever its probe says; None: as that says."""
+
+
 class Process(Protocol):
     """One attempt of one container, alive until `wait` returns."""
+
+    @property
+    def has_started(self) -> bool:
+        """False for one whose command could not be executed."""
+        ...
+
+    @property
+    def ready_times(self) -> ReadyTimes:
+        """When it is ready by itself."""
+        ...
 
     async def wait(self) -> Exit:
         """Its end. Called once."""

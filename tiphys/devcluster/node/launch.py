@@ -15,6 +15,7 @@ from runtime.objects import Object
 from tiphys.devcluster.node import images
 from tiphys.devcluster.node.containers import CannotCreate, CannotRun
 from tiphys.devcluster.node.layout import Layout
+from tiphys.devcluster.node.quantity import parse_quantity
 from tiphys.devcluster.node.settings import Mode, NodeSettings
 from tiphys.devcluster.node.volumes import Mount
 
@@ -163,6 +164,15 @@ def user_of(pod: Object, container: Object) -> dict[str, Any]:
     elif gid is not None:
         user["gid"] = gid
     return user
+
+
+def memory_limit(container: Object) -> int | None:
+    """The bytes that the container's processes may have together; None without a limit. Raises CannotCreate."""
+    amount = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    try:
+        return None if amount is None else int(parse_quantity(amount))
+    except ValueError as error:
+        raise CannotCreate(f"memory limit of container {container['name']}: {error}") from error
 
 
 def termination_limit(pod: Object) -> int:

@@ -6,7 +6,7 @@ the status written before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -49,7 +49,9 @@ def pod_status(
         "hostIPs": [{"ip": ADDRESS}],
         "podIP": ADDRESS,
         "podIPs": [{"ip": ADDRESS}],
-        "conditions": _merge_conditions(_conditions(pod, facts, situation, phase), before.get("conditions"), now)
+        "conditions": _merge_conditions(
+            _conditions(pod, facts, situation, phase, before.get("conditions")), before.get("conditions"), now
+        )
         + _scheduled(before.get("conditions"), situation),
         "containerStatuses": [container_status(pod, c, facts[c.name], situation, now) for c in pod.mains],
     }
@@ -178,7 +180,9 @@ def _terminated(ended: Ended, identity: str) -> Object:
 # ------------------------------------------------------------------------------------------------ conditions
 
 
-def _conditions(pod: PodSpec, facts: Mapping[str, Fact], situation: Situation, phase: str) -> list[Object]:
+def _conditions(
+    pod: PodSpec, facts: Mapping[str, Fact], situation: Situation, phase: str, before: list[Object] | None
+) -> list[Object]:
     terminal = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "")
     behind = [c.name for c in pod.setups if not is_set_up(c, facts[c.name]) and not facts[c.name].last]
     begun = any(not isinstance(facts[c.name].state, Waiting) for c in pod.mains)
@@ -199,9 +203,23 @@ def _conditions(pod: PodSpec, facts: Mapping[str, Fact], situation: Situation, p
         elif unready:
             message = f"containers with unready status: [{' '.join(unready)}]"
             conditions.append(_condition(kind, False, "ContainersNotReady", message))
+        elif kind == "Ready" and (closed := _closed_gates(pod, before or ())):
+            conditions.append(_condition(kind, False, "ReadinessGatesNotReady", ", ".join(closed)))
         else:
             conditions.append(_condition(kind, True))
     return conditions
+
+
+def _closed_gates(pod: PodSpec, before: Iterable[Object]) -> list[str]:
+    """What of the pod's readiness gates keeps it from being ready."""
+    there = {c["type"]: c["status"] for c in before}
+    closed = []
+    for gate in pod.gates:
+        if gate not in there:
+            closed.append(f'corresponding condition of pod readiness gate "{gate}" does not exist.')
+        elif there[gate] != "True":
+            closed.append(f'the status of pod readiness gate "{gate}" is not "True", but {there[gate]}')
+    return closed
 
 
 def _condition(kind: str, holds: bool, reason: str = "", message: str = "") -> Object:

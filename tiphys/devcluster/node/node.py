@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -23,6 +24,7 @@ from tiphys.devcluster.node.containers import ContainerRuntime, Execution
 from tiphys.devcluster.node.events import EventRecorder
 from tiphys.devcluster.node.facts import Waiting
 from tiphys.devcluster.node.follow import Change, follow
+from tiphys.devcluster.node.heartbeat import beat
 from tiphys.devcluster.node.layout import Layout
 from tiphys.devcluster.node.nodelost import lost_status
 from tiphys.devcluster.node.registration import capacity, node_object, register
@@ -32,6 +34,8 @@ from tiphys.devcluster.node.statuswriter import release_when_possible, write_onc
 from tiphys.devcluster.node.worker import PodWorker, Premises
 
 TERMINAL = ("Succeeded", "Failed")
+HEARTBEAT_S = 10.0  # the kubelet's renewal of its Lease
+T = TypeVar("T")
 
 
 class Node:
@@ -63,14 +67,22 @@ class Node:
             stack.push_async_callback(self._remove_scratch)
             runtime = await self._open_runtime(stack)
             has = capacity(self.mode, root)
-            name = self.settings.name
-            await register(self._api, node_object(name, self.settings.labels, has, self._clock()))
+            name, quiet = self.settings.name, self._by_mode(self.settings.only_warnings, simulated=True, real=False)
+            node = node_object(name, self.settings.labels, has, self._clock(), only_warnings=quiet)
+            await register(self._api, node)
             tasks = await stack.enter_async_context(anyio.create_task_group())
-            events = EventRecorder(self._api, tasks, self._clock, "kubelet", name)
+            events = EventRecorder(self._api, tasks, self._clock, "kubelet", name, only_warnings=quiet)
+            if every_s := self._by_mode(self.settings.heartbeat_s, simulated=0.0, real=HEARTBEAT_S):
+                tasks.start_soon(beat, self._api, node, self._clock, every_s)
             self._premises = Premises(self._api, runtime, events, self._clock, root / "logs")
             tell = partial(self._tell, tasks=tasks)
             task_status.started()
             await follow(self._api, PODS, tell, Selection(fields=f"spec.nodeName={name}"))
+
+    def _by_mode(self, wish: T | None, *, simulated: T, real: T) -> T:
+        if wish is not None:
+            return wish
+        return simulated if self.mode == "simulated" else real
 
     async def stream(self, namespace: str, pod: str, options: LogOptions) -> AsyncIterator[bytes]:
         """A container's log. Raises Gone for a pod that is not here, Refused when there is no such log (yet)."""
@@ -189,7 +201,7 @@ class Node:
     async def _open_runtime(self, stack: AsyncExitStack) -> ContainerRuntime:
         if self.settings.mode == "simulated":
             self.mode_reason = "asked for"
-            return SimulatedRuntime(self.settings.simulated_delay_s)
+            return SimulatedRuntime(self.settings.simulated_delay_s, self.settings.simulated_images)
         from tiphys.devcluster.node.processes import (  # noqa: PLC0415 - a simulated node needs none of it
             open_process_runtime,
         )

@@ -42,6 +42,7 @@ class PodSpec:
     containers: tuple[ContainerSpec, ...]
     grace_s: float
     deadline_s: float | None
+    gates: tuple[str, ...] = ()  # conditions that others write, without which the pod is not ready
 
     @property
     def mains(self) -> tuple[ContainerSpec, ...]:
@@ -76,4 +77,5 @@ def parse_pod(pod: Object) -> PodSpec:
         containers=(*setups, *mains),
         grace_s=DEFAULT_GRACE_S if grace is None else float(grace),
         deadline_s=None if deadline is None else float(deadline),
+        gates=tuple(gate["conditionType"] for gate in spec.get("readinessGates") or ()),
     )

@@ -15,7 +15,7 @@ from runtime.api import Refused
 from runtime.objects import Object
 from tiphys.devcluster.exec import RunningCommand
 from tiphys.devcluster.node.command import PipedCommand
-from tiphys.devcluster.node.containers import Execution, Exit
+from tiphys.devcluster.node.containers import Execution, Exit, ReadyTimes
 from tiphys.devcluster.node.forkserver import Channel, pipe
 from tiphys.devcluster.node.logfile import LogFile
 from tiphys.devcluster.node.probing import http_get, tcp_connect
@@ -29,6 +29,9 @@ KILLED = 128 + signal.SIGKILL
 
 class LocalProcess:
     """A container that the sandbox has started."""
+
+    has_started = True
+    ready_times: ReadyTimes = None
 
     def __init__(self, channel: Channel, container: Object, pumped: anyio.Event, end: Callable[[Exit], Exit]) -> None:
         self._channel = channel
@@ -106,7 +109,7 @@ class LocalProcess:
         """Perform the action of a probe or hook; the failure in words, empty if none."""
         if http := action.get("httpGet"):
             return await http_get(http, self._container, timeout_s)
-        if tcp := action.get("tcpSocket"):
+        if tcp := action.get("tcpSocket") or action.get("grpc"):  # whether a gRPC server listens: a remark says so
             return await tcp_connect(tcp, self._container, timeout_s)
         if pause := action.get("sleep"):
             await anyio.sleep(float(pause.get("seconds") or 0))
@@ -117,8 +120,7 @@ class LocalProcess:
             except TimeoutError:
                 return f"command timed out: {' '.join(command)!r} timed out after {timeout_s:g}s"
             return "" if done.code == 0 else done.output.strip() or f"command exited with {done.code}"
-        kinds = ", ".join(key for key in action if key in ("grpc",)) or "none"
-        return f"the action must be exec, httpGet, tcpSocket or sleep; found: {kinds}"
+        return "the action must be exec, httpGet, tcpSocket, grpc or sleep"
 
     def _answered(self, number: int, code: int) -> None:
         if number in self._commands:
@@ -131,6 +133,9 @@ class LocalProcess:
 
 class NeverStarted:
     """A container whose command could not be executed: it has ended before it began."""
+
+    has_started = False
+    ready_times: ReadyTimes = None
 
     def __init__(self, end: Exit) -> None:
         self._end = end

@@ -23,6 +23,7 @@ from runtime.api import Api
 from runtime.objects import Object
 from tiphys.devcluster.node import images, launch, remarks
 from tiphys.devcluster.node.configuration import fetch
+from tiphys.devcluster.node.configwatch import ConfigWatch
 from tiphys.devcluster.node.containers import CannotCreate, CannotRun, Exit, Process
 from tiphys.devcluster.node.downward import Surroundings
 from tiphys.devcluster.node.environment import environment, references
@@ -54,21 +55,44 @@ class ProcessRuntime:
         self._allocatable: Mapping[str, str] = {}
         self._volumes = Volumes(api, settings, self._layout, self._allocatable)
         self._machine_hosts = _read(Path("/etc/hosts"))
+        self._limits_told: set[str] = set()
+        self._shown: dict[str, tuple[Object, anyio.Lock]] = {}  # by uid: pods whose volumes show something
+        self._watch = ConfigWatch(api, tasks, self._refresh)
 
     async def prepare(self, pod: Object) -> None:
         """Make the pod's volumes. Raises CannotPrepare."""
-        await self._volumes.prepare(pod)
+        meta = pod["metadata"]
+        self._watch.add(meta["uid"], meta["namespace"], self._volumes.sources(pod))
+        _, writing = self._shown.setdefault(meta["uid"], (pod, anyio.Lock()))
+        async with writing:
+            await self._volumes.prepare(pod)
 
     async def update(self, pod: Object) -> None:
         """Labels or annotations have changed: write the files that show them again."""
-        await self._volumes.refresh(pod)
+        uid = pod["metadata"]["uid"]
+        if uid in self._shown:
+            self._shown[uid] = pod, self._shown[uid][1]
+            await self._refresh(uid)
+
+    async def _refresh(self, uid: str) -> None:
+        if uid in self._shown:
+            async with self._shown[uid][1]:
+                if uid in self._shown:
+                    await self._volumes.refresh(self._shown[uid][0])
 
     def remarks(self, pod: Object) -> str:
         """What the pod asks for that processes of this machine do not get."""
-        return remarks.unhonoured(pod, isolated=self.mode == "process", any_user=self._server.as_root)
+        told = remarks.unhonoured(pod, isolated=self.mode == "process", any_user=self._server.as_root)
+        limits = remarks.unenforced(pod) - self._limits_told
+        self._limits_told |= limits  # once for the whole node: it is so for every pod
+        return " ".join(filter(None, (told, remarks.about_limits(limits))))
 
     async def clear(self, uid: str) -> None:
         """Remove the pod's volumes and scratch."""
+        self._watch.remove(uid)
+        _, writing = self._shown.pop(uid, (None, anyio.Lock()))
+        async with writing:  # what is being written is removed too
+            pass
         await anyio.to_thread.run_sync(remove_tree, self._layout.pod(uid))
 
     async def start(self, pod: Object, container: ContainerSpec, attempt: int, log: LogFile) -> Process:
@@ -109,6 +133,7 @@ class ProcessRuntime:
             "hostname": launch.hostname(pod),
             "as_root": self._server.as_root,
             "termination": str(termination),
+            "memory_max": launch.memory_limit(container),
         }
         if self.mode == "plain":
             launch.check_plain(mounts, container)
@@ -146,8 +171,12 @@ class ProcessRuntime:
             os.close(write)
         pumped = anyio.Event()
         self._tasks.start_soon(pump, read, log, pumped)
-        await channel.send(spec)
-        message = await channel.receive()
+        try:
+            await channel.send(spec)
+            message = await channel.receive()
+        except BaseException:
+            channel.close()  # whoever waited does so no more: what was started is killed
+            raise
         scratch = Path(spec["termination"]).parent
         if message is not None and message.get("started"):
             end = partial(self._ended, pod, container.body, scratch, log)

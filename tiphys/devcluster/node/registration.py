@@ -16,6 +16,9 @@ PODS_MAX = 5000  # told as capacity; nothing counts against it: pods are process
 SIMULATED_CPUS = 1_000_000  # requests of simulated pods never run out
 SIMULATED_MEMORY_KI = 2**40
 
+ONLY_WARNINGS = "node.tiphys.dev/only-warnings"
+"""Annotation of a node about whose pods no Events of type Normal are written: the scheduler keeps to it too."""
+
 _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
@@ -42,7 +45,7 @@ def capacity(mode: Mode, scratch: Path) -> Object:
     }
 
 
-def node_object(name: str, labels: dict[str, str], has: Object, now: float) -> Object:
+def node_object(name: str, labels: dict[str, str], has: Object, now: float, *, only_warnings: bool = False) -> Object:
     """The Node, ready and without taints."""
     system, arch = platform.system().lower(), architecture()
     at = rfc3339(now)
@@ -65,6 +68,7 @@ def node_object(name: str, labels: dict[str, str], has: Object, now: float) -> O
                 "beta.kubernetes.io/arch": arch,
                 **labels,
             },
+            "annotations": {ONLY_WARNINGS: "true"} if only_warnings else {},
         },
         "spec": {},
         "status": {

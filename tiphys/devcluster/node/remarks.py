@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from runtime.objects import Object
 
+ENFORCED = ("memory",)
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
 
 def unhonoured(pod: Object, *, isolated: bool, any_user: bool) -> str:
     """One sentence about everything in the pod that is not honoured; empty if nothing.
@@ -19,9 +22,9 @@ def unhonoured(pod: Object, *, isolated: bool, any_user: bool) -> str:
         user = own.get("runAsUser", whole.get("runAsUser"))
         if user and not (isolated and any_user):
             remarks.append(f"{name} runs as the user of the node, not as {user}")
-        limits = sorted((container.get("resources") or {}).get("limits") or ())
-        if limits:
-            remarks.append(f"the limits of {name} are not enforced ({', '.join(limits)})")
+        remarks += [
+            f"the {kind} of {name} only connects: the health protocol is not spoken" for kind in _grpc(container)
+        ]
         if own.get("readOnlyRootFilesystem"):
             remarks.append(f"the root of {name} can be written")
         ports = [
@@ -34,3 +37,22 @@ def unhonoured(pod: Object, *, isolated: bool, any_user: bool) -> str:
     if spec.get("shareProcessNamespace") and isolated:
         remarks.append("its containers do not share processes")
     return "On this node of processes " + "; ".join(remarks) + "." if remarks else ""
+
+
+def unenforced(pod: Object) -> set[str]:
+    """The resources that the pod limits and that nobody here keeps it to."""
+    spec = pod.get("spec") or {}
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    limits = ((container.get("resources") or {}).get("limits") or () for container in containers)
+    return {name for found in limits for name in found if name not in ENFORCED}
+
+
+def about_limits(names: set[str]) -> str:
+    """One sentence about limits that are not kept; empty if there are none."""
+    if not names:
+        return ""
+    return f"This node of processes enforces limits of memory only, not of {', '.join(sorted(names))}, for any pod."
+
+
+def _grpc(container: Object) -> list[str]:
+    return [kind for kind in PROBES if "grpc" in (container.get(kind) or {})]

@@ -95,6 +95,25 @@ def children() -> list[int]:
         return []
 
 
+def memory_of_descendants(*, all_processes: bool) -> int:
+    """The anonymous memory, in bytes, of this process's descendants, or of all processes that can be seen but this
+    one; 0 where the system does not tell."""
+    total, page = 0, os.sysconf("SC_PAGE_SIZE")
+    todo = [int(name) for name in os.listdir("/proc") if name.isdigit()] if all_processes else children()
+    while todo:
+        pid = todo.pop()
+        if pid == os.getpid():
+            continue
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(f"/proc/{pid}/statm", "rb") as sizes:
+                _, resident, shared, *_ = sizes.read().split()
+            total += max(int(resident) - int(shared), 0) * page
+            if not all_processes:
+                with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as pids:
+                    todo += [int(child) for child in pids.read().split()]
+    return total
+
+
 def oom_kills() -> int:
     """How many processes the machine has killed for want of memory since it started; 0 where it does not tell."""
     with contextlib.suppress(OSError, ValueError), open("/proc/vmstat", "rb") as counters:

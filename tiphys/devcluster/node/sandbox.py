@@ -36,6 +36,7 @@ else:
     import rootfs
 
 PATH_MAX_MESSAGE = 1 << 16
+MEMORY_LOOK_S = 0.25  # how often the memory of a container with a limit is looked at
 EXEC_FAILED = 128  # what the kubelet reports for a command that cannot be started
 
 
@@ -148,6 +149,7 @@ class Container:
         self._main = 0
         self._execs: dict[int, int] = {}  # pid -> the node's number of the execution
         self._killed = False
+        self._memory_over = False
 
     def attend(self, config: dict[str, Any]) -> int:
         """Start the command, obey the node, reap, and report the end. Returns this process's exit code."""
@@ -171,7 +173,7 @@ class Container:
         status = self._loop(wake_read)
         self._kill_all()
         code = exit_code(status)
-        oom = code == 128 + signal.SIGKILL and not self._killed and rootfs.oom_kills() > kills
+        oom = self._memory_over or (code == 128 + signal.SIGKILL and not self._killed and rootfs.oom_kills() > kills)
         send(self._channel, {"exit": code, "oom": oom})
         return 0
 
@@ -185,8 +187,11 @@ class Container:
     def _loop(self, wake_read: int) -> int:
         """Serve until the main process ends; its wait status."""
         channel = self._channel.fileno()
+        limit = self._spec.get("memory_max")
         while True:
-            readable, _, _ = select.select([channel, wake_read], [], [])
+            readable, _, _ = select.select([channel, wake_read], [], [], MEMORY_LOOK_S if limit else None)
+            if limit and not self._memory_over:
+                self._heed_memory(limit)
             if wake_read in readable:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake_read, 4096)
@@ -199,6 +204,13 @@ class Container:
                     os._exit(0)
                 while b"\n" in self._buffer:
                     self._obey(self._take())
+
+    def _heed_memory(self, limit: int) -> None:
+        """Kill the main process when all of the container's together have more memory than it may."""
+        if rootfs.memory_of_descendants(all_processes=not self._plain) > limit:
+            self._memory_over = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._main, signal.SIGKILL)
 
     def _receive(self) -> bool:
         try:

@@ -5,7 +5,7 @@ Nothing here reads the environment: who starts the node decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -13,6 +13,9 @@ from typing import Literal, NamedTuple, TypeAlias
 Mode: TypeAlias = Literal["process", "plain", "simulated"]
 Clock: TypeAlias = Callable[[], float]
 """Seconds since the epoch, UTC."""
+
+ImageTable: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Pattern of image references ("shop:*-bad", as in a shell) -> simulation annotation without prefix -> value."""
 
 
 class Endpoint(NamedTuple):
@@ -39,4 +42,7 @@ class NodeSettings:
     claims: Path | None = None  # a folder per PersistentVolumeClaim; below root when None
     packages: tuple[str, ...] = ("tiphys", "runtime")  # importable inside pods by the running interpreter
     simulated_delay_s: float = 0.0  # how long a simulated container runs unless annotated
+    simulated_images: ImageTable = field(default_factory=dict)  # how containers of an image behave (`behaviour`)
+    heartbeat_s: float | None = None  # between two signs of life, 0 for none; None: 10, none where pods are simulated
+    only_warnings: bool | None = None  # no Events about what goes well; None: where pods are simulated
     labels: dict[str, str] = field(default_factory=dict)  # further labels of the Node object

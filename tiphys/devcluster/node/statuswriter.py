@@ -94,11 +94,18 @@ class StatusWriter:
     async def _write(self) -> None:
         if self._stopped:
             return
-        status = self._compute(self._clock(), {"conditions": self._conditions()})
+        before = self._conditions()
+        status = self._compute(self._clock(), {"conditions": before})
         if status == self._written:
             return
         ref = reference(PODS, self._pod)
-        await self._api.patch(ref, {"metadata": {"uid": ref.uid}, "status": status}, subresource="status")
+        body = {"metadata": {"uid": ref.uid}, "status": status}
+        if (self._pod.get("spec") or {}).get("readinessGates"):  # others write conditions too: ours are merged by type
+            foreign = {c["type"] for c in before} - set(OWN_CONDITIONS)
+            body["status"] = {**status, "conditions": [c for c in status["conditions"] if c["type"] not in foreign]}
+            await self._api.patch(ref, body, kind="strategic", subresource="status")
+        else:
+            await self._api.patch(ref, body, subresource="status")
         self._written = status
 
     def _conditions(self) -> list[Object]:

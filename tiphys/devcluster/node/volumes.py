@@ -11,7 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from runtime.api import Api, ApiError, Gone
+from runtime.log import Log
 from runtime.objects import CLAIMS, Object, Reference
+from tiphys.devcluster.node.atomicfiles import write_files
 from tiphys.devcluster.node.configuration import fetch
 from tiphys.devcluster.node.containers import CannotCreate, CannotPrepare
 from tiphys.devcluster.node.downward import Surroundings
@@ -19,6 +21,8 @@ from tiphys.devcluster.node.environment import Source, expand
 from tiphys.devcluster.node.layout import Layout
 from tiphys.devcluster.node.projections import File, Files, files_of, is_projection, sources_of
 from tiphys.devcluster.node.settings import NodeSettings
+
+log = Log()
 
 TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - where tokens are, not one
 TOKEN_VOLUME = "tiphys-service-account-token"  # noqa: S105 - a volume's name
@@ -57,13 +61,19 @@ class Volumes:
             write_files(folder, self._token_files(pod))
 
     async def refresh(self, pod: Object) -> None:
-        """Write the files of downwardAPI again: labels or annotations have changed."""
-        around = Surroundings(pod, self._allocatable)
+        """Write the files of all projections again: labels, annotations or what they show have changed.
+
+        What cannot be shown any more stays as it was, as the kubelet leaves it."""
         for volume in _volumes(pod):
-            if "downwardAPI" in volume:
-                write_files(
-                    self._layout.volume(pod["metadata"]["uid"], volume["name"]), files_of(volume, {}, around, {})
-                )
+            if is_projection(volume):
+                try:
+                    await self._prepare(pod, volume)
+                except (CannotPrepare, CannotCreate, OSError) as error:
+                    log.warning("volume.kept", pod=pod["metadata"]["name"], volume=volume["name"], error=str(error))
+
+    def sources(self, pod: Object) -> set[Source]:
+        """The ConfigMaps and Secrets that the pod's volumes show."""
+        return {source for volume in _volumes(pod) if is_projection(volume) for source in sources_of(volume)}
 
     def mounts(self, pod: Object, container: Object, env: Mapping[str, str]) -> list[Mount]:
         """Where the container sees what, in an order in which nested mount points work. Raises CannotCreate."""
@@ -175,18 +185,6 @@ def sub_folder(source: Path, sub_path: str) -> Path:
         path.mkdir(parents=True)
         path.chmod(0o777)
     return path
-
-
-def write_files(folder: Path, files: Files) -> None:
-    """Make the folder hold these files; each appears whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, file in files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        fresh = place.with_name(f".{place.name}.new")
-        fresh.write_bytes(file.content)
-        fresh.chmod(file.mode)
-        fresh.replace(place)
 
 
 def _volumes(pod: Object) -> list[Object]:

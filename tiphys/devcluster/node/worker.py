@@ -21,7 +21,7 @@ from tiphys.devcluster.node.events import EventRecorder
 from tiphys.devcluster.node.facts import Ended, Ending, Fact, Launching, Running, Waiting, exit_reason
 from tiphys.devcluster.node.lifecycle import Situation, pod_status
 from tiphys.devcluster.node.logfile import LogFile
-from tiphys.devcluster.node.plan import BACKOFF_FORGOTTEN_S, Plan, decide
+from tiphys.devcluster.node.plan import BACKOFF_FORGOTTEN_S, Plan, backoff_s, decide, will_restart
 from tiphys.devcluster.node.podspec import ContainerSpec, PodSpec, parse_pod
 from tiphys.devcluster.node.probes import ProbeKind, Verdict, watch_container
 from tiphys.devcluster.node.settings import Clock
@@ -63,6 +63,7 @@ class PodWorker:
         self._over = False
         self._wake = anyio.Event()
         self._processes: dict[str, Process] = {}
+        self._starts: dict[str, anyio.CancelScope] = {}  # containers that are being created
         self._logs: dict[tuple[str, int], LogFile] = {}
         self._retries: dict[str, float] = {}
         self._writer = StatusWriter(premises.api, premises.clock, pod, self.status, self.lose)
@@ -150,6 +151,9 @@ class PodWorker:
                 await self._wake.wait()
 
     def _perform(self, plan: Plan, tasks: TaskGroup) -> None:
+        if self._ending is not None:
+            for scope in self._starts.values():
+                scope.cancel()
         for stop in plan.stop:
             state = self.facts[stop.name].state
             assert isinstance(state, Running)
@@ -204,39 +208,59 @@ class PodWorker:
     async def _attempt(self, container: ContainerSpec) -> None:
         fact, number = self.facts[container.name], self.facts[container.name].attempt + 1
         log = LogFile(self._premises.logs / self.spec.uid / f"{container.name}.{number}", self._premises.clock)
+        process: Process | None = None
         try:
-            process = await self._premises.runtime.start(self.pod, container, number, log)
+            with anyio.CancelScope() as self._starts[container.name]:
+                process = await self._premises.runtime.start(self.pod, container, number, log)
+            self._starts.pop(container.name, None)
+            if process is None:  # the pod ends before it was there
+                fact.state = Waiting()
+                return
             self._retries.pop(container.name, None)
             self._keep_log(container.name, number, log)
             fact.attempt = number
+            self._say_started(container, process)
             await self._attend(container, fact, process)
         except CannotCreate as error:
             fact.state = Waiting(error.reason, error.message, self._retry_at(container.name, retry=error.retry))
-            self._premises.events.warn(self.pod, "Failed", error.message)
+            self._premises.events.warn(self.pod, "Failed", f"Error: {error.message}")
         finally:
+            self._starts.pop(container.name, None)
             log.close()
-        self.wake()
+            self.wake()
 
     async def _attend(self, container: ContainerSpec, fact: Fact, process: Process) -> None:
         """Live through one attempt."""
         started_at = self._premises.clock()
-        fact.state = Running(started_at, up=_up_at_once(container), ready=container.probe("readinessProbe") is None)
+        at_once = process.ready_times is None and container.probe("readinessProbe") is None
+        fact.state = Running(started_at, up=_up_at_once(container), ready=at_once)
         self._processes[container.name] = process
         self.wake()
         end = await self._accompany(container, process)
-        fact.state = self._ended(end, started_at)
+        ended = fact.state = self._ended(end, started_at)
         self._processes.pop(container.name, None)
+        self._say_ended(container, fact, ended)
 
     async def _accompany(self, container: ContainerSpec, process: Process) -> Exit:
         """Wait for the end, with hooks and probes at its side."""
         hook = (container.body.get("lifecycle") or {}).get("postStart")
-        if _up_at_once(container) and not (container.probe("readinessProbe") or container.probe("livenessProbe")):
+        is_watched = container.probe("readinessProbe") or container.probe("livenessProbe")
+        if _up_at_once(container) and not is_watched and process.ready_times is None:
             return await process.wait()
         async with anyio.create_task_group() as tasks:
+            if process.ready_times is not None:
+                tasks.start_soon(self._follow_readiness, container.name, process.ready_times)
             tasks.start_soon(self._watch, container, process, hook)
             end = await process.wait()
             tasks.cancel_scope.cancel()
         return end
+
+    async def _follow_readiness(self, name: str, times: tuple[tuple[float, bool], ...]) -> None:
+        passed_s = 0.0
+        for after_s, ready in times:
+            await anyio.sleep(after_s - passed_s)
+            passed_s = after_s
+            self._change(name, ready=ready)
 
     async def _watch(self, container: ContainerSpec, process: Process, hook: Object | None) -> None:
         def hear(kind: ProbeKind, verdict: Verdict, failure: str) -> None:
@@ -255,10 +279,10 @@ class PodWorker:
             what = kind.removesuffix("Probe").capitalize()
             self._premises.events.warn(self.pod, "Unhealthy", f"{what} probe failed: {failure}")
         if kind == "readinessProbe":
-            self._change(container.name, ready=verdict == "success")
+            if self._processes[container.name].ready_times is None:
+                self._change(container.name, ready=verdict == "success")
         elif verdict == "failure":
             what = "liveness" if kind == "livenessProbe" else "startup"
-            self._premises.events.warn(self.pod, "Killing", f"Container {container.name} failed {what} probe")
             self._doom(container.name, f"failed {what} probe")
         elif kind == "startupProbe" and verdict == "success":
             self._change(container.name, up=True)
@@ -266,6 +290,8 @@ class PodWorker:
     def _doom(self, name: str, why: str) -> None:
         state = self.facts[name].state
         if isinstance(state, Running) and not state.doomed:
+            message = f"Container {name} {why}, will be restarted" if " " in why else why
+            self._premises.events.say(self.pod, "Killing", message)
             self.facts[name].state = replace(state, doomed=why)
             self.wake()
 
@@ -282,12 +308,31 @@ class PodWorker:
         container, process = self.spec.container(name), self._processes.get(name)
         if container is None or process is None:
             return
+        state = self.facts[name].state
+        if not (isinstance(state, Running) and state.doomed):
+            self._premises.events.say(self.pod, "Killing", f"Stopping container {name}")
         grace_s = max(kill_at - self._premises.clock(), 0.0)
         if hook := (container.body.get("lifecycle") or {}).get("preStop"):
             with anyio.move_on_after(grace_s):
                 if failure := await process.probe(hook, grace_s):
                     self._premises.events.warn(self.pod, "FailedPreStopHook", f"PreStopHook failed: {failure}")
         process.signal(signal.SIGTERM)
+
+    def _say_started(self, container: ContainerSpec, process: Process) -> None:
+        """In the kubelet's words, and in its order."""
+        say, name = self._premises.events.say, container.name
+        say(self.pod, "Pulled", f'Container image "{container.image}" already present on machine')
+        say(self.pod, "Created", f"Created container: {name}")
+        if process.has_started:
+            say(self.pod, "Started", f"Started container {name}")
+
+    def _say_ended(self, container: ContainerSpec, fact: Fact, ended: Ended) -> None:
+        if ended.started_at is None:
+            self._premises.events.warn(self.pod, "Failed", f"Error: {ended.message}")
+        if self._ending is None and will_restart(self.spec, container, ended) and backoff_s(fact.crashes) > 0:
+            where = f"{self.spec.name}_{self.spec.namespace}({self.spec.uid})"
+            message = f"Back-off restarting failed container {container.name} in pod {where}"
+            self._premises.events.warn(self.pod, "BackOff", message)
 
     def _ended(self, end: Exit, started_at: float) -> Ended:
         reason = end.reason or exit_reason(end.code)

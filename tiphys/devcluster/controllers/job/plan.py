@@ -11,7 +11,7 @@ from tiphys.devcluster.controllers.claims import claims
 from tiphys.devcluster.controllers.conditions import Condition, condition, with_condition
 from tiphys.devcluster.controllers.events import Said, event
 from tiphys.devcluster.controllers.family import Family
-from tiphys.devcluster.controllers.job import indexes, verdict
+from tiphys.devcluster.controllers.job import indexes, perindex, verdict
 from tiphys.devcluster.controllers.job.staffing import Staffing, staffing
 from tiphys.devcluster.controllers.job.tally import Tally, tally
 from tiphys.devcluster.controllers.job.workers import TRACKING, is_indexed, is_tracked, worker
@@ -26,8 +26,6 @@ from tiphys.devcluster.metadata import stamp
 COMPONENT = "job-controller"
 OURSELVES = "kubernetes.io/job-controller"
 FOREGROUND: Propagation = "Foreground"
-NOT_DONE = ("backoffLimitPerIndex", "successPolicy")
-"""Fields of a Job that have no effect here; who sets them is told so by an Event."""
 
 
 class Look(NamedTuple):
@@ -68,7 +66,7 @@ def _look(family: Family, own: Object, now: float) -> Look:
     pods = list(family.children.values())
     decided = verdict.target(own.get("status") or {})
     is_failing = decided is not None and decided.type == verdict.FAILURE
-    counts = tally(own, pods, is_failing=is_failing)
+    counts = tally(own, pods, is_failing=is_failing, is_ending=decided is not None)
     return Look(own, pods, counts, decided or verdict.verdict(own, pods, counts, now))
 
 
@@ -98,6 +96,8 @@ def _status(look: Look, now: float) -> Object:
         status["startTime"] = start
     if is_indexed(own) and (counts.completed or "completedIndexes" in old):
         status["completedIndexes"] = indexes.written(counts.completed)
+    if perindex.limit_of(own) is not None:
+        status["failedIndexes"] = indexes.written(counts.failed_indexes)
     conditions = list(old.get("conditions") or ())
     if look.decided is not None:
         conditions = with_condition({"conditions": conditions}, look.decided, now, "lastProbeTime")
@@ -129,13 +129,20 @@ def _staff(family: Family, look: Look, work: Staffing, now: float) -> list[Comma
     used = family.names()
     base, uid = own["metadata"]["name"], own["metadata"]["uid"]
     hires = work.hires[:1] if family.refusal else work.hires  # one tries whether it would go well now
+    last = perindex.last_failures(own, look.pods) if perindex.limit_of(own) is not None else None
     for index in hires:
         prefix = f"{base}-" if index is None else f"{base}-{index}-"
         name = free_names(prefix, uid, used, 1)[0]
         used.add(name)
-        commands.append(Create(PODS, worker(own, name, index)))
+        annotations = None if last is None or index is None else _history(own, last.get(index))
+        commands.append(Create(PODS, worker(own, name, index, annotations)))
         commands.append(event(JOBS, own, Said("SuccessfulCreate", f"Created pod: {name}"), COMPONENT, now))
     return commands
+
+
+def _history(own: Object, last: Object | None) -> dict[str, str]:
+    """What a pod carries of the failures of its index."""
+    return (perindex.Before() if last is None else perindex.after(own, last)).annotations
 
 
 def _withdrawn(own: Object, pod: Object, now: float) -> list[Command]:
@@ -155,17 +162,11 @@ def released(pod: Object) -> Patch:
 
 
 def _warnings(family: Family, own: Object, now: float) -> list[Command]:
-    """What the user has to know, each said once: fields without effect, and why no pod can be created."""
-    said = [
-        Said("Unsupported", f"spec.{name} has no effect in this cluster: the job runs as if it were not set", True)
-        for name in NOT_DONE
-        if own["spec"].get(name) is not None
-    ]
-    if family.refusal:
-        said.append(Said("FailedCreate", f"Error creating: {family.refusal}", True))
-    fresh = [each for each in said if each.message not in family.told]
-    family.told.update(each.message for each in fresh)
-    return [event(JOBS, own, each, COMPONENT, now) for each in fresh]
+    """Why no pod can be created, said once."""
+    if not family.refusal or family.refusal in family.told:
+        return []
+    family.told.add(family.refusal)
+    return [event(JOBS, own, Said("FailedCreate", f"Error creating: {family.refusal}", True), COMPONENT, now)]
 
 
 # ------------------------------------------------------------------------------------------------ the end

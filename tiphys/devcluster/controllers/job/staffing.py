@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from runtime.objects import Object
+from tiphys.devcluster.controllers.job import perindex
 from tiphys.devcluster.controllers.job.indexes import first_pending
 from tiphys.devcluster.controllers.job.tally import Tally
 from tiphys.devcluster.controllers.job.workers import index_of, is_indexed, next_attempt_at, replaces_only_failed
@@ -31,7 +32,7 @@ def wanted(job: Object, active: int, counts: Tally) -> int:
     parallelism, completions = int(spec.get("parallelism", 1)), spec.get("completions")
     if completions is None:  # a work queue: after the first success nobody new begins
         return min(active, parallelism) if counts.all_succeeded else parallelism
-    return max(0, min(int(completions) - counts.all_succeeded, parallelism))
+    return max(0, min(int(completions) - counts.all_succeeded - len(counts.failed_indexes), parallelism))
 
 
 def staffing(job: Object, pods: Sequence[Object], counts: Tally, deleting: Collection[str], now: float) -> Staffing:
@@ -47,26 +48,38 @@ def staffing(job: Object, pods: Sequence[Object], counts: Tally, deleting: Colle
     missing = min(number - len(useful) - held, BURST_MAX)
     if missing <= 0:
         return Staffing(surplus, [])
-    at = next_attempt_at(job, pods)
+    at = next_attempt_at(job, pods) if perindex.limit_of(job) is None else 0.0
     if now < at:
         return Staffing(surplus, [], at)
     if not is_indexed(job):
         return Staffing(surplus, [None] * missing)
-    taken = {index_of(pod) for pod in useful} | counts.completed
+    taken = {index_of(pod) for pod in useful} | counts.completed | counts.failed_indexes
     if replaces_only_failed(job):
         taken |= {index_of(pod) for pod in leaving}
-    return Staffing(surplus, list(first_pending(int(job["spec"]["completions"]), taken, missing)))
+    resting = _resting(job, pods, now)
+    hires = first_pending(int(job["spec"]["completions"]), taken | set(resting), missing)
+    waited_for = [at for index, at in resting.items() if index not in taken] if len(hires) < missing else []
+    return Staffing(surplus, list(hires), min(waited_for, default=None))
+
+
+def _resting(job: Object, pods: Sequence[Object], now: float) -> dict[int, float]:
+    """Indexes whose back-off is not over, and when it will be."""
+    if perindex.limit_of(job) is None:
+        return {}
+    times = perindex.next_attempts(job, perindex.last_failures(job, pods))
+    return {index: at for index, at in times.items() if at > now}
 
 
 def _useless(job: Object, active: Sequence[Object], counts: Tally) -> list[Object]:
-    """Pods of an Indexed job whose index is done, is somebody else's too, or does not exist."""
+    """Pods of an Indexed job whose index is over, is somebody else's too, or does not exist."""
     if not is_indexed(job):
         return []
     seen: set[int] = set()
+    over = counts.completed | counts.failed_indexes
     idle = []
     for pod in active:
         index = index_of(pod)
-        if index is None or index >= int(job["spec"]["completions"]) or index in counts.completed | seen:
+        if index is None or index >= int(job["spec"]["completions"]) or index in over | seen:
             idle.append(pod)
         else:
             seen.add(index)

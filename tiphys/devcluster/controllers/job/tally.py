@@ -10,11 +10,11 @@ its index is on record or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from runtime.objects import Object
-from tiphys.devcluster.controllers.job import indexes
+from tiphys.devcluster.controllers.job import indexes, perindex
 from tiphys.devcluster.controllers.job.policy import judge
 from tiphys.devcluster.controllers.job.workers import index_of, is_failed, is_indexed, is_tracked
 from tiphys.devcluster.controllers.podstate import phase
@@ -29,6 +29,8 @@ class Tally:
     uncounted_succeeded: list[str] = field(default_factory=list)  # uids
     uncounted_failed: list[str] = field(default_factory=list)
     completed: set[int] = field(default_factory=set)  # indexes
+    failed_indexes: set[int] = field(default_factory=set)  # given up, by backoffLimitPerIndex
+    held: int = 0  # failed pods that are kept as the memory of their index, and count later
     releasable: list[Object] = field(default_factory=list)  # pods whose end is on record
 
     @property
@@ -39,7 +41,7 @@ class Tally:
     @property
     def all_failed(self) -> int:
         """Failures, counted or not yet."""
-        return self.failed + len(self.uncounted_failed)
+        return self.failed + len(self.uncounted_failed) + self.held
 
     @property
     def uncounted(self) -> Object:
@@ -48,14 +50,16 @@ class Tally:
         return {name: uids for name, uids in lists.items() if uids}
 
 
-def tally(job: Object, pods: Iterable[Object], *, is_failing: bool) -> Tally:
-    """Look at the pods of a job. `is_failing`: its end is decided, so pods that are being deleted are failures."""
+def tally(job: Object, pods: Iterable[Object], *, is_failing: bool, is_ending: bool = False) -> Tally:
+    """Look at the pods of a job. `is_failing`: its end is decided, so pods that are being deleted are failures;
+    `is_ending`: no pod will follow another."""
     status = job.get("status") or {}
     known = {pod["metadata"]["uid"]: pod for pod in pods}
     before = status.get("uncountedTerminatedPods") or {}
     result = Tally(int(status.get("succeeded") or 0), int(status.get("failed") or 0))
     if is_indexed(job):
         result.completed = indexes.parsed(status.get("completedIndexes") or "")
+    kept = _give_up(job, known, status, result) if perindex.limit_of(job) is not None else set()
     recorded = frozenset(result.completed)
     held = {uid for uid, pod in known.items() if is_tracked(pod)}
     result.uncounted_succeeded = [uid for uid in before.get("succeeded") or () if uid in held]
@@ -68,6 +72,8 @@ def tally(job: Object, pods: Iterable[Object], *, is_failing: bool) -> Tally:
             continue
         if uid in on_record:
             result.releasable.append(pod)
+        elif uid in kept and not (is_failing or is_ending):
+            result.held += 1
         elif phase(pod) == "Succeeded":
             _succeeded(job, pod, recorded, result)
         elif is_failed(job, pod) or (is_failing and "deletionTimestamp" in pod["metadata"]):
@@ -75,6 +81,17 @@ def tally(job: Object, pods: Iterable[Object], *, is_failing: bool) -> Tally:
     if is_indexed(job):
         result.succeeded = len(result.completed)
     return result
+
+
+def _give_up(job: Object, known: Mapping[str, Object], status: Object, result: Tally) -> set[str]:
+    """Note the indexes that have failed for good; the uids of failed pods that nobody has followed yet."""
+    total = int(job["spec"]["completions"])
+    result.failed_indexes = indexes.parsed(status.get("failedIndexes") or "")
+    over = (index_of(pod) for pod in known.values() if perindex.has_failed(job, pod))
+    result.failed_indexes |= {index for index in over if index is not None and index < total}
+    done = result.failed_indexes | result.completed
+    last = perindex.last_failures(job, known.values())
+    return {pod["metadata"]["uid"] for index, pod in last.items() if index < total and index not in done}
 
 
 def _succeeded(job: Object, pod: Object, recorded: frozenset[int], result: Tally) -> None:

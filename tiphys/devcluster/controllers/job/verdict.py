@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from runtime.objects import Object
 from tiphys.devcluster.controllers.conditions import Condition, condition, holds
+from tiphys.devcluster.controllers.job import success
 from tiphys.devcluster.controllers.job.policy import judge
 from tiphys.devcluster.controllers.job.tally import Tally
 from tiphys.devcluster.controllers.job.workers import is_failed
@@ -58,8 +59,24 @@ def verdict(job: Object, pods: Sequence[Object], counts: Tally, now: float) -> C
     late = deadline_at(job)
     if late is not None and now >= late:
         return Condition(FAILURE, "True", "DeadlineExceeded", "Job was active longer than specified deadline")
+    if (over := _indexes_failed(job, counts)) is not None:
+        return over
+    if rule := success.met(job, counts.completed):
+        return Condition(SUCCESS, "True", "SuccessPolicy", rule)
     if _is_complete(job, pods, counts):
         return Condition(SUCCESS, "True", "CompletionsReached", "Reached expected number of succeeded pods")
+    return None
+
+
+def _indexes_failed(job: Object, counts: Tally) -> Condition | None:
+    spec, failed = job["spec"], len(counts.failed_indexes)
+    if not failed:
+        return None
+    if spec.get("maxFailedIndexes") is not None and failed > int(spec["maxFailedIndexes"]):
+        message = "Job has exceeded the specified maximal number of failed indexes"
+        return Condition(FAILURE, "True", "MaxFailedIndexesExceeded", message)
+    if failed + len(counts.completed - counts.failed_indexes) >= int(spec["completions"]):
+        return Condition(FAILURE, "True", "FailedIndexes", "Job has failed indexes")
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from runtime.objects import Object
 from tiphys.devcluster.controllers.owners import JOBS, controller_reference
@@ -14,6 +14,8 @@ TRACKING = "batch.kubernetes.io/job-tracking"
 """The finalizer that keeps a pod until its end is on record."""
 
 INDEX = "batch.kubernetes.io/job-completion-index"
+FAILURES = "batch.kubernetes.io/job-index-failure-count"
+IGNORED_FAILURES = "batch.kubernetes.io/job-index-ignored-failure-count"
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 HOSTNAME_MAX = 63
 
@@ -80,11 +82,16 @@ def next_attempt_at(job: Object, pods: Iterable[Object]) -> float:
         failures += 1
     if not failures:
         return 0.0
-    return last + min(BACK_OFF_LONGEST_S, BACK_OFF_FIRST_S * 2.0 ** min(failures - 1, 16))
+    return last + pause_s(failures)
 
 
-def worker(job: Object, name: str, index: int | None) -> Object:
-    """A pod of the job's template, tracked, with its index where it has one."""
+def pause_s(failures: int) -> float:
+    """How long is waited after so many failures in a row."""
+    return min(BACK_OFF_LONGEST_S, BACK_OFF_FIRST_S * 2.0 ** min(failures - 1, 16))
+
+
+def worker(job: Object, name: str, index: int | None, annotations: Mapping[str, str] | None = None) -> Object:
+    """A pod of the job's template, tracked, with its index where it has one, and with these annotations."""
     template = job["spec"]["template"]
     template_meta = template.get("metadata") or {}
     meta: Object = {
@@ -102,6 +109,7 @@ def worker(job: Object, name: str, index: int | None) -> Object:
     if index is not None:
         for kind in ("labels", "annotations"):
             meta[kind] = {**(meta.get(kind) or {}), INDEX: str(index)}
+        meta["annotations"].update(annotations or {})
         spec.setdefault("hostname", f"{base}-{index}"[:HOSTNAME_MAX].rstrip("-."))
         for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
             _add_index(container)
