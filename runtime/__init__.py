@@ -3,9 +3,9 @@
 The way of an event: `client.watch` -> `watch.step` -> `store.put` -> `informer` -> `router` -> `registry.post` ->
 `mailbox` -> `scheduler.turn` -> a room's `mind.receive` -> `orders` -> `perform` -> `client.patch`. `lives` says how
 actors are born, end, crash and come back; `supervisor` holds the few things that are tasks; `system` is the whole.
-A first controller of your own: `examples/controller.py`.
+A first controller of your own: `examples/custom-controller/controller.py`.
 
-What is guaranteed, each with a test in `tests/kernel`:
+What is guaranteed, in short (docs/runtime.md has it all, each sentence with its test):
 
 - An actor reads one message at a time; the first of every life is `Started`, then what the cache has, its own object
   first. `now` is the wall clock; a wake-up never comes before its time.

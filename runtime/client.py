@@ -1,4 +1,4 @@
-"""`HttpApi` is `runtime.api.Api` over HTTP: aiohttp and orjson, one session, every failure says what to do next.
+"""`HttpApi` is `runtime.api.Api` over HTTP: every failure says what to do next.
 
 Objects stay what they are on the wire, plain JSON: no typed models, which cost a hundred times more per event.
 """
@@ -6,11 +6,12 @@ Objects stay what they are on the wire, plain JSON: no typed models, which cost 
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import anyio
@@ -31,12 +32,15 @@ from runtime.api import (
 from runtime.client_errors import error_of
 from runtime.credentials import POD_FOLDER, Access, from_kubeconfig, in_pod
 from runtime.objects import Object, Reference, Resource
+from runtime.shapes import Shape
+from runtime.wire import Answer, Wire
 
 REQUEST_S = 60.0  # a request that takes longer is Unavailable: nobody knows what became of it
 CONNECT_S = 10.0
 LATE_S = 15.0  # how much longer than asked a watch may be silent before the connection counts as dead
 LARGE = 1024 * 1024  # bytes: from here on aiohttp wants a file, which it sends in pieces
 AGENT = "tiphys"
+UNAUTHORIZED = 401
 MEDIA_TYPES: dict[PatchType, str] = {
     "json": "application/json-patch+json",
     "merge": "application/merge-patch+json",
@@ -49,9 +53,11 @@ class HttpApi:
     """The verbs against any cluster. An async context manager; the session opens with the first request."""
 
     def __init__(self, access: Access, *, agent: str = AGENT) -> None:
+        self.shapes: Mapping[Resource, Shape] = {}  # what is kept of listed and watched objects; others stay whole
         self._access = access
         self._agent = agent
-        self._session: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None  # for streams and proxies
+        self._wire: Wire | None = None  # for everything else
 
     @classmethod
     def from_kubeconfig(cls, path: str | None = None, context: str | None = None) -> HttpApi:
@@ -78,6 +84,9 @@ class HttpApi:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._wire is not None:
+            await self._wire.aclose()
+            self._wire = None
 
     async def __aenter__(self) -> HttpApi:
         return self
@@ -105,7 +114,9 @@ class HttpApi:
             query["limit"] = str(limit)
         if continue_:
             query["continue"] = continue_
-        found = await self._send("GET", resource.path(selection.namespace), query)
+        shape = self.shapes.get(resource)
+        decode = orjson.loads if shape is None else shape.list
+        found = await self._send("GET", resource.path(selection.namespace), query, decode=decode)
         items: list[Object] = found.get("items") or []
         for item in items:  # built-in kinds leave these out of lists
             item.setdefault("apiVersion", resource.api_version)
@@ -120,14 +131,17 @@ class HttpApi:
         query = _selection(selection)
         query |= {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(timeout_s)}
         query["resourceVersion"] = resource_version
-        return self._watch(resource.path(selection.namespace), query, timeout_s)
+        shape = self.shapes.get(resource)
+        return self._watch(
+            resource.path(selection.namespace), query, timeout_s, _whole if shape is None else shape.event
+        )
 
     @asynccontextmanager
     async def _watch(
-        self, path: str, query: dict[str, str], timeout_s: int
+        self, path: str, query: dict[str, str], timeout_s: int, decode: Callable[[bytes], tuple[str, Object]]
     ) -> AsyncIterator[AsyncIterator[WatchEvent]]:
         async with self._stream(path, query, timeout_s + LATE_S) as chunks:
-            events = _events(chunks)
+            events = _events(chunks, decode)
             try:
                 yield events
             finally:
@@ -212,28 +226,56 @@ class HttpApi:
         query: Mapping[str, str] = {},
         body: Any = None,
         media: str = "application/json",
+        decode: Callable[[bytes], Any] = orjson.loads,
     ) -> Object:
         headers = await self._headers()
         if body is not None:
             headers["Content-Type"] = media
-        timeout = aiohttp.ClientTimeout(total=REQUEST_S, sock_connect=CONNECT_S)
+        raw = None if body is None else orjson.dumps(body)
         try:
-            async with self._open().request(
-                method,
-                self._access.url + path,
-                params=query,
-                data=None if body is None else _payload(body),
-                headers=headers,
-                timeout=timeout,
-                proxy=self._access.proxy or None,
-            ) as response:
-                raw = await response.read()
-                if response.status >= 400:
-                    raise _error(response, raw)
-                answer: Object = orjson.loads(raw)
-                return answer
+            answer = await self._through(method, path, query, headers, raw)
+            if answer.status == UNAUTHORIZED:  # nothing was done: once more, with credentials asked for anew
+                answer = await self._through(method, path, query, {**headers, **await self._renewed()}, raw)
+            if answer.status < 400:
+                decoded: Object = decode(answer.body)
+                return decoded
         except (TimeoutError, aiohttp.ClientError, OSError, orjson.JSONDecodeError) as e:
             raise _unreachable(method, path, e) from e
+        raise _error(answer)
+
+    async def _through(
+        self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], raw: bytes | None
+    ) -> Answer:
+        way = self._through_session if self._access.proxy else self._through_wire
+        return await way(method, path, query, headers, raw)
+
+    async def _renewed(self) -> dict[str, str]:
+        self._access.renew()
+        return await self._headers()
+
+    async def _through_wire(
+        self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], raw: bytes | None
+    ) -> Answer:
+        if self._wire is None:
+            self._wire = Wire(self._access.url, self._access.tls, connect_s=CONNECT_S)
+        target = f"{path}?{urlencode(query)}" if query else path
+        every = {"User-Agent": self._agent, "Accept": "application/json", **headers}
+        return await self._wire.request(method, target, every, raw, REQUEST_S)
+
+    async def _through_session(
+        self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], raw: bytes | None
+    ) -> Answer:
+        """Proxies are the general client's."""
+        async with self._open().request(
+            method,
+            self._access.url + path,
+            params=query,
+            data=io.BytesIO(raw) if raw is not None and len(raw) >= LARGE else raw,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=REQUEST_S, sock_connect=CONNECT_S),
+            proxy=self._access.proxy or None,
+        ) as response:
+            return await _whole_answer(response)
 
     @asynccontextmanager
     async def _stream(
@@ -253,8 +295,10 @@ class HttpApi:
             raise _unreachable("GET", path, e) from e
         chunks = _chunks(response, path)
         try:
+            if response.status == UNAUTHORIZED:
+                self._access.renew()  # whoever asks for a stream asks again by himself
             if response.status >= 400:
-                raise _error(response, await response.read())
+                raise _error(await _whole_answer(response))
             yield chunks
         finally:
             await chunks.aclose()
@@ -265,11 +309,6 @@ class HttpApi:
             return await self._access.headers()
         except OSError as e:
             raise Unavailable(f"the token cannot be read: {e}") from e
-
-
-def _payload(body: Any) -> bytes | io.BytesIO:
-    raw = orjson.dumps(body)
-    return raw if len(raw) < LARGE else io.BytesIO(raw)
 
 
 def _path(ref: Reference, subresource: str = "") -> str:
@@ -299,7 +338,9 @@ async def _chunks(response: aiohttp.ClientResponse, path: str) -> AsyncGenerator
         raise _unreachable("GET", path, e) from e
 
 
-async def _events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[WatchEvent, None]:
+async def _events(
+    chunks: AsyncIterator[bytes], decode: Callable[[bytes], tuple[str, Object]]
+) -> AsyncGenerator[WatchEvent, None]:
     rest: list[bytes] = []  # of a line that has not ended yet
     async for chunk in chunks:
         *lines, tail = chunk.split(b"\n")
@@ -307,16 +348,17 @@ async def _events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[WatchEvent, No
             whole = b"".join((*rest, line)) if rest else line
             rest.clear()
             if whole:
-                yield _event(whole)
+                kind, thing = decode(whole)
+                if kind == "ERROR":
+                    raise error_of(thing)
+                yield WatchEvent(kind, thing)  # type: ignore[arg-type]  # one of WatchType's
         if tail:
             rest.append(tail)
 
 
-def _event(line: bytes) -> WatchEvent:
+def _whole(line: bytes) -> tuple[str, Object]:
     event = orjson.loads(line)
-    if event["type"] == "ERROR":
-        raise error_of(event["object"])
-    return WatchEvent(event["type"], event["object"])
+    return event["type"], event["object"]
 
 
 async def _hang_up(response: aiohttp.ClientResponse) -> None:
@@ -331,16 +373,27 @@ async def _hang_up(response: aiohttp.ClientResponse) -> None:
             await closed
 
 
-def _error(response: aiohttp.ClientResponse, raw: bytes) -> ApiError:
+async def _whole_answer(response: aiohttp.ClientResponse) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, headers, await response.read())
+
+
+def _error(answer: Answer) -> ApiError:
     try:
-        status = orjson.loads(raw)
+        status = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         status = None
     if not isinstance(status, dict) or status.get("kind") != "Status":
-        text = raw.decode(errors="replace").strip()[:500]
-        status = {"kind": "Status", "status": "Failure", "message": text or response.reason or ""}
-    status["code"] = response.status
-    after = response.headers.get("Retry-After", "")
+        text = answer.body.decode(errors="replace").strip()[:500]
+        status = {"kind": "Status", "status": "Failure", "message": text or f"HTTP {answer.status}"}
+    status["code"] = answer.status
+    after = answer.headers.get("retry-after", "")
+    if answer.status == UNAUTHORIZED:
+        # Ours, not the user's: a token that has expired is renewed, and what was asked for is still to be done.
+        said = str(status.get("message") or "Unauthorized")
+        return Unavailable(
+            f"the credentials are refused: {said}", code=UNAUTHORIZED, reason="Unauthorized", status=status
+        )
     return error_of(status, retry_after_s=float(after) if after.isdigit() else None)
 
 

@@ -29,3 +29,4 @@ class SystemClock:
 
     wall = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
+    worked = staticmethod(time.thread_time)  # seconds that this thread itself has computed

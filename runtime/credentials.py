@@ -33,6 +33,7 @@ class Access(NamedTuple):
     headers: Callable[[], Awaitable[dict[str, str]]]
     namespace: str = "default"
     proxy: str = ""
+    renew: Callable[[], None] = lambda: None  # the server has refused these: forget what was remembered of them
 
 
 def bearer(token: Callable[[], str]) -> Callable[[], Awaitable[dict[str, str]]]:
@@ -76,8 +77,10 @@ def from_kubeconfig(path: str | None = None, context: str | None = None) -> Acce
     if not url:
         raise BadKubeconfig(f"{file}: cluster {entry.get('cluster')!r} has no server")
     tls = _tls(cluster, user or {}, file) if url.startswith("https") else None
-    headers = _plugin(file, name) if _needs_plugin(user or {}) else _headers(user or {}, file)
-    return Access(url, tls, headers, entry.get("namespace") or "default", cluster.get("proxy-url") or "")
+    plugin = _Plugin(file, name) if _needs_plugin(user or {}) else None
+    headers = _headers(user or {}, file) if plugin is None else plugin.headers
+    renew = (lambda: None) if plugin is None else plugin.forget
+    return Access(url, tls, headers, entry.get("namespace") or "default", cluster.get("proxy-url") or "", renew)
 
 
 def _file(path: str | None) -> Path:
@@ -158,21 +161,27 @@ def _headers(user: Object, file: Path) -> Callable[[], Awaitable[dict[str, str]]
     return bearer(lambda: token)
 
 
-def _plugin(file: Path, context: str) -> Callable[[], Awaitable[dict[str, str]]]:
+class _Plugin:
     """Headers from kubernetes_asyncio's configuration, which runs the plugin and refreshes what it gives."""
-    loaded: list[Any] = []
 
-    async def headers() -> dict[str, str]:
+    def __init__(self, file: Path, context: str) -> None:
+        self._file = file
+        self._context = context
+        self._loaded: Any = None
+
+    def forget(self) -> None:
+        """Run the plugin again at the next request."""
+        self._loaded = None
+
+    async def headers(self) -> dict[str, str]:
         from kubernetes_asyncio import client, config  # noqa: PLC0415 - 0.4 s, for those who need it
 
-        if not loaded:
+        configuration = self._loaded
+        if configuration is None:
             configuration = client.Configuration()
-            await config.load_kube_config(str(file), context, client_configuration=configuration)
-            loaded.append(configuration)
-        configuration = loaded[0]
+            await config.load_kube_config(str(self._file), self._context, client_configuration=configuration)
+            self._loaded = configuration
         if configuration.refresh_api_key_hook is not None:
             await configuration.refresh_api_key_hook(configuration)
         text = configuration.get_api_key_with_prefix("BearerToken")
         return {"Authorization": text} if text else {}
-
-    return headers

@@ -137,11 +137,12 @@ class Informer:
     async def _watch(self, state: Watching) -> None:
         opened = self._clock.monotonic()
         try:
-            with anyio.move_on_after(WATCH_TIMEOUT_S + WATCH_GRACE_S):
+            with anyio.move_on_after(WATCH_TIMEOUT_S + WATCH_GRACE_S) as limit:
                 stream = self._api.watch(
                     self.resource, self._selection, resource_version=state.version, timeout_s=WATCH_TIMEOUT_S
                 )
                 async with stream as events:
+                    self._error = ""  # it takes the watch
                     async for event in events:
                         self._events += 1
                         self._answered()
@@ -153,6 +154,8 @@ class Informer:
         except Exception as error:  # noqa: BLE001  # see _list
             await self._broke(error)
         else:
+            if not limit.cancelled_caught:
+                self._answered()  # it closed in order: it is there, though nothing has happened
             await self._happened(Closed(self._clock.monotonic() - opened))
 
     def _answered(self) -> None:
@@ -179,20 +182,24 @@ class Informer:
         if output is None:
             return
         changes = self._change(output)
+        if len(changes) <= TELL_CHUNK:
+            self._tell(changes)
+            if not isinstance(output, Listed):
+                return
+            changes = []
         for start in range(0, len(changes), TELL_CHUNK):
             self._tell(changes[start : start + TELL_CHUNK])
-            if len(changes) > TELL_CHUNK:
-                await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()
         if isinstance(output, Listed) and not self.synced.is_set():
             self.synced.set()
             log.info("informer.synced", resource=self.resource.plural, objects=len(self.store))
 
     def _change(self, output: Output) -> list[Change]:
         match output:
-            case Listed(items):
-                return self.store.replace(items)
             case Put(thing):
                 return self.store.put(thing)
+            case Listed(items):
+                return self.store.replace(items)
             case Dropped(thing):
                 return self.store.drop(thing)
 

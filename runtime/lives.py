@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from runtime.actor import Mind, Room
 from runtime.clock import Clock
 from runtime.log import Log
 from runtime.messages import Address, Down, Message, Observed, Started, Told
+from runtime.monitors import Monitors
+from runtime.questions import Pending, Questions
+from runtime.recorder import Recorder
 from runtime.registry import DEAD, STOPPED, Actor, Registry
 from runtime.restarts import Budget, History, crashed, released
 from runtime.timers import Timers
@@ -36,6 +39,10 @@ class Quarantine:
     since: float
     until: float
     attempts: int
+
+
+Alarm: TypeAlias = Actor | Quarantine | Pending
+"""Who may own a timer."""
 
 
 class Cache(Protocol):
@@ -65,7 +72,7 @@ class Lives:
         self,
         rooms: Mapping[str, Room],
         registry: Registry,
-        timers: Timers[Actor | Quarantine],
+        timers: Timers[Alarm],
         clock: Clock,
         cache: Cache,
         budget: Budget = OBJECT_BUDGET,
@@ -76,7 +83,11 @@ class Lives:
         self._clock = clock
         self._cache = cache
         self._budget = budget
+        self.monitors = Monitors(registry)
+        self.questions = Questions(registry)
+        self.recorder: Recorder | None = None
         self.on_quarantine: Callable[[Quarantine], None] | None = None  # told of each, besides the log
+        self.on_crash: Callable[[Address], None] | None = None  # told of each crash of an object's own actor
         self._histories: dict[Address, History] = {}  # only of those that have crashed
         self.quarantined: dict[Address, Quarantine] = {}
         self._births = 0
@@ -142,7 +153,7 @@ class Lives:
 
         If its own object has changed meanwhile and it has not read that, the next life begins at once."""
         unread = actor.mailbox.waiting() if actor.mailbox is not None and actor.parent is None else []
-        self._end(actor, STOPPED)
+        self._end(actor, STOPPED, reason)
         self._histories.pop(actor.address, None)
         if actor.parent is not None:
             self.registry.post(actor.parent, Down(actor.address, reason))
@@ -156,16 +167,39 @@ class Lives:
     def crash(self, actor: Actor, message: Message | None, error: Exception) -> None:
         """End `actor` whose mind raised `error` on `message`: restarted, quarantined, or its parent's business."""
         self._report(actor, message, error)
-        self._end(actor, DEAD)
+        self._end(actor, DEAD, "crashed", _text(error))
         if actor.parent is not None:
             self.registry.post(actor.parent, Down(actor.address, "crashed", _text(error)))
         elif self._may_restart(actor, message, error):
             self.wake(actor.address)
 
-    def _end(self, actor: Actor, life: int) -> None:
+    def _end(self, actor: Actor, life: int, reason: str, detail: str = "") -> None:
         for member in self.registry.family(actor):
             self._timers.cancel_all(member)
             self.registry.remove(member, life if member is actor else DEAD)
+            if self.monitors:
+                self.monitors.ended(member, *((reason, detail) if member is actor else ("ended", "")))
+            if self.questions:
+                for pending in self.questions.ended(member):
+                    self._timers.cancel_all(pending)
+
+    def end_room(self, room: str) -> int:
+        """End all actors of a room that objects have woken, with their children: how many. What they asked for and
+        nobody began is not done."""
+        found = [
+            actor for actor in self.registry.actors.values() if actor.parent is None and actor.address.room == room
+        ]
+        for actor in found:
+            self._end(actor, DEAD, "ended")
+        return len(found)
+
+    def end_all(self) -> None:
+        """End everybody, and forget who crashed: what is rebuilt afterwards is another reign."""
+        for room in self._minds:
+            self.end_room(room)
+        for address in tuple(self.quarantined):
+            self.forget(address)
+        self._histories.clear()
 
     def forget(self, address: Address) -> None:
         """The object of a quarantined actor is gone: nobody needs to be tried again."""
@@ -178,6 +212,8 @@ class Lives:
 
     def _report(self, actor: Actor, message: Message | None, error: Exception) -> None:
         self._crashes += 1
+        if self.recorder is not None:
+            self.recorder.crashed(actor.address, message, _text(error), self._clock.wall())
         what = "birth" if message is None else type(message).__name__
         log.exception("actor.crashed", actor=str(actor.address), message=what, error=_text(error), exc_info=error)
 
@@ -185,6 +221,8 @@ class Lives:
         """Count the crash; True to restart at once, else the actor is in quarantine (or its object gone)."""
         now = self._clock.wall()
         address = actor.address
+        if self.on_crash is not None:
+            self.on_crash(address)
         if not self._cache.has_own(address):
             self._histories.pop(address, None)
             return False  # its object is gone: a successor would wait for ever for somebody to tell it so

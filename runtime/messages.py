@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from runtime.api import ApiError, LogOptions, PatchType, Propagation
+from runtime.api import ApiError, LogOptions, PatchType, Propagation, Selection
+from runtime.metric import Labels, Metric
 from runtime.objects import Object, Reference, Resource
 
 
@@ -61,8 +62,8 @@ class Woke:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command was performed. `result` is the object as stored (Create, WriteStatus, Patch, Read), bytes (ReadLog),
-    the service's answer (Ask), or None."""
+    """A command was performed. `result` is the object as stored (Create, WriteStatus, Patch, Read), a list of objects
+    (List), bytes (ReadLog), the service's answer (Ask), or None."""
 
     command: Command
     result: Any = None
@@ -84,9 +85,17 @@ class Told:
     word: Any
 
 
+class Asked(NamedTuple):
+    """What comes as `Told.word` from somebody who waits for an answer (Question): reply with Answer(number, …)."""
+
+    number: int
+    word: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Down:
-    """A child has ended. `reason` is "normal", or "crashed" with the exception's text in `detail`."""
+    """A child, or somebody monitored, has ended. `reason` is its own (Stop's, "normal" unless it says otherwise),
+    "crashed" with the exception's text in `detail`, "ended" with its parent, or "absent": nobody lived there."""
 
     child: Address
     reason: str
@@ -151,6 +160,17 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class List:
+    """List objects live, past every cache: for what is needed so seldom that nobody watches it.
+
+    Done.result is a list of at most LIST_MAX objects (the kernel reads page by page)."""
+
+    resource: Resource
+    selection: Selection
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadLog:
     """Read the end of a container's log once (never follows). Done.result is bytes."""
 
@@ -178,6 +198,37 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """Ask another actor, which hears `Told(sender, Asked(number, word))`; its answer comes back as Done.result.
+
+    Failed with Gone when nobody lives there or it ends before it has answered, with Unavailable after `limit_s`."""
+
+    to: Address
+    word: Any
+    limit_s: float = 5.0
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer the question of that number; one that nobody waits for any more is a dead letter."""
+
+    number: int
+    word: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Hear `Down` once when the actor at `address` ends; at once, with reason "absent", when nobody lives there.
+
+    A monitor ends with either life: a successor at that address is monitored anew or not at all. `on` False: no
+    more."""
+
+    address: Address
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Spawn:
     """Start a child, born by its room's mind from `argument`. An address that lives already is left alone.
 
@@ -198,11 +249,17 @@ class WakeAt:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Observe `value` in the metric `name` (counters add, gauges set, histograms observe)."""
+    """Observe `value` in the metric `name` (counters add, gauges set, histograms observe).
+
+    With `declared`, the metric comes to be by being measured. A gauge that `adds` changes by the value; one with
+    `since` (UTC seconds) is the time since then, whenever it is looked at, until it is measured again."""
 
     name: str
     value: float = 1.0
-    labels: tuple[tuple[str, str], ...] = ()
+    labels: Labels = ()
+    declared: Metric | None = None
+    adds: bool = False
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,5 +270,20 @@ class Stop:
 
 
 Command: TypeAlias = (
-    Create | WriteStatus | Patch | Delete | Read | ReadLog | Ask | Tell | Spawn | WakeAt | Measure | Stop
+    Create
+    | WriteStatus
+    | Patch
+    | Delete
+    | Read
+    | List
+    | ReadLog
+    | Ask
+    | Tell
+    | Question
+    | Answer
+    | Monitor
+    | Spawn
+    | WakeAt
+    | Measure
+    | Stop
 )

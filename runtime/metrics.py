@@ -8,23 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any
 
 from runtime.log import Log
-
-Labels: TypeAlias = tuple[tuple[str, str], ...]
+from runtime.metric import Labels, Metric
+from runtime.series import Series
 
 log = Log()
-
-
-class Metric(NamedTuple):
-    """What is measured. Counters add, gauges set, histograms observe."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    help: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 RUNTIME_METRICS: tuple[Metric, ...] = (
@@ -44,6 +34,8 @@ RUNTIME_METRICS: tuple[Metric, ...] = (
     Metric("cache_silent_seconds", "gauge", "Seconds since the server last said anything.", ("resource", "selector")),
     Metric("cache_events_total", "counter", "Watch events received.", ("resource", "selector")),
     Metric("cache_lists_total", "counter", "Pages listed.", ("resource", "selector")),
+    Metric("leader", "gauge", "1 while this process holds the lease and may write.", ("lease",)),
+    Metric("leader_reigns_total", "counter", "How often this process took the lease.", ("lease",)),
     Metric("route_errors_total", "counter", "Exceptions in the rooms' route functions."),
 )
 
@@ -59,8 +51,11 @@ class _Histogram:
 class Metrics:
     """The values. `declared` are a program's own metrics, beside the runtime's."""
 
-    def __init__(self, declared: Sequence[Metric] = (), *, prefix: str = "runtime_") -> None:
+    def __init__(
+        self, declared: Sequence[Metric] = (), *, prefix: str = "runtime_", series: Series | None = None
+    ) -> None:
         self._prefix = prefix
+        self.series = series  # metrics that come to be while the program runs
         runtime = [metric._replace(name=prefix + metric.name) for metric in RUNTIME_METRICS]
         self.metrics: dict[str, Metric] = {metric.name: metric for metric in (*runtime, *declared)}
         self._values: dict[str, dict[Labels, Any]] = {name: {} for name in self.metrics}
@@ -95,7 +90,9 @@ class Metrics:
 
     def value(self, name: str, labels: Labels = ()) -> float:
         """The present value (of a histogram: how many observations); 0 when nothing was measured."""
-        found = self._values[name].get(labels, 0.0)
+        if self.series is not None and self.series.knows(name):
+            return self.series.value(name, labels)
+        found = self._values.get(name, {}).get(labels, 0.0)
         return float(sum(found.counts)) if isinstance(found, _Histogram) else float(found)
 
     def exposition(self, refresh: Callable[[], None] = lambda: None) -> bytes:
@@ -105,7 +102,7 @@ class Metrics:
         refresh()
         registry = CollectorRegistry()
         registry.register(self)
-        return generate_latest(registry)
+        return generate_latest(registry) + (self.series.text().encode() if self.series is not None else b"")
 
     def collect(self) -> Iterator[Any]:
         """The metric families, for prometheus-client."""

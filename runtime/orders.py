@@ -1,7 +1,9 @@
 """Which command is next? Status writes first, then creations, Events last; one object's commands in order of asking.
 
 Every object has a line; only the first of a line may be taken, so two patches of one object are never in flight
-together and never change places. Among the firsts, the order is by urgency, then by arrival.
+together and never change places. Among the firsts, the order is by urgency, then by arrival. A patch or deletion that
+is the same as the one that still waits last in the line, of the same actor, is performed once for both: nothing is
+written twice for the same fact.
 """
 
 from __future__ import annotations
@@ -9,27 +11,29 @@ from __future__ import annotations
 from collections import deque
 from typing import TypeAlias
 
-from runtime.messages import Command, Create, Delete, Patch, Read, ReadLog, WriteStatus
+from runtime.messages import Command, Create, Delete, List, Patch, Read, ReadLog, WriteStatus
 from runtime.objects import EVENTS, Reference, Resource
 from runtime.registry import DEAD, Actor
 
 Key: TypeAlias = tuple[Resource, str, str]
 
 # A written status releases what waits for it; deletions free what creations need.
-_URGENCY: dict[type, int] = {WriteStatus: 0, Delete: 1, Patch: 1, Read: 1, ReadLog: 1, Create: 2}
+_URGENCY: dict[type, int] = {WriteStatus: 0, Delete: 1, Patch: 1, Read: 1, List: 1, ReadLog: 1, Create: 2}
 _EVENTS_LAST = 3  # they are for people to read: nothing waits for them
 
 
 class Order:
     """A command and who asked for it."""
 
-    __slots__ = ("actor", "after_s", "begun", "command", "key", "tries")
+    __slots__ = ("actor", "after_s", "begun", "command", "key", "taken", "times", "tries")
 
     def __init__(self, actor: Actor, command: Command) -> None:
         self.actor = actor
         self.command = command
         self.key = key_of(command)
         self.tries = 0
+        self.times = 1  # how often it was asked for: so many answers it has
+        self.taken = False  # somebody has begun with it
         self.begun = 0  # the number of its latest try among all tries
         self.after_s = 0.0  # what the last 429 asked for
 
@@ -52,23 +56,36 @@ def _urgency(command: Command) -> int:
     return _URGENCY[type(command)]
 
 
+def _is_the_same(last: Order, order: Order) -> bool:
+    """Whether the one that waits will do what this one wants. What has begun may have been overtaken by others."""
+    once = isinstance(order.command, Patch | Delete | WriteStatus)
+    return once and not last.taken and last.actor is order.actor and last.command == order.command
+
+
 class Orders:
     """The waiting API commands. Pure bookkeeping: nothing here waits."""
 
     def __init__(self) -> None:
         self._first: tuple[deque[Order], ...] = (deque(), deque(), deque(), deque())
         self._lines: dict[Key, deque[Order]] = {}  # present: one of that object is first or in flight
+        self._heads: dict[Key, Order] = {}  # that one
         self._waiting = 0
 
     def add(self, order: Order) -> None:
         """Queue an order at the end of its object's line."""
-        self._waiting += 1
         if order.key is not None:
             line = self._lines.get(order.key)
             if line is not None:
+                last = line[-1] if line else self._heads[order.key]
+                if _is_the_same(last, order):
+                    last.times += 1
+                    return
+                self._waiting += 1
                 line.append(order)
                 return
             self._lines[order.key] = deque()
+            self._heads[order.key] = order
+        self._waiting += 1
         self._offer(order)
 
     def _offer(self, order: Order) -> None:
@@ -80,6 +97,7 @@ class Orders:
             while queue:
                 order = queue.popleft()
                 self._waiting -= 1
+                order.taken = True
                 if order.actor.life != DEAD or queue is self._first[_EVENTS_LAST]:  # what was said is said
                     return order
                 self.done(order)
@@ -91,9 +109,10 @@ class Orders:
             return
         line = self._lines[order.key]
         if line:
-            self._offer(line.popleft())
+            self._heads[order.key] = line.popleft()
+            self._offer(self._heads[order.key])
         else:
-            del self._lines[order.key]
+            del self._lines[order.key], self._heads[order.key]
 
     def again(self, order: Order) -> None:
         """An order that was begun and has to be tried again: the first of its kind. It keeps its object's line."""

@@ -8,7 +8,7 @@ with an exception, and only to the very life that asked. How many calls are in f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from runtime.actor import Room
-from runtime.api import Api, ApiError, Conflict, Gone, LogOptions, Refused, Throttled, Unavailable
+from runtime.api import Api, ApiError, Conflict, Gone, LogOptions, Refused, Selection, Throttled, Unavailable
 from runtime.log import Log
 from runtime.messages import (
     Ask,
@@ -25,13 +25,14 @@ from runtime.messages import (
     Delete,
     Done,
     Failed,
+    List,
     Message,
     Patch,
     Read,
     ReadLog,
     WriteStatus,
 )
-from runtime.objects import Object, Reference
+from runtime.objects import EVICTION_PATH, Object, Reference, Resource
 from runtime.orders import Order, Orders
 from runtime.registry import DEAD, LIVING, Actor, Registry
 
@@ -52,6 +53,10 @@ THROTTLED_TRIES_MAX = 50
 
 READ_LOG_BYTES_MAX = 16 * 1024 * 1024
 """Of a longer log, its end is kept."""
+
+LIST_PAGE = 500
+LIST_MAX = 10_000
+"""Objects of one live list; an actor that needs more should watch."""
 
 log = Log()
 
@@ -81,6 +86,7 @@ class Performers:
         dice: Random | None = None,
         concurrency: int = PERFORM_CONCURRENCY,
     ) -> None:
+        self.may_write: Callable[[], bool] = lambda: True  # the fence: while it says no, nothing is begun
         self._api = api
         self._services: dict[str, Mapping[str, Any]] = {name: room.services for name, room in rooms.items()}
         self._registry = registry
@@ -121,12 +127,21 @@ class Performers:
     async def drain(self) -> None:
         """Begin nothing more but status writes, and wait for what is in flight. The caller sets the limit of time."""
         self._draining = True
-        while self._busy or self._asking or self._orders.statuses():  # noqa: ASYNC110  # once, at the very end
+        while self._unfinished():  # noqa: ASYNC110  # once, at the very end
             await anyio.sleep(0.01)
+
+    def _unfinished(self) -> bool:
+        return bool(self._busy or self._asking or (self._orders.statuses() and self.may_write()))
+
+    def rouse(self) -> None:
+        """Look again: the fence has opened."""
+        for idle in (self._idle, self._idle_asks):
+            while idle:
+                _rouse(idle)
 
     async def _perform_all(self, tasks: TaskGroup) -> None:
         while True:
-            granted = self._busy + self._aside < int(self._window)
+            granted = self._busy + self._aside < int(self._window) and self.may_write()
             order = self._orders.take(statuses_only=self._draining) if granted else None
             if order is None:
                 await _wait(self._idle)
@@ -143,7 +158,8 @@ class Performers:
                 tasks.start_soon(self._again, order)
             else:
                 self._orders.done(order)
-                self._answer(order.actor, message)
+                for _ in range(order.times):
+                    self._answer(order.actor, message)
                 _rouse(self._idle)
 
     def _answer(self, actor: Actor, message: Message) -> None:
@@ -170,6 +186,8 @@ class Performers:
             with anyio.move_on_after(PERFORM_TIMEOUT_S) as limit:
                 result = await self._call(command)
         except Throttled as error:
+            if _is_verdict(command):
+                return Failed(command, error)
             self._throttled(order, error)
             return Failed(command, error) if order.tries >= THROTTLED_TRIES_MAX else None
         except ApiError as error:
@@ -205,6 +223,8 @@ class Performers:
                 return await self._delete(command)
             case Read(ref):
                 return await self._api.get(ref)
+            case List(resource, selection):
+                return await self._list(resource, selection)
             case ReadLog(ref, options):
                 return await self._read_log(ref, options)
             case _:
@@ -225,6 +245,15 @@ class Performers:
                 return
             raise
 
+    async def _list(self, resource: Resource, selection: Selection) -> list[Object]:
+        found: list[Object] = []
+        page = await self._api.list(resource, selection, limit=LIST_PAGE)
+        found += page.items
+        while page.continue_ and len(found) < LIST_MAX:
+            page = await self._api.list(resource, selection, limit=LIST_PAGE, continue_=page.continue_)
+            found += page.items
+        return found[:LIST_MAX]
+
     async def _read_log(self, ref: Reference, options: LogOptions) -> bytes:
         chunks: deque[bytes] = deque()
         size = 0
@@ -240,7 +269,7 @@ class Performers:
 
     async def _ask_all(self) -> None:
         while True:
-            if not self._asks or self._draining:
+            if not self._asks or self._draining or not self.may_write():
                 await _wait(self._idle_asks)
                 continue
             order = self._asks.popleft()
@@ -278,6 +307,11 @@ class Performers:
         """The counts of this moment."""
         waiting = len(self._orders) + len(self._asks)
         return PerformStatistics(waiting, self._busy, self._asking, int(self._window), **self._counts)
+
+
+def _is_verdict(command: Command) -> bool:
+    """Whether a 429 is the answer, and not a request to come back: a disruption budget forbids the eviction."""
+    return isinstance(command, Create) and command.resource.plural.endswith(EVICTION_PATH)
 
 
 def _conditional(patch: Object, ref: Reference, version: str = "") -> Object:

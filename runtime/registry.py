@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 
 from runtime.actor import Mind
 from runtime.mailbox import Mailbox
-from runtime.messages import Address, Message
+from runtime.messages import Address, Message, Told
+
+DEAD_LETTERS_KEPT = 32
+"""The latest messages for nobody, for people to look at; all are counted."""
 
 SPARE_MAILBOXES_MAX = 256
 """Empty mailboxes kept for the next actor that is told something; more would be memory that nobody uses."""
@@ -56,12 +59,21 @@ class Actor:
         return f"<Actor {self.address} {('living', 'stopped', 'dead')[self.life]}>"
 
 
+class DeadLetter(NamedTuple):
+    """A message that found nobody."""
+
+    to: Address
+    message: str  # its type: "Told", or of a word "Told NodeChanged"
+    sender: str  # empty when it was no actor's
+
+
 class RegistryStatistics(NamedTuple):
     """Actors alive by room (0 where all have ended), those `ready` to read, and the messages for nobody so far."""
 
     actors: dict[str, int]
     ready: int
     dead_letters: int
+    latest_dead: tuple[DeadLetter, ...]
 
 
 class Registry:
@@ -72,13 +84,14 @@ class Registry:
         self.ready: deque[Actor] = deque()
         self.on_ready: Callable[[], None] | None = None  # set while the scheduler sleeps
         self.dead_letters = 0
+        self._latest_dead: deque[DeadLetter] = deque(maxlen=DEAD_LETTERS_KEPT)
         self._rooms: Counter[str] = Counter()
         self._spare: list[Mailbox] = []
 
     def post(self, actor: Actor, message: Message, *, urgent: bool = False) -> None:
         """Put a message into the mailbox of `actor`; nothing happens when that life is over."""
         if actor.life:
-            self.dead_letters += 1
+            self.bury(actor.address, message)
             return
         box = actor.mailbox
         if box is None:
@@ -90,6 +103,14 @@ class Registry:
             self.ready.append(actor)
             if self.on_ready is not None:
                 self.on_ready()
+
+    def bury(self, to: Address, message: Message) -> None:
+        """Count a message that is for nobody."""
+        self.dead_letters += 1
+        what, sender = type(message).__name__, ""
+        if isinstance(message, Told):
+            what, sender = f"Told {type(message.word).__name__}", str(message.sender)
+        self._latest_dead.append(DeadLetter(to, what, sender))
 
     def park(self, actor: Actor) -> None:
         """Nothing waits for `actor` any more: take its (empty) mailbox back."""
@@ -126,6 +147,10 @@ class Registry:
             if not parent.children:
                 parent.children = None
 
+    def inhabitants(self, room: str) -> int:
+        """How many live in a room."""
+        return self._rooms[room]
+
     def family(self, actor: Actor) -> Iterator[Actor]:
         """`actor` and all below it in the order they have to end: the youngest first, children before parents."""
         order: list[Actor] = []
@@ -140,7 +165,8 @@ class Registry:
 
     def statistics(self) -> RegistryStatistics:
         """The counts of this moment."""
-        return RegistryStatistics(dict(sorted(self._rooms.items())), len(self.ready), self.dead_letters)
+        actors = dict(sorted(self._rooms.items()))
+        return RegistryStatistics(actors, len(self.ready), self.dead_letters, tuple(self._latest_dead))
 
 
 def _children_first(preorder: list[Actor]) -> list[Actor]:

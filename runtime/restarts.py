@@ -7,7 +7,11 @@ not go away by our failing at it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
+
+T = TypeVar("T")
 
 QUARANTINE_FIRST_S = 10.0
 QUARANTINE_LONGEST_S = 600.0
@@ -51,6 +55,19 @@ def crashed(history: History, now: float, budget: Budget) -> tuple[History, floa
             return History(times, attempts), 0.0
     delay = min(QUARANTINE_LONGEST_S, QUARANTINE_FIRST_S * 2.0 ** min(history.quarantines, 32))
     return History((), attempts, history.quarantines + 1, now + delay), delay
+
+
+MANAGER_SHARE = 0.2
+MANAGER_CRASHED_MIN = 5
+MANAGER_PERIOD_S = 60.0
+"""More than a fifth of a room's actors crashed within a minute: then the fault is hardly in their objects, and the
+whole room is rebuilt. Fewer than five are never that many: their own budgets deal with them."""
+
+
+def is_epidemic(crashes: Mapping[T, float], actors: int, now: float) -> bool:
+    """Whether a room of so many actors has to be rebuilt; `crashes`: who crashed, and when last."""
+    recent = sum(1 for at in crashes.values() if now - at < MANAGER_PERIOD_S)
+    return recent >= MANAGER_CRASHED_MIN and recent > MANAGER_SHARE * actors
 
 
 def released(history: History, now: float) -> History:

@@ -34,10 +34,14 @@ class Router:
         self.watches: dict[Source, list[Watch]] = {}
         self.stores: dict[Source, Store] = {}
         self._of_room: dict[str, list[Source]] = {}  # what a room's actors are told, their own objects first
+        self._waking: dict[str, dict[Source, set[int]]] = {}  # the positions of a room's watches that give birth
         for room in rooms:
             for watch in sorted(room.watches, key=lambda watch: not watch.wakes):
                 source = watch.resource, watch.labels
                 self.watches.setdefault(source, []).append(watch)
+                if watch.wakes:
+                    positions = self._waking.setdefault(room.name, {}).setdefault(source, set())
+                    positions.add(len(self.watches[source]) - 1)
                 self._of_room.setdefault(room.name, []).append(source)
         for source, watches in self.watches.items():
             self.stores[source] = Store(source[0], self._guard(watches))
@@ -60,7 +64,9 @@ class Router:
                     log.exception("route.failed", resource=resource, name=name, exc_info=error)
                 return None
 
-        return lambda thing: tuple(ask(index, thing) for index in range(len(watches)))
+        if len(watches) == 1:
+            return lambda thing: (ask(0, thing),)
+        return lambda thing: tuple([ask(index, thing) for index in range(len(watches))])
 
     def cached(self, address: Address) -> list[Observed]:
         """What the cache has for an address, its own object first."""
@@ -75,10 +81,8 @@ class Router:
 
     def has_own(self, address: Address) -> bool:
         """Whether the object whose own actor lives at the address is there."""
-        return any(
-            any(watch.wakes for watch in self.watches[source]) and self.stores[source].objects_of(address)
-            for source in self._of_room.get(address.room, ())
-        )
+        sources = self._waking.get(address.room, {}).items()
+        return any(self.stores[source].is_of(address, positions) for source, positions in sources)
 
     def tell(self, source: Source) -> Callable[[Sequence[Change]], None]:
         """Where an informer of that source tells its changes."""
@@ -104,13 +108,25 @@ class Router:
             else:
                 self._lives.wake(address)  # which is told what the cache has, this message too
 
-    def open(self) -> Iterator[Address]:
-        """Begin to tell, and wake an actor for every object that has its own, one by one as this is iterated."""
+    def open(self) -> None:
+        """Begin to tell, and to wake whom something is told to; `wake_room` wakes those that nothing happens to."""
         self._open = True
-        for source, watches in self.watches.items():
-            for index, watch in enumerate(watches):
-                if watch.wakes and self._lives is not None:
-                    for address in self.stores[source].addresses(index):
-                        if address not in self._registry.actors and address not in self._lives.quarantined:
-                            self._lives.wake(address)
-                            yield address
+
+    def close(self) -> None:
+        """Tell nobody and wake nobody, until the next `open`; the stores go on."""
+        self._open = False
+
+    def wake_room(self, room: str) -> Iterator[Address]:
+        """Wake an actor for every object of a room that has none and is not in quarantine."""
+        for source, positions in self._waking.get(room, {}).items():
+            for address in (address for at in sorted(positions) for address in self.stores[source].addresses(at)):
+                if self._lives is None or not self._open:
+                    return
+                if address not in self._registry.actors and address not in self._lives.quarantined:
+                    self._lives.wake(address)
+                    yield address
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """The rooms whose actors are woken by objects of their own."""
+        return tuple(self._waking)

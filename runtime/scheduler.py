@@ -17,17 +17,21 @@ import anyio.lowlevel
 from anyio.abc import TaskStatus
 
 from runtime.clock import Clock
-from runtime.lives import Lives, Quarantine
+from runtime.lives import Alarm, Lives, Quarantine
 from runtime.log import Log
 from runtime.messages import (
     Address,
+    Answer,
     Ask,
     Command,
     Create,
     Delete,
+    List,
     Measure,
     Message,
+    Monitor,
     Patch,
+    Question,
     Read,
     ReadLog,
     Spawn,
@@ -38,6 +42,7 @@ from runtime.messages import (
     Woke,
     WriteStatus,
 )
+from runtime.questions import Pending
 from runtime.registry import Actor
 from runtime.timers import Timers
 
@@ -72,10 +77,11 @@ class MailboxOverflow(Exception):  # it says what happened, as the log does
 
 
 class SchedulerStatistics(NamedTuple):
-    """Messages read so far, and timers set."""
+    """Messages read so far, timers set, and seconds since the last turn."""
 
     messages: int
     timers: int
+    idle_s: float
 
 
 class Scheduler:
@@ -84,7 +90,7 @@ class Scheduler:
     def __init__(
         self,
         lives: Lives,
-        timers: Timers[Actor | Quarantine],
+        timers: Timers[Alarm],
         perform: Perform,
         clock: Clock,
         *,
@@ -98,7 +104,9 @@ class Scheduler:
         self._clock = clock
         self._measure = measure
         self._absent = absent  # told to somebody who does not live: may wake an object's own actor
+        self._worked: Callable[[], float] = getattr(clock, "worked", clock.monotonic)
         self._messages = 0
+        self._turned_at = clock.monotonic()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Read until cancelled."""
@@ -130,16 +138,18 @@ class Scheduler:
         end = clock.monotonic() + TURN_S
         read = 0
         before = end - TURN_S
+        worked = self._worked()
         while ready:
             actor = ready.popleft()
             read += self._read(actor)
             after = clock.monotonic()
-            if after - before > SLOW_S:
+            if after - before > SLOW_S and self._worked() - worked > SLOW_S:  # not only kept waiting by the machine
                 log.warning("actor.slow", actor=str(actor.address), seconds=round(after - before, 3))
             before = after
             if read >= TURN_MESSAGES_MAX or after >= end:
                 break
         self._messages += read
+        self._turned_at = before
         return read
 
     def _ring(self) -> None:
@@ -148,6 +158,8 @@ class Scheduler:
         for owner, tag in self._timers.due(self._clock.wall()):
             if isinstance(owner, Quarantine):
                 self._lives.wake(owner.address)
+            elif isinstance(owner, Pending):
+                self._lives.questions.late(owner)
             else:
                 self._registry.post(owner, Woke(tag))
 
@@ -171,6 +183,8 @@ class Scheduler:
                 commands = receive(actor.state, message, now)
                 if commands.__class__ is not tuple and commands.__class__ is not list:
                     commands = tuple(commands)  # a generator that raises half-way has commanded nothing
+                if self._lives.recorder is not None:
+                    self._lives.recorder.read(actor.address, message, now, commands)
                 for command in commands:
                     self._obey(actor, command)
                     if actor.life:
@@ -186,10 +200,12 @@ class Scheduler:
             case Tell():
                 to = self._registry.actors.get(command.to) or self._absent(command.to)
                 if to is None:
-                    self._registry.dead_letters += 1
+                    self._registry.bury(command.to, Told(actor.address, command.word))
                 else:
                     self._registry.post(to, Told(actor.address, command.word), urgent=command.urgent)
-            case WriteStatus() | Create() | Patch() | Delete() | Read() | ReadLog() | Ask():
+            case Question() | Answer() | Monitor():
+                self._converse(actor, command)
+            case WriteStatus() | Create() | Patch() | Delete() | Read() | List() | ReadLog() | Ask():
                 self._perform.submit(actor, command)
             case WakeAt():
                 if command.at is None:
@@ -205,6 +221,23 @@ class Scheduler:
             case _:
                 assert_never(command)
 
+    def _converse(self, actor: Actor, command: Question | Answer | Monitor) -> None:
+        match command:
+            case Question(to, _, limit_s):
+                target = self._registry.actors.get(to) or self._absent(to)
+                pending = self._lives.questions.ask(actor, command, target)
+                if pending is not None:
+                    self._timers.set(pending, "limit", self._clock.wall() + limit_s)
+            case Answer(number, word):
+                pending = self._lives.questions.answer(actor, number, word)
+                if pending is None:
+                    self._registry.bury(actor.address._replace(part=f"question {number}"), Told(actor.address, word))
+                else:
+                    self._timers.cancel_all(pending)
+            case Monitor(address, on):
+                (self._lives.monitors.begin if on else self._lives.monitors.end)(actor, address)
+
     def statistics(self) -> SchedulerStatistics:
         """The counts of this moment."""
-        return SchedulerStatistics(self._messages, len(self._timers))
+        idle_s = max(0.0, self._clock.monotonic() - self._turned_at)
+        return SchedulerStatistics(self._messages, len(self._timers), idle_s)

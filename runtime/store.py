@@ -6,7 +6,7 @@ least as new as the message. Objects are shared, not copied: nobody may write in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from runtime.messages import Address, Gone, Observed
@@ -25,10 +25,15 @@ class Change(NamedTuple):
     message: Observed | Gone
 
 
-class _Entry(NamedTuple):
-    ref: Reference
-    object: Object
-    addresses: Sequence[Address | None]
+class _Entry:
+    """An object and whom it concerns. A newer state that concerns the same is put into the same entry."""
+
+    __slots__ = ("addresses", "object", "ref")
+
+    def __init__(self, ref: Reference, thing: Object, addresses: Sequence[Address | None]) -> None:
+        self.ref = ref
+        self.object = thing
+        self.addresses = addresses
 
 
 class Store:
@@ -44,14 +49,20 @@ class Store:
 
     def put(self, thing: Object) -> list[Change]:
         """Take in a state. Another uid under the name: the older object is gone first."""
-        ref = reference(self._resource, thing)
-        name = ref.namespace, ref.name
+        meta = thing["metadata"]
+        name = meta.get("namespace", ""), meta["name"]
         old = self._entries.get(name)
         changes: list[Change] = []
-        if old is not None and old.ref.uid != ref.uid:
-            changes += self._remove(name, old)
+        if old is not None and old.ref.uid != meta.get("uid", ""):
+            changes += self._remove(name, old, old.object)
             old = None
-        entry = self._entries[name] = _Entry(ref, thing, self._concerns(thing))
+        addresses = self._concerns(thing)
+        if old is not None and old.addresses == addresses:  # nearly every event: nothing to index anew
+            old.object = thing
+            seen = Observed(old.ref, thing)
+            return [Change(at, address, seen) for at, address in enumerate(addresses) if address is not None]
+        ref = reference(self._resource, thing)
+        entry = self._entries[name] = _Entry(ref, thing, addresses)
         if old is not None:
             changes += self._moved(name, old, entry)
         for index, address in enumerate(entry.addresses):
@@ -67,17 +78,18 @@ class Store:
         old = self._entries.get(name)
         if old is None or (ref.uid and old.ref.uid != ref.uid):
             return []
-        return self._remove(name, old._replace(object=thing))
+        return self._remove(name, old, thing)
 
     def replace(self, things: Iterable[Object]) -> list[Change]:
         """These are all: what is not among them is gone, what has the version we know is not told again."""
         here = {(thing["metadata"].get("namespace", ""), thing["metadata"]["name"]): thing for thing in things}
         changes: list[Change] = []
         for name in [name for name in self._entries if name not in here]:
-            changes += self._remove(name, self._entries[name])
+            old = self._entries[name]
+            changes += self._remove(name, old, old.object)
         for name, thing in here.items():
-            old = self._entries.get(name)
-            if old is None or _version(old.object) != _version(thing):
+            known = self._entries.get(name)
+            if known is None or _identity(known.object) != _identity(thing):
                 changes += self.put(thing)
         return changes
 
@@ -90,13 +102,13 @@ class Store:
                 changes.append(Change(index, before, Gone(old.ref, new.object)))
         return changes
 
-    def _remove(self, name: Name, entry: _Entry) -> list[Change]:
+    def _remove(self, name: Name, entry: _Entry, last: Object) -> list[Change]:
         del self._entries[name]
         changes = []
         for index, address in enumerate(entry.addresses):
             if address is not None:
                 self._unindex(address, name)
-                changes.append(Change(index, address, Gone(entry.ref, entry.object)))
+                changes.append(Change(index, address, Gone(entry.ref, last)))
         return changes
 
     def _unindex(self, address: Address, name: Name) -> None:
@@ -117,6 +129,11 @@ class Store:
         """What concerns an address, as the messages that would tell it."""
         return [Observed(entry.ref, entry.object) for entry in self._by_address.get(address, {}).values()]
 
+    def is_of(self, address: Address, watches: Container[int]) -> bool:
+        """Whether one of these watches routes some object to the address."""
+        entries = self._by_address.get(address, {}).values()
+        return any(at in watches and to == address for entry in entries for at, to in enumerate(entry.addresses))
+
     def addresses(self, index: int) -> list[Address]:
         """All addresses that the watch at `index` routes to, in the order of their objects, each once."""
         found = (entry.addresses[index] for entry in self._entries.values())
@@ -130,6 +147,7 @@ class Store:
         return len(self._entries)
 
 
-def _version(thing: Object) -> str:
-    version: str = thing["metadata"].get("resourceVersion", "")
-    return version
+def _identity(thing: Object) -> tuple[str | None, str | None]:
+    """The uid and the version: a server restored from a backup may come to the same version by another way."""
+    meta = thing["metadata"]
+    return meta.get("uid"), meta.get("resourceVersion")

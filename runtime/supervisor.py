@@ -96,11 +96,12 @@ class _Life:
 
 
 class ChildStatistics(NamedTuple):
-    """A child by name: does it run, and how often was it started."""
+    """A child by name: does it run, how often was it started, and should it always run."""
 
     name: str
     running: bool
     starts: int
+    wanted: bool
 
 
 class Supervisor:
@@ -228,6 +229,6 @@ class Supervisor:
     def statistics(self) -> tuple[ChildStatistics, ...]:
         """The children in their order."""
         return tuple(
-            ChildStatistics(child.name, index in self._lives, self._starts[index])
+            ChildStatistics(child.name, index in self._lives, self._starts[index], child.restart == "permanent")
             for index, child in enumerate(self._children)
         )

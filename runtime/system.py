@@ -1,9 +1,11 @@
 """The whole: rooms of actors over one API, built as a tree, run until cancelled, taken down in reverse.
 
-    system (rest_for_one) > performers, scheduler, informers (one_for_one, one each resource and selector), opening
+    system (rest_for_one) > election, performers, scheduler, informers (one_for_one, one each resource and selector),
+                            managers (one_for_one, one each room that objects wake), opening
 
 What stands to the right rests on what stands to the left. Actors are born when every informer has synced once, so what
-they ask the cache for is there. An exception in a room's route or mind never reaches another room.
+they ask the cache for is there; with an election, when the lease is held. An exception in a room's route or mind never
+reaches another room. The lease is given back last, when all writes are done.
 """
 
 from __future__ import annotations
@@ -11,32 +13,37 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from random import Random
 from typing import Any, NamedTuple
 
 import anyio
-import anyio.lowlevel
 from anyio.abc import TaskStatus
 
 from runtime.actor import Room
-from runtime.api import Api, Selection
+from runtime.api import Api, ApiError, Gone, Selection, Unavailable
 from runtime.clock import Clock, SystemClock
+from runtime.election import Election, ElectionStatistics
 from runtime.informer import Informer, InformerStatistics, Scope
-from runtime.lives import OBJECT_BUDGET, Lives, LivesStatistics, Quarantine
+from runtime.lives import OBJECT_BUDGET, Alarm, Lives, LivesStatistics, Quarantine
 from runtime.log import Log
 from runtime.mailbox import MailboxStatistics
-from runtime.messages import Address, Measure, Told
-from runtime.metrics import Metric, Metrics
+from runtime.manager import Manager
+from runtime.messages import Address, Measure, Message, Told
+from runtime.metric import Metric
+from runtime.metrics import Metrics
+from runtime.objects import Reference
+from runtime.opening import Opening
 from runtime.perform import PERFORM_CONCURRENCY, Performers, PerformStatistics
-from runtime.registry import Actor, Registry, RegistryStatistics
+from runtime.quarantine import event_of
+from runtime.recorder import Recorder
+from runtime.registry import STOPPED, Actor, Registry, RegistryStatistics
 from runtime.restarts import Budget
 from runtime.router import Router
 from runtime.scheduler import Scheduler, SchedulerStatistics
+from runtime.series import Series, SeriesSettings
 from runtime.supervisor import Child, ChildStatistics, Escalated, Supervisor
 from runtime.timers import Timers
-
-WAKE_CHUNK = 64
-"""Actors born at once when the system opens, before the event loop may do something else."""
 
 OUTSIDE = Address("system", "", "", "")
 """The sender of what is told from outside any actor."""
@@ -52,9 +59,34 @@ class Settings:
     manager: str = "runtime"  # field manager of our patches
     concurrency: int = PERFORM_CONCURRENCY
     budget: Budget = OBJECT_BUDGET  # restarts of one object's actor
+    election: Election | None = None  # None: nobody else is there, we always lead
+    recorder: Recorder | None = None  # writes down what every actor reads and commands
     freeze: bool = False  # gc.freeze() once warm: later full collections skip what lives as long as the process
     metrics: tuple[Metric, ...] = ()  # the rooms' own
     metrics_prefix: str = "runtime_"
+    series: SeriesSettings = field(default_factory=SeriesSettings)  # of metrics that come to be while it runs
+
+
+class _Nobody:
+    """The mind of what only speaks."""
+
+    def birth(self, address: Address, argument: Any) -> None:
+        del address, argument
+
+    def receive(self, state: Any, message: Message, now: float) -> tuple[()]:
+        del state, message, now
+        return ()
+
+    def waiting(self, state: Any) -> str:
+        del state
+        return "for nothing"
+
+
+_NOBODY = _Nobody()
+
+
+def _is_own(ref: Reference, entry: Quarantine) -> bool:
+    return bool(entry.address.uid) and ref.uid == entry.address.uid
 
 
 class SystemStatistics(NamedTuple):
@@ -68,6 +100,18 @@ class SystemStatistics(NamedTuple):
     informers: tuple[InformerStatistics, ...]
     children: tuple[ChildStatistics, ...]
     route_errors: int
+    election: ElectionStatistics | None
+
+
+class Resident(NamedTuple):
+    """An actor as people see it: who started it, what it waits for, how many messages wait for it."""
+
+    address: Address
+    parent: Address | None
+    waits: str
+    mailbox: int
+    attempt: int
+    quarantined: bool = False
 
 
 @dataclass(slots=True)
@@ -75,12 +119,13 @@ class _Parts:
     """The pieces in the order they rest on each other."""
 
     registry: Registry
-    timers: Timers[Actor | Quarantine]
+    timers: Timers[Alarm]
     router: Router
     lives: Lives
     performers: Performers
     scheduler: Scheduler
     informers: list[Informer] = field(default_factory=list)
+    managers: list[Manager] = field(default_factory=list)
 
 
 class System:
@@ -99,13 +144,17 @@ class System:
         names = [room.name for room in rooms]
         if len(set(names)) != len(names):
             raise ValueError(f"two rooms have the same name: {', '.join(sorted(names))}")
-        self.metrics = Metrics(settings.metrics, prefix=settings.metrics_prefix)
         self.stopped_cleanly = False  # after run: everything was finished and taken down in time
         self._settings = settings
         self._clock: Clock = clock or SystemClock()
+        self.series = Series(settings.series, wall=self._clock.wall)
+        self.metrics = Metrics(settings.metrics, prefix=settings.metrics_prefix, series=self.series)
         self._dice = dice or Random()  # noqa: S311  # jitter, no secret
-        self._parts = self._build(api, rooms, on_quarantine)
-        self._ready = False
+        self.election = settings.election
+        self._on_quarantine = on_quarantine
+        self._parts = self._build(api, rooms)
+        parts = self._parts
+        self._opening = Opening(parts.informers, parts.router, parts.lives, self.election, self._settle)
         self._settled = anyio.Event()  # ready, or over
         self._failure: Escalated | None = None
         self._informers = Supervisor(
@@ -113,13 +162,18 @@ class System:
             [Child(informer.resource.plural, informer.run) for informer in self._parts.informers],
             monotonic=self._clock.monotonic,
         )
+        self._managers = Supervisor(
+            "managers",
+            [Child(manager.room, manager.run) for manager in self._parts.managers],
+            monotonic=self._clock.monotonic,
+        )
         self._tree = self._plant()
 
-    def _build(self, api: Api, rooms: Sequence[Room], on_quarantine: Callable[[Quarantine], None] | None) -> _Parts:
+    def _build(self, api: Api, rooms: Sequence[Room]) -> _Parts:
         by_name = {room.name: room for room in rooms}
         clock, settings, dice = self._clock, self._settings, self._dice
         registry = Registry()
-        timers: Timers[Actor | Quarantine] = Timers()
+        timers: Timers[Alarm] = Timers()
         router = Router(rooms, registry)
         lives = Lives(
             by_name,
@@ -129,11 +183,21 @@ class System:
             router,
             settings.budget,
         )
-        lives.on_quarantine = on_quarantine
+        lives.on_quarantine = self._put_aside
+        lives.on_crash = self._crashed
+        lives.recorder = settings.recorder
         router.attach(lives)
         performers = Performers(
-            api, by_name, registry, manager=settings.manager, dice=dice, concurrency=settings.concurrency
+            api,
+            by_name,
+            registry,
+            manager=settings.manager,
+            dice=dice,
+            concurrency=settings.concurrency,
         )
+        performers.may_write = self._leads
+        if self.election is not None:
+            self.election.on_held = performers.rouse
         scheduler = Scheduler(lives, timers, performers, clock, measure=self._measure, absent=router.absent)
         parts = _Parts(registry, timers, router, lives, performers, scheduler)
         for source, store in router.stores.items():
@@ -141,16 +205,19 @@ class System:
             namespace = settings.namespace if resource.namespaced else None
             selection = Selection(namespace, labels)
             parts.informers.append(Informer(api, Scope(resource, selection), store, router.tell(source), clock, dice))
+        parts.managers = [Manager(room, lives, router, clock) for room in router.rooms]
         return parts
 
     def _plant(self) -> Supervisor:
         return Supervisor(
             "system",
             [
+                *([] if self.election is None else [Child("election", self.election.run)]),
                 Child("performers", self._parts.performers.run, drain=self._parts.performers.drain),
                 Child("scheduler", self._parts.scheduler.run),
                 Child("informers", self._informers.run),
-                Child("opening", self._open, restart="transient"),
+                Child("managers", self._managers.run),
+                Child("opening", self._opening.run, restart="transient"),
             ],
             strategy="rest_for_one",
             monotonic=self._clock.monotonic,
@@ -174,30 +241,41 @@ class System:
         except Escalated as error:
             self._failure = error
         finally:
-            self.stopped_cleanly = self._tree.stopped_cleanly and self._informers.stopped_cleanly
+            branches = (self._tree, self._informers, self._managers)
+            self.stopped_cleanly = all(branch.stopped_cleanly for branch in branches)
             self._settled.set()
 
-    async def _open(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """When all caches are filled, give life to the actors of all objects."""
-        task_status.started()
-        for informer in self._parts.informers:
-            await informer.synced.wait()
-        for number, _ in enumerate(self._parts.router.open()):
-            if number % WAKE_CHUNK == WAKE_CHUNK - 1:
-                await anyio.lowlevel.checkpoint()
-        if self._settings.freeze:
+    def _settle(self) -> None:
+        """The caches are filled, and the actors born, or somebody else leads."""
+        if self._settings.freeze and not self._settled.is_set():
             gc.collect()
             gc.freeze()
-        self._ready = True
         self._settled.set()
-        log.info("system.ready", **self._parts.registry.statistics().actors)
+
+    def _put_aside(self, entry: Quarantine) -> None:
+        """Say it where the object is looked at, and to whoever asked to be told."""
+        own = next((seen.ref for seen in self._parts.router.cached(entry.address) if _is_own(seen.ref, entry)), None)
+        if own is not None:
+            herald = Actor(OUTSIDE, _NOBODY, None)
+            herald.life = STOPPED  # what it asks for is done, and nobody hears of it
+            self._parts.performers.submit(herald, event_of(entry, own, self._settings.manager))
+        if self._on_quarantine is not None:
+            self._on_quarantine(entry)
+
+    def _leads(self) -> bool:
+        return self.election is None or self.election.held
+
+    def _crashed(self, address: Address) -> None:
+        for manager in self._parts.managers:
+            if manager.room == address.room:
+                manager.crashed(address)
 
     # -------------------------------------------------------------------------------------------------- ask
 
     @property
     def ready(self) -> bool:
-        """Whether all informers have synced and the objects' actors are born."""
-        return self._ready
+        """Whether all informers have synced and the objects' actors are born, which is so while we lead."""
+        return self._opening.is_open
 
     def tell(self, address: Address, word: Any, *, urgent: bool = False) -> bool:
         """Say `word` to an actor, from outside; False when nobody lives there and no object can be woken."""
@@ -206,6 +284,30 @@ class System:
             return False
         self._parts.registry.post(actor, Told(OUTSIDE, word), urgent=urgent)
         return True
+
+    async def ask(self, address: Address, word: Any, limit_s: float = 5.0) -> Any:
+        """Ask an actor from outside, as Question does; its answer. Raises Gone or Unavailable."""
+        actor = self._parts.registry.actors.get(address) or self._parts.router.absent(address)
+        if actor is None:
+            raise Gone(f"nobody lives at {address}", code=404, reason="NotFound")
+        settled = anyio.Event()
+        found: list[tuple[Any, ApiError | None]] = []
+
+        def settle(answer: Any, error: ApiError | None) -> None:
+            found.append((answer, error))
+            settled.set()
+
+        questions = self._parts.lives.questions
+        pending = questions.ask_from_outside(OUTSIDE, actor, word, settle)
+        try:
+            with anyio.move_on_after(limit_s):
+                await settled.wait()
+        finally:
+            questions.forget(pending)
+        answer, error = found[0] if found else (None, Unavailable(f"{address} gave no answer within {limit_s:g} s"))
+        if error is not None:
+            raise error
+        return answer
 
     def addresses(self, room: str) -> list[Address]:
         """Who lives in a room."""
@@ -226,6 +328,31 @@ class System:
         except Exception as error:  # noqa: BLE001  # asking must never hurt
             return f"its mind cannot say: {type(error).__name__}: {error}"
 
+    def census(self, room: str = "", limit: int = 10_000) -> list[Resident]:
+        """Who is there, parents before their children: at most `limit`, of one room or of all."""
+        lives = self._parts.lives
+        living = (actor for actor in self._parts.registry.actors.values() if room in ("", actor.address.room))
+        found = [
+            Resident(
+                actor.address,
+                actor.parent.address if actor.parent is not None else None,
+                self.explain(actor.address),
+                len(actor.mailbox) if actor.mailbox is not None else 0,
+                actor.attempt,
+            )
+            for actor in islice(living, limit)
+        ]
+        aside = (entry for entry in lives.quarantined.values() if room in ("", entry.address.room))
+        found += [
+            Resident(entry.address, None, self.explain(entry.address), 0, entry.attempts, True) for entry in aside
+        ]
+        return found
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """The flight recorder, when one was asked for."""
+        return self._settings.recorder
+
     def mailbox(self, address: Address) -> MailboxStatistics:
         """What waits for an actor."""
         actor = self._parts.registry.actors.get(address)
@@ -241,8 +368,9 @@ class System:
             parts.lives.statistics(),
             parts.performers.statistics(),
             tuple(informer.statistics() for informer in parts.informers),
-            (*self._tree.statistics(), *self._informers.statistics()),
+            (*self._tree.statistics(), *self._informers.statistics(), *self._managers.statistics()),
             parts.router.route_errors,
+            None if self.election is None else self.election.statistics(),
         )
 
     def exposition(self) -> bytes:
@@ -273,6 +401,12 @@ class System:
             put("cache_events_total", informer.events, **source)
             put("cache_lists_total", informer.lists, **source)
         put("route_errors_total", now.route_errors)
+        if now.election is not None:
+            put("leader", float(now.election.held), lease=now.election.lease)
+            put("leader_reigns_total", now.election.reign, lease=now.election.lease)
 
     def _measure(self, command: Measure) -> None:
-        self.metrics.measure(command.name, command.value, command.labels)
+        if command.declared is not None:
+            self.series.measure(command)
+        else:
+            self.metrics.measure(command.name, command.value, command.labels)

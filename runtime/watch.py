@@ -9,7 +9,6 @@ event's or a bookmark's); when that is no longer kept, everything is listed agai
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal, NamedTuple, TypeAlias, assert_never
 
@@ -20,11 +19,13 @@ from runtime.objects import Object
 SHORT_WATCH_S = 1.0
 """A server that closes a watch at once and without a word is not well: back off as after a failure."""
 
+TOO_LARGE = "Too large resource version"
+"""What a server says that has not come so far as the version asked for: it was restored from an older state."""
+
 # ------------------------------------------------------------------------------------------------ states
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """Do: list the page after `continue_` (empty: the first)."""
 
     continue_: str = ""
@@ -32,8 +33,7 @@ class Listing:
     failures: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Watching:
+class Watching(NamedTuple):
     """Do: watch from `version` (until the stream ends)."""
 
     version: str
@@ -41,8 +41,7 @@ class Watching:
     heard: bool = False  # anything since the stream was opened
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """Do: wait `delay_s`, then go on with `then`."""
 
     delay_s: float
@@ -119,10 +118,10 @@ class Step(NamedTuple):
 def step(state: State, happened: Input, dice: Random) -> Step:
     """What follows from what has happened. Inputs that do not fit the state change nothing."""
     match happened:
-        case Paged(page):
-            return _paged(state, page)
         case Heard(event):
             return _heard(state, event)
+        case Paged(page):
+            return _paged(state, page)
         case Closed(after_s):
             return _closed(state, after_s, dice)
         case Broke(error):
@@ -146,11 +145,18 @@ def _heard(state: State, event: WatchEvent) -> Step:
     if not isinstance(state, Watching):
         return Step(state)
     version = event.object.get("metadata", {}).get("resourceVersion") or state.version
+    if _is_older(version, state.version):
+        return Step(Listing())  # a server that was restored: what we know of it is from another history
     after = Watching(version, heard=True)
     kind: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"] = event.type
     if kind == "BOOKMARK":
         return Step(after)
     return Step(after, Dropped(event.object) if kind == "DELETED" else Put(event.object))
+
+
+def _is_older(version: str, known: str) -> bool:
+    """Versions are opaque, and since they came to be promised to be comparable, decimal numbers."""
+    return version.isdecimal() and known.isdecimal() and int(version) < int(known)
 
 
 def _closed(state: State, after_s: float, dice: Random) -> Step:
@@ -167,12 +173,12 @@ def _broke(state: State, error: ApiError, dice: Random) -> Step:
         return Step(state)
     failures = state.failures + 1
     delay = max(delay_s(failures, dice), error.after_s if isinstance(error, Throttled) else 0.0)
-    if isinstance(error, Expired):
+    if isinstance(error, Expired) or (isinstance(state, Watching) and TOO_LARGE in error.message):
         # At once the first time; a server that expires what it has just listed gets the back-off.
         again = Listing(failures=failures)
         return Step(again if failures == 1 else Waiting(delay, again))
     if isinstance(error, Gone):
         return Step(Waiting(delay, Listing(failures=failures)), Listed((), served=False))
     if isinstance(state, Listing):
-        return Step(Waiting(delay, replace(state, failures=failures)))
-    return Step(Waiting(delay, replace(state, failures=failures, heard=False)))
+        return Step(Waiting(delay, state._replace(failures=failures)))
+    return Step(Waiting(delay, state._replace(failures=failures, heard=False)))

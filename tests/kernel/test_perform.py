@@ -127,6 +127,43 @@ async def test_commands_about_one_object_are_performed_one_by_one_in_order_of_as
         assert not b.api.together
 
 
+async def test_while_the_fence_is_shut_nothing_is_begun_and_nobody_is_asked():
+    async with bench() as b:
+        b.performers.may_write = lambda: False
+        b.submit(Create(CONFIGMAPS, configmap("a")), Ask("echo", 1))
+        await anyio.sleep(10)
+        assert (b.api.calls, b.heard()) == ([], [])
+        b.performers.may_write = lambda: True
+        b.performers.rouse()
+        await anyio.sleep(2)
+        assert [type(message) for message in b.heard()] == [Done, Done]
+
+
+async def test_the_same_patch_asked_for_twice_while_it_waits_is_made_once_and_answered_twice():
+    async with bench() as b:
+        ref = at("a")
+        label = {"metadata": {"labels": {"done": "true"}}}
+        b.submit(Create(CONFIGMAPS, configmap("a")), Patch(ref, label), Patch(ref, {**label}))
+        await anyio.sleep(10)
+        assert [verb for verb, _ in b.api.calls] == ["create", "patch"]
+        assert [type(message) for message in b.heard()] == [Done, Done, Done]
+
+
+async def test_the_same_patch_is_made_again_when_the_first_has_begun_or_another_stands_between():
+    """What has begun may have been overtaken by somebody else's write, which the actor may have seen."""
+    async with bench() as b:
+        ref = at("a")
+        b.submit(Create(CONFIGMAPS, configmap("a")))
+        await anyio.sleep(2)
+        one, other = Patch(ref, {"data": {"k": "1"}}), Patch(ref, {"data": {"k": "2"}})
+        b.submit(one)
+        await anyio.sleep(0.5)
+        b.submit(one, other, one, Read(ref), Read(ref))
+        await anyio.sleep(10)
+        assert [verb for verb, _ in b.api.calls] == ["create", "patch", "patch", "patch", "patch", "get", "get"]
+        assert len(b.performers._orders) == 0
+
+
 async def test_commands_about_different_objects_travel_together_up_to_the_limit():
     async with bench(concurrency=4) as b:
         b.submit(*(Create(CONFIGMAPS, configmap(f"c{n}")) for n in range(12)))

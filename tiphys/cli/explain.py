@@ -1,22 +1,84 @@
 """Why a workflow is where it is: one sentence, and one more for every node that waits.
 
-Pure, and from the object alone: it says what is on record, for whoever may read the workflow and nothing else.
+What it waits for, since when, until when, and what would end it. Pure, and from the object alone: it says what is on
+record, for whoever may read the workflow and nothing else; what the controllers add (an actor that was put aside)
+stands among the object's Events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
-from runtime.objects import Object
+from actors.names.durations import parse_duration_or_seconds
+from actors.names.timestamps import rfc3339, seconds
+from runtime.api import Api, ApiError, Selection
+from runtime.objects import EVENTS, Object, Reference, reference
 from tiphys.cli import nodes as status
 from tiphys.cli import tree
+from tiphys.cli.kinds import CRON_WORKFLOWS
 from tiphys.cli.nodes import Node
+from tiphys.cli.reasons import ENDS, NodeWait, node_wait, wanted_values
 
 SHOWN: Final = 20
 """Nodes that are named; further ones are counted."""
 
+QUARANTINED: Final = "Quarantined"
+"""The reason of the Event that says an object's actor was put aside."""
+
+CRONS: Final = ("cron", "cwf", "cronwf", "cronworkflow", "cronworkflows")
+WORKFLOW_NAMES: Final = ("wf", "workflow", "workflows")
+
 LEAVES: Final = ("Pod", "Suspend", "HTTP", "Plugin", "Container")
+
+
+async def sentences(api: Api, namespace: str, name: str, now: float) -> list[str]:
+    """What the object of that name waits for: a workflow, or with `cron/` before its name a CronWorkflow."""
+    from tiphys.cli import selection  # noqa: PLC0415  # the pure half needs no more than the object
+
+    kind, _, rest = name.rpartition("/")
+    if kind in CRONS:
+        return cron_lines(await api.get(Reference(CRON_WORKFLOWS, namespace, rest)), now)
+    (ref,) = await selection.named(api, namespace, [name if kind not in WORKFLOW_NAMES else rest])
+    thing = await api.get(ref)
+    return [*lines(thing, now), *await put_aside(api, reference(ref.resource, thing))]
+
+
+async def put_aside(api: Api, ref: Reference) -> list[str]:
+    """What the object's Events say of its actor, when it was put aside; nothing when they cannot be read."""
+    try:
+        found = await api.list(EVENTS, Selection(ref.namespace, fields=f"involvedObject.name={ref.name}"))
+    except ApiError:
+        return []
+    about = [
+        event
+        for event in found.items
+        if event.get("reason") == QUARANTINED and _mapping(event.get("involvedObject")).get("uid") == ref.uid
+    ]
+    latest = max(about, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+    if latest is None:
+        return []
+    return [f"  since {latest.get('lastTimestamp')} its controller has trouble with it: {latest.get('message')}"]
+
+
+def cron_lines(cron: Object, now: float) -> list[str]:
+    """What a CronWorkflow waits for."""
+    from tiphys.cli.cron_show import next_run  # noqa: PLC0415  # the schedules' language: only a cron needs it
+
+    meta, spec, state = cron["metadata"], _mapping(cron.get("spec")), status.status_of(cron)
+    active = [str(entry.get("name", "")) for entry in state.get("active") or ()]
+    runs = f"; running: {', '.join(active)}" if active else ""
+    if state.get("phase") == "Stopped":
+        return [f"{meta['name']} waits for nothing: its stop strategy has ended it{runs}"]
+    if spec.get("suspend") is True:
+        return [f"{meta['name']} is suspended; ends by tiphys cron resume{runs}"]
+    following = next_run(cron, now)
+    if following is None:
+        return [f"{meta['name']} is never due: none of its schedules has another time{runs}"]
+    since = f", since {state['lastScheduledTime']}" if state.get("lastScheduledTime") else ""
+    policy = spec.get("concurrencyPolicy") or "Allow"
+    held = f"; with Forbid, it is left out while {active[0]} runs" if active and policy == "Forbid" else ""
+    return [f"{meta['name']} waits for its next run{since}, until {rfc3339(following)}{runs}{held}"]
 
 
 def lines(workflow: Object, now: float) -> list[str]:
@@ -25,7 +87,7 @@ def lines(workflow: Object, now: float) -> list[str]:
     if status.is_finished(workflow):
         return _ended(workflow, found)
     waiting = [_waits(workflow, node, now) for node in _open_leaves(found)]
-    first = f"{_name(workflow)} {_as_a_whole(workflow, len(waiting), now)}"
+    first = f"{_name(workflow)} {_as_a_whole(workflow, len(waiting), now)}{_deadline(workflow)}"
     more = [f"  … and {len(waiting) - SHOWN} more"] if len(waiting) > SHOWN else []
     return [first, *(f"  {sentence}" for sentence in waiting[:SHOWN]), *more]
 
@@ -63,6 +125,16 @@ def _as_a_whole(workflow: Object, waiting: int, now: float) -> str:
     return f"is Running for {tree.took(state, now) or '0s'} and waits for {_counted(waiting)}{held}"
 
 
+def _deadline(workflow: Object) -> str:
+    """When it is ended at the latest; empty where nobody has set a limit."""
+    limit = _mapping(workflow.get("spec")).get("activeDeadlineSeconds")
+    try:
+        began = seconds(status.text(status.status_of(workflow), "startedAt"))
+        return f"; ends by {rfc3339(began + float(limit))} at the latest" if limit else ""
+    except (TypeError, ValueError):
+        return ""
+
+
 def _counted(number: int) -> str:
     return f"{number} node{'' if number == 1 else 's'}" if number else "its next node"
 
@@ -91,35 +163,54 @@ def _open_leaves(found: Mapping[str, Node]) -> list[Node]:
 
 
 def _waits(workflow: Object, node: Node, now: float) -> str:
+    """What one node waits for, since when, until when where that is known, and what would end it."""
     name, said, took = status.text(node, "name"), status.text(node, "message"), tree.took(node, now) or "0s"
-    lock = _mapping(node.get("synchronizationStatus")).get("waiting")
-    kind = status.text(node, "type")
-    if lock:
-        why = f"waits for the lock {lock}, since {took}"
-    elif kind == "Suspend":
-        why = _suspension(node, took)
-    elif kind == "Retry":
-        why = f"waits for its next attempt: {said or 'soon'}"
-    elif node.get("daemoned"):
-        why = f"serves since {took}, until its boundary ends"
-    elif status.text(node, "phase") == "Pending":
-        reason = said or "no reason is known yet"
-        why = f"waits for its pod {tree.pod_of(workflow, node)} to start, since {took}: {reason}"
-    else:
-        why = f"runs since {took} in pod {tree.pod_of(workflow, node)}" if kind == "Pod" else f"runs since {took}"
-        why += f" on {status.text(node, 'hostNodeName')}" if status.text(node, "hostNodeName") else ""
-    return tree.one_line(f"{name} {why}")
+    reason = node_wait(node, between_attempts=status.text(node, "type") == "Retry")
+    until = ""
+    match reason:
+        case NodeWait.LOCK:
+            why = f"waits for the lock {_mapping(node.get('synchronizationStatus')).get('waiting')}, since {took}"
+        case NodeWait.VALUES:
+            why = (
+                f"waits to be resumed with values for {', '.join(wanted_values(node))} (tiphys node set), since {took}"
+            )
+        case NodeWait.RESUME | NodeWait.RESUME_OR_TIME:
+            why, until = f"waits to be resumed (tiphys resume), since {took}", _resumes_at(workflow, node)
+            reason = NodeWait.RESUME_OR_TIME if until else reason
+        case NodeWait.NEXT_ATTEMPT | NodeWait.ATTEMPT:
+            why = f"waits for its next attempt: {said or 'soon'}"
+        case NodeWait.BOUNDARY:
+            why = f"serves since {took}, until its boundary ends"
+        case NodeWait.POD_START:
+            pod = tree.pod_of(workflow, node)
+            why = f"waits for its pod {pod} to start, since {took}: {said or 'no reason is known yet'}"
+        case NodeWait.POD_END:
+            host = status.text(node, "hostNodeName")
+            why = f"runs since {took} in pod {tree.pod_of(workflow, node)}" + (f" on {host}" if host else "")
+        case NodeWait.PERMIT | NodeWait.AGENT | NodeWait.CHILDREN | NodeWait.CONTAINER:
+            why = f"{'waits' if reason is NodeWait.PERMIT else 'runs'} since {took}" + (f": {said}" if said else "")
+        case _:
+            assert_never(reason)
+    limit = f", until {until}" if until else ""
+    return tree.one_line(f"{name} {why}{limit}; {ENDS[reason]}")
 
 
-def _suspension(node: Node, took: str) -> str:
-    outputs = _mapping(node.get("outputs")).get("parameters")
-    wanted = [
-        str(_mapping(entry).get("name", ""))
-        for entry in (outputs if isinstance(outputs, list) else [])
-        if _mapping(entry).get("value") is None and "default" not in _mapping(_mapping(entry).get("valueFrom"))
-    ]
-    values = f" with values for {', '.join(wanted)} (tiphys node set)" if wanted else " (tiphys resume)"
-    return f"waits to be resumed{values}, since {took}"
+def _resumes_at(workflow: Object, node: Node) -> str:
+    """When a suspended node goes on by itself; empty when it does not."""
+    wanted = status.text(node, "templateName")
+    places = [_mapping(workflow.get("spec")).get("templates") or (), _stored(workflow)]
+    for template in (_mapping(entry) for place in places for entry in place):
+        if template.get("name") == wanted and _mapping(template.get("suspend")).get("duration"):
+            try:
+                lasts = parse_duration_or_seconds(str(template["suspend"]["duration"]))
+                return rfc3339(seconds(status.text(node, "startedAt")) + lasts)
+            except ValueError:  # a duration that is a parameter, or no time yet
+                return ""
+    return ""
+
+
+def _stored(workflow: Object) -> Iterable[Any]:
+    return _mapping(status.status_of(workflow).get("storedTemplates")).values()
 
 
 def _created(workflow: Object) -> str:

@@ -1,22 +1,24 @@
 """What a controller answers over HTTP: metrics, whether it lives, whether it is ready, and what its actors wait for.
 
-`/livez` is true while the event loop turns; `/readyz` once every informer has synced; `/debug/actors` lists every actor
-of a room with the sentence it gives for what it waits for.
+`/livez` says whether the process should be restarted, `/readyz` whether its caches are full and fresh and it is known
+who leads; both name what is wrong. `/debug/actors` is the tree of all actors with the sentence each gives for what it
+waits for; `/debug/recording` is the flight recorder's, where there is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from runtime.system import System
+from runtime.health import not_alive, not_ready
+from runtime.system import Resident, System, SystemStatistics
 
 ACTORS_MAX = 10_000  # listed at once
-ROOMS = ("workflow", "node", "lock", "cron")
 
 
 def named(value: Any) -> Any:
@@ -30,42 +32,73 @@ def named(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else str(value)
 
 
-def application(system: System) -> web.Application:
-    """The HTTP side of a running system."""
+def shown(resident: Resident) -> dict[str, Any]:
+    """An actor as `/debug/actors` lists it."""
+    address, parent, waits, mailbox, attempt, quarantined = resident
+    entry: dict[str, Any] = {"actor": str(address), "room": address.room, "uid": address.uid, "waits": waits}
+    if parent is not None:
+        entry["parent"] = str(parent)
+    if mailbox:
+        entry["mailbox"] = mailbox
+    if attempt:
+        entry["restarts"] = attempt
+    if quarantined:
+        entry["quarantined"] = True
+    return entry
+
+
+def application(system: System, token: str = "") -> web.Application:
+    """The HTTP side of a running system; with a `token`, only for whoever bears it."""
 
     async def metrics(request: web.Request) -> web.Response:
         del request
         return web.Response(body=system.exposition(), content_type="text/plain", charset="utf-8")
 
-    async def alive(request: web.Request) -> web.Response:
-        del request
-        return web.Response(text="ok\n")
-
-    async def ready(request: web.Request) -> web.Response:
-        del request
-        return web.Response(text="ok\n") if system.ready else web.Response(status=503, text="caches are filling\n")
-
     async def actors(request: web.Request) -> web.Response:
-        rooms = [request.query["room"]] if "room" in request.query else list(ROOMS)
-        listed = [
-            {"actor": str(address), "uid": address.uid, "waits": system.explain(address)}
-            for room in rooms
-            for address in system.addresses(room)[:ACTORS_MAX]
-        ]
-        body = {"statistics": named(system.statistics()), "actors": listed}
+        found = system.census(request.query.get("room", ""), ACTORS_MAX)
+        body = {"statistics": named(system.statistics()), "actors": [shown(resident) for resident in found]}
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
-    app = web.Application()
-    for path, handler in (("/metrics", metrics), ("/livez", alive), ("/healthz", alive), ("/readyz", ready)):
-        app.router.add_get(path, handler)
+    async def recording(request: web.Request) -> web.Response:
+        del request
+        if system.recorder is None:
+            return web.Response(status=404, text="nothing is recorded: start the controller with --record\n")
+        return web.Response(text="\n".join(system.recorder.lines()) + "\n", content_type="application/x-ndjson")
+
+    app = web.Application(middlewares=[_bearers_of(token)] if token else [])
+    for path, judge in (("/livez", not_alive), ("/healthz", not_alive), ("/readyz", not_ready)):
+        app.router.add_get(path, _verdict(system, judge))
+    app.router.add_get("/metrics", metrics)
     app.router.add_get("/debug/actors", actors)
+    app.router.add_get("/debug/recording", recording)
     return app
 
 
+def _verdict(system: System, judge: Callable[[SystemStatistics], list[str]]) -> Callable[[web.Request], Any]:
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        complaints = judge(system.statistics())
+        return web.Response(status=503 if complaints else 200, text="\n".join(complaints or ["ok"]) + "\n")
+
+    return answer
+
+
+def _bearers_of(token: str) -> Any:
+    expected = f"Bearer {token}".encode()
+
+    @web.middleware
+    async def check(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+            return web.Response(status=401, text="the token is missing: it stands beside the kubeconfig\n")
+        return await handler(request)
+
+    return check
+
+
 @asynccontextmanager
-async def answering(system: System, host: str, port: int) -> AsyncIterator[str]:
+async def answering(system: System, host: str, port: int, token: str = "") -> AsyncIterator[str]:
     """Answer on `host:port` (0: any free port); gives the URL. Raises OSError when the port is taken."""
-    runner = web.AppRunner(application(system), access_log=None)
+    runner = web.AppRunner(application(system, token), access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

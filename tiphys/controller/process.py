@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any
 
 import anyio
@@ -13,10 +15,18 @@ import anyio.abc
 
 from actors.node.manifest_request import PodSettings
 from runtime.client import HttpApi
+from runtime.clock import SystemClock
 from runtime.credentials import POD_FOLDER
+from runtime.objects import CONFIGMAPS, Reference
 from runtime.system import Settings, System
+from tiphys.configuration.following import NAME, Follower, at_start
+from tiphys.configuration.installation import Installation
+from tiphys.configuration.keys import Configuration
 from tiphys.controller.health import answering
-from tiphys.controllers import METRICS, ControllerSettings, rooms
+from tiphys.controller.leading import Candidacy, candidate
+from tiphys.controller.recordings import recorder
+from tiphys.controller.shapes import shapes
+from tiphys.controllers import METRICS, ControllerSettings
 
 COLLECT_AFTER = 50_000  # allocations between collections: most of what is made lives as long as its workflow
 
@@ -27,12 +37,18 @@ class ProcessSettings:
 
     kubeconfig: str = ""  # empty: the pod's own credentials where there are any, else the usual kubeconfig
     context: str = ""
-    namespace: str = ""  # empty: all
+    namespace: str = ""  # empty: all, unless it is `namespaced`
+    namespaced: bool = False  # only the namespace of the credentials
     host: str = "0.0.0.0"  # noqa: S104  inside a pod the kubelet and Prometheus come from outside
     port: int = 9090
     executor_image: str = "tiphys-executor"
     repository: dict[str, Any] | None = None
+    candidacy: Candidacy = field(default_factory=Candidacy)
+    executor_plugins: bool = False  # those that ConfigMaps define are offered to workflows that bring none
+    record: int = 0  # entries that the flight recorder keeps; 0: nothing is recorded
     entrypoints: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
+    config: Configuration | None = None  # instead of a ConfigMap
+    config_map: str = NAME  # in the namespace of the credentials
 
 
 def connect(settings: ProcessSettings) -> HttpApi:
@@ -43,32 +59,60 @@ def connect(settings: ProcessSettings) -> HttpApi:
 
 
 async def control(settings: ProcessSettings) -> None:
-    """Run the controllers until SIGINT or SIGTERM; in-flight writes are finished first."""
-    pods = PodSettings(executor_image=settings.executor_image, image_entrypoints=settings.entrypoints)
-    made = rooms(ControllerSettings(pods=pods, repository=settings.repository))
+    """Run the controllers until SIGINT or SIGTERM: writes in flight are finished, then the lease is given back.
+
+    Raises BadConfiguration."""
+    pods = PodSettings(
+        executor_image=settings.executor_image, image_entrypoints=settings.entrypoints, ask_registries=True,
+        executor_plugins=settings.executor_plugins,
+    )
     gc.set_threshold(COLLECT_AFTER, 20, 50)
     async with connect(settings) as api:
+        api.shapes = shapes()
+        namespace = settings.namespace or (api.namespace if settings.namespaced else "")
+        base = ControllerSettings(
+            pods=pods, repository=settings.repository, instance_id=settings.candidacy.instance_id,
+            whole_cluster=not namespace, plugin_namespace=api.namespace,
+        )  # fmt: skip
+        config_map = Reference(CONFIGMAPS, api.namespace, settings.config_map)
+        read = await at_start(api, config_map) if settings.config is None else settings.config
+        installation = Installation(base, os.environ, read)
+        decided = installation.settings
+        candidacy = replace(settings.candidacy, instance_id=decided.instance_id)
         chosen = Settings(
-            namespace=settings.namespace or None,
+            namespace=namespace or None,
             manager="tiphys",
             metrics=METRICS,
+            series=decided.series,
             metrics_prefix="tiphys_",
             freeze=True,
+            election=candidate(api, candidacy, api.namespace, SystemClock()),
+            recorder=recorder(settings.record, decided),
         )
-        system = System(api, made, settings=chosen)
+        system = installation.system = System(api, installation.rooms, settings=chosen)
+        for notice in installation.notices:
+            print(f"warning: {notice}", file=sys.stderr)
         async with anyio.create_task_group() as tasks:
             await tasks.start(_heed, tasks.cancel_scope)
+            if settings.config is None:
+                tasks.start_soon(Follower(api, config_map, installation.use, SystemClock(), Random()).run)  # noqa: S311
             async with answering(system, settings.host, settings.port) as url:
                 print(f"controlling {api.url}", file=sys.stderr)
                 print(f"metrics and health on {url}", file=sys.stderr, flush=True)
-                await system.run(task_status=_Told())
+                await system.run(task_status=_Told(system))
 
 
 class _Told(anyio.abc.TaskStatus[None]):
-    """Says `ready` when all caches are filled."""
+    """Says `ready` when all caches are filled, and on standard error who leads when it is somebody else."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
 
     def started(self, value: None = None) -> None:
         del value
+        election = self._system.election
+        if election is not None and not election.held:
+            print(f"standing by: {election.holder or 'nobody'} leads", file=sys.stderr, flush=True)
         print("ready", flush=True)
 
 

@@ -1,0 +1,51 @@
+"""A flight recorder: what every actor read, when, and what it commanded. Bounded, and off unless somebody asks for it.
+
+An entry is written down as JSON at once, because minds may go on to change what they hold. When the ring is full the
+oldest entry goes; `dropped` says how many went, since a replay needs a life from its beginning.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from runtime.messages import Address, Command, Message
+from runtime.recording import told, written
+
+FORMAT = 1
+ENTRIES_MAX = 20_000
+"""About 40 MB: a message of a workflow's actor is the workflow."""
+
+
+class Recorder:
+    """The ring. `about` goes into the first line of what is written: whatever a replay has to know."""
+
+    def __init__(self, about: Mapping[str, Any] | None = None, *, entries_max: int = ENTRIES_MAX) -> None:
+        self._about = dict(about or {})
+        self._entries: deque[str] = deque(maxlen=entries_max)
+        self.seen = 0
+
+    @property
+    def dropped(self) -> int:
+        """Entries that are no longer kept."""
+        return self.seen - len(self._entries)
+
+    def read(self, address: Address, message: Message, now: float, commands: Sequence[Command]) -> None:
+        """An actor has read a message at `now` and commanded this."""
+        self._add(address, message, now, {"commands": [written(command) for command in commands]})
+
+    def crashed(self, address: Address, message: Message | None, error: str, now: float) -> None:
+        """A mind raised; None: at a birth, or not by its own doing."""
+        self._add(address, message, now, {"crashed": error})
+
+    def _add(self, address: Address, message: Message | None, now: float, rest: dict[str, Any]) -> None:
+        self.seen += 1
+        said = None if message is None else told(message)
+        self._entries.append(json.dumps({"at": now, "to": list(address), "message": said, **rest}))
+
+    def lines(self) -> Iterator[str]:
+        """The recording as JSON lines: what it is about, then every entry that is kept."""
+        yield json.dumps({"recording": FORMAT, "dropped": self.dropped, "about": self._about})
+        yield from self._entries
