@@ -23,7 +23,7 @@ class NothingWillHappenError(RuntimeError):
     """All tasks wait, and there is no timer: the program hangs."""
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]  # chosen at run time
+class _JumpingSelector(selectors.DefaultSelector):  # chosen at run time
     loop: VirtualLoop
 
     def select(self, timeout: float | None = None) -> Any:
@@ -59,7 +59,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         soonest = timers[0].when() if timers else self._virtual_s + delay_s
         self._virtual_s = max(self._virtual_s, min(soonest, self._virtual_s + delay_s + 1e-6))
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         future = super().run_in_executor(executor, func, *args)
         self._in_executor += 1
         future.add_done_callback(self._executed)
@@ -101,16 +101,3 @@ class VirtualClock:
             return asyncio.get_running_loop().time()
         except RuntimeError:
             return 0.0
-
-
-class HandClock:
-    """A `runtime.clock.Clock` that a test sets; for what runs without any loop."""
-
-    def __init__(self, now: float = WALL_START) -> None:
-        self.now = now
-
-    def wall(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now

@@ -1,0 +1,182 @@
+"""One simulated update, from a healthy Rollout to the end of what can happen without a person."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from actors.rollout.model import Ro, pause_s
+from runtime.api import ApiError
+from runtime.objects import Object, Reference, Resource
+from tiphys.cli.rollouts import actions, facts, templates
+from tiphys.cli.rollouts.objects import ROLLOUTS, Around
+from tiphys.simulate.metrics import Series
+from tiphys.simulate.stage import Stage, staged
+from tiphys.simulate.timeline import Moment, Timeline, is_told, moment
+
+MARK = "simulated.tiphys.dev/update"
+SETTLE_S = 2.0
+WARM_UP_S = 600.0
+LOOK_S = 0.5
+HUMAN = ("InconclusiveAnalysisRun", "InconclusiveExperiment")
+
+
+class CannotSimulate(Exception):
+    """The update cannot be played; the message says why and what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to play."""
+
+    rollout: Object
+    others: Sequence[tuple[Resource, Object]] = ()  # Services, templates, …: created first
+    images: Sequence[templates.ImageWish] = ()  # the update; without any the template is only marked
+    series: Series = field(default_factory=Series)
+    pods: Mapping[str, str] = field(default_factory=dict)  # what every pod does
+    new_pods: Mapping[str, str] = field(default_factory=dict)  # what those of the new version do besides
+    until_s: float = 86_400.0
+    promote_after_s: float | None = None  # a person promotes whatever waits, after that long; None: nobody does
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How it went."""
+
+    moments: Sequence[Moment]
+    ending: str  # Healthy, Degraded, waits, or the time is up
+    waits_for: str = ""
+
+
+async def play(wish: Wish) -> Played:
+    """Play the update. Raises CannotSimulate when the Rollout never becomes healthy in the first place."""
+    wish.series.began = float("inf")
+    async with staged(wish.series.measure, wish.pods) as stage:
+        await _set_up(stage, wish)
+        began = stage.clock.wall()
+        wish.series.began = began
+        audience = _Audience(stage, wish.rollout, began)
+        await stage.api.replace(ROLLOUTS, updated(await stage.api.get(audience.ref), wish))
+        ending, waits_for = await _to_the_end(stage, audience, wish, began)
+        await anyio.sleep(SETTLE_S)
+        audience.look()
+        return Played(audience.timeline.moments, ending, waits_for)
+
+
+def updated(rollout: Object, wish: Wish) -> Object:
+    """The Rollout with its new version. Raises InputError for a container that it has not."""
+    made = templates.with_images(rollout, wish.images) if wish.images else copy.deepcopy(rollout)
+    template = made["spec"].get("template")
+    if template is None:
+        raise CannotSimulate("the Rollout takes its template from a workload (workloadRef): give it one of its own")
+    notes = template.setdefault("metadata", {}).setdefault("annotations", {})
+    if not wish.images:
+        notes[MARK] = "1"
+    notes |= {f"simulated.tiphys.dev/{name}": value for name, value in wish.new_pods.items()}
+    return made
+
+
+async def _set_up(stage: Stage, wish: Wish) -> None:
+    for resource, thing in [*wish.others, (ROLLOUTS, wish.rollout)]:
+        try:
+            await stage.api.create(resource, copy.deepcopy(thing))
+        except ApiError as e:
+            raise CannotSimulate(f"{resource.kind} {thing['metadata'].get('name')}: {e.message}") from e
+    ref = _reference(wish.rollout)
+    with anyio.move_on_after(WARM_UP_S):
+        while True:
+            rollout = await stage.api.get(ref)
+            phase = facts.phase(rollout)
+            if phase.name == "Healthy":
+                await anyio.sleep(SETTLE_S)
+                return
+            if phase.name == "Degraded":
+                raise CannotSimulate(f"before any update the Rollout is Degraded: {phase.message}")
+            await anyio.sleep(LOOK_S)
+    phase = facts.phase(rollout)
+    raise CannotSimulate(f"before any update the Rollout is not healthy: {phase.name} {phase.message}")
+
+
+async def _to_the_end(stage: Stage, audience: _Audience, wish: Wish, began: float) -> tuple[str, str]:
+    waits_since: float | None = None
+    while stage.clock.wall() - began < wish.until_s:
+        await anyio.sleep(LOOK_S)
+        rollout = await stage.api.get(audience.ref)
+        phase = facts.phase(rollout)
+        if phase.name in ("Healthy", "Degraded"):
+            return phase.name, phase.message
+        why = waits_for_a_person(rollout)
+        if not why:
+            waits_since = None
+            continue
+        waits_since = waits_since if waits_since is not None else stage.clock.wall()
+        if wish.promote_after_s is None:
+            return "waits", why
+        if stage.clock.wall() - waits_since >= wish.promote_after_s:
+            audience.timeline.say("a person promotes")
+            for patch in actions.promote(rollout):
+                await stage.api.patch(audience.ref, patch.body, subresource="status" if patch.status else "")
+            waits_since = None
+    return "time is up", facts.phase(await stage.api.get(audience.ref)).message
+
+
+def waits_for_a_person(rollout: Object) -> str:
+    """Why nothing will happen until somebody does something; empty when time alone will do."""
+    ro = Ro(rollout)
+    if facts.phase(rollout).name != "Paused":
+        return ""
+    if ro.is_paused:
+        return "spec.paused is set"
+    for reason in HUMAN:
+        if ro.paused_for(reason):
+            return f"{reason}: promote or abort"
+    if ro.paused_for("CanaryPauseStep") and ro.step and ro.step.get("pause") is not None:
+        return "a pause without duration: promote or abort" if pause_s(ro.step["pause"]) is None else ""
+    if ro.paused_for("BlueGreenPause") and (ro.blue_green or {}).get("autoPromotionEnabled") is False:
+        return "autoPromotionEnabled is false: promote or abort"
+    return ""
+
+
+def _reference(rollout: Object) -> Reference:
+    return Reference(ROLLOUTS, rollout["metadata"]["namespace"], rollout["metadata"]["name"])
+
+
+class _Audience:
+    """Looks at the Rollout after every commit and keeps what changed."""
+
+    def __init__(self, stage: Stage, rollout: Object, began: float) -> None:
+        self.ref = _reference(rollout)
+        self.timeline = Timeline()
+        self._stage = stage
+        self._began = began
+        self._heard: set[str] = set()
+        for event in self._events():
+            self._heard.add(event["metadata"]["uid"])
+        stage.cluster.server.storage.observers.append(lambda _bucket, _change: self.look())
+
+    def look(self) -> None:
+        """Take in what is true now."""
+        rollouts = self._of("argoproj.io", "rollouts")
+        rollout = next((one for one in rollouts if one["metadata"]["name"] == self.ref.name), None)
+        if rollout is None:
+            return
+        for event in self._events():
+            if event["metadata"]["uid"] not in self._heard:
+                self._heard.add(event["metadata"]["uid"])
+                if is_told(event):
+                    self.timeline.say(event["message"])
+        around = Around(
+            self._of("apps", "replicasets"),
+            experiments=self._of("argoproj.io", "experiments"),
+            runs=self._of("argoproj.io", "analysisruns"),
+        )
+        self.timeline.add(moment(rollout, around, self._stage.clock.wall() - self._began))
+
+    def _events(self) -> list[Object]:
+        return [one for one in self._of("", "events") if one["involvedObject"].get("name") == self.ref.name]
+
+    def _of(self, group: str, plural: str) -> list[Object]:
+        return self._stage.stored(group, plural, self.ref.namespace)
