@@ -130,6 +130,13 @@ class HoldsLocks:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldsOnly:
+    """I begin a new life, and these are all of my nodes that have locks on record: whatever else I had is free."""
+
+    node_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnLocks:
     """A node of mine has ended, and that is on record; or it no longer waits."""
 

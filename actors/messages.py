@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from runtime.messages import Address
+
 Phase = Literal["Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted"]
 COMPLETED = frozenset({"Succeeded", "Failed", "Error"})
 FULFILLED = COMPLETED | {"Skipped", "Omitted"}
@@ -54,6 +56,8 @@ class NodeStatus(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"
     host_node_name: str = ""
     synchronization_status: dict[str, str] | None = None  # the lock it waits for
     memoization_status: dict[str, Any] | None = None  # whether its result was remembered, and where
+    failed_pod_restarts: int = 0  # pods that were lost before their program began, and made again (RTY-13)
+    restarting_pod_uid: str = msgspec.field(default="", name="restartingPodUID")
 
     @property
     def fulfilled(self) -> bool:
@@ -146,7 +150,67 @@ class ReturnsPermit:
     failed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ForAgent:
+    """Pass this word on to the workflow's agent, which is started for it."""
+
+    word: AgentTask | TaskDone
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTask:
+    """Work this template off in the agent's pod, and tell node `node_id` what came of it (AGENT-3)."""
+
+    node_id: str
+    template: Mapping[str, Any]
+    account: str = ""  # service account of that pod; empty: the workflow's own
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDone:
+    """Nobody waits for this node's task any more: its outcome is on record, or the node was stopped."""
+
+    node_id: str
+
+
 # ----------------------------------------------------------------------------------------- told downwards
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """What the agent says of a task: a phase that may still change (a plugin's), or the last one."""
+
+    phase: str
+    message: str = ""
+    outputs: Mapping[str, Any] | None = None
+    progress: str = ""
+
+
+PLUGINS = Address("plugin", "", "plugins", "")
+"""Who knows the executor plugins that ConfigMaps define."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantsPlugins:
+    """Which executor plugins are there for workflows of this namespace?"""
+
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """These; and why others cannot be read."""
+
+    definitions: tuple[Mapping[str, Any], ...]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTrouble:
+    """The agent's pod does not run, and why; `lost` when it never will, so that what waits for it is an Error."""
+
+    message: str
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +250,11 @@ class WorkflowEnded:
     """The whole workflow has ended in this phase, and that is on record: pods kept until now may go (PGC-1)."""
 
     phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """To the collector of artifacts: the workflow is another than it was, perhaps about to be deleted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class Run:
     deadline: float | None = None  # epoch seconds, of spec.activeDeadlineSeconds
     past_deadline: bool = False  # and it has passed
     active: dict[str | None, list[str]] | None = None  # see recorded_inside
+    found: list[str] = field(default_factory=list)  # names of nodes whose pods worked already when it began
 
     @property
     def name(self) -> str:
@@ -62,6 +63,11 @@ class Run:
                     for place in (node.boundary_id, None) if counts else (node.boundary_id,):
                         self.active.setdefault(place, []).append(holder)
         return self.active.get(boundary, [])
+
+    def found_inside(self, boundary: str) -> list[str]:
+        """Who holds a permit of a boundary (by its name) for a pod that was found working, on record or not."""
+        calls = {ids.called_from(boundary, name) for name in self.found} - {""}
+        return [ids.node_id(self.name, call) for call in sorted(calls)]
 
     def recorded_failure(self, boundary: str) -> bool:
         """Whether a direct child of a boundary had failed when the record was written."""
@@ -141,3 +147,39 @@ class Leftover:
     run: Run
     node: NodeStatus
     workflow_phase: str = ""
+    pod: str = ""  # the pod's name, when the record may not tell it
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCall:
+    """The agent of a workflow; `over` when only its traces are to be removed."""
+
+    run: Run
+    over: bool = False
+
+    @property
+    def id(self) -> str:
+        """What stands for a node's id in its address and in the annotation of its pods."""
+        return ids.node_id(self.run.name, "agent")
+
+    @property
+    def address(self) -> Address:
+        """The agent's actor."""
+        return self.run.node_address(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectCall:
+    """Who deletes the artifacts of a finished workflow."""
+
+    run: Run
+
+    @property
+    def id(self) -> str:
+        """What stands for a node's id in its address and in the annotation of its pods."""
+        return ids.node_id(self.run.name, "artifact-gc")
+
+    @property
+    def address(self) -> Address:
+        """The collector's actor."""
+        return self.run.node_address(self.id)

@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from actors.cron.metrics import CRON_METRICS
+from actors.analysis.room import analysis_room
+from actors.analysis.state import AnalysisSettings
+from actors.cache.mind import CACHES, CacheMind, CacheSettings
+from actors.census.mind import CENSUS, CensusMind
 from actors.cron.room import cron_room
 from actors.cron.state import CronSettings
+from actors.experiment.room import experiment_room
+from actors.history.decide import Retention
+from actors.history.mind import HistoryMind
+from actors.history_messages import HISTORY
+from actors.language.tags import use_expressions
 from actors.lock.mind import LockMind, LockSettings
 from actors.lock_messages import LOCKS
-from actors.names import labels
+from actors.messages import PLUGINS
+from actors.names import ids, labels
 from actors.node.manifest_request import PodSettings
 from actors.node.mind import NodeMind
+from actors.node.pod_maker import REGISTRY
+from actors.node.task_set import TASK_SETS
+from actors.plugin.mind import PluginMind
+from actors.queue.mind import QueueMind, QueueSettings
+from actors.rollout.metrics import ROLLOUT_METRICS
+from actors.rollout.room import rollout_rooms
+from actors.rollout.state import RolloutSettings
+from actors.turn_messages import QUEUE
+from actors.upstream_metrics import PREFIX
 from actors.workflow.mind import WorkflowMind
-from actors.workflow.state import WORKFLOWS, WorkflowSettings
+from actors.workflow.state import WORKFLOWS, Restriction, WorkflowSettings
 from actors.workflow.validation import validate
 from runtime.actor import Room, Watch
+from runtime.api import Propagation
 from runtime.messages import Address
-from runtime.objects import PODS, Object
+from runtime.objects import CONFIGMAPS, NAMESPACES, PODS, Object
+from runtime.series import SeriesSettings
 from tiphys.localzone import local_zone
+from tiphys.providers.measure import measure
+from tiphys.providers.surroundings import analysis_settings
+from tiphys.registry import Registry
 
-METRICS = CRON_METRICS
-"""What the rooms count, beside the runtime's own."""
+METRICS = ROLLOUT_METRICS
+"""Metrics whose names have no prefix: upstream's other controller is scraped under them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +57,103 @@ class ControllerSettings:
     repository: dict[str, Any] | None = None  # for artifacts without a place of their own
     write_window_s: float = 0.2
     locks: LockSettings = field(default_factory=LockSettings)
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    series: SeriesSettings = field(default_factory=lambda: SeriesSettings(prefix=PREFIX))
+    retention: Retention = field(default_factory=Retention)
+    caches: CacheSettings = field(default_factory=CacheSettings)
+    estimates: bool = True  # how long a workflow will take, from the last one like it
+    expressions: bool = True  # {{= }} is one
+    instance_id: str = ""  # only objects labelled so, and only those without such a label when it is empty
+    propagation: Propagation = "Background"  # of workflows that are deleted when their time has come
+    workflow_bytes: int = 1 << 20  # of nodes in a finished workflow's status; larger ones are written compressed
+    whole_cluster: bool = True  # limits of namespaces may stand in their labels
+    plugin_namespace: str = ""  # whose executor plugins are for every namespace
     cache_namespace: str = ""  # where ConfigMaps of remembered results are; empty: in each workflow's own
     workflow_events: bool = True  # Kubernetes Events about workflows
     node_events: bool = True  # and about their nodes: two writes for each of them
+    workflow_defaults: dict[str, Any] = field(default_factory=dict)  # metadata and spec under every new workflow
+    restriction: Restriction = ""  # only workflows made of templates
+    permitted_overrides: frozenset[str] = frozenset()  # fields that such a workflow may set besides upstream's list
+    analysis: AnalysisSettings = field(default_factory=analysis_settings)  # its instance id is that of above
+    rollouts: RolloutSettings = field(default_factory=RolloutSettings)  # its instance id is that of above
+    initial_delay_s: float = 0.0  # how long a new workflow is left alone
     zone: str = ""  # of schedules that name none; empty: this machine's
 
 
 def rooms(settings: ControllerSettings | None = None) -> list[Room]:
-    """Every room that runs workflows."""
+    """Every room: of workflows, analyses, experiments and rollouts."""
     chosen = settings or ControllerSettings()
-    decided = WorkflowSettings(
-        repository=chosen.repository, write_window_s=chosen.write_window_s, cache_namespace=chosen.cache_namespace,
-        workflow_events=chosen.workflow_events, node_events=chosen.node_events,
-    )  # fmt: skip
-    workflows = WorkflowMind(decided)
+    use_expressions(chosen.expressions)
+    mine = labels.of_instance(chosen.instance_id)
+    pods = f"{labels.WORKFLOW},{mine}"
     return [
-        Room("workflow", workflows, (Watch(WORKFLOWS, workflow_address, wakes=True),)),
-        Room("node", NodeMind(chosen.pods), (Watch(PODS, pod_address, labels=labels.WORKFLOW),)),
-        Room("lock", LockMind(chosen.locks), (Watch(WORKFLOWS, lock_address, wakes=True),)),
-        cron_room(CronSettings(chosen.zone or local_zone(), validate)),
+        Room("workflow", WorkflowMind(_of_workflows(chosen)), _workflow_watches(mine, pods)),
+        _nodes(chosen, pods),
+        Room("lock", LockMind(chosen.locks), (Watch(WORKFLOWS, lock_address, mine, wakes=True),)),
+        Room("queue", QueueMind(chosen.queue), _queue_watches(chosen, mine)),
+        Room("history", _history(chosen), (Watch(WORKFLOWS, history_address, mine, wakes=True),)),
+        Room("census", CensusMind(), _census_watches(mine, pods)),
+        Room("cache", CacheMind(chosen.caches), _cache_watches(chosen)),
+        cron_room(CronSettings(chosen.zone or local_zone(), validate), mine),
+        *_plugins(chosen),
+        *analysis_rooms(chosen),
+        *rollout_rooms(replace(chosen.rollouts, instance_id=chosen.instance_id)),
     ]
+
+
+def _workflow_watches(mine: str, pods: str) -> tuple[Watch, ...]:
+    return Watch(WORKFLOWS, workflow_address, mine, wakes=True), Watch(PODS, pod_owner_address, pods)
+
+
+def _nodes(chosen: ControllerSettings, pods: str) -> Room:
+    watches = (Watch(PODS, pod_address, pods), Watch(TASK_SETS, task_set_address))
+    return Room("node", NodeMind(chosen.pods), watches, services={REGISTRY: Registry()})
+
+
+def _plugins(chosen: ControllerSettings) -> list[Room]:
+    if not chosen.pods.executor_plugins:
+        return []
+    selected = f"{labels.CONFIGMAP_TYPE}={labels.CONFIGMAP_TYPE_EXECUTOR_PLUGIN}"
+    watch = Watch(CONFIGMAPS, lambda _: PLUGINS, labels=selected, wakes=True)
+    return [Room("plugin", PluginMind(chosen.plugin_namespace), (watch,))]
+
+
+def analysis_rooms(chosen: ControllerSettings) -> list[Room]:
+    """The rooms of AnalysisRuns and Experiments."""
+    analysis = replace(chosen.analysis, instance_id=chosen.instance_id)
+    return [analysis_room(measure, analysis), experiment_room(chosen.instance_id)]
+
+
+def renew(running: Sequence[Room], chosen: ControllerSettings) -> None:
+    """Give rooms that run other settings; what they have begun goes on by those it began with.
+
+    Which objects are looked at, how often caches are collected, and expressions stay as they were at the start."""
+    for room in running:
+        match room.mind:
+            case WorkflowMind() as mind:
+                mind.settings = _of_workflows(chosen)
+            case NodeMind() as mind:
+                mind.settings = chosen.pods
+            case LockMind() as mind:
+                mind.settings = chosen.locks
+            case QueueMind() as mind:
+                mind.settings = chosen.queue
+            case HistoryMind() as mind:
+                mind.retention, mind.propagation = chosen.retention, chosen.propagation
+
+
+def _history(chosen: ControllerSettings) -> HistoryMind:
+    return HistoryMind(chosen.retention, chosen.propagation)
+
+
+def _of_workflows(chosen: ControllerSettings) -> WorkflowSettings:
+    return WorkflowSettings(
+        repository=chosen.repository, write_window_s=chosen.write_window_s, cache_namespace=chosen.cache_namespace,
+        workflow_events=chosen.workflow_events, node_events=chosen.node_events, defaults=chosen.workflow_defaults,
+        restriction=chosen.restriction, permitted_overrides=chosen.permitted_overrides,
+        initial_delay_s=chosen.initial_delay_s, estimates=chosen.estimates,
+        propagation=chosen.propagation, final_inline_bytes=chosen.workflow_bytes,
+    )  # fmt: skip
 
 
 def workflow_address(thing: Object) -> Address:
@@ -61,10 +162,56 @@ def workflow_address(thing: Object) -> Address:
     return Address("workflow", meta.get("namespace", ""), meta["name"], meta["uid"])
 
 
+def pod_owner_address(thing: Object) -> Address | None:
+    """A pod is also the business of the workflow that made it: some of them the record does not know yet."""
+    node = pod_address(thing)
+    return None if node is None else Address("workflow", node.namespace, node.name, node.uid)
+
+
+def task_set_address(thing: Object) -> Address | None:
+    """A task set is the business of its workflow's agent."""
+    for owner in thing["metadata"].get("ownerReferences") or ():
+        if owner.get("controller") and owner.get("kind") == "Workflow":
+            part = ids.node_id(owner["name"], "agent")
+            return Address("node", thing["metadata"].get("namespace", ""), owner["name"], owner["uid"], part)
+    return None
+
+
 def lock_address(thing: Object) -> Address | None:
     """Every unfinished workflow may hold locks; one that has finished holds none."""
     finished = (thing["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true"
     return None if finished else LOCKS
+
+
+def queue_address(thing: Object) -> Address | None:
+    """Every unfinished workflow runs or waits for its turn."""
+    finished = (thing["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true"
+    return None if finished else QUEUE
+
+
+def history_address(thing: Object) -> Address | None:
+    """Every finished workflow is part of the past."""
+    return HISTORY if queue_address(thing) is None else None
+
+
+def _cache_watches(chosen: ControllerSettings) -> tuple[Watch, ...]:
+    caches = f"{labels.CONFIGMAP_TYPE}={labels.CONFIGMAP_TYPE_CACHE}"
+    return (Watch(CONFIGMAPS, lambda _: CACHES, labels=caches, wakes=True),) if chosen.caches.period_s else ()
+
+
+def _queue_watches(chosen: ControllerSettings, mine: str) -> tuple[Watch, ...]:
+    workflows = Watch(WORKFLOWS, queue_address, mine, wakes=True)
+    namespaces = Watch(NAMESPACES, lambda _: QUEUE, labels=labels.PARALLELISM_LIMIT)
+    return (workflows, namespaces) if chosen.whole_cluster else (workflows,)
+
+
+def _census_watches(workflows: str, pods: str) -> tuple[Watch, ...]:
+    return (Watch(WORKFLOWS, _to_census, workflows, wakes=True), Watch(PODS, _to_census, pods, wakes=True))
+
+
+def _to_census(thing: Object) -> Address:
+    del thing
+    return CENSUS
 
 
 def pod_address(thing: Object) -> Address | None:

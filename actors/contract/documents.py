@@ -26,6 +26,7 @@ class Content(TypedDict, total=False):
     error: str  # why the outputs are not there: makes the node Error
     message: str  # the user's own termination message
     progress: str
+    undeleted: dict[str, str]  # of a collector: why, by the number of what it was told to delete
     spilled: Spill
 
 
@@ -66,6 +67,31 @@ class Transfer(TypedDict, total=False):
     number: int
 
 
+class Discard(TypedDict):
+    """An artifact to delete; `tree`: it may be a directory, which stores keep below its key."""
+
+    location: dict[str, Any]
+    tree: bool
+
+
+class PluginPlace(TypedDict):
+    """An executor plugin of the agent's pod: where it listens."""
+
+    name: str
+    port: int
+
+
+class AgentOrder(TypedDict):
+    """Whose tasks an agent works off, and who helps it."""
+
+    taskSet: str
+    namespace: str
+    workflow: str  # uid
+    account: str  # the service account it works under; empty: the namespace's default
+    own: str  # the workflow's: of tasks whose template names none
+    plugins: list[PluginPlace]
+
+
 class Instructions(TypedDict, total=False):
     """All that can be asked; each program reads what is its own."""
 
@@ -91,3 +117,5 @@ class Instructions(TypedDict, total=False):
     resource: dict[str, Any]
     listing: Transfer  # data: what to list
     transformation: list[str]  # data: expressions, each over what the one before made
+    agent: AgentOrder
+    discard: list[Discard]

@@ -174,11 +174,14 @@ def _well_formed(content: dict[str, Any]) -> bool:
     code = content.get("code", 0)
     parameters = content.get("parameters", {})
     artifacts = content.get("artifacts", [])
+    undeleted = content.get("undeleted", {})
     return (
         texts
         and type(code) is int
         and isinstance(parameters, dict)
         and all(isinstance(value, str) for value in parameters.values())
+        and isinstance(undeleted, dict)
+        and all(isinstance(value, str) for value in undeleted.values())
         and isinstance(artifacts, list)
         and all(isinstance(artifact, dict) for artifact in artifacts)
         and _well_formed_spill(content.get("spilled", {"bytes": 0, "lines": 0, "sha256": ""}))

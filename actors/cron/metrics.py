@@ -5,35 +5,33 @@ from __future__ import annotations
 from typing import Final
 
 from runtime.messages import Address, Measure
-from runtime.metrics import Metric
+from runtime.metric import Metric
 
 TRIGGERED: Final = "cronworkflows_triggered_total"
 POLICY: Final = "cronworkflows_concurrencypolicy_triggered"
 ERRORS: Final = "error_count"
 
-CRON_METRICS: Final = (
-    Metric(TRIGGERED, "counter", "Runs of CronWorkflows that were submitted.", ("name", "namespace")),
-    Metric(POLICY, "counter", "Runs that met active ones.", ("name", "namespace", "concurrency_policy")),
-    Metric(ERRORS, "counter", "Errors, by their cause.", ("cause",)),
-)
+_TRIGGERED = Metric(TRIGGERED, "counter", "Runs of CronWorkflows that were submitted.", ("name", "namespace"))
+_POLICY = Metric(POLICY, "counter", "Runs that met active ones.", ("name", "namespace", "concurrency_policy"))
+_ERRORS = Metric(ERRORS, "counter", "Errors, by their cause.", ("cause",))
 
 
 def triggered(address: Address) -> Measure:
     """A run is submitted."""
-    return Measure(TRIGGERED, 1.0, (("name", address.name), ("namespace", address.namespace)))
+    return Measure(TRIGGERED, 1.0, (("name", address.name), ("namespace", address.namespace)), _TRIGGERED)
 
 
 def policy_triggered(address: Address, policy: str) -> Measure:
     """A run met active ones, and the concurrency policy spoke."""
     names = (("name", address.name), ("namespace", address.namespace), ("concurrency_policy", policy))
-    return Measure(POLICY, 1.0, names)
+    return Measure(POLICY, 1.0, names, _POLICY)
 
 
 def submission_failed() -> Measure:
     """A run could not be submitted."""
-    return Measure(ERRORS, 1.0, (("cause", "CronWorkflowSubmissionError"),))
+    return Measure(ERRORS, 1.0, (("cause", "CronWorkflowSubmissionError"),), _ERRORS)
 
 
 def unfit() -> Measure:
     """A CronWorkflow cannot run as it is written."""
-    return Measure(ERRORS, 1.0, (("cause", "CronWorkflowSpecError"),))
+    return Measure(ERRORS, 1.0, (("cause", "CronWorkflowSpecError"),), _ERRORS)

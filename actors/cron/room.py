@@ -8,7 +8,8 @@ from actors.cron.state import CronSettings
 from runtime.actor import Room, Watch
 
 
-def cron_room(settings: CronSettings | None = None) -> Room:
-    """CronWorkflows wake their actors; Workflows are told to the CronWorkflow that controls them."""
-    watches = (Watch(CRON_WORKFLOWS, cron_address, wakes=True), Watch(WORKFLOWS, child_address))
+def cron_room(settings: CronSettings | None = None, labels: str = "") -> Room:
+    """CronWorkflows wake their actors; Workflows are told to the CronWorkflow that controls them. Those that `labels`
+    do not select are another controller's."""
+    watches = (Watch(CRON_WORKFLOWS, cron_address, labels, wakes=True), Watch(WORKFLOWS, child_address, labels))
     return Room(ROOM, CronMind(settings), watches)

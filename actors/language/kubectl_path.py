@@ -38,6 +38,19 @@ def render_template(template: str, value: Any) -> str:
     return "".join(out)
 
 
+def find(template: str, value: Any) -> list[Any]:
+    """The values that a template finds, in order; text outside braces is a value of its own. Raises PathError."""
+    found: list[Any] = []
+    for block in _blocks(template):
+        if block.kind == "text":
+            found.append(block.text)
+        elif block.kind == "path":
+            found += _found(block.text, value, value)
+        else:
+            raise PathError("{range} stands where one value is looked for")
+    return found
+
+
 def _written(blocks: tuple[_Block, ...], current: Any, root: Any) -> Iterator[str]:
     for block in blocks:
         if block.kind == "text":

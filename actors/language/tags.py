@@ -154,7 +154,8 @@ def _parts(text: str) -> tuple[_Part, ...]:
             parts.append(_Part(text[start:], "open"))
             return tuple(parts)
         tag = text[start + 2 : end]
-        parts.append(_Part(tag[1:], "expression") if tag.startswith("=") else _Part(tag, "name"))
+        is_expression = tag.startswith("=") and _switch.expressions
+        parts.append(_Part(tag[1:], "expression") if is_expression else _Part(tag, "name"))
         at = end + 2
     if at < len(text):
         parts.append(_Part(text[at:], "text"))
@@ -162,6 +163,24 @@ def _parts(text: str) -> tuple[_Part, ...]:
 
 
 _cached_parts = lru_cache(maxsize=16384)(_parts)
+
+
+class _Switch:
+    """Whether `{{=` begins an expression in this process."""
+
+    expressions = True
+
+
+_switch = _Switch()
+
+
+def use_expressions(on: bool) -> None:
+    """Switch tags with expressions on or off for the whole process, before anything is substituted (EXPR-11).
+
+    Switched off, `{{=…}}` is a name that nobody knows: it stays as it is written."""
+    if _switch.expressions != on:
+        _switch.expressions = on
+        _cached_parts.cache_clear()
 
 
 class _Pass:

@@ -18,6 +18,7 @@ from actors.lock.decide import Lock, LockTable, Request
 from actors.lock_messages import (
     AskLocks,
     HoldsLocks,
+    HoldsOnly,
     LockAwaited,
     LockGranted,
     LockRefused,
@@ -28,6 +29,7 @@ from actors.lock_messages import (
     holdings,
     limit_of,
 )
+from actors.upstream_metrics import lock_taken
 from runtime import api
 from runtime.messages import (
     Address,
@@ -117,6 +119,9 @@ class LockMind:
                 if sender in state.nodes:
                     self._adopt(state, Holder(sender, node_id), keys)
                 return []
+            case Told(sender, HoldsOnly(node_ids)):
+                others = [node_id for node_id in state.nodes.get(sender, {}) if node_id not in node_ids]
+                return [command for other in others for command in self._free(state, Holder(sender, other), now)]
             case Told(sender, ReturnLocks(node_id)):
                 return self._free(state, Holder(sender, node_id), now)
             case Done(Read(tag=tag), result):
@@ -292,7 +297,11 @@ def _tell(request: Request, word: Any) -> Command:
 
 
 def _granted(requests: Iterable[Request]) -> list[Command]:
-    return [_tell(request, LockGranted(_node(request), request.number)) for request in requests]
+    commands: list[Command] = []
+    for request in requests:
+        commands.append(_tell(request, LockGranted(_node(request), request.number)))
+        commands += [lock_taken(key) for key in request.keys]
+    return commands
 
 
 def _awaited(table: LockTable, request: Request) -> Command:

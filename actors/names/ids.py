@@ -64,6 +64,27 @@ def attempt(name: str, number: int) -> str:
     return f"{name}({number})"
 
 
+_ATTEMPT = re.compile(r"\(\d+\)$")
+_CALL = re.compile(r"(?:\[\d+\])?\.[^.\[(]+(?:\(\d+:[^)]*\))?")
+_HOOK = re.compile(r"(?:\(\d+\))?(\.onExit|\.hooks\.[^.\[(]+)")
+
+
+def without_attempt(name: str) -> str:
+    """The name of the retried node that a node is an attempt of; its own when it is none."""
+    return _ATTEMPT.sub("", name)
+
+
+def called_from(boundary: str, name: str) -> str:
+    """Which direct call of a steps or dag node a node belongs to, by their names; empty: it is not inside.
+
+    `w.A` for `w.A(0)[1].x` inside `w`; a hook counts as a call of its own: `w.A.onExit` for `w.A.onExit(1)`."""
+    call = _CALL.match(name, len(boundary)) if name.startswith(boundary) else None
+    if call is None:
+        return ""
+    hook = _HOOK.match(name, call.end())
+    return name[: call.end()] + (hook[1] if hook else "")
+
+
 def container(pod: str, name: str) -> str:
     """Name a container's node inside the node of its container set."""
     return f"{pod}.{name}"

@@ -73,3 +73,8 @@ FINALIZER_POD_STATUS = _WORKFLOWS + "status"
 def kill_command(container: str) -> str:
     """Name the annotation that holds the command to stop a container with (useful for injected sidecars)."""
     return f"{_WORKFLOWS}kill-cmd-{container}"
+
+
+def of_instance(instance_id: str) -> str:
+    """Select the objects of a controller: those with its instance ID, those without any when it has none (OPS-1)."""
+    return f"{CONTROLLER_INSTANCE_ID}={instance_id}" if instance_id else f"!{CONTROLLER_INSTANCE_ID}"

@@ -19,16 +19,18 @@ from actors.node.assessment import Assessment, ContainerVerdict, Expectation
 POD_DELETED = "pod deleted"
 CONTAINER_DELETED = "container deleted"
 _STOPPED = (137, 143)  # how a sidecar ends when it is told to
+NO_REPORTS = Reports()
 _NEVER_RAN = ("StartError", "ContainerCannotRun")
 
 
 def assess(pod: Mapping[str, Any], expect: Expectation, logs: Mapping[str, bytes] | None = None) -> Assessment:
     """The node's side of `pod`. When the answer has `needs_log`, read that log and ask again with `logs`
     ({container: the bytes, or b"" when it cannot be read}); until then the node is Running."""
+    pod = _without_strangers(pod, expect)
     status = pod.get("status") or {}
     phase = status.get("phase") or "Pending"
     if phase == "Pending":
-        verdict = Assessment("Pending", _pending_reason(status))
+        verdict = Assessment("Pending", waiting_reason(status))
     elif phase == "Running":
         verdict = _running(pod, expect)
     elif phase in ("Succeeded", "Failed"):
@@ -46,6 +48,26 @@ def assess(pod: Mapping[str, Any], expect: Expectation, logs: Mapping[str, bytes
     )
 
 
+def _without_strangers(pod: Mapping[str, Any], expect: Expectation) -> Mapping[str, Any]:
+    """The pod as it would be without containers that others have put into it, once all of the node's own have ended.
+
+    A mesh's proxy serves for ever, and how it ends says nothing of the node's work; a pod that we have ended for its
+    sake is Failed and the node is not (SIDE-4)."""
+    status = pod.get("status") or {}
+    statuses = status.get("containerStatuses") or ()
+    mine = {*_mains(expect), paths.WAIT}
+    own = [entry for entry in statuses if entry.get("name") in mine]
+    wanted = [entry for entry in (pod.get("spec") or {}).get("containers") or () if entry.get("name") in mine]
+    codes = [((entry.get("state") or {}).get("terminated") or {}).get("exitCode") for entry in own]
+    if len(own) == len(statuses) or not own or len(own) < len(wanted) or None in codes:
+        return pod
+    if status.get("phase") != "Running" and (any(codes) or status.get("reason") != "DeadlineExceeded"):
+        return pod
+    rest = {key: value for key, value in status.items() if key not in ("message", "reason")}
+    ended = {**rest, "phase": "Failed" if any(codes) else "Succeeded", "containerStatuses": own}
+    return {**pod, "status": ended}
+
+
 def assess_deleted(expect: Expectation, last: Mapping[str, Any] | None = None) -> Assessment:
     """The node's side of a pod that is gone and whose end nobody saw; `last` is its last known state."""
     known = _set_verdicts(last, expect) if last else {}
@@ -60,7 +82,7 @@ def assess_deleted(expect: Expectation, last: Mapping[str, Any] | None = None) -
 # ------------------------------------------------------------------------------------------------ by pod phase
 
 
-def _pending_reason(status: Mapping[str, Any]) -> str:
+def waiting_reason(status: Mapping[str, Any]) -> str:
     """`ImagePullBackOff: …`: what a container waits for; what init waits for hides behind main's PodInitializing."""
     waiting = [
         state["waiting"]
@@ -81,7 +103,7 @@ def _running(pod: Mapping[str, Any], expect: Expectation) -> Assessment:
     for entry in statuses:  # wait would wait for ever for a main that never was
         ended = (entry.get("state") or {}).get("terminated") or {}
         if entry.get("name") in _mains(expect) and ended.get("reason") in _NEVER_RAN and len(statuses) > 1:
-            return Assessment("Failed", _blame(entry, ended, Reports()))
+            return Assessment("Failed", blame(entry, ended, Reports()))
     wanted = len((pod.get("spec") or {}).get("containers") or ())
     ready = len(statuses) >= max(wanted, 1) and all(entry.get("ready") for entry in statuses)
     return Assessment("Running", daemoned=expect.daemon and ready)
@@ -133,9 +155,9 @@ def _scan(pod: Mapping[str, Any], expect: Expectation, reports: Reports) -> tupl
             ended_well.add(name)
             continue
         if name in (paths.INIT, paths.WAIT):
-            return "Error", _blame(entry, ended, reports)
+            return "Error", blame(entry, ended, reports)
         if user_init or name in _mains(expect) or code not in _STOPPED:
-            return "Failed", _blame(entry, ended, reports)
+            return "Failed", blame(entry, ended, reports)
     return _nothing_bad(pod, expect, ended_well)
 
 
@@ -181,7 +203,7 @@ def _in_order(pod: Mapping[str, Any], expect: Expectation) -> list[tuple[Mapping
     return [(entry, entry.get("name") != paths.INIT) for entry in inits] + [(entry, False) for entry in rest + sidecars]
 
 
-def _blame(entry: Mapping[str, Any], ended: Mapping[str, Any], reports: Reports) -> str:
+def blame(entry: Mapping[str, Any], ended: Mapping[str, Any], reports: Reports = NO_REPORTS) -> str:
     """`main: Error (exit code 1)`, with what the container itself had to say."""
     name = str(entry.get("name", ""))
     text = f"{name}: {ended.get('reason') or 'Error'} (exit code {ended.get('exitCode')})"
@@ -202,7 +224,7 @@ def _set_verdict(entry: Mapping[str, Any], *, over: bool, pod: Mapping[str, Any]
     if ended:
         code = int(ended.get("exitCode") or 0)
         phase = "Succeeded" if code == 0 else "Error" if code == 64 else "Failed"
-        message = _blame(entry, ended, read_reports(pod, {})) if code else ""
+        message = blame(entry, ended, read_reports(pod, {})) if code else ""
         started, finished = str(ended.get("startedAt") or ""), str(ended.get("finishedAt") or "")
         return ContainerVerdict(phase, message, started, finished, str(code))
     if over:

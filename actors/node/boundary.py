@@ -11,7 +11,7 @@ from typing import Any
 from actors.arguments import BadOutput, composite_outputs
 from actors.gate import Gate
 from actors.language.expression import ExpressionError
-from actors.language.tags import SubstitutionError
+from actors.language.tags import SubstitutionError, results_referenced
 from actors.messages import Denied, EndDaemon, Permit, Phase, ReturnsPermit, Shutdown, WantsPermit
 from actors.node.called import Called
 from actors.node.site import Place
@@ -29,6 +29,7 @@ class Boundary(Called):
         self.scope: dict[str, Any] = {}  # what children may refer to
         self.gate: Gate | None = None
         self.daemons: list[str] = []
+        self.captured: frozenset[str] | None = None  # names of calls whose results the template refers to
 
     def place(self) -> Place:
         """Where this boundary's calls are made from."""
@@ -37,13 +38,15 @@ class Boundary(Called):
         limit = template.get("parallelism")
         if self.gate is None and (limit is not None or template.get("failFast")):
             self.gate = Gate(int(limit) if limit else None, bool(template.get("failFast")))
-            self.gate.restore(self.run.recorded_inside(self.id))
+            self.gate.restore([*self.run.recorded_inside(self.id), *self.run.found_inside(self.status.name)])
             self.gate.failed = self.gate.fail_fast and self.run.recorded_failure(self.id)
         self.scope = self.scope or dict(self.instance.variables)
+        if self.captured is None:
+            self.captured = results_referenced(template)  # looked for once: the template may be large
         return Place(
             run=self.run, owner=self.address, boundary=self.id, boundary_name=self.status.name, template=template,
             template_scope=call.resolved.scope, kind=self.kind, depth=call.depth, on_exit=call.on_exit,
-            gate=self.address if self.gate else None,
+            gate=self.address if self.gate else None, captured=self.captured,
         )  # fmt: skip
 
     def told(self, sender: Address, word: Any, now: float) -> list[Command]:
@@ -67,7 +70,8 @@ class Boundary(Called):
         return isinstance(word, Shutdown) and self.call.on_exit and word.strategy == "Stop"
 
     def _pass_on(self, word: Any) -> list[Command]:
-        return [Tell(self.run.node_address(child), word, urgent=isinstance(word, Shutdown)) for child in self.live]
+        urgent = isinstance(word, Shutdown)
+        return [Tell(self.run.node_address(child), word, urgent=urgent) for child in sorted(self.live)]
 
     def _admit(self, admitted: list[str]) -> list[Command]:
         return [Tell(self.run.node_address(node_id), Permit()) for node_id in admitted]

@@ -267,7 +267,7 @@ class Called(Behaviour):
         if memory.closing is None:
             return []
         following = memo.instead(command, error)
-        memory.failures += 1
+        memory.failures += not isinstance(error, memo.TRANSIENT)  # an API server that is away has refused nothing
         if following is None or memory.failures > memo.SAVE_TRIES_MAX:
             return self._close("Error", now, f"failed to save the result in its cache: {error.message}")
         memory.closing = replace(memory.closing, command=following)

@@ -93,7 +93,7 @@ class Group(Behaviour):
         return Place(
             run=place.run, owner=self.address, boundary=place.boundary, boundary_name=place.boundary_name,
             template=place.template, template_scope=place.template_scope, kind=place.kind, depth=place.depth,
-            on_exit=place.on_exit, gate=place.gate,
+            on_exit=place.on_exit, gate=place.gate, captured=place.captured,
         )  # fmt: skip
 
     def _begin(self, place: Place, step: Mapping[str, Any], now: float) -> list[Command]:
@@ -156,9 +156,8 @@ class Group(Behaviour):
             case EndDaemon():
                 return []
             case _:
-                return [
-                    Tell(self.run.node_address(child), word, urgent=isinstance(word, Shutdown)) for child in self.live
-                ]
+                urgent = isinstance(word, Shutdown)
+                return [Tell(self.run.node_address(child), word, urgent=urgent) for child in sorted(self.live)]
 
     def child_changed(self, word: ChildChanged, now: float) -> list[Command]:
         """One call is in a new state; the group's verdict may now be possible."""

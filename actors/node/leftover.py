@@ -28,6 +28,12 @@ class LeftoverNode(PodNode):
         self.status = node
         self.recorded = self.begun = True
         self.ended_phase = leftover.workflow_phase
+        self.given_name = leftover.pod
+
+    @property
+    def pod_name(self) -> str:
+        """The pod's own, where it is known; else what the record says."""
+        return self.given_name or super().pod_name
 
     def started(self, now: float) -> list[Command]:
         """Wait until the cache has told of the pod, if there is one."""

@@ -12,11 +12,17 @@ from typing import Any
 from actors.contract import paths
 from actors.contract.documents import Instructions
 from actors.contract.instructions import to_env
-from actors.node.manifest_request import BadTemplate, PodRequest
+from actors.node.manifest_request import BadTemplate, PodRequest, UnknownEntrypoint
 from actors.node.patches import merge_container
 
 NO_DEADLINE = "0001-01-01T00:00:00Z"
 TERMINATION_LOG = "/dev/termination-log"
+UNPRIVILEGED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""What a namespace that is `restricted` asks of every container; whose user it is, the pod or the image says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ def executor_container(
         "image": settings.executor_image,
         "command": [*settings.executor_command, *verb],
     }
-    built = merge_container(built, settings.executor_container)
+    built = merge_container(merge_container(built, settings.executor_container), {"securityContext": UNPRIVILEGED})
     _own_termination(built, name)
     _mount_shim(built)
     env = _mounts_env(built, "") + own_env(request, name) + _instructions_env(instructions)
@@ -133,9 +139,10 @@ def own_env(request: PodRequest, container: str) -> list[dict[str, Any]]:
 def _entrypoint(request: PodRequest, name: str, image: str) -> tuple[Sequence[str], Sequence[str]]:
     known = request.settings.image_entrypoints.get(image)
     if known is None or not (known[0] or known[1]):
-        raise BadTemplate(
+        raise UnknownEntrypoint(
             f"container {name}: its output is wanted, so its command must be known, and the entrypoint of image "
-            f"{image!r} is not: set `command` in the template, or the image's entrypoint in the controller's `images`"
+            f"{image!r} is not: set `command` in the template, or the image's entrypoint in the controller's `images`",
+            image,
         )
     return known
 

@@ -12,18 +12,31 @@ from typing import Any
 from actors.contract import repository
 from actors.node.manifest_request import BadTemplate, PodRequest
 
-DRIVERS = frozenset({"artifactory", "azure", "gcs", "git", "http", "raw", "s3"})
+DRIVERS = frozenset({"artifactory", "azure", "gcs", "git", "hdfs", "http", "oss", "plugin", "raw", "s3"})
 READ_ONLY = frozenset({"git", "raw"})
-LISTED = frozenset({"azure", "gcs", "s3"})
+LISTED = frozenset({"azure", "gcs", "hdfs", "oss", "plugin", "s3"})
 _NEEDED = {
     "azure": ("endpoint", "container", "blob"),
     "gcs": ("bucket", "key"),
     "git": ("repo",),
+    "hdfs": ("addresses", "path"),
+    "oss": ("endpoint", "bucket", "key"),
+    "plugin": ("name", "key"),
     "http": ("url",),
     "artifactory": ("url",),
     "s3": ("endpoint", "bucket", "key"),
 }
 _KEYS = frozenset({"key", "blob"})
+_REFUSED = {
+    "s3.roleARN": "give the pod's service account the role, or keys",
+    "s3.encryptionOptions.kmsEncryptionContext": "name a key, or leave the choice to the bucket",
+    "s3.createBucketIfNotPresent.objectLocking": "create the bucket",
+    "oss.lifecycleRule": "set the rule on the bucket",
+    "hdfs.krbCCacheSecret": "name a gateway that asks for no ticket",
+    "hdfs.krbKeytabSecret": "name a gateway that asks for no ticket",
+    "hdfs.dataTransferProtection": "the gateway decides about that: give its address as https://",
+}
+"""What a driver has no use for here, and what to do instead."""
 
 
 def check_driver(request: PodRequest, name: str, location: Mapping[str, Any], use: str) -> None:
@@ -38,6 +51,10 @@ def check_driver(request: PodRequest, name: str, location: Mapping[str, Any], us
     for field in _NEEDED.get(driver, ()):
         if not section.get(field) and not (use == "list" and field in _KEYS):
             raise _refusal(name, f"{driver}.{field} is not set")
+    for path, remedy in _REFUSED.items():
+        of, *fields = path.split(".")
+        if of == driver and _at(section, fields):
+            raise _refusal(name, f"{path} is not supported here: {remedy}")
     if driver == "s3":
         _check_s3(request, name, location, section)
     if driver == "git" and section.get("singleBranch") and not section.get("branch"):
@@ -52,14 +69,15 @@ def _check_s3(request: PodRequest, name: str, location: Mapping[str, Any], secti
             raise _refusal(name, f"{directory} is not a repository that this installation allows")
         return
     encryption = section.get("encryptionOptions") or {}
-    if section.get("roleARN"):
-        raise _refusal(name, "s3.roleARN is not supported here: give the pod's service account the role, or keys")
-    if encryption.get("kmsEncryptionContext"):
-        raise _refusal(name, "s3.encryptionOptions.kmsEncryptionContext is not supported here")
     if encryption.get("kmsKeyId") and encryption.get("serverSideCustomerKeySecret"):
         raise _refusal(name, "s3.encryptionOptions: kmsKeyId and serverSideCustomerKeySecret exclude each other")
-    if (section.get("createBucketIfNotPresent") or {}).get("objectLocking"):
-        raise _refusal(name, "s3.createBucketIfNotPresent.objectLocking is not supported here: create the bucket")
+
+
+def _at(section: Mapping[str, Any], fields: list[str]) -> Any:
+    found: Any = section
+    for field in fields:
+        found = found.get(field) if isinstance(found, Mapping) else None
+    return found
 
 
 def _refusal(name: str, why: str) -> BadTemplate:

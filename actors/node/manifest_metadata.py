@@ -21,20 +21,23 @@ def metadata(request: PodRequest, *, source: str, outputs_wanted: bool) -> dict[
         "namespace": request.namespace,
         "labels": _merged(request, "labels") | _labels(request),
         "annotations": _merged(request, "annotations") | _annotations(request, source),
-        "ownerReferences": [
-            {
-                "apiVersion": ARGO_API_VERSION,
-                "kind": "Workflow",
-                "name": request.workflow_name,
-                "uid": request.workflow_uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
+        "ownerReferences": [owner_reference(request.workflow_name, request.workflow_uid)],
     }
     if outputs_wanted:
         meta["finalizers"] = [labels.FINALIZER_POD_STATUS]
     return meta
+
+
+def owner_reference(workflow_name: str, workflow_uid: str) -> dict[str, Any]:
+    """The workflow as controller of what is made for it."""
+    return {
+        "apiVersion": ARGO_API_VERSION,
+        "kind": "Workflow",
+        "name": workflow_name,
+        "uid": workflow_uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
 
 
 def pod_nonce(request: PodRequest) -> str:

@@ -10,12 +10,21 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from actors.contract.frame import FRAME_BYTES_DEFAULT
+from actors.pace import Pace
 
 TokenPolicy = Literal["always", "named", "never"]
 
 
 class BadTemplate(ValueError):
     """No pod can be made of this template; the message names the field and the remedy."""
+
+
+class UnknownEntrypoint(BadTemplate):
+    """The command of an image has to be known and is not; the message says how to name it."""
+
+    def __init__(self, message: str, image: str) -> None:
+        super().__init__(message)
+        self.image = image
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +35,19 @@ class PodSettings:
     executor_command: tuple[str, ...] = ("python3", "-m", "tiphys.executor")
     image_entrypoints: Mapping[str, tuple[Sequence[str], Sequence[str]]] = field(default_factory=dict)
     """image -> (entrypoint, cmd): for captured containers without `command`"""
+    ask_registries: bool = False  # for the commands of images that are not among those
+    pod_restarts_max: int = 3  # of a pod that was lost before its program began (RTY-13); 0: none
     frame_bytes: int = FRAME_BYTES_DEFAULT
     main_token: TokenPolicy = "named"  # noqa: S105  (a policy)
     instance_id: str = ""
     main_container: Mapping[str, Any] = field(default_factory=dict)  # merged under each user main container (POD-6)
-    executor_container: Mapping[str, Any] = field(default_factory=dict)  # resources, securityContext, env of init/wait
+    executor_container: Mapping[str, Any] = field(default_factory=dict)  # resources, securityContext, env of ours
     host_name_label: str = "kubernetes.io/hostname"  # of RTY-10
+    deletion_delay_s: float = 5.0  # of finished pods, where podGC.deleteDelayDuration does not say
+    deletion_grace_s: int | None = None  # of those pods; None: their own
+    pace: Pace | None = None  # of all pods that are created (PAR-5)
+    executor_plugins: bool = False  # those that ConfigMaps define are offered to workflows that bring none
+    gc_deadline_s: int = 600  # how long artifacts may hold up the deletion of their workflow
     repository_root: str = ""
     """Directory of the node below which `file://` repositories may lie. Empty refuses them: a workflow's author who
     could name any directory would read the node's files through our pods."""

@@ -9,8 +9,11 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from actors.messages import Edited
+from actors.node.agent import AgentNode
+from actors.node.agent_leaf import AgentLeaf
 from actors.node.behaviour import Behaviour
 from actors.node.called import ASKED, Called
+from actors.node.collector import Collector
 from actors.node.dag import DagNode
 from actors.node.group import Group, GroupCall
 from actors.node.leftover import LeftoverNode
@@ -19,7 +22,7 @@ from actors.node.pod import PodNode
 from actors.node.retry import RetryNode
 from actors.node.steps import StepsNode
 from actors.node.suspend import SuspendNode, UnableNode
-from actors.run import Call, Leftover
+from actors.run import AgentCall, Call, CollectCall, Leftover
 from actors.templates import POD_TYPES, template_type
 from runtime.messages import (
     Address,
@@ -48,6 +51,10 @@ class NodeMind:
         """The behaviour that a call (or a group of calls) asks for."""
         if isinstance(argument, GroupCall):
             return Group(argument)
+        if isinstance(argument, CollectCall):
+            return Collector(argument, self.settings)
+        if isinstance(argument, AgentCall):
+            return AgentNode(argument, self.settings)
         if isinstance(argument, Leftover):
             return LeftoverNode(argument, self.settings)
         if not isinstance(argument, Call):
@@ -57,7 +64,9 @@ class NodeMind:
         kind = template_type(argument.template)
         if kind in POD_TYPES:
             return PodNode(argument, self.settings)
-        plain: dict[str, type[Called]] = {"steps": StepsNode, "dag": DagNode, "suspend": SuspendNode}
+        plain: dict[str, type[Called]] = {
+            "steps": StepsNode, "dag": DagNode, "suspend": SuspendNode, "http": AgentLeaf, "plugin": AgentLeaf,
+        }  # fmt: skip
         return plain.get(kind, UnableNode)(argument)
 
     def receive(self, state: Behaviour, message: Message, now: float) -> Iterable[Command]:

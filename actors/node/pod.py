@@ -12,57 +12,41 @@ from typing import Any
 
 import msgspec
 
-from actors.contract.repository import BadLocation, driver_of
-from actors.language.tags import SubstitutionError, substitute
 from actors.messages import EndDaemon, Phase, Recorded, WorkflowEnded
-from actors.names import ids, labels
-from actors.names.durations import parse_duration
-from actors.names.timestamps import seconds
+from actors.names import labels
 from actors.node.assess import assess
 from actors.node.assessment import Assessment, ContainerVerdict, Expectation
-from actors.node.called import Called
 from actors.node.container_nodes import close_containers, container_entries
-from actors.node.manifest import pod_for
-from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings
-from actors.node.release import INPUTS_ANNOTATION, deletion_delay_s, inputs_annotation, release_patch
+from actors.node.manifest_request import PodSettings
+from actors.node.pod_maker import ADOPT, RESTART, PodMaker
+from actors.node.release import INPUTS_ANNOTATION, deletion_delay_s, release_patch
 from actors.run import Call
-from runtime.api import AlreadyExists, ApiError, Gone, Refused
-from runtime.messages import Address, Command, Create, Delete, Patch, Read, ReadLog, WakeAt
+from runtime.api import ApiError, Gone
+from runtime.messages import Address, Ask, Command, Create, Delete, Patch, Read, ReadLog, WakeAt
 from runtime.objects import PODS, Object, Reference, owner_uid, reference
 
-ADOPT, CONFIRM, CREATE, RELEASE, KILL, COLLECT, LOG = (
-    "pod:adopt", "pod:confirm", "pod:create", "pod:release", "pod:kill", "pod:collect", "pod:log",
-)  # fmt: skip
-CREATE_BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # after a refusal that may pass (quota) or an unknown outcome
+CONFIRM, RELEASE, KILL, COLLECT, LOG = "pod:confirm", "pod:release", "pod:kill", "pod:collect", "pod:log"
 LOG_ATTEMPTS_MAX = 5  # a log that cannot be read (node gone) is not waited for forever
-TRANSIENT_REFUSALS = ("exceeded quota", "object has been modified", "is forbidden: unable to create new content")
 
 
-class PodNode(Called):
+class PodNode(PodMaker):
     """Container, script, resource, data and containerSet templates."""
 
     def __init__(self, call: Call, settings: PodSettings) -> None:
-        super().__init__(call, "Pod")
-        self.settings = settings
-        self.pod: Object | None = None
-        self.refusals = 0
+        super().__init__(call, settings)
         self.recorded = False
-        self.released = False
         self.logs: dict[str, bytes] = {}  # container -> the end of its log, where outputs were spilled to it
         self.reading_log = False
         self.log_failures = 0
         self.ended_phase = ""  # of the workflow, once all is over
+        self.told_to_end = self.killing = False  # its pod was; and the answer to that is still to come
+        self.vanished = False  # its pod is no longer seen, after its end: only a live look is believed
         self.told_containers: dict[str, ContainerVerdict] = {}  # of a containerSet, as the journal knows them
-
-    @property
-    def pod_name(self) -> str:
-        """Formula v2."""
-        return ids.pod_name(self.run.name, self.status.name, self.call.resolved.name)
 
     @property
     def retires(self) -> bool:
         """Nothing is left to do for this node."""
-        return self.status.ended and self.released
+        return self.status.ended and self.released and not self.killing
 
     @property
     def wants_record(self) -> bool:
@@ -86,47 +70,13 @@ class PodNode(Called):
         refused = self.not_allowed(now)
         if refused:  # a pod that is there all the same (from before a restart) is ended and released
             return [*refused, *self._kill(), Read(self._reference(), RELEASE)]
+        serves = self.announce() if self.status.daemoned else []  # since before a restart: its group waits to hear it
         if self.pod is not None:
-            return self._look(now)
+            return [*serves, *self._look(now)]
         if self.status.phase == "Running":
-            return [Read(self._reference(), ADOPT)]
+            return [*serves, Read(self._reference(), ADOPT)]
         self.now_is("Pending", now, self.status.message)
         return [*self.announce(), *self._create(now)]
-
-    def _create(self, now: float) -> list[Command]:
-        try:
-            pod = pod_for(self._request(now))
-        except (BadTemplate, BadLocation, SubstitutionError, ValueError) as error:
-            return self.end("Error", now, str(error))
-        return [Create(PODS, pod, CREATE)]
-
-    def _request(self, now: float) -> PodRequest:
-        call, run = self.call, self.run
-        annotations = {}
-        recorded = inputs_annotation(self.instance.inputs)
-        if recorded:
-            annotations[INPUTS_ANNOTATION] = recorded
-        values = {**self.instance.variables, **run.globals()}
-        key_format = (run.repository or {}).get(driver_of(run.repository or {}), {}).get("keyFormat")
-        return PodRequest(
-            workflow_name=run.name, namespace=run.address.namespace, workflow_uid=run.address.uid, spec=run.spec,
-            template=self.instance.template, node_id=self.id, node_name=self.status.name, pod_name=self.pod_name,
-            boundary=call.boundary_template, include_result=call.include_result, on_exit=call.on_exit,
-            active_deadline_s=self._deadline_s(now), annotations=annotations, claims=run.claims,
-            repository=run.repository, key_format=substitute(key_format, values) if key_format else None,
-            avoid_hosts=call.avoid_hosts, settings=self.settings,
-        )  # fmt: skip
-
-    def _deadline_s(self, now: float) -> int | None:
-        """What is left of `timeout` or of the retry's maxDuration; None leaves it to the template."""
-        text = self.instance.template.get("timeout")
-        limits = [self.call.deadline] if self.call.deadline is not None else []
-        if text:
-            limits.append(seconds(self.status.started_at or "") + parse_duration(str(text)))
-        return max(1, int(min(limits) - now)) if limits else None
-
-    def _reference(self) -> Reference:
-        return Reference(PODS, self.run.address.namespace, self.pod_name)
 
     # ------------------------------------------------------------------------------------------ what it hears
 
@@ -165,8 +115,8 @@ class PodNode(Called):
             return []
         self.pod = None
         if self.status.ended:
-            self.released = self.recorded
-            return []
+            self.vanished = not self.released
+            return self._release(now)
         if self.status.phase == "Pending":
             return self._create(now)
         return [Read(self._reference(), CONFIRM)]
@@ -183,7 +133,13 @@ class PodNode(Called):
                 return self._found(result, now)
             case Read(tag="pod:release"):
                 self.pod = result if self._is_mine(result) else None
+                self.vanished = False
                 return [*self._kill(), *self._release(now)]
+            case Patch(tag="pod:restart"):
+                self.pod = result
+                return self._make_room()
+            case Ask(tag="pod:image"):
+                return self._image_known(command.query, result, now)
             case ReadLog():
                 self.logs[command.options.container] = result
                 self.reading_log = False
@@ -192,6 +148,9 @@ class PodNode(Called):
                 return self._after_release(now)
             case Delete(tag="pod:collect"):
                 self.released = True
+                return []
+            case Patch(tag="pod:kill") | Delete(tag="pod:kill"):
+                self.killing = False
                 return []
         return super().done(command, result, now)
 
@@ -204,6 +163,8 @@ class PodNode(Called):
                 if isinstance(error, Gone):
                     return self._not_there(now)
                 return [WakeAt(now + 1.0, command.tag)]
+            case Ask(tag="pod:image"):
+                return self._image_known(command.query, error.message, now)
             case ReadLog():
                 return self._log_unread(command, now)
             case Read(tag="pod:release") | Patch(tag="pod:release") | Delete(tag="pod:collect"):
@@ -211,8 +172,11 @@ class PodNode(Called):
                     self.released = True
                     return []
                 return [WakeAt(now + 2.0, command.tag)]
+            case Patch(tag="pod:restart") | Delete(tag="pod:restart"):
+                return [] if isinstance(error, Gone) else [WakeAt(now + 1.0, RESTART)]
             case Patch(tag="pod:kill") | Delete(tag="pod:kill"):
-                return [] if isinstance(error, Gone) else [WakeAt(now + 1.0, KILL)]
+                self.killing = not isinstance(error, Gone)
+                return [WakeAt(now + 1.0, KILL)] if self.killing else []
         return super().failed(command, error, now)
 
     def _log_unread(self, command: ReadLog, now: float) -> list[Command]:
@@ -239,25 +203,13 @@ class PodNode(Called):
             case "pod:collect":
                 return self._collect()
             case "pod:kill":
+                self.told_to_end = self.killing = False
                 return self._kill()
+            case "pod:restart":
+                return self._look(now)
             case "pendingTimeout":
                 return self.timed_out(now)
         return super().woke(tag, now)
-
-    def _not_created(self, error: ApiError, now: float) -> list[Command]:
-        if self.status.ended:
-            self.released = not isinstance(error, AlreadyExists)
-            return []
-        if isinstance(error, AlreadyExists):
-            return [Read(self._reference(), ADOPT)]
-        passing = any(text in error.message for text in TRANSIENT_REFUSALS)
-        if isinstance(error, Refused | Gone) and not passing:
-            self.released = True
-            return self.end("Error", now, error.message)
-        delay = CREATE_BACKOFF_S[min(self.refusals, len(CREATE_BACKOFF_S) - 1)]
-        self.refusals += 1
-        self.now_is("Pending", now, error.message)
-        return [*self.announce(), WakeAt(now + delay, CREATE)]
 
     def _found(self, pod: Object, now: float) -> list[Command]:
         """A live look: the pod is there. Ours is adopted, one on its way out is waited for, another's is an error."""
@@ -292,13 +244,18 @@ class PodNode(Called):
                 return []
             self.reading_log = True
             return [ReadLog(reference(PODS, self.pod), seen.needs_log, LOG)]
+        if seen.phase in {"Failed", "Error"}:
+            restarted = self._restart(self.pod, now)
+            if restarted is not None:
+                return restarted
         before = self.status
         entries = container_entries(self, seen, now)
         fields = self._fields(seen)
         if seen.phase in {"Succeeded", "Failed", "Error"}:
             phase: Phase = seen.phase  # type: ignore[assignment]  # one of the three, as just tested
             return [*entries, *self.end(phase, now, seen.message, **fields)]
-        self.now_is("Running" if seen.phase == "Running" else "Pending", now, seen.message, **fields)
+        runs = "Running" in (seen.phase, self.status.phase)  # who has seen it run may yet be shown an older state
+        self.now_is("Running" if runs else "Pending", now, seen.message, **fields)
         return [*entries, *self.announce()] if self.status != before or entries else []
 
     def _fields(self, seen: Assessment) -> dict[str, Any]:
@@ -346,8 +303,10 @@ class PodNode(Called):
         return [*self.end("Failed", now, message), *self._kill()]
 
     def _serve_no_more(self, now: float) -> list[Command]:
-        """A daemon that is ended by others has done its work (DMN-2)."""
-        return [*self.end("Succeeded", now, daemoned=False), *self._kill()]
+        """A daemon that is ended by others has done its work (DMN-2).
+
+        Its pod ends once that is on record: whoever comes after a crash would think that it had failed."""
+        return self.end("Succeeded", now, daemoned=False)
 
     def deadline_exceeded(self, now: float) -> list[Command]:
         """Fail at once; the pod ends in its own time (TMO-1)."""
@@ -363,12 +322,13 @@ class PodNode(Called):
 
     def _kill(self) -> list[Command]:
         """End the pod: one that runs by its deadline (its log stays), one that never started by deleting it."""
-        if self.pod is None:
+        if self.pod is None or self.told_to_end:
             return []
         ref = reference(PODS, self.pod)
         phase = (self.pod.get("status") or {}).get("phase")
         if phase in {"Succeeded", "Failed"}:
             return []
+        self.told_to_end = self.killing = True
         if phase == "Running":
             return [Patch(ref, {"spec": {"activeDeadlineSeconds": 1}}, tag=KILL)]
         return [Delete(ref, tag=KILL)]
@@ -385,19 +345,21 @@ class PodNode(Called):
         if not self.recorded or self.released:
             return []
         if self.pod is None:
-            self.released = True
-            return []
+            self.released = not self.vanished
+            return [Read(self._reference(), RELEASE)] if self.vanished else []
         patch = release_patch(self.pod)
         if patch is None:
-            return self._after_release(now)
-        return [Patch(reference(PODS, self.pod), patch, tag=RELEASE)]
+            return [*self._kill(), *self._after_release(now)]
+        return [Patch(reference(PODS, self.pod), patch, tag=RELEASE), *self._kill()]
 
     def _after_release(self, now: float) -> list[Command]:
         """Labelled: now the pod's own collection rule decides (PGC-1..3)."""
         if self.pod is None:
             self.released = True
             return []
-        delay = deletion_delay_s(self.run.spec.get("podGC"), self.status.phase, self.ended_phase, self.pod)
+        delay = deletion_delay_s(
+            self.run.spec.get("podGC"), self.status.phase, self.ended_phase, self.pod, self.settings.deletion_delay_s
+        )
         if delay is None:
             self.released = True
             return []
@@ -409,7 +371,7 @@ class PodNode(Called):
         if self.pod is None:
             self.released = True
             return []
-        return [Delete(reference(PODS, self.pod), tag=COLLECT)]
+        return [Delete(reference(PODS, self.pod), self.settings.deletion_grace_s, tag=COLLECT)]
 
     def waiting(self) -> str:
         """What would move it on."""

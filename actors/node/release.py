@@ -37,7 +37,9 @@ def release_patch(pod: Object) -> Object | None:
     return {"metadata": patch} if patch else None
 
 
-def deletion_delay_s(rule: Mapping[str, Any] | None, node_phase: str, workflow_phase: str, pod: Object) -> float | None:
+def deletion_delay_s(
+    rule: Mapping[str, Any] | None, node_phase: str, workflow_phase: str, pod: Object, default_s: float = DELETE_DELAY_S
+) -> float | None:
     """Seconds until the pod is deleted; None: never; negative: ask again when the workflow has ended."""
     strategy = (rule or {}).get("strategy") or ""
     if not rule or not strategy or not _selected(rule.get("labelSelector"), pod):
@@ -48,7 +50,7 @@ def deletion_delay_s(rule: Mapping[str, Any] | None, node_phase: str, workflow_p
     if kept.get(strategy, False):
         return None
     delay = rule.get("deleteDelayDuration")
-    return DELETE_DELAY_S if delay is None else parse_duration(str(delay))
+    return default_s if delay is None else parse_duration(str(delay))
 
 
 def _selected(selector: Mapping[str, Any] | None, pod: Object) -> bool:

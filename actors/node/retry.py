@@ -50,6 +50,10 @@ class RetryNode(Called):
         commands = self.announce()
         first = self.run.known.get(self._attempt_id(0))
         self.first_started = seconds(first.started_at) if first is not None and first.started_at else float(int(now))
+        try:
+            maximum_end(self.strategy, self.first_started)
+        except ValueError as error:  # a duration that cannot be read, or a tag that cannot be filled in
+            return [*commands, *self.end("Error", now, str(error))]
         while (known := self.run.known.get(self._attempt_id(self.number + 1))) is not None and known.ended:
             self.number += 1
             self._take(known)
@@ -111,13 +115,13 @@ class RetryNode(Called):
                 return self._attempt_changed(word, now)
             case EndDaemon():
                 self.stopping = "daemon"
-                return [Tell(self.run.node_address(child), word) for child in self.live]
+                return [Tell(self.run.node_address(child), word) for child in sorted(self.live)]
             case Shutdown(strategy) if self.call.on_exit and strategy == "Stop":
                 return []
         passed: list[Command] = []
         if not isinstance(word, Permit | Denied):
             urgent = isinstance(word, Shutdown)
-            passed = [Tell(self.run.node_address(child), word, urgent=urgent) for child in self.live]
+            passed = [Tell(self.run.node_address(child), word, urgent=urgent) for child in sorted(self.live)]
         return [*passed, *super().told(sender, word, now)]
 
     def shut_down(self, strategy: str, now: float) -> list[Command]:

@@ -17,7 +17,7 @@ import msgspec
 from actors.arguments import arguments_for, complete_nested
 from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import NOTHING, Functions
-from actors.language.tags import SubstitutionError, references_result, substitute
+from actors.language.tags import SubstitutionError, substitute
 from actors.language.when import WhenError, evaluate_when
 from actors.messages import COMPLETED, ChildChanged, Edge, NodeChanged, NodeStatus, Phase, counted
 from actors.names import ids
@@ -45,6 +45,7 @@ class Place:
     depth: int
     on_exit: bool = False
     gate: Address | None = None
+    captured: frozenset[str] = frozenset()  # names of calls whose results the template refers to
 
 
 class Site:
@@ -192,7 +193,7 @@ class Site:
         if "inline" not in step:
             step = substitute(complete_nested(step, values), values, unresolved="references", functions=self.functions)
         resolved = place.run.library.resolve(step, place.template_scope)
-        captured = template_type(resolved.template) == "data" or references_result(dict(place.template), self.name)
+        captured = template_type(resolved.template) == "data" or self.name in place.captured
         return Call(
             run=place.run, parent=place.owner, node_name=self.status.name, boundary=place.boundary,
             boundary_name=place.boundary_name, resolved=resolved, kind=place.kind, caller=self.name,

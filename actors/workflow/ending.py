@@ -11,7 +11,7 @@ from actors.names import ids
 from actors.names.timestamps import rfc3339, seconds
 from actors.run import Call
 from actors.templates import TemplateNotFound
-from actors.workflow import disruption
+from actors.workflow import collecting, disruption, writing
 from actors.workflow.opening import entry_call
 from actors.workflow.state import WorkflowState
 from actors.workflow.variables import failures
@@ -19,6 +19,15 @@ from runtime.messages import Command, Delete, Spawn, Tell
 from runtime.objects import CLAIMS, Reference
 
 OF_ENTRY = {"Succeeded": "Succeeded", "Skipped": "Succeeded", "Omitted": "Succeeded", "Failed": "Failed"}
+
+
+def after(state: WorkflowState, now: float) -> list[Command]:
+    """Something has happened that may bring the end; an end is written at once."""
+    before = state.ended
+    commands = review(state, now)
+    if state.ended and not before:
+        commands += writing.changed(state, state.limits, now, at_once=True)
+    return commands
 
 
 def review(state: WorkflowState, now: float) -> list[Command]:
@@ -135,6 +144,8 @@ def decide(state: WorkflowState, now: float) -> None:
         message = f"Stopped with strategy '{state.running.shutdown}'"
     if phase == "Succeeded" and state.exit_node is not None and state.exit_node.failed:
         phase, message = state.exit_node.phase, state.exit_node.message
+    if state.condemned:
+        phase, message = "Error", state.condemned
     conclude(state, phase, message, now)
 
 
@@ -158,6 +169,6 @@ def over(state: WorkflowState) -> list[Command]:
     """The end is on record: pods that were kept for it may go, and so may what guarded them."""
     run = state.run
     if run is None:  # it was unfit to start
-        return []
-    told = [Tell(run.node_address(child), WorkflowEnded(state.phase)) for child in state.live]
-    return [*told, *disruption.drop(state)]
+        return collecting.collect(state)
+    told = [Tell(run.node_address(child), WorkflowEnded(state.phase)) for child in sorted(state.live)]
+    return [*told, *disruption.drop(state), *collecting.collect(state)]

@@ -13,6 +13,7 @@ import yaml
 
 from actors.names.resources import CLUSTER_WORKFLOW_TEMPLATE, WORKFLOW_TEMPLATE
 from actors.templates import Source, TemplateLibrary, calls_in, merged, sources_of
+from actors.workflow.defaults import with_defaults
 from runtime.objects import CONFIGMAPS, Object, Reference, Resource
 
 TEMPLATES = Resource(*WORKFLOW_TEMPLATE)
@@ -21,28 +22,39 @@ REPOSITORIES = "artifact-repositories"  # the ConfigMap that is looked at when n
 DEFAULT_KEY = "workflows.argoproj.io/default-artifact-repository"
 
 Found = Mapping[Reference, Object | None]
+NOTHING: Mapping[str, Any] = {}
 
 
-def executed_spec(workflow: Object, found: Found) -> dict[str, Any] | None:
-    """The workflow's spec over the one it refers to; None while that is not read, {} when it does not exist."""
+def executed_spec(
+    workflow: Object, found: Found, defaults: Mapping[str, Any] = NOTHING, *, anew: bool = False
+) -> dict[str, Any] | None:
+    """The workflow's spec over the one it refers to, over the installation's `defaults`.
+
+    None while what it refers to is not read, {} when that does not exist. `anew`: whatever the status has kept."""
     spec: dict[str, Any] = workflow.get("spec") or {}
     reference = spec.get("workflowTemplateRef")
     if not reference:
-        return spec
+        return with_defaults(spec, defaults)
     stored = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec")
-    if stored is None:
-        ref = template_reference(Source(reference.get("name", ""), bool(reference.get("clusterScope"))), workflow)
+    if stored is None or anew:
+        ref = template_of(workflow)
         if ref not in found:
             return None
         template = found[ref]
         if template is None:
             return {}
-        stored = template.get("spec") or {}
+        stored = with_defaults(template.get("spec") or {}, defaults)
     own = {key: value for key, value in spec.items() if key not in {"templates"}}
     result: dict[str, Any] = merged(own, {key: value for key, value in stored.items() if key != "workflowMetadata"})
     if stored.get("workflowMetadata"):
         result["workflowMetadata"] = merged(own.get("workflowMetadata"), stored["workflowMetadata"])
     return result
+
+
+def template_of(workflow: Object) -> Reference:
+    """The (cluster) workflow template that a workflow is made of."""
+    reference = workflow["spec"]["workflowTemplateRef"]
+    return template_reference(Source(reference.get("name", ""), bool(reference.get("clusterScope"))), workflow)
 
 
 def template_reference(source: Source, workflow: Object) -> Reference:
@@ -52,13 +64,11 @@ def template_reference(source: Source, workflow: Object) -> Reference:
     return Reference(TEMPLATES, workflow["metadata"].get("namespace", ""), source.name)
 
 
-def missing(workflow: Object, found: Found) -> list[Reference]:
+def missing(workflow: Object, found: Found, defaults: Mapping[str, Any] = NOTHING) -> list[Reference]:
     """What is still to be read."""
-    spec = executed_spec(workflow, found)
+    spec = executed_spec(workflow, found, defaults)
     if spec is None:
-        reference = workflow["spec"]["workflowTemplateRef"]
-        source = Source(reference.get("name", ""), bool(reference.get("clusterScope")))
-        return [template_reference(source, workflow)]
+        return [template_of(workflow)]
     wanted = [template_reference(source, workflow) for source in _sources(workflow, spec, found)]
     namespace = workflow["metadata"].get("namespace", "")
     wanted += [Reference(CONFIGMAPS, namespace, name) for name in argument_config_maps(spec)]

@@ -17,6 +17,7 @@ from actors.packing import NodePack, nodes_of
 
 HOOK = re.compile(r"(\.hooks\.[^.]+|\.onExit)$")  # a hook is started by whoever started what it hangs on
 LEAVES = EXECUTABLE | {"Skipped"}
+FINAL = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
 WHOLE = ""  # the parent of the nodes that have none: the workflow itself
 
 
@@ -67,11 +68,13 @@ class Journal:
     progress: dict[str, tuple[int, int]] = field(default_factory=dict)  # done, all: of each node and what is below it
     durations: dict[str, dict[str, int]] = field(default_factory=dict)  # likewise, resource -> seconds of its base unit
     unended: set[str] = field(default_factory=set)  # nodes that are under way: the workflow waits for them
+    estimates: dict[str, int] = field(default_factory=dict)  # name of a node -> how many seconds it may take
     turns: list[Turn] = field(default_factory=list)  # changes of phase that nobody has reported yet
     waiting: dict[str, None] = field(default_factory=dict)  # nodes to tell when their last state is on record
     pack: NodePack = field(default_factory=NodePack)  # the same nodes, for when they are too large to be written inline
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)  # in the write that is under way
     doubtful: dict[str, dict[str, Any]] = field(default_factory=dict)  # in writes that may have happened all the same
+    asked: set[str] = field(default_factory=set)  # were told of an edit: not written before they have said what they are
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> Journal:
@@ -82,6 +85,8 @@ class Journal:
             journal.statuses[node_id] = node_from_json(entry)
             journal.children[node_id] = dict.fromkeys(entry.get("children") or ())
             journal.pack.put(node_id, entry)
+            if entry.get("estimatedDuration"):
+                journal.estimates[entry["name"]] = entry["estimatedDuration"]
         journal._sum_up()
         return journal
 
@@ -103,6 +108,7 @@ class Journal:
             self.turns.append(Turn(status, before.phase if before is not None else ""))
         self.parents.setdefault(status.id, parent)
         self.statuses[status.id] = status
+        self.asked.discard(status.id)
         self.dirty.update(dict.fromkeys(self.promised.pop(status.id, ())))
         if status.ended:
             self.unended.discard(status.id)
@@ -171,6 +177,8 @@ class Journal:
             entry["children"] = there
         if node_id in self.progress:
             entry["progress"] = "{}/{}".format(*self.progress[node_id])
+        if self.estimates and entry["name"] in self.estimates:
+            entry["estimatedDuration"] = self.estimates[entry["name"]]
         if self.durations.get(node_id):
             entry["resourcesDuration"] = self.durations[node_id]
         return entry
@@ -180,7 +188,7 @@ class Journal:
         patch: dict[str, Any] = {}
         self.sent = {}
         for node_id in self.dirty:
-            if node_id not in self.statuses:
+            if node_id not in self.statuses or self._waits(node_id):
                 continue
             entry = self.entry(node_id)
             self.sent[node_id] = entry
@@ -188,8 +196,20 @@ class Journal:
             change = merge_patch(self.written.get(node_id, {}), entry)
             if change:
                 patch[node_id] = change
-        self.dirty = {node_id: None for node_id in self.dirty if node_id != WHOLE and node_id not in self.statuses}
+        known = {node_id for node_id in self.dirty if node_id in self.statuses and not self._waits(node_id)}
+        self.dirty = {node_id: None for node_id in self.dirty if node_id != WHOLE and node_id not in known}
         return patch
+
+    def _waits(self, node_id: str) -> bool:
+        """Whether a node is not to be written yet."""
+        return node_id in self.asked or self._lags(node_id)
+
+    def _lags(self, node_id: str) -> bool:
+        """Whether the record knows more: the last words of a former life arrived after this one had begun.
+
+        A pod's end, once written, is not taken back; this life is about to see it too."""
+        status, written = self.statuses[node_id], self.written.get(node_id) or {}
+        return status.type == "Pod" and not status.ended and written.get("phase") in FINAL
 
     def entries(self) -> dict[str, Any]:
         """All nodes as they are to stand in `status.nodes`."""
@@ -229,6 +249,8 @@ class Journal:
             ours = self.statuses[node_id]
             if (theirs.phase, theirs.message, theirs.outputs) != (ours.phase, ours.message, ours.outputs):
                 found.append(theirs)
+                if not ours.ended:
+                    self.asked.add(node_id)
         return found
 
     def total(self) -> str:

@@ -13,6 +13,7 @@ from actors.names.timestamps import seconds
 from actors.packing import nodes_of
 from actors.run import Leftover, Run
 from actors.templates import TemplateLibrary
+from actors.workflow import agents
 from runtime.messages import Address, Command, Spawn
 from runtime.objects import Object
 
@@ -33,4 +34,4 @@ def leftovers_of_finished(address: Address, workflow: Object, now: float) -> lis
     spec = status.get("storedWorkflowTemplateSpec") or workflow.get("spec") or {}
     known = {key: node_from_json(entry) for key, entry in nodes_of(status).items()}
     run = Run(address, spec, TemplateLibrary(f"local/{address.name}"), {}, known)
-    return leftovers(run, status.get("phase") or "")
+    return [*leftovers(run, status.get("phase") or ""), *agents.traces(run)]

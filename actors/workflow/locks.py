@@ -16,6 +16,7 @@ from actors.lock_messages import (
     WHOLE,
     AskLocks,
     HoldsLocks,
+    HoldsOnly,
     LockAwaited,
     LockGranted,
     LockRefused,
@@ -229,6 +230,12 @@ def refused(state: WorkflowState, word: LockRefused) -> list[Command]:
     if word.node_id in state.locks.claims:
         state.locks.drop(word.node_id)
     return [Tell(state.running.node_address(word.node_id), word)]
+
+
+def reborn(state: WorkflowState) -> list[Command]:
+    """What a former life of this actor had and did not put on record, or did not give back, is nobody's."""
+    held = [Tell(LOCKS, HoldsLocks(node_id, claim.keys)) for node_id, claim in state.locks.claims.items()]
+    return [Tell(LOCKS, HoldsOnly(tuple(state.locks.claims))), *held]
 
 
 def said_again(state: WorkflowState) -> list[Command]:

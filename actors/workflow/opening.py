@@ -18,7 +18,8 @@ from actors.names.timestamps import rfc3339, seconds
 from actors.packing import nodes_of
 from actors.run import Call, Run
 from actors.templates import Resolved, Source, TemplateLibrary, TemplateNotFound
-from actors.workflow import disruption, gather
+from actors.workflow import disruption, gather, guard
+from actors.workflow.defaults import completed
 from actors.workflow.journal import Journal
 from actors.workflow.leftovers import leftovers
 from actors.workflow.state import WorkflowSettings, WorkflowState
@@ -42,18 +43,29 @@ class Unfit(ValueError):
 def read_more(state: WorkflowState) -> list[Command]:
     """Read what is still missing; nothing when all is there (or on its way)."""
     assert state.object is not None
-    wanted = [ref for ref in gather.missing(state.object, state.found) if ref not in state.reading]
+    _permit(state)
+    needed = gather.missing(state.object, state.found, state.defaults)
+    wanted = [ref for ref in [*needed, *guard.wanted(state)] if ref not in state.reading]
     state.reading.update(wanted)
     return [Read(ref, GATHER) for ref in wanted]
+
+
+def _permit(state: WorkflowState) -> None:
+    """Whether the installation runs such workflows at all. Raises Unfit (RESTR-1)."""
+    why = guard.refusal(state)
+    if why:
+        raise Unfit(why, "Error")
 
 
 def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     """Judge the workflow and make it ready to start. Raises Unfit."""
     workflow = state.object
     assert workflow is not None
-    spec = gather.executed_spec(workflow, state.found)
+    spec = gather.executed_spec(workflow, state.found, state.defaults)
     _judge(workflow, spec, state)
     assert spec is not None
+    if guard.compare_found(state):
+        raise Unfit(state.condemned, "Error")
     state.warnings = [f"{found.path}: {found.message}" for found in unsupported(workflow)]
     config = {
         ref.name: (thing or {}).get("data") if thing else None
@@ -61,7 +73,7 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
         if ref.resource == CONFIGMAPS
     }
     try:
-        variables = workflow_variables(workflow, spec, config)
+        variables = workflow_variables(completed(workflow, None, state.defaults), spec, config)
         repository, recorded = gather.repository(spec, workflow, state.found, settings.repository)
     except MissingValue as error:
         raise Unfit(f"invalid spec: {error}") from error
@@ -96,14 +108,15 @@ def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) 
         kind = "ClusterWorkflowTemplate" if reference.get("clusterScope") else "WorkflowTemplate"
         raise Unfit(f'invalid spec: {kind} "{reference.get("name", "")}" not found', "Error")
 
-    if (workflow.get("status") or {}).get("phase") in {"Running", "Succeeded", "Failed", "Error"}:
+    status = workflow.get("status") or {}
+    if status.get("phase") in {"Running", "Succeeded", "Failed", "Error"} or status.get("storedTemplates"):
         return  # judged when it started; what it refers to may have changed since
 
     def lookup(reference: LibraryRef) -> Object | None:
         source = Source(reference.name, reference.cluster)
         return state.found.get(gather.template_reference(source, workflow))
 
-    problems = validate(workflow, lookup=lookup)
+    problems = validate(completed(workflow, spec, state.defaults), lookup=lookup)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise Unfit(f"invalid spec: {errors[0].message}")
@@ -117,7 +130,7 @@ def _functions(workflow: Object) -> Functions:
 
 def _substituted(spec: dict[str, Any], variables: dict[str, Any], functions: Functions) -> dict[str, Any]:
     """Globals into everything but templates (EXPR-12, step 1)."""
-    apart = ("templates", "templateDefaults", "hooks", "retryStrategy")
+    apart = ("templates", "templateDefaults", "hooks", "retryStrategy", "metrics")
     try:
         outside = {key: value for key, value in spec.items() if key not in apart}
         filled = substitute(outside, variables, functions=functions)
@@ -158,6 +171,10 @@ def _remember(
 
 def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> None:
     """Labels and annotations that the spec gives its own workflow (WMETA-1)."""
+    own, under = (state.object or {}).get("metadata") or {}, state.defaults.get("metadata") or {}
+    for extra, field in ((state.labels_extra, "labels"), (state.annotations_extra, "annotations")):
+        have = own.get(field) or {}
+        extra |= {key: str(value) for key, value in (under.get(field) or {}).items() if key not in have}
     meta = spec.get("workflowMetadata") or {}
     state.labels_extra |= {key: str(value) for key, value in (meta.get("labels") or {}).items()}
     state.annotations_extra |= {key: str(value) for key, value in (meta.get("annotations") or {}).items()}

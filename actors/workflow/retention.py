@@ -1,9 +1,10 @@
-"""How long a finished workflow is kept: by its own `ttlStrategy`, counted from its end. (TTL-1.)"""
+"""How long a finished workflow is kept: by its own `ttlStrategy`, counted from its end. (TTL-1, TTL-2.)"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from actors.names import labels
 from actors.names.timestamps import seconds
 from runtime.objects import Object
 
@@ -12,7 +13,9 @@ def expires_at(workflow: Object, spec: dict[str, Any] | None = None) -> float | 
     """When a finished workflow is to be deleted (epoch seconds); None: never.
 
     Failed looks at secondsAfterFailure, Succeeded at secondsAfterSuccess, everything else (Error too) at
-    secondsAfterCompletion alone."""
+    secondsAfterCompletion alone. One that somebody is archiving stays until that is done."""
+    if (workflow["metadata"].get("labels") or {}).get(labels.ARCHIVING_STATUS) == "Pending":
+        return None
     status = workflow.get("status") or {}
     strategy = ((spec or workflow.get("spec") or {}).get("ttlStrategy")) or {}
     special = {"Succeeded": "secondsAfterSuccess", "Failed": "secondsAfterFailure"}.get(status.get("phase", ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from actors.gate import Gate
 from actors.messages import NodeStatus
@@ -12,10 +12,14 @@ from actors.names.resources import WORKFLOW
 from actors.run import Run
 from actors.workflow.journal import Journal
 from actors.workflow.locks import Ledger
-from runtime.messages import Address
+from runtime.api import Propagation
+from runtime.messages import Address, Measure
+from runtime.metric import Labels
 from runtime.objects import Object, Reference, Resource
 
 WORKFLOWS = Resource(*WORKFLOW)
+BEGUN = frozenset({"Running", "Succeeded", "Failed", "Error"})
+Restriction: TypeAlias = Literal["", "Strict", "Secure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,12 @@ class WorkflowSettings:
     cache_namespace: str = ""  # where ConfigMaps of remembered results are; empty: in each workflow's own
     workflow_events: bool = True  # Kubernetes Events about workflows
     node_events: bool = True  # and about their nodes: two writes for each of them
+    defaults: Object = field(default_factory=dict)  # metadata and spec below those of every new workflow (WDEF-1)
+    restriction: Restriction = ""  # which workflows may run at all (RESTR-1, RESTR-2)
+    permitted_overrides: frozenset[str] = frozenset()  # fields of the spec that a restricted workflow may set besides
+    estimates: bool = True  # how long it will take, from the last successful run
+    propagation: Propagation = "Background"  # of workflows that are deleted when their time has come
+    initial_delay_s: float = 0.0  # how long a new workflow is left alone
 
 
 @dataclass
@@ -57,6 +67,8 @@ class WorkflowState:
     gate: Gate | None = None  # of all pods, once parallelism or suspension asks for one
     suspended: bool = False
     stopping: str = ""  # spec.shutdown, once seen
+    condemned: str = ""  # why it is being ended as an Error while its nodes run
+    turn: str = ""  # why it is not its turn yet; empty: it is
     status_extra: dict[str, Any] = field(default_factory=dict)  # further status fields not on record yet
     labels_extra: dict[str, str] = field(default_factory=dict)
     annotations_extra: dict[str, str] = field(default_factory=dict)
@@ -77,14 +89,28 @@ class WorkflowState:
     warnings: list[str] = field(default_factory=list)
     proclaimed: str = ""  # the phase that an Event has told of
     timed_out: bool = False  # likewise, that the deadline has passed
+    measures: bool | None = None  # whether it defines metrics of its own; None: not known yet
+    counted: str = ""  # the phase that the metrics have counted
+    metric_errors: list[str] = field(default_factory=list)
+    sampled: dict[tuple[str, Labels], Measure] = field(default_factory=dict)  # gauges that grow by themselves
+    pods: dict[str, tuple[str, str, bool]] = field(default_factory=dict)  # not let go: node id -> pod, node, it works
+    swept: set[str] = field(default_factory=set)  # of them, node ids of those that are looked after at the end
+    reborn: bool = False  # this life follows a crash: others may remember the former one
+    looking: bool = False  # at what the server has, before anything else
     locks: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
         self.locks = Ledger(self.address)
 
+    @property
+    def defaults(self) -> Object:
+        """What the installation lays under a workflow that has not begun; one that has keeps what it began with."""
+        begun = self.summary_written.get("phase") in BEGUN
+        return {} if begun else self.limits.defaults
+
     def renew(self) -> None:
         """Forget everything: the workflow begins anew from its object."""
-        WorkflowState.__init__(self, self.address)
+        WorkflowState.__init__(self, self.address, limits=self.limits)
 
     @property
     def ref(self) -> Reference:

@@ -9,6 +9,8 @@ from actors.workflow.state import WorkflowState
 
 def waits_for(state: WorkflowState) -> str:
     """What would move the workflow on."""
+    if state.turn:
+        return "for its turn: as many workflows run as may" if state.message else "for its turn"
     if state.run is None:
         names = ", ".join(str(ref) for ref in state.reading)
         return f"for {names} to be read" if names else "for its own object"

@@ -10,6 +10,8 @@ from typing import Any
 
 from actors.messages import Recorded
 from actors.names import labels
+from actors.workflow import collecting
+from actors.workflow.defaults import with_defaults
 from actors.workflow.journal import merge_patch
 from actors.workflow.state import WorkflowSettings, WorkflowState
 from runtime.api import ApiError, Conflict, Gone
@@ -45,6 +47,8 @@ def summary(state: WorkflowState) -> dict[str, Any]:
     if state.ended:
         conditions.append({"type": "Completed", "status": "True"})
     conditions += [{"type": "SpecWarning", "status": "True", "message": text} for text in state.warnings]
+    if state.metric_errors:
+        conditions.append({"type": "MetricsError", "status": "True", "message": ", ".join(state.metric_errors)})
     if conditions:
         status["conditions"] = conditions
     return status
@@ -65,7 +69,7 @@ def changed(state: WorkflowState, settings: WorkflowSettings, now: float, *, at_
 
 def flush(state: WorkflowState) -> list[Command]:
     """Write all that is not on record; nothing when a write is under way or nothing changed."""
-    if state.writing or state.object is None:
+    if state.writing or state.object is None or state.reopened is not None:  # its former life has nothing to say
         return []
     state.flush_due = False
     nodes = state.journal.take()
@@ -73,11 +77,14 @@ def flush(state: WorkflowState) -> list[Command]:
     patch: dict[str, Any] = merge_patch(state.summary_written, wanted)
     patch |= _nodes(state, nodes)
     meta = _metadata(state)
-    if not patch and not meta:
+    spec = _spec(state)
+    if not patch and not meta and not spec:
         return []
     state.writing = True
     state.summary_sent = wanted
     body: Object = {"status": patch} if patch else {}
+    if spec:
+        body["spec"] = spec
     if meta:
         body["metadata"] = meta
     version = state.object["metadata"]["resourceVersion"]
@@ -95,6 +102,16 @@ def _nodes(state: WorkflowState, changes: dict[str, Any]) -> dict[str, Any]:
     return {"nodes": changes} if changes else {}
 
 
+def _spec(state: WorkflowState) -> dict[str, Any]:
+    """What the installation's defaults add to the spec, with the first write of a workflow that begins (WDEF-1)."""
+    assert state.object is not None
+    spec = state.object.get("spec") or {}
+    if not state.defaults or state.run is None or spec.get("workflowTemplateRef"):
+        return {}
+    patch: dict[str, Any] = merge_patch(spec, with_defaults(spec, state.defaults))
+    return patch
+
+
 def _metadata(state: WorkflowState) -> dict[str, Any]:
     assert state.object is not None
     meta = state.object["metadata"]
@@ -107,6 +124,8 @@ def _metadata(state: WorkflowState) -> dict[str, Any]:
         news = {key: value for key, value in entries.items() if have.get(key) != value}
         if news:
             patch[field] = news
+    if (finalizers := collecting.finalizers(state)) is not None:
+        patch["finalizers"] = finalizers
     return patch
 
 

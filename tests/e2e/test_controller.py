@@ -43,9 +43,9 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield path
 
 
-def controller(kubeconfig: str) -> Any:
+def controller(kubeconfig: str, *options: str) -> Any:
     where = ["--kubeconfig", kubeconfig, "--http-address", "127.0.0.1:0", "--executor-image", "tiphys/executor"]
-    return process("controller", *where)
+    return process("controller", *where, *options)
 
 
 def url_of(started: subprocess.Popen[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ from tests.executor.credentials import given
 from tests.executor.pod import ROOT
 from tests.executor.servers import azure_server, s3_server
 from tiphys.executor import artifacts
-from tiphys.executor.artifacts import NotFound, StoreError, objects
+from tiphys.executor.artifacts import NotFound, Place, StoreError, objects, oss
 
 AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 LARGE_BYTES = int(os.environ.get("TIPHYS_TEST_ARTIFACT_BYTES") or 96 << 20)
@@ -57,6 +58,56 @@ def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict
         "secretKeySecret": keys["secret"],
         "createBucketIfNotPresent": {},
     }
+
+
+class Interpreter(BaseHTTPRequestHandler):
+    """Passes Google's requests on to an S3 server: their XML dialects differ in how one says who asks."""
+
+    address: ClassVar[str] = ""
+    protocol_version = "HTTP/1.1"
+
+    def act(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in ("authorization", "host")}
+        headers["Authorization"] = "AWS AKIA:nobody-looks-at-it"
+        upstream = http.client.HTTPConnection(self.address, timeout=30)
+        upstream.request(self.command, self.path, body, headers)
+        answer = upstream.getresponse()
+        raw = answer.read()
+        self.send_response(answer.status)
+        for key, value in answer.getheaders():
+            if key.lower() not in ("connection", "transfer-encoding", "content-length", "server", "date"):
+                self.send_header(key, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(raw))
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        self.wfile.write(raw)
+        upstream.close()
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = act  # noqa: N815  (as the server calls them)
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture
+def gcs(s3_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A section of an artifact in a bucket that exists: what the client speaks is Google's XML dialect, S3's twin."""
+    name = f"b{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:20]}"
+    with urllib.request.urlopen(urllib.request.Request(f"http://{s3_address}/{name}", method="PUT"), timeout=30):
+        pass
+    Interpreter.address = s3_address
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Interpreter)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    key = {"gcs_base_url": url, "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+    keys = given(monkeypatch, tmp_path / "secrets", "gcs", key=json.dumps(key))
+    yield {"bucket": name, "serviceAccountKeySecret": keys["key"]}
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture
@@ -123,6 +174,54 @@ def test_a_link_out_of_a_directory_is_not_followed(s3: dict[str, Any], tmp_path:
         save(at(s3, "dir"), tmp_path / "out")
 
 
+def delete(location: dict[str, Any], *, tree: bool = False) -> None:
+    artifacts.delete(location, tree=tree, root="", mount="")
+
+
+def keys_in(section: dict[str, Any]) -> list[str]:
+    return artifacts.list_keys(at(section, ""), root="", mount="")
+
+
+@pytest.mark.spec("AGC-3")
+def test_what_is_deleted_is_gone_and_its_neighbours_stay(s3: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    for name in ("x", "y"):
+        (tmp_path / "out" / name).write_text(name)
+    for key in ("dir", "dir2", "other/"):
+        save(at(s3, key), tmp_path / "out")
+    save(at(s3, "dir.txt"), tmp_path / "out" / "x")
+    delete(at(s3, "dir.txt"))
+    delete(at(s3, "dir.txt"))
+    delete(at(s3, "dir"))
+    assert keys_in(s3) == ["dir/x", "dir/y", "dir2/x", "dir2/y", "other/x", "other/y"]
+    delete(at(s3, "dir"), tree=True)
+    delete(at(s3, "other/"))
+    assert keys_in(s3) == ["dir2/x", "dir2/y"]
+    with pytest.raises(StoreError, match="whole bucket"):
+        delete(at(s3, ""), tree=True)
+
+
+@pytest.mark.spec("DRV-7")
+def test_oss_is_spoken_to_like_s3(s3: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "x").write_text("x")
+    shared = {name: s3[name] for name in ("bucket", "accessKeySecret", "secretKeySecret", "createBucketIfNotPresent")}
+    section = {**shared, "endpoint": f"http://{s3['endpoint']}", "securityToken": "t", "key": "wf/dir"}
+    save({"oss": section}, tmp_path / "out")
+    load({"oss": section}, tmp_path / "in")
+    assert (tmp_path / "in" / "x").read_text() == "x"
+    assert artifacts.list_keys({"oss": section}, root="", mount="") == ["wf/dir/x"]
+    delete({"oss": section}, tree=True)
+    assert artifacts.list_keys({"oss": section}, root="", mount="") == []
+
+
+@pytest.mark.spec("DRV-7")
+def test_a_bucket_of_alibabas_own_is_part_of_the_hosts_name() -> None:
+    section = {"endpoint": "https://oss-cn-hangzhou-internal.aliyuncs.com", "bucket": "b", "key": "k"}
+    told = oss.in_words_of_s3(Place(section)).section
+    assert (told["addressingStyle"], told["region"], told["insecure"]) == ("virtual", "oss-cn-hangzhou", False)
+
+
 @pytest.mark.spec("DRV-9")
 def test_blobs_of_azure_come_back(azure: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "out" / "sub").mkdir(parents=True)
@@ -137,6 +236,23 @@ def test_blobs_of_azure_come_back(azure: dict[str, Any], tmp_path: Path) -> None
         load({"azure": {**azure, "blob": "nothing"}}, tmp_path / "nothing")
     with pytest.raises(StoreError, match="ContainerNotFound"):
         load({"azure": {**azure, "container": "elsewhere", "blob": "x"}}, tmp_path / "nothing")
+
+
+@pytest.mark.spec("DRV-8")
+def test_objects_of_google_come_back(gcs: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "out" / "sub").mkdir(parents=True)
+    (tmp_path / "out" / "sub" / "x").write_text("inner")
+    save({"gcs": {**gcs, "key": "wf/dir"}}, tmp_path / "out")
+    load({"gcs": {**gcs, "key": "wf/dir"}}, tmp_path / "in")
+    assert (tmp_path / "in" / "sub" / "x").read_text() == "inner"
+    load({"gcs": {**gcs, "key": "wf/dir/sub/x"}}, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "inner"
+    assert artifacts.list_keys({"gcs": gcs}, root="", mount="") == ["wf/dir/sub/x"]
+    with pytest.raises(NotFound):
+        load({"gcs": {**gcs, "key": "nothing"}}, tmp_path / "nothing")
+    delete({"gcs": {**gcs, "key": "wf/dir"}}, tree=True)
+    delete({"gcs": {**gcs, "key": "wf/dir"}}, tree=True)
+    assert artifacts.list_keys({"gcs": gcs}, root="", mount="") == []
 
 
 @pytest.mark.spec("DRV-1", "ART-5", "ART-6")
@@ -240,7 +356,8 @@ def test_a_store_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch, tm
     [
         ({"gcs": {"bucket": "b", "key": "k", "serviceAccountKeySecret": {"name": "bad", "key": "key"}}}, "not JSON"),
         ({"azure": {"endpoint": "blob", "container": "c", "blob": "k"}}, "no URL"),
-        ({"hdfs": {"path": "x"}}, "not supported"),
+        ({"ftp": {"path": "x"}}, "not supported"),
+        ({"hdfs": {"path": "/.."}}, "no place for an artifact"),
     ],
 )
 def test_a_location_that_makes_no_sense_is_said_in_words(

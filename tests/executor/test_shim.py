@@ -278,6 +278,8 @@ def test_no_word_of_what_is_staged_needs_site_packages(volume: Volume) -> None:
     slow = ("typing", "dataclasses", "tarfile", "asyncio")
     code = f"print([m for m in sys.modules if m.split('.')[0] in {slow}])"
     lib = volume.directory / "lib"
+    if not lib.exists():
+        pytest.skip("the program in C has no modules")
     text = f"import sys; sys.path.insert(0, {str(lib)!r}); import tiphys.executor.shim; {code}"
     ran = subprocess.run([sys.executable, "-SEs", "-c", text], capture_output=True, check=True)
     assert ran.stdout == b"[]\n"

@@ -118,6 +118,18 @@ def test_a_token_is_fetched_with_the_clients_own_credentials(
     assert Store.forms[-1] == {"grant_type": ["client_credentials"], "scope": ["a b"], "audience": ["x"]}
 
 
+@pytest.mark.spec("DRV-3")
+def test_a_user_in_the_url_is_shown_to_the_server_and_to_nobody_else(site: str, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    url = site.replace("://", "://me:pw@")
+    web.save(Place({"url": f"{url}/u"}), tmp_path / "x")
+    web.load(Place({"url": f"{url}/u"}), tmp_path / "in")
+    assert (tmp_path / "in").read_text() == "x"
+    with pytest.raises(StoreError) as caught:
+        web.load(Place({"url": f"{site.replace('://', '://me:wrong@')}/u"}), tmp_path / "in")
+    assert "wrong" not in str(caught.value)
+
+
 @pytest.mark.spec("ART-17")
 def test_a_download_that_breaks_off_is_no_artifact(site: str, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="4 of 1000 bytes"):

@@ -1,48 +1,79 @@
-"""`python -m tests.world --seeds 1000` runs random workflows until one goes wrong, and prints what reproduces it."""
+"""`python -m tests.world` runs one seed and tells what happens, a few hundred, or a soak with its table.
+
+    --seeds 300                   random workflows and faults; what goes wrong is made smaller and printed as one line
+    --soak --seeds 20000          the same in two processes, with the table that a soak is judged by
+    --first 17 --seeds 1 --trace  every commit of one run
+"""
 
 from __future__ import annotations
 
 import argparse
-import logging
+import statistics
 import sys
-from functools import partial
+import time
 
-import anyio
-import structlog
-
-from tests.virtual_time import VirtualLoop
-from tests.world.trial import trial
+from tests.world import faults
+from tests.world.shrunk import Case, shrink
+from tests.world.soak import command, judge, quiet, same_every_time, say, soak
+from tests.world.trial import case_of, run
 
 
 def main() -> int:
-    """Try every seed; 1 when one failed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.world", description=__doc__)
+    """Do what the command line says; 1 when a seed went wrong (or a soak was too tame)."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.world", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=200, help="how many")
     parser.add_argument("--first", type=int, default=1000, help="the first of them")
-    parser.add_argument("--kind", choices=("quiet", "bad", "deadly"), default="bad")
+    parser.add_argument("--kind", choices=(*faults.KINDS, "mixed"), default="mixed", help="which faults there are")
+    parser.add_argument("--only", help="only these faults, separated by commas; nothing for none")
+    parser.add_argument("--drop", default="", help="leave these parts of the workflow out, separated by commas")
+    parser.add_argument("--without", default="", help="switch these faults off; `all` for all")
+    parser.add_argument("--soak", action="store_true", help="many processes, and a table")
+    parser.add_argument("--processes", type=int, default=2, help="of a soak")
+    parser.add_argument("--trace", action="store_true", help="tell every commit")
+    parser.add_argument("--quick", action="store_true", help="stop at the first that goes wrong, and do not shrink it")
     options = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    wrong = 0
-    for seed in range(options.first, options.first + options.seeds):
-        try:
-            anyio.run(partial(trial, seed, options.kind), backend_options={"loop_factory": VirtualLoop})
-        except Exception as error:  # noqa: BLE001  # whatever it is, the seed is the report
-            wrong += 1
-            say(f"python -m tests.world --kind {options.kind} --first {seed} --seeds 1\n  {_first(error)}")
-    say(f"{options.seeds} seeds, {wrong} wrong")
+    quiet()
+    spared = faults.ALL if options.without == "all" else _words(options.without)
+    if options.soak:
+        return judge(
+            soak(options.seeds, options.first, kind=options.kind, spared=spared, processes=options.processes)
+        )
+    cases = [case_of(seed, options.kind) for seed in range(options.first, options.first + options.seeds)]
+    only = None if options.only is None else _words(options.only)
+    drop = tuple(part for part in options.drop.split(",") if part)
+    cases = [Case(case.seed, (case.kinds if only is None else only) - spared, drop) for case in cases]
+    return _try(cases, quick=options.quick, trace=options.trace)
+
+
+def _words(text: str) -> frozenset[str]:
+    words = frozenset(word for word in text.split(",") if word)
+    if words - faults.ALL:
+        raise SystemExit(f"there is no fault {', '.join(sorted(words - faults.ALL))}, only {', '.join(sorted(faults.ALL))}")
+    return words
+
+
+def _try(cases: list[Case], *, quick: bool, trace: bool) -> int:
+    wrong, nodes, begin = 0, [], time.monotonic()
+    for number, case in enumerate(cases):
+        report = run(case, say if trace else None)
+        nodes += report.nodes
+        if not report.wrong:
+            continue
+        wrong += 1
+        if quick or trace or len(cases) == 1:
+            least = case
+        else:
+            least = shrink(case, report.wrong, lambda smaller: run(smaller).wrong)
+        told = "\n    ".join(report.wrong[:8])
+        say(f"seed {case.seed}, the {number + 1}. of {len(cases)}, went wrong:\n    {told}\nreproduce: {command(least)}")
+        if quick:
+            return 1
+    took = time.monotonic() - begin
+    say(f"{len(cases)} seeds, {wrong} wrong, median of {statistics.median(nodes):.0f} nodes, {len(cases) / took:.1f}/s")
     return 1 if wrong else 0
 
 
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def _first(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}"[:3000]
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(same_every_time(main))

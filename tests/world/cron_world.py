@@ -20,7 +20,7 @@ from runtime.system import Settings, System
 from tests.kernel.coat import Coat as FaultyCoat
 from tests.virtual_time import VirtualClock
 from tests.world.world import DEFINITIONS, Outcome, Script, World
-from tiphys.controllers import METRICS, ControllerSettings, rooms
+from tiphys.controllers import ControllerSettings, rooms
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
 
@@ -74,6 +74,7 @@ class CronWorld:
     player: World
     dice: Random
     coat: Coat | None = None
+    instance_id: str = ""
     life: anyio.CancelScope | None = None
     system: System | None = None
     seen: dict[str, Object] = field(default_factory=dict)  # every Workflow that ever was, by name, as last seen
@@ -81,8 +82,8 @@ class CronWorld:
     async def start(self) -> None:
         """Give life to the controllers."""
         api = self.coat(self.api) if self.coat else self.api
-        settings = Settings(metrics=METRICS)
-        chosen = rooms(ControllerSettings(zone="UTC"))
+        settings = Settings()
+        chosen = rooms(ControllerSettings(zone="UTC", instance_id=self.instance_id))
         self.system = System(api, chosen, settings=settings, clock=self.clock, dice=Random(self.dice.random()))
         await self.tasks.start(self._live, self.system)
 

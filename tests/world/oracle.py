@@ -6,35 +6,83 @@ over the finished graph that the specification describes, with the edges drawn a
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
-
-Outcomes = Callable[[str], str]
-"""Name of a pod's node -> Succeeded, Failed or Error."""
 
 COMPLETED = ("Succeeded", "Failed", "Error")
 BAD = ("Failed", "Error")
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What is to be true of one node."""
+
+    name: str
+    type: str
+    kind: str = ""  # of its template: sure (never fails), slow (may never start), daemon, ask (waits for a user)
+    template: str = ""
+    boundary: str = ""  # the composite it counts in
+    locks: tuple[tuple[str, str], ...] = ()  # key, and the node that holds it: itself, its Retry node, a composite
+    value: str | None = None  # of its input parameter m
+    step: bool = False  # called by a group of steps: if its actor crashes, that group is an Error, not a failure
+
+
+Outcomes = Callable[[Expected], str]
+"""A pod's node, or a suspended one that a user resumes -> Succeeded, Failed or Error."""
+Made = Callable[[str], str]
+"""A node's name -> the value of its output parameter p."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a call stands."""
+
+    boundary: str = ""
+    value: str | None = None
+    retried: bool = False  # by a Retry node
+    locks: tuple[tuple[str, str], ...] = ()
+    step: bool = False
+
+
+def lock_names(owner: dict[str, Any]) -> list[str]:
+    """The locks that a template, or a workflow, wants: of a mutex its name, of a semaphore its key."""
+    entries = [entry for found in (owner.get("synchronization") or {}).values() for entry in found]
+    return [entry.get("name") or entry["configMapKeyRef"]["key"] for entry in entries]
+
+
 class Oracle:
     """One workflow's prediction: `phases` by node name, then `end`."""
 
-    def __init__(self, spec: dict[str, Any], outcomes: Outcomes) -> None:
+    def __init__(
+        self, spec: dict[str, Any], outcomes: Outcomes, *, name: str = "w", made: Made = str, library: Any = ()
+    ) -> None:
         self.spec = spec
+        self.name = name
         self.templates = {template["name"]: template for template in spec["templates"]}
+        self.templates |= {f"library/{template['name']}": template for template in library}
         self.outcomes = outcomes
+        self.made = made
         self.phases: dict[str, str] = {}
         self.types: dict[str, str] = {}
         self.children: dict[str, list[str]] = {}
         self.outbound: dict[str, list[str]] = {}
+        self.nodes: dict[str, Expected] = {}
+        self.limits: dict[str, int] = {}  # of composites: how many of their calls may have a live pod
 
     def end(self) -> str:
         """The workflow's phase."""
-        phase = self.call("w", self.spec["entrypoint"])
+        hooks = self.spec.get("hooks") or {}
+        if "running" in hooks:
+            self.call(f"{self.name}.hooks.running", hooks["running"]["template"])
+        phase = self.call(self.name, self.spec["entrypoint"])
+        if "over" in hooks and phase == "Succeeded":
+            self.call(f"{self.name}.hooks.over", hooks["over"]["template"])
         if "onExit" in self.spec:
-            left = self.call("w.onExit", self.spec["onExit"])
+            left = self.call(f"{self.name}.onExit", self.spec["onExit"])
             if phase == "Succeeded" and left in BAD:
                 return left
         return phase
@@ -53,52 +101,69 @@ class Oracle:
 
     # --------------------------------------------------------------------------------------- calls
 
-    def call(self, name: str, template_name: str, *, attempt: bool = False) -> str:
+    def call(self, name: str, template_name: str, place: Place = Place()) -> str:
         template = self.templates[template_name]
-        if "retryStrategy" in template and not attempt:
-            return self.retry(name, template)
+        if not place.retried:
+            place = replace(place, locks=(*place.locks, *((key, name) for key in lock_names(template))))
+        if "retryStrategy" in template and not place.retried:
+            return self.retry(name, template_name, template, place)
+        if "parallelism" in template:
+            self.limits[name] = template["parallelism"]
+        inside = Place(boundary=name, locks=place.locks)
         if "steps" in template:
-            return self.steps(name, template)
+            return self.steps(name, template, inside, template_name)
         if "dag" in template:
-            return self.dag(name, template["dag"])
-        if "suspend" in template:
-            return self.note(name, "Suspend", "Succeeded")
-        return self.note(name, "Pod", self.outcomes(name))
+            return self.dag(name, template["dag"], inside)
+        kind = (template.get("metadata") or {}).get("annotations", {}).get("kind", "")
+        kind = "ask" if "suspend" in template and not template["suspend"] else kind
+        type_ = "Suspend" if "suspend" in template else "Pod"
+        known = Expected(name, type_, kind, template["name"], place.boundary, place.locks, place.value, place.step)
+        self.nodes[name] = known
+        return self.note(name, type_, "Succeeded" if type_ == "Suspend" and kind != "ask" else self.outcomes(known))
 
-    def retry(self, name: str, template: dict[str, Any]) -> str:
+    def retry(self, name: str, template_name: str, template: dict[str, Any], place: Place) -> str:
         strategy = template["retryStrategy"]
-        again = {"Always": BAD, "OnError": ("Error",)}.get(strategy.get("retryPolicy", ""), ("Failed",))
+        policy = strategy.get("retryPolicy", "Always" if "expression" in strategy else "")
+        again: tuple[str, ...] = {"Always": BAD, "OnError": ("Error",)}.get(policy, ("Failed",))
+        if "expression" in strategy:  # the only one there is: lastRetry.status != "Error"
+            again = ("Failed",)
         phase, last = "", ""
         for number in range(int(strategy["limit"]) + 1):
             last = f"{name}({number})"
             self.edge([name], last)
-            phase = self.call(last, template["name"], attempt=True)
+            phase = self.call(last, template_name, replace(place, retried=True, step=False))
             if phase not in again:
                 break
         return self.note(name, "Retry", phase, [last])
 
-    def site(self, name: str, step: dict[str, Any], parents: list[str]) -> str:
-        """One call with its condition and its exit handler."""
+    def site(self, name: str, step: dict[str, Any], parents: list[str], place: Place, scope: str = "") -> str:
+        """One call with its condition and its hooks."""
         self.edge(parents, name)
         if step.get("when") == "false":
             return self.note(name, "Skipped", "Skipped")
-        phase = self.call(name, step["template"])
-        if "hooks" in step and phase in COMPLETED:
-            self.edge([name], f"{name}.onExit")
-            self.call(f"{name}.onExit", step["hooks"]["exit"]["template"])
-            if self.types[name] == "Retry":
-                self.outbound[name] = [f"{name}.onExit"]
+        library = "library/" if "templateRef" in step or scope.startswith("library/") else ""
+        called = step["templateRef"]["template"] if "templateRef" in step else step["template"]
+        phase = self.call(name, library + called, place)
+        for hook, entry in step.get("hooks", {}).items():
+            leaving = hook == "exit"
+            if phase in COMPLETED if leaving else phase == "Succeeded":
+                full = f"{name}.onExit" if leaving else f"{name}.hooks.{hook}"
+                self.edge([name], full)
+                self.call(full, library + entry["template"], replace(place, value=None, step=False))
+                if self.types[name] == "Retry":
+                    self.outbound[name] = [full]
         return phase
 
-    def steps(self, name: str, template: dict[str, Any]) -> str:
+    def steps(self, name: str, template: dict[str, Any], place: Place, scope: str) -> str:
         follows = [name]
         for index, group in enumerate(template["steps"]):
             here = f"{name}[{index}]"
             self.edge(follows, here)
             phase, ends = "Succeeded", []
             for step in group:
-                for call in self.items(f"{here}.{step['name']}", step):
-                    if self.excused(step, self.site(call, step, [here])):
+                for call, item in self.items(f"{here}.{step['name']}", step, name):
+                    below = replace(place, value=self.argument(step, item, name), step=True)
+                    if self.unforgiven(step, self.site(call, step, [here], below, scope)):
                         phase = "Failed"
                     ends += self.outbound[call]
             self.note(here, "StepGroup", phase, ends or [here])
@@ -107,39 +172,71 @@ class Oracle:
                 return self.note(name, "Steps", "Failed", follows)
         return self.note(name, "Steps", "Succeeded", follows)
 
-    def items(self, name: str, step: dict[str, Any]) -> list[str]:
-        if "withItems" not in step:
-            return [name]
-        return [f"{name}({index}:{item})" for index, item in enumerate(step["withItems"])]
+    def items(self, name: str, step: dict[str, Any], inside: str) -> list[tuple[str, str]]:
+        if "withSequence" in step:
+            found = [str(number) for number in range(int(step["withSequence"]["count"]))]
+        elif "withParam" in step:
+            found = json.loads(self.filled(step["withParam"], "", inside))
+        elif "withItems" in step:
+            found = step["withItems"]
+        else:
+            return [(name, "")]
+        return [(f"{name}({index}:{item})", item) for index, item in enumerate(found)]
 
-    def excused(self, step: dict[str, Any], phase: str) -> bool:
+    def argument(self, step: dict[str, Any], item: str, inside: str) -> str | None:
+        """The value of parameter m that a step gives, if it gives one."""
+        parameters = (step.get("arguments") or {}).get("parameters") or ()
+        return self.filled(parameters[0]["value"], item, inside) if parameters else None
+
+    def filled(self, text: str, item: str, inside: str) -> str:
+        """A text with its item and the outputs of former steps or tasks of `inside` filled in."""
+
+        def made(found: re.Match[str]) -> str:
+            call = found[2] if found[1] == "tasks" else ""
+            names = [f"{inside}.{call}"] if call else [f"{inside}[{i}].{found[2]}" for i in range(9)]
+            return next(self.made(self.maker(name)) for name in names if name in self.phases)
+
+        text = text.replace("{{item}}", item)
+        return re.sub(r"\{\{(steps|tasks)\.(\w+)\.outputs\.parameters\.p\}\}", made, text)
+
+    def maker(self, name: str) -> str:
+        """The node that made a node's outputs: of a Retry node, its last attempt."""
+        return self.children[name][-1] if self.types[name] == "Retry" else name
+
+    def unforgiven(self, step: dict[str, Any], phase: str) -> bool:
         """Whether a phase is a failure that the step does not forgive."""
         proceed = step.get("continueOn", {})
         return (phase == "Failed" and not proceed.get("failed")) or (phase == "Error" and not proceed.get("error"))
 
     # --------------------------------------------------------------------------------------- dags
 
-    def dag(self, name: str, dag: dict[str, Any]) -> str:
+    def dag(self, name: str, dag: dict[str, Any], place: Place) -> str:
         tasks = {task["name"]: task for task in dag["tasks"]}  # written in an order that fits
         needed: set[str] = set()
         for task in dag["tasks"]:
-            needs = sorted(set(re.findall(r"T\d+", task.get("depends", ""))))
+            needs = sorted({*re.findall(r"T\d+", task.get("depends", "")), *task.get("dependencies", ())})
             needed |= set(needs)
             full = f"{name}.{task['name']}"
             parents = [end for need in needs for end in self.outbound[f"{name}.{need}"]] or [name]
-            if not self.depends(name, task):
+            if not self.depends(name, task, tasks):
                 self.edge(parents, full)
                 self.note(full, "Skipped", "Omitted")
-            elif "withItems" in task:
+            elif {"withItems", "withParam", "withSequence"} & task.keys():
                 self.edge(parents, full)
-                self.loop(full, task)
+                self.loop(full, task, place)
             else:
-                self.site(full, task, parents)
+                below = replace(place, value=self.argument(task, "", name))
+                self.site(full, task, parents, below)
         targets = sorted(task for task in tasks if task not in needed)
         ends = [end for target in targets for end in self.outbound[f"{name}.{target}"]]
-        return self.note(name, "DAG", self.verdict(name, [f"{name}.{target}" for target in targets]), ends)
+        return self.note(name, "DAG", self.verdict(name, dag, tasks, targets), ends)
 
-    def depends(self, name: str, task: dict[str, Any]) -> bool:
+    def depends(self, name: str, task: dict[str, Any], tasks: dict[str, dict[str, Any]]) -> bool:
+        for need in task.get("dependencies", ()):
+            phase = self.phases[f"{name}.{need}"]
+            if phase == "Omitted" or self.unforgiven(tasks[need], phase):
+                return False
+
         def holds(found: re.Match[str]) -> str:
             phase = self.phases[f"{name}.{found[1]}"]
             wanted = {"Errored": ("Error",), "": ("Succeeded", "Skipped")}.get(found[2] or "", (found[2] or "",))
@@ -148,13 +245,18 @@ class Oracle:
         text = re.sub(r"(T\d+)(?:\.(\w+))?", holds, task.get("depends") or "True")
         return bool(eval(text.replace("&&", " and ").replace("||", " or ")))  # our own True and False
 
-    def loop(self, name: str, task: dict[str, Any]) -> None:
-        calls = self.items(name, task)
-        bad = [phase for call in calls if (phase := self.site(call, task, [name])) in BAD]
-        ends = [end for call in calls for end in self.outbound[call]]
+    def loop(self, name: str, task: dict[str, Any], place: Place) -> None:
+        inside = name.rpartition(".")[0]
+        calls = self.items(name, task, inside)
+        bad = []
+        for call, item in calls:
+            phase = self.site(call, task, [name], replace(place, value=self.argument(task, item, inside)))
+            bad += [phase] if phase in BAD else []
+        ends = [end for call, _ in calls for end in self.outbound[call]]
         self.note(name, "TaskGroup", bad[-1] if bad else "Succeeded", ends)
 
-    def verdict(self, dag: str, targets: list[str]) -> str:
+    def verdict(self, dag: str, declared: dict[str, Any], tasks: dict[str, Any], names: list[str]) -> str:
+        targets = {f"{dag}.{name}": tasks[name] for name in names}
         found: dict[str, set[str]] = {target: set() for target in targets}
         queue = deque((child, "Succeeded") for child in self.children.get(dag, ()))
         seen = set(queue)
@@ -167,8 +269,11 @@ class Oracle:
                 if step not in seen:
                     seen.add(step)
                     queue.append(step)
-        for target in targets:  # of several failures that reach one target, Failed decides (upstream: the first met)
+        result = "Succeeded"
+        for target, task in targets.items():  # of several failures that reach one target, Failed decides
             bad = [phase for phase in BAD if phase in found[target]]
-            if bad:
-                return bad[0]
-        return "Succeeded"
+            if bad and self.unforgiven(task, bad[0]):
+                if declared.get("failFast") is not False:
+                    return bad[0]
+                result = bad[0]
+        return result

@@ -1,51 +1,300 @@
-"""One random workflow from a seed, run in one of three kinds of weather and compared with the oracle."""
+"""One seed: a random workflow or two, a plan of what goes wrong, and the verdict of the judge and the oracle."""
 
 from __future__ import annotations
 
-import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from random import Random
-from typing import Literal
+from typing import Any
 
-from runtime.objects import Object
-from tests.world.flows import phases
-from tests.world.oracle import Oracle
-from tests.world.random_flows import random_outcomes, random_spec
-from tests.world.weather import Weather
-from tests.world.world import Outcome, world
+import anyio
 
-Kind = Literal["quiet", "bad", "deadly"]
+from actors.names import ids, labels
+from actors.workflow.gather import TEMPLATES
+from actors.workflow.state import WORKFLOWS
+from runtime import perform
+from runtime.objects import CONFIGMAPS, CRDS, PODS, Object, Reference, reference
+from runtime.system import System
+from tests.virtual_time import VirtualClock, VirtualLoop
+from tests.world import faults
+from tests.world.faults import Plan
+from tests.world.judge import ENDED, Judge, compare, finished_well, nodes_in
+from tests.world.kubelet import Fates, Kubelet, made_by
+from tests.world.lives import Lives
+from tests.world.oracle import Expected, Oracle
+from tests.world.random_flows import LIBRARY
+from tests.world.shrunk import Case
+from tests.world.teller import Teller
+from tests.world.users import Users, answer_to
+from tests.world.world import DEFINITIONS
+from tiphys.devcluster.inprocess import InProcessApi
+from tiphys.devcluster.kinds import Catalog
+from tiphys.devcluster.selectors import matcher
+from tiphys.devcluster.server import ApiServer
 
-
-async def trial(seed: int, kind: Kind) -> None:
-    """Raises AssertionError, with the workflow, when it does not end as it must."""
-    dice = Random(seed)
-    spec = random_spec(dice)
-    outcomes = random_outcomes(seed)
-    oracle = Oracle(spec, outcomes)
-    wanted = oracle.end()
-
-    made: list[str] = []  # nodes whose pods stay; one that vanished before it was seen to run is made again
-
-    def script(name: str, pod: Object) -> Outcome:
-        del pod
-        made.extend([name] if outcomes(name) != "Error" else [])
-        end = outcomes(name)
-        return Outcome(code=1 if end == "Failed" else 0, vanishes=end == "Error", delay_s=dice.choice([0.2, 1.0, 3.0]))
-
-    coat = None if kind == "quiet" else lambda api: Weather(api, Random(seed))
-    deaths = 4.0 if kind == "deadly" else None
-    async with world(script, seed=seed, coat=coat, deaths_every_s=deaths) as here:
-        ref = await here.submit(json.dumps({"spec": spec}))
-        done = await here.end_of(ref, limit_s=4 * 3600)
-        if kind == "quiet":
-            done = await here.at_rest(ref)
-        about = f"seed {seed} {kind}: {json.dumps(spec)}"
-        assert len(set(made)) == len(made), f"a pod was made twice; {about}"
-    found = phases(done)
-    assert found == oracle.phases, f"{_difference(found, oracle.phases)}; {about}"
-    assert done["status"]["phase"] == wanted, f"{done['status']['phase']}, not {wanted}; {about}"
+LIMIT_S = 12 * 3600.0  # of virtual time: longer than any chain of outages, waits and time-outs there is
+REST_S = 400.0  # after the end, on a quiet day: longer than a stream may be silent before we hang up ourselves
+ASKERS = 2  # nobody here asks services: fewer tasks to begin with each life
 
 
-def _difference(found: dict[str, str], wanted: dict[str, str]) -> str:
-    names = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
-    return ", ".join(f"{name}: {found.get(name)}, not {wanted.get(name)}" for name in names[:8])
+@dataclass
+class Report:
+    """What a run came to. `wrong` is empty when all was well."""
+
+    case: Case
+    wrong: list[str] = field(default_factory=list)
+    tally: Counter[str] = field(default_factory=Counter)
+    nodes: tuple[int, ...] = ()
+    deaths: int = 0
+    between: int = 0
+    commits: int = 0
+
+
+_served: list[Catalog] = []
+
+
+def new_server(clock: VirtualClock, seed: int) -> ApiServer:
+    """An API server that serves our kinds; what they look like is worked out once."""
+    server = ApiServer(now=clock.wall, random=Random(seed))
+    if not _served:
+        kind = server.catalog.of(CRDS)
+        for definition in DEFINITIONS:
+            server.rest.create(kind, "", {**definition, "metadata": dict(definition["metadata"])})
+        _served.append(server.catalog)
+        server = ApiServer(now=clock.wall, random=Random(seed))
+    server.catalog = _served[0]
+    server.start()
+    for plural in ("pods", "configmaps"):
+        server.storage.bucket("", plural).watchers = InOrder()  # type: ignore[assignment]  # a set that keeps its order
+    for plural in ("workflows", "cronworkflows"):
+        server.storage.bucket("argoproj.io", plural).watchers = InOrder()  # type: ignore[assignment]
+    return server
+
+
+class InOrder(dict[Any, None]):
+    """A set whose order is that of the additions, so that the same seed is the same run in every process."""
+
+    def add(self, member: Any) -> None:
+        """Put it in."""
+        self[member] = None
+
+    def discard(self, member: Any) -> None:
+        """Take it out, if it is there."""
+        self.pop(member, None)
+
+
+@dataclass
+class Scene:
+    """The pieces of one run."""
+
+    case: Case
+    plan: Plan
+    fates: Fates
+    server: ApiServer
+    api: InProcessApi
+    oracles: dict[str, Oracle]
+    ends: dict[str, str] = field(default_factory=dict)
+
+    def outcome(self, node: Expected) -> str:
+        """The phase of a node that a pod, or a user, decides."""
+        return answer_to(self.fates, node) if node.kind == "ask" else self.fates.phase(node)
+
+    def expected(self, workflow: str, name: str) -> Expected | None:
+        """What the oracle says of a node."""
+        oracle = self.oracles.get(workflow)
+        return oracle.nodes.get(name) if oracle is not None else None
+
+    def predict(self) -> None:
+        """Ask the oracle, under the fates as they are now."""
+        for name, oracle in list(self.oracles.items()):
+            again = Oracle(oracle.spec, self.outcome, name=name, made=made_by, library=LIBRARY)
+            self.ends[name] = again.end()
+            oracle.__dict__.update(again.__dict__)
+
+
+def scene_of(case: Case) -> Scene:
+    """Everything that is there before the controllers are."""
+    clock = VirtualClock()
+    plan = Plan(case.seed, case.kinds)
+    bad = plan.dice("bad").choice([0.04, 0.08, 0.16])
+    server = new_server(clock, case.seed)
+    specs = case.flows()
+    oracles = {name: Oracle(spec, lambda node: "") for name, spec in specs.items()}
+    scene = Scene(case, plan, Fates(plan, bad), server, InProcessApi(server), oracles)
+    scene.predict()
+    return scene
+
+
+async def furnish(scene: Scene) -> None:
+    """What the workflows refer to."""
+    limits = {"metadata": {"name": "limits", "namespace": "default"}, "data": {"two": "2"}}
+    await scene.api.create(CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", **limits})
+    library = {"metadata": {"name": "library", "namespace": "default"}, "spec": {"templates": LIBRARY}}
+    await scene.api.create(TEMPLATES, {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", **library})
+    for name, oracle in scene.oracles.items():
+        for node in oracle.nodes.values():
+            if node.type == "Pod" and scene.fates.of(node) == "squatted":
+                scene.plan.hit("squatted")
+                await scene.api.create(PODS, squatter(name, node))
+
+
+def squatter(workflow: str, node: Expected) -> Object:
+    """The pod that the node of an earlier workflow of the same name has left behind."""
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": workflow, "uid": "of-the-one-before"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": ids.pod_name(workflow, node.name, node.template),
+            "namespace": "default",
+            "labels": {labels.WORKFLOW: workflow, "squatter": "yes"},
+            "annotations": {labels.NODE_NAME: node.name, labels.NODE_ID: ids.node_id(workflow, node.name)},
+            "ownerReferences": [{**owner, "controller": True}],
+        },
+        "spec": {"containers": [{"name": "main", "image": "busybox"}]},
+    }
+
+
+async def trial(case: Case, tell: Callable[[str], None] | None = None) -> Report:
+    """Run a case. What went wrong is in the report; an exception is a bug of the simulator. `tell` hears each commit."""
+    scene = scene_of(case)
+    report = Report(case, tally=scene.plan.tally)
+    judge = Judge(scene.server, scene.oracles, lambda name: name in kubelet.doing)
+    await furnish(scene)
+    perform.ASK_CONCURRENCY = ASKERS
+    async with anyio.create_task_group() as tasks:
+        kubelet = Kubelet(scene.server, scene.plan, scene.fates, scene.expected, tasks)
+        lives = Lives(scene.api, scene.server, scene.plan, judge, tasks, lambda address: _struck(scene, judge, address))
+        if tell is not None:
+            scene.server.storage.observers.append(Teller(tell, scene.plan).observe)
+        users = Users(scene.api, scene.plan, judge, scene.fates)
+        scene.server.storage.observers += [judge.observe, kubelet.observe, users.observe]
+        tasks.start_soon(_guarded, lives.run, judge)
+        if scene.plan.on("away"):
+            tasks.start_soon(lives.absences)
+        refs = [await _submit(scene, name, tasks, users) for name in scene.oracles]
+        await _until_over(scene, judge, lives)
+        if not judge.broken:
+            await _verdict(scene, judge, refs)
+        if not judge.broken and scene.plan.on("user_retry") and not judge.stopped and await users.retry(refs[0]):
+            scene.predict()
+            await _until_over(scene, judge, lives)
+            scene.ends[refs[0].name] = "Succeeded"
+            thing = await scene.api.get(refs[0])
+            if thing["status"].get("phase") != "Succeeded" and not judge.broken:
+                judge.wrong(f"retried, it is {thing['status'].get('phase')}: {thing['status'].get('message')}")
+        if not judge.broken:
+            await _at_rest(scene, judge, lives)
+        report.nodes = tuple([len(nodes_in(await scene.api.get(ref))) for ref in refs])
+        tasks.cancel_scope.cancel()
+    report.wrong, report.deaths, report.between = judge.broken, lives.deaths, lives.between
+    report.commits = judge.commits
+    return report
+
+
+async def _guarded(run: Any, judge: Judge) -> None:
+    """The controllers must never fall as a whole."""
+    try:
+        await run()
+    except Exception as error:  # noqa: BLE001  # whatever it is, the run has failed
+        judge.wrong(f"the controllers fell: {_first(error)!r}")
+        await anyio.sleep_forever()
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _submit(scene: Scene, name: str, tasks: Any, users: Users) -> Reference:
+    thing = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": scene.oracles[name].spec,
+    }
+    ref = reference(WORKFLOWS, await scene.api.create(WORKFLOWS, thing))
+    tasks.start_soon(users.answer, ref, lambda node: scene.expected(name, node))
+    if scene.plan.on("user_suspend"):
+        tasks.start_soon(users.suspend, ref)
+    if scene.plan.on("user_stop") and name == "w":
+        tasks.start_soon(users.stop, ref)
+    return ref
+
+
+async def _until_over(scene: Scene, judge: Judge, lives: Lives) -> None:
+    with anyio.move_on_after(LIMIT_S) as limit:
+        while not judge.broken and judge.ended != scene.oracles.keys():
+            judge.news = anyio.Event()
+            await judge.news.wait()
+    if limit.cancelled_caught:
+        left = sorted(scene.oracles.keys() - judge.ended)
+        system = lives.system
+        assert system is not None
+        waits = [f"{address.part}: {system.explain(address)}" for address in system.addresses("node")]
+        judge.wrong(f"{', '.join(left)} did not end within {LIMIT_S / 3600:.0f} hours: {'; '.join(waits[-6:])}")
+
+
+async def _verdict(scene: Scene, judge: Judge, refs: Iterable[Reference]) -> None:
+    for ref in refs:
+        thing = await scene.api.get(ref)
+        for text in finished_well(thing, clocks_agree="skew" not in scene.case.kinds):
+            judge.wrong(text)
+        if not (judge.stopped and ref.name == "w"):
+            for text in compare(scene.oracles[ref.name], scene.ends[ref.name], thing):
+                judge.wrong(f"{ref.name}: {text}")
+
+
+async def _at_rest(scene: Scene, judge: Judge, lives: Lives) -> None:
+    """Nothing goes wrong any more; then nothing is left to do."""
+    scene.plan.calm = True
+    await anyio.sleep(REST_S)
+    for _ in range(20):  # pods whose deletion is put off, logs, permits that are given back
+        if not lives.system or not lives.system.ready or lives.system.addresses("node"):
+            await anyio.sleep(REST_S)
+    system = lives.system
+    assert system is not None
+    judge.left_over()
+    for address in (*system.addresses("node"), *system.addresses("workflow")):
+        judge.wrong(f"{address} still lives: {system.explain(address)}")
+    for entry in system.statistics().lives.quarantined:
+        judge.wrong(f"{entry.address} is put aside: {entry.error}")
+    _cache_is_true(scene, judge, system)
+
+
+def _cache_is_true(scene: Scene, judge: Judge, system: System) -> None:
+    """What every store has is what the server has."""
+    for (resource, selector), store in system._parts.router.stores.items():
+        kind = scene.server.catalog.of(resource)
+        matches = matcher(selector, "", kind.selectable)
+        records = [entry for entry in scene.server.rest.bucket(kind).records.values() if not matches or matches(entry.object)]
+        there = {entry.key[1]: str(entry.version) for entry in records}
+        seen = {thing["metadata"]["name"]: thing["metadata"]["resourceVersion"] for thing in store.objects()}
+        if seen != there:
+            different = sorted(name for name in seen.keys() | there.keys() if seen.get(name) != there.get(name))
+            judge.wrong(f"the cache of {resource.plural} is not what the server has: {different[:5]}")
+
+
+def _struck(scene: Scene, judge: Judge, address: Any) -> bool:
+    """Whether the actor of a node is to crash: whenever its pod runs, until that crash is on record."""
+    if "node_death" not in scene.case.kinds or scene.fates.healed or address.name in judge.ended:
+        return False
+    if judge.nodes.get(address.name, {}).get(address.part) in ENDED:
+        return False
+    for node in scene.oracles[address.name].nodes.values():
+        if ids.node_id(address.name, node.name) == address.part:
+            return node.type == "Pod" and scene.fates.of(node) == "node_death"
+    return False
+
+
+def case_of(seed: int, kind: str) -> Case:
+    """The case of a seed: `mixed` draws a part of all faults, the others have theirs."""
+    return Case(seed, faults.mixed(seed) if kind == "mixed" else faults.KINDS[kind])
+
+
+def run(case: Case, tell: Callable[[str], None] | None = None) -> Report:
+    """Run a case on a loop of its own, in which time jumps."""
+    report: Report = anyio.run(trial, case, tell, backend_options={"loop_factory": VirtualLoop})
+    return report

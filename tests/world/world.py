@@ -24,7 +24,7 @@ from actors.workflow.gather import CLUSTER_TEMPLATES, TEMPLATES
 from actors.workflow.state import WORKFLOWS
 from runtime.api import Api, ApiError, Gone
 from runtime.objects import CRDS, PODS, Object, Reference, reference
-from runtime.system import System
+from runtime.system import Settings, System
 from tests.virtual_time import VirtualClock
 from tiphys.controllers import ControllerSettings, rooms
 from tiphys.devcluster.inprocess import InProcessApi
@@ -44,6 +44,8 @@ class Outcome:
     vanishes: bool = False
     never_ready: bool = False
     pending_s: float = 0.05  # before it runs
+    artifacts: list[dict[str, Any]] = field(default_factory=list)  # what its `wait` has saved
+    undeleted: dict[str, str] | None = None  # of a collector's pod: what it could not delete
     error: str = ""  # what the program in front of the container has to say of outputs it could not read
 
 
@@ -68,6 +70,7 @@ class World:
     life: anyio.CancelScope | None = None  # of the controllers
     settings: ControllerSettings = field(default_factory=ControllerSettings)
     system: System | None = None  # the controllers' present life
+    replaced: bool = False  # a test has put others in their place
 
     async def submit(self, text: str, name: str = "w") -> Reference:
         """Create a workflow from YAML."""
@@ -98,6 +101,17 @@ class World:
         """Kill the controllers where they stand; others take their place."""
         assert self.life is not None
         self.life.cancel()
+
+    @asynccontextmanager
+    async def instead(self, system: System) -> AsyncIterator[anyio.abc.TaskGroup]:
+        """Have these controllers work, and no others."""
+        self.replaced = True
+        self.die()
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(system.run)
+            self.system = system
+            yield tasks
+            tasks.cancel_scope.cancel()
 
     async def after(self, delay_s: float) -> None:
         """Let time pass."""
@@ -207,6 +221,10 @@ def up(pod: Object, *, ready: bool) -> Object:
 def ended(pod: Object, outcome: Outcome) -> Object:
     """The status of a pod whose main container has ended so."""
     content: Content = {"code": outcome.code, "parameters": outcome.parameters}
+    if outcome.artifacts:
+        content["artifacts"] = outcome.artifacts
+    if outcome.undeleted is not None:
+        content["undeleted"] = outcome.undeleted
     if outcome.error:
         content["error"] = outcome.error
     if outcome.result is not None:
@@ -252,8 +270,11 @@ async def _controllers(
     here: World, api: Api, clock: VirtualClock, deaths_every_s: float | None, *, task_status: anyio.abc.TaskStatus[None]
 ) -> None:
     first = True
-    while True:
-        system = System(api, rooms(here.settings), clock=clock, dice=Random(here.dice.random()))
+    while not here.replaced:
+        system = System(
+            api, rooms(here.settings), settings=Settings(series=here.settings.series), clock=clock,
+            dice=Random(here.dice.random()),
+        )  # fmt: skip
         here.system = system
         life_s = here.dice.expovariate(1 / deaths_every_s) if deaths_every_s else float("inf")
         with anyio.move_on_after(life_s) as here.life:

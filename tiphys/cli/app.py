@@ -14,11 +14,15 @@ from tiphys.cli import (
     commands_cluster,
     commands_controller,
     commands_cron,
+    commands_insight,
     commands_local,
     commands_node,
     commands_rerun,
+    commands_simulate,
     commands_steer,
+    commands_sync,
     commands_template,
+    commands_tools,
 )
 from tiphys.cli.problems import EXIT_BAD_INPUT, InputError
 from tiphys.cli.rollouts import commands as commands_rollouts
@@ -35,14 +39,18 @@ app = typer.Typer(
 )
 commands_local.register(app)
 commands_controller.register(app)
+commands_insight.register(app)
 commands_node.register(app)
 commands_bench.register(app)
 commands_cluster.register(app)
 commands_steer.register(app)
 commands_rerun.register(app)
 commands_template.register(app)
+commands_sync.register(app)
+commands_tools.register(app)
 commands_cron.register(app)
 commands_rollouts.register(app)
+commands_simulate.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -120,14 +120,12 @@ def get(
 def explain(
     name: OneName,
 ) -> Act:
-    """Say what a workflow waits for and since when, or why it failed."""
+    """Say what a workflow (or cron/NAME) waits for, since when, until when and what would end it, or why it failed."""
     from tiphys.cli import explain as explaining  # noqa: PLC0415
-    from tiphys.cli import selection  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     async def act(at: Connection) -> int:
-        (ref,) = await selection.named(at.api, at.namespace, [name])
-        print("\n".join(explaining.lines(await at.api.get(ref), time.time())))
+        print("\n".join(await explaining.sentences(at.api, at.namespace, name, time.time())))
         return 0
 
     return act
@@ -193,22 +191,24 @@ def watch(
 @clustered
 def logs(
     name: OneName,
-    pod: Annotated[str, typer.Argument(metavar="[POD]", help="Only this pod.")] = "",
+    pod: Annotated[str, typer.Argument(metavar="[POD]", help="Only this pod, or the node of this id or name.")] = "",
     container: Annotated[str, typer.Option("--container", "-c", help="The container.")] = "main",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the workflow has ended.")] = False,
     previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the container's earlier life.")] = False,
     since: Annotated[str, typer.Option(help="Only lines younger than: 90, 10m, 2h.")] = "",
+    since_time: Annotated[str, typer.Option(help="Only lines after this time (RFC 3339).")] = "",
     tail: Annotated[int | None, typer.Option(min=0, help="Only the last lines of each pod.")] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Begin each line with its time.")] = False,
     grep: Annotated[str, typer.Option(help="Only lines that this regular expression finds something in.")] = "",
+    selector: options.Selector = "",
 ) -> Act:
     """Print the logs of a workflow's pods, each line with its pod."""
     from tiphys.cli import logs as reading  # noqa: PLC0415
     from tiphys.cli import selection, verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
 
-    since_s = selection.seconds(since, "--since")
-    wishes = reading.Wishes(container, pod, tail, None if since_s is None else int(since_s), previous, grep, timestamps)
+    since_s = selection.since(since, since_time, time.time())
+    wishes = reading.Wishes(container, pod, tail, since_s, previous, grep, timestamps, selector)
 
     async def act(at: Connection) -> int:
         (ref,) = await selection.named(at.api, at.namespace, [name])

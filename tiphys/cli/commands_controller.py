@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,16 +22,42 @@ def controller(
     ] = "",
     context: Annotated[str, typer.Option(help="The context of the kubeconfig.")] = "",
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only this namespace; default: all.")] = "",
+    namespaced: Annotated[
+        bool, typer.Option("--namespaced", envvar="ARGO_NAMESPACED", help="Only the namespace that it runs in.")
+    ] = False,
+    managed_namespace: Annotated[
+        str, typer.Option(envvar="ARGO_MANAGED_NAMESPACE", help="With --namespaced: only this one, wherever it runs.")
+    ] = "",
+    config: Annotated[
+        Path | None, typer.Option(help="A file with the configuration, instead of a ConfigMap; read once.")
+    ] = None,
+    configmap: Annotated[
+        str, typer.Option(envvar="ARGO_CONFIGMAP", help="The ConfigMap with the configuration; followed while it runs.")
+    ] = "workflow-controller-configmap",
     http_address: Annotated[
         str, typer.Option(help="HOST:PORT of /metrics, /livez, /readyz and /debug/actors.")
     ] = "0.0.0.0:9090",
     executor_image: Annotated[
-        str, typer.Option(envvar="TIPHYS_EXECUTOR_IMAGE", help="The image of the helpers in workflow pods.")
+        str,
+        typer.Option(
+            envvar=["TIPHYS_EXECUTOR_IMAGE", "ARGO_EXECUTOR_IMAGE"], help="The image of the helpers in workflow pods."
+        ),
     ] = EXECUTOR_IMAGE,
     artifact_repository: Annotated[
         str,
         typer.Option(help="A YAML file (s3: {endpoint, bucket, …}): where artifacts go by default."),
     ] = "",
+    leader_elect: Annotated[
+        bool, typer.Option(help="Stand for upstream's lease and work only while it is held (LEADER_ELECTION_DISABLE).")
+    ] = True,
+    lease_namespace: Annotated[str, typer.Option(help="Where the lease is; default: the credentials' own.")] = "",
+    instance_id: Annotated[str, typer.Option(help="Its lease is workflow-controller-ID.")] = "",
+    executor_plugins: Annotated[
+        bool, typer.Option("--executor-plugins", envvar="ARGO_EXECUTOR_PLUGINS", help="Use those of ConfigMaps, too.")
+    ] = False,
+    record: Annotated[
+        int, typer.Option(help="Messages that the flight recorder keeps, for /debug/recording and tiphys replay.")
+    ] = 0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the controllers against a cluster until SIGTERM; prints `ready` when its caches are filled."""
@@ -38,21 +65,30 @@ def controller(
 
     from runtime import log  # noqa: PLC0415
     from runtime.credentials import BadKubeconfig  # noqa: PLC0415
+    from tiphys.cli.configured import configuration_of  # noqa: PLC0415
     from tiphys.cli.problems import InputError  # noqa: PLC0415
+    from tiphys.configuration.problems import BadConfiguration, problems_of  # noqa: PLC0415
+    from tiphys.controller.leading import Candidacy  # noqa: PLC0415
     from tiphys.controller.process import ProcessSettings, control  # noqa: PLC0415
 
     host, _, port = http_address.rpartition(":")
     if not port.isdigit():
         raise InputError(f"--http-address {http_address!r}: write HOST:PORT, for instance 127.0.0.1:9090")
     settings = ProcessSettings(
-        kubeconfig=kubeconfig, context=context, namespace=namespace, host=host or "0.0.0.0",  # noqa: S104
-        port=int(port), executor_image=executor_image, repository=_repository(artifact_repository),
+        kubeconfig=kubeconfig, context=context, namespace=namespace or managed_namespace,
+        host=host or "0.0.0.0", port=int(port),  # noqa: S104
+        executor_image=executor_image, repository=_repository(artifact_repository), record=record,
+        executor_plugins=executor_plugins,
+        candidacy=Candidacy(leader_elect, lease_namespace, instance_id), namespaced=namespaced,
+        config=configuration_of(config), config_map=configmap,
     )  # fmt: skip
     log.configure(level=log_level)
     try:
         anyio.run(control, settings, backend_options={"use_uvloop": sys.platform != "win32"})
     except* BadKubeconfig as group:
         raise InputError(str(group.exceptions[0])) from group
+    except* BadConfiguration as group:
+        raise InputError(*(f"configuration: {problem}" for problem in problems_of(group))) from group
     except* OSError as group:
         raise InputError(f"--http-address {http_address}: {group.exceptions[0]}; choose another port") from group
 

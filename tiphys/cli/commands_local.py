@@ -58,6 +58,9 @@ class Shell(StrEnum):
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, folders or URLs; - is standard input.")]
 MoreFiles = Annotated[list[str], typer.Option("--file", "-f", metavar="FILE", help="One more FILE.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The controllers' configuration: upstream's ConfigMap, or its keys.")
+]
 RuntimeOption = Annotated[
     Runtime, typer.Option("--runtime", help="process: namespaces of their own; plain: none; auto: the better one.")
 ]
@@ -65,7 +68,7 @@ RuntimeOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (run, dev, lint, version, completion):
+    for command in (run, dev, lint, convert, version, completion):
         app.command()(command)
 
 
@@ -88,6 +91,7 @@ def run(
     strict: Annotated[bool, typer.Option(help="Refuse fields that do not exist.")] = True,
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
+    config: ConfigOption = None,
 ) -> None:
     """Run the Workflows in FILE… on this machine: no cluster, no Docker.
 
@@ -95,6 +99,7 @@ def run(
     2: the input is not fit to run.
     """
     from tiphys.cli import overrides, selection  # noqa: PLC0415
+    from tiphys.cli.configured import configuration_of  # noqa: PLC0415
     from tiphys.cli.run import RunSettings  # noqa: PLC0415
     from tiphys.cli.run import run as run_files  # noqa: PLC0415
     from tiphys.cli.session import SessionSettings  # noqa: PLC0415
@@ -117,7 +122,7 @@ def run(
         timeout_s=selection.seconds(timeout, "--timeout"),
         no_colour=no_color,
         no_utf8=no_utf8,
-        session=SessionSettings(mode=runtime.value),
+        session=SessionSettings(mode=runtime.value, config=configuration_of(config)),
     )
     raise typer.Exit(run_files(settings))
 
@@ -131,13 +136,18 @@ def dev(
     ] = DevRuntime.auto,
     controllers: Annotated[bool, typer.Option(help="Run the controllers too.")] = True,
     kubeconfig: Annotated[Path | None, typer.Option(help="Where to write the kubeconfig.")] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Serve a local cluster until Ctrl-C: `ready <url>` is printed when a Workflow posted then is accepted and runs."""
+    from tiphys.cli.configured import configuration_of  # noqa: PLC0415
     from tiphys.cli.dev import DevSettings  # noqa: PLC0415
     from tiphys.cli.dev import dev as serve  # noqa: PLC0415
     from tiphys.cli.session import SessionSettings  # noqa: PLC0415
 
-    session = SessionSettings(mode=runtime.value, port=port, data=data, durable=durable, controllers=controllers)
+    session = SessionSettings(
+        mode=runtime.value, port=port, data=data, durable=durable, controllers=controllers,
+        config=configuration_of(config),
+    )  # fmt: skip
     raise typer.Exit(serve(DevSettings(session, kubeconfig)))
 
 
@@ -173,6 +183,22 @@ def lint(
     for line in lines:
         print(line)
     raise typer.Exit(1 if any(report.fails for report in found) else 0)
+
+
+def convert(
+    files: Files,
+    output: Annotated[Form, typer.Option("--output", "-o", help="yaml or json.")] = Form.yaml,
+) -> None:
+    """Print the manifests of FILE… as they are written today: schedules, mutexes and semaphores are lists."""
+    from tiphys.cli import documents, results, yamltext  # noqa: PLC0415
+    from tiphys.cli.conversion import converted  # noqa: PLC0415
+
+    results.check_form(output.value, ("yaml", "json"))
+    for source in files:
+        for name in documents.files(source):
+            for parsed in yamltext.parse(documents.text_of(name), name):
+                text = results.text_of([converted(parsed.value)], output.value)
+                print(f"---\n{text}" if output is Form.yaml else text, end="")
 
 
 def version(short: Annotated[bool, typer.Option("--short", help="Only the number.")] = False) -> None:

@@ -7,13 +7,16 @@ node is registered before the line is printed.
 from __future__ import annotations
 
 import errno
+import gc
 import os
+import secrets
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
@@ -21,6 +24,12 @@ import anyio.abc
 from tiphys.cli.places import dev_kubeconfig
 from tiphys.cli.problems import EXIT_SUCCEEDED, InputError
 from tiphys.cli.session import SessionSettings, opened
+
+if TYPE_CHECKING:
+    from runtime.system import System
+
+COLLECT_AFTER = 50_000
+"""Allocations between collections of garbage: a cluster's objects live long, and each full look at them is a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +42,13 @@ class DevSettings:
 
 def dev(settings: DevSettings) -> int:
     """Serve until SIGINT or SIGTERM. Raises InputError when the port is taken or a folder cannot be written."""
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
     path = settings.kubeconfig or dev_kubeconfig()
     if settings.session.port:
         _claim(settings.session.port)
     session = replace(settings.session, kubeconfig=path)
     try:
-        anyio.run(_serve, session, path)
+        anyio.run(_serve, session, path, backend_options={"use_uvloop": sys.platform != "win32"})
     except* OSError as group:
         raise _explained(group, settings.session.port) from group
     return EXIT_SUCCEEDED
@@ -48,13 +58,12 @@ async def _serve(settings: SessionSettings, path: Path) -> None:
     asked = anyio.Event()
     async with anyio.create_task_group() as tasks:
         await tasks.start(_heed, asked, tasks.cancel_scope)
-        async with opened(settings) as session:
-            with _ours(path):
-                print(f"kubeconfig {path}", file=sys.stderr)
-                print(f"pods run as {session.how_pods_run}", file=sys.stderr)
-                print("yours alone: loopback, TLS and a token; Ctrl-C ends it and all it runs", file=sys.stderr)
-                print(f"ready {session.cluster.url}", flush=True)
-                await asked.wait()
+        async with opened(settings) as session, _door(session.controllers, path):
+            print(f"kubeconfig {path}", file=sys.stderr)
+            print(f"pods run as {session.how_pods_run}", file=sys.stderr)
+            print("yours alone: loopback, TLS and a token; Ctrl-C ends it and all it runs", file=sys.stderr)
+            print(f"ready {session.cluster.url}", flush=True)
+            await asked.wait()
         tasks.cancel_scope.cancel()
 
 
@@ -68,9 +77,26 @@ async def _heed(asked: anyio.Event, scope: anyio.CancelScope, *, task_status: an
             asked.set()
 
 
+@asynccontextmanager
+async def _door(controllers: System | None, path: Path) -> AsyncIterator[None]:
+    """Answer for the controllers on loopback, while the kubeconfig and the note of where that is are there."""
+    with _ours(path):
+        if controllers is None:
+            yield
+            return
+        from tiphys.cli.controller_door import Door, note  # noqa: PLC0415
+        from tiphys.controller.health import answering  # noqa: PLC0415
+
+        token = secrets.token_urlsafe(24)
+        async with answering(controllers, "127.0.0.1", 0, token) as url:
+            with _ours(note(path, Door(url, token))):
+                print(f"controllers {url}  (tiphys actors)", file=sys.stderr)
+                yield
+
+
 @contextmanager
 def _ours(path: Path) -> Iterator[None]:
-    """Take the kubeconfig away again at the end, unless a later `dev` has put its own there."""
+    """Take that file away again at the end, unless a later `dev` has put its own there."""
     written = path.read_bytes()
     try:
         yield

@@ -32,6 +32,15 @@ KNOWN: Final = {
         Resource(*resources.EXPERIMENT),
         Resource("apps/v1", "Deployment", "deployments"),
         Resource("networking.k8s.io/v1", "Ingress", "ingresses"),
+        Resource("networking.istio.io/v1alpha3", "VirtualService", "virtualservices"),
+        Resource("networking.istio.io/v1alpha3", "DestinationRule", "destinationrules"),
+        Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes"),
+        Resource("gateway.networking.k8s.io/v1", "GRPCRoute", "grpcroutes"),
+        Resource("gateway.networking.k8s.io/v1alpha2", "TLSRoute", "tlsroutes"),
+        Resource("gateway.networking.k8s.io/v1alpha2", "TCPRoute", "tcproutes"),
+        Resource("traefik.io/v1alpha1", "TraefikService", "traefikservices"),
+        Resource("apisix.apache.org/v2", "ApisixRoute", "apisixroutes"),
+        Resource("split.smi-spec.io/v1alpha1", "TrafficSplit", "trafficsplits"),
         objects.CONFIGMAPS,
         objects.SECRETS,
         objects.SERVICES,
@@ -46,6 +55,14 @@ KNOWN: Final = {
     )
 }
 
+ROUTED: Final = frozenset(
+    {
+        "VirtualService", "DestinationRule", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "TraefikService",
+        "ApisixRoute", "TrafficSplit",
+    }
+)  # fmt: skip
+"""Objects of traffic routers: any version of their group will do, since only a few fields of them are read."""
+
 
 def resource_of(api_version: str, kind: str) -> Resource:
     """The resource of a document. Raises ValueError, with the nearest known spelling, for one that is not known."""
@@ -54,6 +71,8 @@ def resource_of(api_version: str, kind: str) -> Resource:
         near = difflib.get_close_matches(kind, KNOWN, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"unknown kind {kind!r} in {api_version}{hint}")
+    if kind in ROUTED and known.group == api_version.rpartition("/")[0]:
+        return known
     if known.api_version != api_version:
         raise ValueError(f"{kind} is served as apiVersion {known.api_version}, not {api_version!r}")
     return known

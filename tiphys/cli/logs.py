@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import Final, NamedTuple
@@ -16,8 +17,8 @@ import anyio
 from actors.contract import frame
 from runtime.api import Api, ApiError, Gone, LogOptions, Refused, Selection
 from runtime.objects import PODS, Object, Reference
+from tiphys.cli import archived, tree
 from tiphys.cli import nodes as status
-from tiphys.cli import tree
 from tiphys.cli.follow import changes
 from tiphys.cli.kinds import WORKFLOWS
 from tiphys.cli.problems import InputError
@@ -38,12 +39,13 @@ class Wishes(NamedTuple):
     """What of the logs is wanted."""
 
     container: str = "main"
-    pod: str = ""  # only this one
+    pod: str = ""  # only this one, or that of the node of this id or name
     tail: int | None = None
     since_s: int | None = None
     previous: bool = False
     grep: str = ""
     timestamps: bool = False
+    labels: str = ""  # of pods, as kubectl reads them
 
     def options(self, *, follow: bool) -> LogOptions:
         """The same as the API server is asked."""
@@ -57,7 +59,18 @@ class Wishes(NamedTuple):
         )
 
 
-def pods(workflow: Object) -> list[str]:
+class Source(NamedTuple):
+    """A pod and the node that it was made for."""
+
+    pod: str
+    node: status.Node
+
+    def is_meant(self, wish: str) -> bool:
+        """Whether a person means this one by a pod's name, or by a node's id or name."""
+        return wish in ("", self.pod, *(status.text(self.node, key) for key in ("id", "name", "displayName")))
+
+
+def sources(workflow: Object) -> list[Source]:
     """The pods of a workflow that have begun, oldest first."""
     found = [
         node
@@ -66,7 +79,18 @@ def pods(workflow: Object) -> list[str]:
         and status.text(node, "phase") not in ("", "Pending", "Skipped", "Omitted")
     ]
     found.sort(key=lambda node: (status.text(node, "startedAt"), status.text(node, "name")))
-    return [tree.pod_of(workflow, node) for node in found]
+    return [Source(tree.pod_of(workflow, node), node) for node in found]
+
+
+async def _chosen(api: Api, workflow: Object, wishes: Wishes) -> list[Source]:
+    """Those of them that are wanted."""
+    found = [source for source in sources(workflow) if source.is_meant(wishes.pod)]
+    if not wishes.labels:
+        return found
+    namespace = status.text(workflow["metadata"], "namespace")
+    listed = await api.list(PODS, Selection(namespace, labels=wishes.labels))
+    names = {pod["metadata"]["name"] for pod in listed.items}
+    return [source for source in found if source.pod in names]
 
 
 async def present(api: Api, workflow: Object, wishes: Wishes) -> list[Line]:
@@ -74,11 +98,28 @@ async def present(api: Api, workflow: Object, wishes: Wishes) -> list[Line]:
     namespace = status.text(workflow["metadata"], "namespace")
     keep = _pattern(wishes.grep)
     columns: list[list[Line]] = []
-    for pod in pods(workflow):
-        if wishes.pod in ("", pod):
-            column = [line async for line in _lines(api, Reference(PODS, namespace, pod), wishes, follow=False)]
-            columns.append([line for line in _monotonic(column) if keep(line.text)])
+    for source in await _chosen(api, workflow, wishes):
+        pod = Reference(PODS, namespace, source.pod)
+        try:
+            column = [line async for line in _lines(api, pod, wishes, follow=False)]
+        except Gone:
+            column = await _archived(api, pod, source.node, wishes)
+        columns.append([line for line in _monotonic(column) if keep(line.text)])
     return list(heapq.merge(*columns, key=lambda line: line.time))
+
+
+async def _archived(api: Api, pod: Reference, node: status.Node, wishes: Wishes) -> list[Line]:
+    """The lines of a pod that is gone, if they were kept elsewhere."""
+    location = archived.location_of(node, wishes.container)
+    if not location:
+        return [Line("", pod.name, "(no log: the pod is gone, and its log was not archived)")]
+    try:
+        async with archived.archived_log(api, pod.namespace, location) as file:
+            with file.open(encoding="utf-8", errors="replace") as text:
+                kept = deque(frame.strip_spill(line.rstrip("\r\n") for line in text), maxlen=wishes.tail)
+    except archived.Unarchived as e:
+        return [Line("", pod.name, f"(no log: the pod is gone; {e})")]
+    return [Line("", pod.name, text) for text in kept]
 
 
 async def follow(api: Api, ref: Reference, wishes: Wishes, emit: Callable[[Line], None]) -> None:
@@ -89,25 +130,32 @@ async def follow(api: Api, ref: Reference, wishes: Wishes, emit: Callable[[Line]
     reading: set[str] = set()
     await api.get(ref)
 
-    async def read(pod: str) -> None:
-        async with aclosing(_lines(api, Reference(PODS, ref.namespace, pod), wishes, follow=True)) as lines:
-            async for line in lines:
-                if keep(line.text):
-                    emit(line)
+    async def read(source: Source) -> None:
+        pod = Reference(PODS, ref.namespace, source.pod)
+        try:
+            async with aclosing(_lines(api, pod, wishes, follow=True)) as lines:
+                async for line in lines:
+                    if keep(line.text):
+                        emit(line)
+        except Gone:  # what was followed until now has been seen
+            if archived.location_of(source.node, wishes.container):
+                for line in await _archived(api, pod, source.node, wishes):
+                    if keep(line.text):
+                        emit(line)
 
     selection = Selection(ref.namespace, fields=f"metadata.name={ref.name}")
     async with anyio.create_task_group() as readers, aclosing(changes(api, WORKFLOWS, selection)) as events:
         async for event in events:
-            for pod in pods(event.object):
-                if pod not in reading and wishes.pod in ("", pod):
-                    reading.add(pod)
-                    readers.start_soon(read, pod)
+            for source in await _chosen(api, event.object, wishes):
+                if source.pod not in reading:
+                    reading.add(source.pod)
+                    readers.start_soon(read, source)
             if event.type == "DELETED" or status.is_finished(event.object):
                 break
 
 
 async def _lines(api: Api, pod: Reference, wishes: Wishes, *, follow: bool) -> AsyncGenerator[Line]:
-    """The lines of one pod; waits for its container to begin when following."""
+    """The lines of one pod; waits for its container to begin when following. Raises Gone before the first line."""
     while True:
         try:
             async with api.log(pod, wishes.options(follow=follow)) as chunks:
@@ -118,7 +166,7 @@ async def _lines(api: Api, pod: Reference, wishes: Wishes, *, follow: bool) -> A
                         yield Line(stamp[1] if stamp else "", pod.name, kept)
                 return
         except Gone:
-            return
+            raise
         except Refused as e:
             waits = follow and "waiting to start" in e.message
             if not waits or await _is_over(api, pod):

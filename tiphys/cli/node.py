@@ -35,9 +35,16 @@ async def join(target: Target, wish: NodeWish) -> None:
 
 async def _start(tasks: anyio.abc.TaskGroup, at: Connection, wish: NodeWish, folder: Path) -> None:
     from tiphys.devcluster.node import Node, NodeSettings  # noqa: PLC0415
+    from tiphys.devcluster.node.node import HEARTBEAT_S  # noqa: PLC0415
     from tiphys.devcluster.scheduler import Scheduler  # noqa: PLC0415
 
-    settings = NodeSettings(root=folder, name=wish.name, mode=wish.mode, simulated_delay_s=wish.delay_s)
+    settings = NodeSettings(
+        root=folder,
+        name=wish.name,
+        mode=wish.mode,
+        simulated_delay_s=wish.delay_s,
+        heartbeat_s=HEARTBEAT_S,  # the cluster takes a node without it for lost
+    )
     await tasks.start(Node(at.api, settings).run)
     if wish.scheduler:
         await tasks.start(Scheduler(at.api, time.time).run)

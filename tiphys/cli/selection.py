@@ -5,6 +5,7 @@ Pure, but for the one list that it is applied to. `@latest` is the workflow that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -80,6 +81,19 @@ def seconds(text: str, option: str) -> float | None:
         return durations.parse_duration_or_seconds(text)
     except ValueError as e:
         raise InputError(f"{option} {text!r}: expected a duration such as 90, 10m, 2h or 7d") from e
+
+
+def since(length: str, moment: str, now: float) -> int | None:
+    """How many seconds to look back: a length of time, or until a moment. Raises InputError."""
+    if length and moment:
+        raise InputError("--since and --since-time exclude each other")
+    if not moment:
+        found = seconds(length, "--since")
+        return None if found is None else int(found)
+    try:
+        return max(1, math.ceil(now - timestamps.seconds(moment)))
+    except ValueError as e:
+        raise InputError(f"--since-time {moment!r}: expected a time such as 2026-01-31T12:00:00Z") from e
 
 
 def _age(stamp: object, now: float) -> float | None:

@@ -6,12 +6,15 @@ socket, and no folder but that of `data`.
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -21,8 +24,14 @@ from runtime.api import Api
 from tiphys.cli.problems import InputError
 
 if TYPE_CHECKING:
+    from runtime.system import System
+    from tiphys.configuration.installation import Installation
+    from tiphys.configuration.keys import Configuration
     from tiphys.devcluster.cluster import DevCluster
     from tiphys.devcluster.node import Node
+
+NAMESPACE: Final = "argo"
+"""Where the ConfigMap with the configuration is looked for: upstream's namespace."""
 
 EXECUTOR_IMAGE: Final = "tiphys/executor"
 """What pods of ours name as the image of their helpers; the node runs this very package for it."""
@@ -43,13 +52,15 @@ class SessionSettings:
     controllers: bool = True
     serving: bool = True  # over HTTPS too; without it pods get no token
     simulated_delay_s: float = 0.0
+    config: Configuration | None = None  # of the controllers; None: as the ConfigMap says, where there is one
 
 
 class Session:
     """A local Tiphys that runs: its API accepts workflows, and they run."""
 
-    def __init__(self, cluster: DevCluster, node: Node | None) -> None:
+    def __init__(self, cluster: DevCluster, node: Node | None, controllers: System | None) -> None:
         self.cluster = cluster
+        self.controllers = controllers
         self._node = node
 
     @property
@@ -89,8 +100,8 @@ async def opened(settings: SessionSettings) -> AsyncIterator[Session]:
         )
         cluster = DevCluster(chosen)
         # nested by hand: an exit stack that is unwound by a cancellation can loop over the contexts of exceptions
-        async with cluster, _built_in(cluster.api, settings), _controllers(cluster.api, settings, root):
-            yield Session(cluster, made[0] if made else None)
+        async with cluster, _built_in(cluster.api, settings), _controllers(cluster.api, settings, root) as system:
+            yield Session(cluster, made[0] if made else None, system)
 
 
 @asynccontextmanager
@@ -110,25 +121,47 @@ async def _built_in(api: Api, settings: SessionSettings) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _controllers(api: Api, settings: SessionSettings, root: Path) -> AsyncIterator[None]:
-    """The controllers, ready to work; nothing when they are not wanted."""
+async def _controllers(api: Api, settings: SessionSettings, root: Path) -> AsyncIterator[System | None]:
+    """The controllers, ready to work; None when they are not wanted."""
     if not settings.controllers:
-        yield
+        yield None
         return
     from actors.node.manifest_request import PodSettings  # noqa: PLC0415
     from runtime.system import Settings, System  # noqa: PLC0415
-    from tiphys.controllers import METRICS, ControllerSettings, rooms  # noqa: PLC0415
+    from tiphys.configuration.installation import Installation  # noqa: PLC0415
+    from tiphys.controllers import METRICS, ControllerSettings  # noqa: PLC0415
     from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # noqa: PLC0415
 
     folder = str(root / "artifacts")
-    pods = PodSettings(executor_image=EXECUTOR_IMAGE, image_entrypoints=KnownEntrypoints(), repository_root=folder)
+    pods = PodSettings(
+        executor_image=EXECUTOR_IMAGE,
+        image_entrypoints=KnownEntrypoints(),
+        repository_root=folder,
+        executor_plugins=settings.serving,
+    )
     repository = {"s3": {"endpoint": f"file://{folder}", "bucket": "artifacts"}}
-    controllers = rooms(ControllerSettings(pods=pods, repository=repository))
-    system = System(api, controllers, settings=Settings(manager="tiphys", metrics=METRICS))
+    base = ControllerSettings(pods=pods, repository=repository)
+    installation = Installation(base, os.environ, settings.config)
+    for notice in installation.notices:
+        print(f"warning: {notice}", file=sys.stderr)
+    chosen = Settings(manager="tiphys", metrics=METRICS, series=installation.settings.series)
+    system = installation.system = System(api, installation.rooms, settings=chosen)
     async with anyio.create_task_group() as tasks:
         await tasks.start(system.run)
-        yield
+        if settings.config is None and settings.serving:  # else nobody can write a ConfigMap
+            tasks.start_soon(_follow, api, installation)
+        yield system
         tasks.cancel_scope.cancel()
+
+
+async def _follow(api: Api, installation: Installation) -> None:
+    """Keep in force what the ConfigMap says, once somebody writes one."""
+    from runtime.clock import SystemClock  # noqa: PLC0415
+    from runtime.objects import CONFIGMAPS, Reference  # noqa: PLC0415
+    from tiphys.configuration.following import NAME, Follower  # noqa: PLC0415
+
+    config_map = Reference(CONFIGMAPS, NAMESPACE, NAME)
+    await Follower(api, config_map, installation.use, SystemClock(), Random()).run()  # noqa: S311  jitter, no secret
 
 
 def _node(api: Api, cluster: DevCluster, settings: SessionSettings, root: Path) -> Node:

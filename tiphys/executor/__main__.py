@@ -1,6 +1,6 @@
 """`python -m tiphys.executor VERB`: what runs beside, before and instead of the user's program in a workflow's pod.
 
-init, wait, resource ACTION, data; kill SIGNAL is the shim's. Each verb imports what it needs.
+init, wait, resource ACTION, data, agent [init], artifact delete; kill SIGNAL is the shim's. Each imports what it needs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,24 @@ def main(arguments: list[str]) -> int:
         from tiphys.executor.listing import main as listing  # noqa: PLC0415
 
         return listing()
+    if verb == "artifact" and rest == ["delete"]:
+        from tiphys.executor.discard import main as discard  # noqa: PLC0415
+
+        return discard()
+    if verb == "agent" and rest == ["init"]:
+        from tiphys.executor.agent_init import main as agent_init  # noqa: PLC0415
+
+        return agent_init()
+    if verb == "agent":
+        from tiphys.executor.agent import main as agent  # noqa: PLC0415
+
+        return agent()
     if verb == "kill" and rest:
         from tiphys.executor.shim import kill  # noqa: PLC0415
 
         return kill(rest)
-    sys.stderr.write("usage: python -m tiphys.executor init | wait | resource ACTION | data | kill SIGNAL\n")
+    verbs = "init | wait | resource ACTION | data | agent | artifact delete | kill SIGNAL"
+    sys.stderr.write(f"usage: python -m tiphys.executor {verbs}\n")
     return 64
 
 

@@ -73,6 +73,19 @@ def pack(source: Path, target: Path, form: str, level: int) -> None:
         target.chmod(target.stat().st_mode | 0o444)  # wait may run as somebody else
 
 
+def zip_of_tar(archive: Path, target: Path) -> None:
+    """Make the zip of an artifact that came as a plain tar; `archive` is used up. Raises BadArchive."""
+    folder = archive.with_name(archive.name + ".d")
+    folder.mkdir()
+    try:
+        _unpack_tar(archive, folder)
+        archive.unlink()
+        for entry in folder.iterdir():
+            _pack_zip(entry, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def unpack(archive: Path, place: Path, form: str) -> None:
     """Turn a downloaded file into what lies at `place`; `archive` is used up.
 

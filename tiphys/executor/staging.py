@@ -1,12 +1,15 @@
-"""The shim is staged as a small tree on the shared volume that any Python of the same version can run.
+"""The shim is staged on the shared volume: a static program, or a tree that any Python of the same version can run.
 
-`shim` is the program; beside it lie its few modules, already compiled, so that a container's start pays for no
-compiler. The interpreter is named by its real path: the user's container sees the node's files, not our environment.
+An image of ours has the static program, since the user's need not have Python; a node that runs this very package has.
+In the tree, `shim` is the program; beside it lie its few modules, already compiled, so that a container's start pays
+for no compiler. The interpreter is named by its real path: the user's container sees the node's files, not our
+environment.
 """
 
 from __future__ import annotations
 
 import py_compile
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,8 +27,18 @@ raise SystemExit(main())
 """
 
 
+NATIVE = Path(tiphys.executor.__file__).parent / "native" / paths.SHIM_FILE
+"""The static program, where the image has one: `deploy/shim` makes it. It runs in images without Python."""
+
+
 def stage_shim(directory: Path) -> None:
-    """Put the program and its modules into `directory`."""
+    """Put the program into `directory`: the static one, or the Python one with its modules."""
+    if NATIVE.exists():
+        early = directory / f".{paths.SHIM_FILE}"
+        shutil.copyfile(NATIVE, early)
+        early.chmod(0o755)
+        early.replace(directory / paths.SHIM_FILE)
+        return
     packages = {"actors/contract": (actors.contract, _CONTRACT), "tiphys/executor": (tiphys.executor, _EXECUTOR)}
     for folder, (package, names) in packages.items():
         target = directory / "lib" / folder

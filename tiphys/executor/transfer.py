@@ -106,6 +106,9 @@ def _packed(transfer: Transfer, directory: str) -> Path | None:
     trouble = staged.with_name(staged.name + ".error")
     if trouble.exists():
         raise pack.BadArchive(trouble.read_text())
+    tar = staged.with_name(staged.name + ".tar")
+    if tar.exists():
+        pack.zip_of_tar(tar, staged)
     if "place" in transfer:
         source = Path(transfer["place"])
         if not source.exists():

@@ -30,13 +30,31 @@ def cycle(needs: Mapping[str, Iterable[str]]) -> list[str]:
     return []
 
 
-def ancestors(name: str, needs: Mapping[str, Iterable[str]]) -> frozenset[str]:
-    """Everything that something needs, directly or not."""
-    found: set[str] = set()
-    pending = list(needs.get(name, ()))
-    while pending:
-        need = pending.pop()
-        if need not in found:
-            found.add(need)
-            pending.extend(needs.get(need, ()))
-    return frozenset(found)
+class Ancestry:
+    """Who needs whom, directly or not, among things without a cycle: a bit for each in one number for each.
+
+    Sets of names would be millions of entries for a chain of thousands."""
+
+    def __init__(self, needs: Mapping[str, Iterable[str]]) -> None:
+        self._bits: dict[str, int] = {}
+        self._above: dict[str, int] = {}
+        for start in needs:
+            pending = [(start, False)]
+            while pending:
+                name, leaving = pending.pop()
+                if name in self._above:
+                    continue
+                wanted = needs.get(name, ())
+                if not leaving:
+                    pending.append((name, True))
+                    pending.extend((need, False) for need in wanted)
+                    continue
+                above = 0
+                for need in wanted:
+                    above |= self._above[need] | self._bits[need]
+                self._above[name] = above
+                self._bits[name] = 1 << len(self._bits)
+
+    def needs(self, name: str, other: str) -> bool:
+        """Whether `name` needs `other`."""
+        return bool(self._above.get(name, 0) & self._bits.get(other, 0))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from actors.language.depends import DependsError, parse_depends
 from actors.language.tags import tags_in
 from actors.workflow.validation.calls import Caller, is_looped, judge_call
-from actors.workflow.validation.cycles import ancestors, cycle
+from actors.workflow.validation.cycles import Ancestry, cycle
 from actors.workflow.validation.findings import FIELD_NAME, Json, Place, entries, is_dynamic, mapping, text
 from actors.workflow.validation.scope import Node, Scope, judge_tags
 
@@ -29,17 +32,21 @@ def judge_dag(caller: Caller, template: Json, scope: Scope) -> Scope:
         return scope  # who sees whom has no answer in a cycle
     _judge_target(caller, dag, by_name, scope)
     nodes = {name: caller.node(task) for name, task in by_name.items()}
+    ancestry = Ancestry(needs)
     for index, task in enumerate(tasks):
         here = _place(caller, index, task)
-        before = ancestors(text(task.get("name")), needs)
+        before = partial(ancestry.needs, text(task.get("name")))
         strangers = _judge_ancestry(caller, here, task, before, by_name)
-        seen = _visible({name: nodes[name] for name in before | strangers if name in nodes}, scope)
-        judge_call(caller, here, task, seen)
+        judge_call(caller, here, task, _visible(nodes, scope, partial(_either, before, strangers)))
     return _visible(nodes, scope)
 
 
-def _visible(nodes: dict[str, Node], scope: Scope) -> Scope:
-    return Scope(family="tasks", visible=nodes.get, outer=scope)
+def _visible(nodes: dict[str, Node], scope: Scope, known: Callable[[str], bool] = lambda _: True) -> Scope:
+    return Scope(family="tasks", visible=lambda name: nodes.get(name) if known(name) else None, outer=scope)
+
+
+def _either(before: Callable[[str], bool], more: frozenset[str], name: str) -> bool:
+    return before(name) or name in more
 
 
 def _place(caller: Caller, index: int, task: Json) -> Place:
@@ -93,7 +100,7 @@ def _terms(caller: Caller, here: Place, task: Json) -> tuple[list[str], list[str
 
 
 def _judge_ancestry(
-    caller: Caller, here: Place, task: Json, before: frozenset[str], by_name: dict[str, Json]
+    caller: Caller, here: Place, task: Json, before: Callable[[str], bool], by_name: dict[str, Json]
 ) -> frozenset[str]:
     """Report references to tasks that need not be over; they are returned, so that each is reported once."""
     own = text(task.get("name"))
@@ -102,13 +109,13 @@ def _judge_ancestry(
     for kind, entry in [("parameter", entry) for entry in entries(arguments, "parameters")] + [
         ("artifact", entry) for entry in entries(arguments, "artifacts")
     ]:
-        for name in _tasks_in(entry) - before - strangers:
-            if name in by_name:
+        for name in _tasks_in(entry) - strangers:
+            if name in by_name and not before(name):
                 strangers.add(name)
                 caller.findings.error(here, f"missing dependency '{name}' for {kind} '{text(entry.get('name'))}'")
     rest = {key: value for key, value in task.items() if key not in ("arguments", "inline", "hooks")}
-    for name in sorted(_tasks_in(rest) - before - strangers - {own}):
-        if name in by_name:
+    for name in sorted(_tasks_in(rest) - strangers - {own}):
+        if name in by_name and not before(name):
             strangers.add(name)
             caller.findings.error(here, f"missing dependency '{name}'")
     return frozenset(strangers)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from crds.check import check
-from crds.features import MISSING, unsupported
+from crds.features import MISSING, Missing, unsupported
 from crds.shapes import load
 
-PLACES = {"spec": "WorkflowSpec", "template": "Template", "call": "Task", "artifact": "Artifact"}
+PLACES = {"spec": "WorkflowSpec", "template": "Template", "call": "Task", "artifact": "Artifact", "metric": "Metric"}
 
 
 def workflow(**spec: Any) -> dict[str, Any]:
@@ -22,6 +22,16 @@ def found(thing: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(problem.path, problem.feature, problem.severity) for problem in unsupported(thing)]
 
 
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if these were not there yet."""
+    monkeypatch.setitem(MISSING, "spec.executorPlugins", Missing("AGENT-6", "executor plugins"))
+    monkeypatch.setitem(MISSING, "spec.priority", Missing("PRI-1", "priorities", "warning"))
+    monkeypatch.setitem(MISSING, "template.http", Missing("TMPL-9", "http templates"))
+    monkeypatch.setitem(MISSING, "artifact.hdfs", Missing("DRV-5", "HDFS artifacts"))
+
+
+@pytest.mark.usefixtures("without")
 def test_what_changes_the_outcome_is_an_error_and_the_rest_a_warning():
     thing = workflow(executorPlugins=[{}], priority=1)
 
@@ -40,6 +50,7 @@ def test_only_locks_of_a_database_are_not_there_yet():
     ]
 
 
+@pytest.mark.usefixtures("without")
 def test_templates_are_looked_into_wherever_they_are_written():
     http = {"http": {"url": "http://localhost"}}
     step = {"name": "s", "inline": {"dag": {"tasks": [{"name": "t", "inline": http}]}}}
@@ -52,6 +63,7 @@ def test_templates_are_looked_into_wherever_they_are_written():
     ]
 
 
+@pytest.mark.usefixtures("without")
 def test_artifacts_are_looked_at_wherever_they_pass():
     passed = {"artifacts": [{"name": "code", "path": "/code", "hdfs": {"path": "p"}}]}
     task = {"name": "t", "template": "a", "arguments": passed}
@@ -85,11 +97,20 @@ def test_a_kind_that_nobody_acts_upon_says_so():
     assert found(thing) == [("kind", "EVT-2", "error")]
 
 
+@pytest.mark.usefixtures("without")
 def test_a_schedules_workflow_is_looked_into():
     cron = {"schedules": ["* * * * *"], "workflowSpec": {"executorPlugins": [{}]}}
     thing = {"apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "metadata": {"name": "x"}, "spec": cron}
 
     assert found(thing) == [("spec.workflowSpec.executorPlugins", "AGENT-6", "error")]
+
+
+@pytest.mark.parametrize("kind", ["AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"])
+def test_a_provider_that_is_not_there_yet_is_said_of_its_metric(kind):
+    metrics = [{"name": "a", "provider": {"web": {"url": "u"}}}, {"name": "b", "provider": {"wavefront": {}}}]
+    thing = {**workflow(metrics=metrics), "kind": kind}
+
+    assert found(thing) == [("spec.metrics[1].provider.wavefront", "RO-PR-6", "error")]
 
 
 def test_the_table_names_only_fields_that_exist():

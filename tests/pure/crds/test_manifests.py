@@ -65,7 +65,8 @@ def test_every_node_of_a_schema_has_a_type_or_says_why_it_has_none(manifest):
 
 def test_a_schema_has_only_words_that_a_structural_schema_may_have(manifest):
     words = {"type", "properties", "items", "additionalProperties", "required", "enum"}
-    words |= {"x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields"}
+    words |= {"x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations"}
+    words |= {"default"}
     for path, node in nodes(schema(manifest)):
         assert set(node) <= words, path
         assert not ("properties" in node and "additionalProperties" in node), path
@@ -78,8 +79,31 @@ def test_what_keeps_unknown_fields_is_an_object_or_any_value(manifest):
             assert node == ANY or node["type"] == "object", path
 
 
-def test_no_field_has_a_default(manifest):
-    assert not [path for path, node in nodes(schema(manifest)) if "default" in node]
+@pytest.mark.spec("RO-1.1-defaults")
+def test_only_a_rollouts_containers_have_defaults_and_they_are_upstreams(manifest):
+    found = {path.rpartition("[].")[2]: node["default"] for path, node in nodes(schema(manifest)) if "default" in node}
+    is_rollout = manifest["spec"]["names"]["kind"] == "Rollout"
+    assert {path.rpartition(".")[2]: value for path, value in found.items()} == (
+        {"protocol": "TCP", "optional": False, "service": ""} if is_rollout else {}
+    )
+
+
+@pytest.mark.spec("RO-1.1-scale")
+def test_a_rollout_scales_and_keeps_its_selector():
+    [rollout] = [each for each in crds.manifests() if each["spec"]["names"]["kind"] == "Rollout"]
+    version = rollout["spec"]["versions"][0]
+    assert version["subresources"] == {
+        "status": {},
+        "scale": {
+            "specReplicasPath": ".spec.replicas",
+            "statusReplicasPath": ".status.HPAReplicas",
+            "labelSelectorPath": ".status.selector",
+        },
+    }
+    fields = dict(nodes(schema(rollout)))
+    assert fields[".spec.selector"]["x-kubernetes-validations"] == [
+        {"rule": "self == oldSelf", "message": ".spec.selector is immutable"}
+    ]
 
 
 def test_no_manifest_has_descriptions_unless_asked(manifest):
@@ -96,6 +120,7 @@ def test_descriptions_change_nothing_else():
             }
 
 
+@pytest.mark.spec("RO-1.1-kind")
 def test_the_words_of_kubectl_are_upstreams():
     names = {manifest["spec"]["names"]["kind"]: manifest["spec"] for manifest in crds.manifests()}
 
@@ -108,8 +133,16 @@ def test_the_words_of_kubectl_are_upstreams():
         "WorkflowTaskSet": ("wfts",),
         "WorkflowTaskResult": (),
         "WorkflowArtifactGCTask": ("wfat",),
+        "Rollout": ("ro",),
+        "AnalysisTemplate": ("at",),
+        "ClusterAnalysisTemplate": ("cat",),
+        "AnalysisRun": ("ar",),
+        "Experiment": ("exp",),
     }
-    assert [kind for kind, spec in names.items() if spec["scope"] == "Cluster"] == ["ClusterWorkflowTemplate"]
+    assert [kind for kind, spec in names.items() if spec["scope"] == "Cluster"] == [
+        "ClusterWorkflowTemplate",
+        "ClusterAnalysisTemplate",
+    ]
     columns = names["Workflow"]["versions"][0]["additionalPrinterColumns"]
     assert [(column["name"], column["jsonPath"]) for column in columns] == [
         ("Status", ".status.phase"),
@@ -125,7 +158,7 @@ def test_a_workflows_status_is_written_by_put_of_the_whole_object():
         if "status" in manifest["spec"]["versions"][0].get("subresources", {})
     ]
 
-    assert with_status == ["WorkflowTaskSet", "WorkflowArtifactGCTask"]
+    assert with_status == ["WorkflowTaskSet", "WorkflowArtifactGCTask", "Rollout"]
 
 
 @pytest.mark.parametrize("kind", ["Workflow", "CronWorkflow"])

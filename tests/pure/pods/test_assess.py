@@ -287,3 +287,25 @@ def test_progress_comes_from_the_frame_else_the_annotation() -> None:
 def test_a_set_without_main_succeeds_without_a_result() -> None:
     expect = Expectation(include_result=True, containers=("a",))
     assert assess(pod("Succeeded", ended("a")), expect).phase == "Succeeded"
+
+
+PROXY = running("istio-proxy")
+
+
+@pytest.mark.spec("SIDE-4")
+@pytest.mark.parametrize(
+    ("seen", "phase", "message"),
+    [
+        (pod("Running", running("main"), PROXY), "Running", ""),
+        (pod("Running", ended("main"), running("wait"), PROXY), "Running", ""),
+        (pod("Running", ended("main"), PROXY), "Succeeded", ""),
+        (pod("Running", ended("main"), ended("wait"), PROXY), "Succeeded", ""),
+        (pod("Running", ended("main", 3), PROXY), "Failed", "main: Error (exit code 3)"),
+        (pod("Failed", ended("main"), ended("istio-proxy", 137), reason="DeadlineExceeded", message="too long"),
+         "Succeeded", ""),
+        (pod("Failed", ended("main", 143), ended("istio-proxy", 137), message="too long"), "Failed", "too long"),
+    ],
+)  # fmt: skip
+def test_an_injected_sidecar_neither_keeps_the_node_nor_fails_it(seen: Any, phase: str, message: str) -> None:
+    verdict = assess(seen, PLAIN)
+    assert (verdict.phase, verdict.message) == (phase, message)

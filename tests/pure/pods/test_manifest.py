@@ -164,7 +164,7 @@ def test_artifacts_on_a_users_volume_are_handled_there() -> None:
         (ARTIFACT, None, "artifactRepositoryRef"),
         (ARTIFACT, {"s3": {"endpoint": "file:///elsewhere", "bucket": "b"}}, "/elsewhere"),
         (ARTIFACT, {"s3": {"endpoint": "file:///repo/../etc", "bucket": "b"}}, "not a repository"),
-        (ARTIFACT, {"hdfs": {"addresses": ["a"]}}, "hdfs"),
+        (ARTIFACT, {"hdfs": {"addresses": ["a"], "krbKeytabSecret": {"name": "s", "key": "k"}}}, "krbKeytabSecret"),
         (ARTIFACT, {"azure": {"container": "c"}}, "azure.endpoint"),
         (ARTIFACT, {"s3": {"bucket": "c"}}, "s3.endpoint"),
         (ARTIFACT, {"s3": {"endpoint": "e", "bucket": "c", "roleARN": "r"}}, "roleARN"),

@@ -55,6 +55,7 @@ def test_the_deadline_is_the_requests_then_the_templates() -> None:
     assert build(HELLO | {"activeDeadlineSeconds": 7}, active_deadline_s=3)["spec"]["activeDeadlineSeconds"] == 3
 
 
+@pytest.mark.spec("OPS-8", "OPS-9")
 def test_a_token_is_there_when_asked_for() -> None:
     def automount(template: dict[str, Any], spec: dict[str, Any], policy: str = "named") -> Any:
         settings = PodSettings(main_token=policy)  # type: ignore[arg-type]
@@ -141,7 +142,7 @@ def test_a_patch_reaches_wait_and_adds_containers() -> None:
 # ------------------------------------------------------------------------------------------------ resource
 
 
-@pytest.mark.spec("RES-1", "RES-5")
+@pytest.mark.spec("RES-1", "RES-5", "RES-12")
 def test_a_resource_template_runs_our_program_with_a_token_of_its_own() -> None:
     section = {
         "action": "create",
@@ -240,3 +241,32 @@ def test_a_data_template_is_our_program_alone() -> None:
 def test_a_data_template_that_cannot_be_is_refused_in_words(template: dict[str, Any], words: str) -> None:
     with pytest.raises(BadTemplate, match=words):
         build(template, repository=REPOSITORY)
+
+
+@pytest.mark.spec("OPS-8", "OPS-9", "OPS-10", "KIND-7")
+def test_our_own_containers_need_neither_rights_nor_privileges() -> None:
+    template = {
+        "outputs": {
+            "parameters": [{"name": "p", "valueFrom": {"path": "/p"}}],
+            "artifacts": [{"name": "a", "path": "/a"}],
+        }
+    }
+    spec = build(HELLO | template, repository={"s3": {"endpoint": "e", "bucket": "b"}})["spec"]
+    (init,), wait = spec["initContainers"], spec["containers"][0]
+    assert (init["name"], wait["name"]) == ("init", "wait")
+    for ours in (init, wait):
+        assert ours["securityContext"]["allowPrivilegeEscalation"] is False
+        assert ours["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert ours["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert "kubernetes.io/serviceaccount" not in str(ours["volumeMounts"])
+    assert spec["automountServiceAccountToken"] is False
+    assert "tiphys-token" not in [volume["name"] for volume in spec["volumes"]]
+
+
+@pytest.mark.spec("OPS-10")
+def test_an_installation_may_ask_more_of_our_own_containers() -> None:
+    settings = PodSettings(executor_container={"securityContext": {"runAsNonRoot": True, "seccompProfile": None}})
+    template = {"outputs": {"parameters": [{"name": "p", "valueFrom": {"path": "/p"}}]}}
+    (init,) = build(HELLO | template, settings=settings)["spec"]["initContainers"]
+    assert init["securityContext"]["runAsNonRoot"] is True
+    assert init["securityContext"]["allowPrivilegeEscalation"] is False

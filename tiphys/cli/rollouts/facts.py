@@ -126,7 +126,7 @@ def images(rollout: Object, found: Sequence[Revision]) -> list[Image]:
         for image in images_of(member.object):
             told.setdefault(image, {}).update(dict.fromkeys(names))
 
-    for revision in found:
+    for revision in reversed(found):  # the oldest first
         for member in revision.sets:
             add(member, roles(rollout, member.object))
         for experiment in revision.experiments:

@@ -11,23 +11,35 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tiphys.executor.redaction import redacted
+
 _MODULES = {
     "artifactory": "artifactory",
     "azure": "azure",
     "file": "directory",
     "gcs": "gcs",
     "git": "git",
+    "hdfs": "hdfs",
     "http": "web",
+    "oss": "oss",
+    "plugin": "plugins",
     "raw": "raw",
     "s3": "s3",
 }
 
 
-class NotFound(Exception):
+class _Said(Exception):
+    """What a store says, without the passwords that its URL may carry."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(redacted(text))
+
+
+class NotFound(_Said):
     """The store has nothing at that location."""
 
 
-class StoreError(Exception):
+class StoreError(_Said):
     """The store refused, or the location makes no sense; trying again will not help."""
 
 
@@ -60,6 +72,14 @@ def list_keys(location: Mapping[str, Any], *, root: str, mount: str) -> list[str
     driver, place = _driver(location, root, mount)
     keys: list[str] = driver.list_keys(place)
     return keys
+
+
+def delete(location: Mapping[str, Any], *, tree: bool, root: str, mount: str) -> None:
+    """Delete what is kept at `location`, with `tree` (or a key that ends with a slash) all that is kept below it, too.
+
+    What is not there counts as deleted. Raises StoreError."""
+    driver, place = _driver(location, root, mount)
+    driver.delete(place, tree=tree)
 
 
 def _driver(location: Mapping[str, Any], root: str, mount: str) -> tuple[Any, Place]:

@@ -31,6 +31,11 @@ def list_keys(place: Place) -> list[str]:
     return objects.list_keys(_bucket(place))
 
 
+def delete(place: Place, *, tree: bool) -> None:
+    """Delete the blob, with `tree` those below its name, too."""
+    objects.delete(_bucket(place), tree=tree)
+
+
 def _bucket(place: Place) -> Bucket:
     section = place.section
     endpoint, name = str(section["endpoint"]).rstrip("/"), str(section["container"])

@@ -43,6 +43,22 @@ def list_keys(place: Place) -> list[str]:
     return sorted(found for path in kept if (found := path.relative_to(bucket).as_posix()).startswith(key))
 
 
+def delete(place: Place, *, tree: bool) -> None:
+    """Delete the file, or with `tree` the directory; what is not there is deleted already."""
+    key = str(place.section.get("key") or "")
+    kept = _path(place)
+    if not key.strip("/"):
+        raise StoreError("no key, and a whole bucket is not deleted")
+    try:
+        if kept.is_dir() and not kept.is_symlink():
+            if tree or key.endswith("/"):
+                shutil.rmtree(kept)
+        else:
+            kept.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot delete {kept}: {error}") from error
+
+
 def _path(place: Place, key: PurePosixPath | None = None) -> Path:
     """Where the key is in this container. The repository is mounted; the endpoint is the node's own path to it."""
     endpoint = Path(str(place.section["endpoint"]).removeprefix("file://"))

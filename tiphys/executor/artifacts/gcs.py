@@ -31,6 +31,11 @@ def list_keys(place: Place) -> list[str]:
     return objects.list_keys(_bucket(place))
 
 
+def delete(place: Place, *, tree: bool) -> None:
+    """Delete the object, with `tree` those below its name, too."""
+    objects.delete(_bucket(place), tree=tree)
+
+
 def _bucket(place: Place) -> Bucket:
     name, key = str(place.section["bucket"]), secret_text(place.section, "serviceAccountKeySecret")
     config: GCSConfig = {"service_account_key": key} if key else {}

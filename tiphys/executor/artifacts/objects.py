@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +25,7 @@ PART_BYTES = 8 << 20
 PARTS_MAX = 9_000  # stores take 10,000 parts of one object
 PARTS_AT_ONCE = 4
 FILES_AT_ONCE = 4
+DELETED_AT_ONCE = 1000
 PAUSE_FIRST_S, PAUSE_FACTOR, PAUSE_LAST_S, RETRIES = 1.0, 1.6, 7.0, 4
 CONNECT_S, SILENCE_S, TRANSFER_S = 10, 60, 24 * 3600
 
@@ -71,6 +72,21 @@ def list_keys(bucket: Bucket) -> list[str]:
     with _translated(bucket, f"list {bucket.key!r}"):
         found = [entry["path"] for batch in obstore.list(bucket.store, folder or None) for entry in batch]
     return sorted(key for key in found if key.startswith(bucket.key))
+
+
+def delete(bucket: Bucket, *, tree: bool) -> None:
+    """Delete the object at the key; with `tree`, or when the key ends with a slash, those below it.
+
+    Raises StoreError."""
+    if not bucket.key:
+        raise StoreError(f"{bucket.name}: no key, and a whole bucket is not deleted")
+    below = bucket._replace(key=bucket.key.rstrip("/") + "/")
+    keys = [] if bucket.key.endswith("/") else [bucket.key]
+    if tree or not keys:
+        keys += list_keys(below)
+    for first in range(0, len(keys), DELETED_AT_ONCE):
+        with _translated(bucket, f"delete {bucket.key!r}"), suppress(FileNotFoundError):
+            obstore.delete(bucket.store, keys[first : first + DELETED_AT_ONCE])
 
 
 def client_options(*, insecure: bool = False, root_certificate: str = "") -> ClientConfig:

@@ -45,6 +45,11 @@ def list_keys(place: Place) -> list[str]:
     return objects.list_keys(_bucket(place))
 
 
+def delete(place: Place, *, tree: bool) -> None:
+    """Delete the object, with `tree` those below its name, too."""
+    objects.delete(_bucket(place), tree=tree)
+
+
 def _bucket(place: Place) -> Bucket:
     section = place.section
     name, host = str(section["bucket"]), str(section["endpoint"])
@@ -61,7 +66,7 @@ def _bucket(place: Place) -> Bucket:
         raise StoreError("s3: accessKeySecret and secretKeySecret need each other")
     if access and not section.get("useSDKCreds"):  # without: the identity of the pod or the machine
         config |= {"access_key_id": access, "secret_access_key": secret}
-        if token := secret_text(section, "sessionTokenSecret"):
+        if token := secret_text(section, "sessionTokenSecret") or str(section.get("sessionToken") or ""):
             config["session_token"] = token
     config |= _encryption(section)
     options = objects.client_options(insecure=insecure, root_certificate=secret_text(section, "caSecret"))

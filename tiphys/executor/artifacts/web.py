@@ -6,10 +6,11 @@ import shutil
 import ssl
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tiphys.executor.artifacts import NotFound, Place, StoreError, StoreUnavailable
 from tiphys.executor.artifacts.web_auth import authorization, client_tls
@@ -85,12 +86,23 @@ def _request(place: Place, method: str) -> urllib.request.Request:
     url = str(place.section.get("url") or "")
     if not url.startswith(("http://", "https://")):
         raise StoreError(f"http.url: {url!r} is neither http:// nor https://")
+    url, own = _without_user(url)
     request = urllib.request.Request(url, method=method)  # noqa: S310  (the scheme was checked)
     for header in place.section.get("headers") or ():
         request.add_header(str(header["name"]), str(header.get("value", "")))
-    if header := authorization(place.section.get("auth") or {}):
+    if header := authorization(place.section.get("auth") or {}) or own:
         request.add_unredirected_header("Authorization", header)  # it is for this server, not for another
     return request
+
+
+def _without_user(url: str) -> tuple[str, str]:
+    """A URL without the user and password in it, and the header that says the same."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return url, ""
+    both = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return bare, f"Basic {b64encode(both.encode()).decode()}"
 
 
 def _tls(place: Place) -> ssl.SSLContext:
@@ -98,6 +110,7 @@ def _tls(place: Place) -> ssl.SSLContext:
 
 
 def _refused(place: Place, error: urllib.error.HTTPError) -> Exception:
+    error.close()
     text = f"{place.section.get('url')} answered {error.code} {error.reason}"
     if error.code == 404:
         return NotFound(text)

@@ -1,0 +1,1 @@
+"""Remembered results that nobody asks for any more are forgotten."""

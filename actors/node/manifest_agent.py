@@ -1,0 +1,82 @@
+"""The agent's pod works off a workflow's http and plugin tasks under one service account, as process of our own.
+
+It reads its task set and the secrets that headers name with that account's token; no other container gets the token.
+Where plugins are asked for, each is a container beside it. (AGENT-3, AGENT-4, AGENT-6)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from actors.contract import paths
+from actors.contract.documents import Instructions
+from actors.names import labels
+from actors.node.manifest_containers import executor_container, mount
+from actors.node.manifest_metadata import owner_reference
+from actors.node.manifest_plugins import plugin_containers, plugin_volumes, plugins_told, token_init
+from actors.node.manifest_request import PodRequest
+from actors.node.manifest_spec import patched, pod_fields, pod_volumes
+from runtime.messages import Address
+from runtime.objects import Object
+
+RESOURCES = {"requests": {"cpu": "10m", "memory": "64M"}, "limits": {"cpu": "100m", "memory": "256M"}}
+AGENT = "agent"  # value of the component label
+
+
+def agent_pod(
+    request: PodRequest, workflow: Address, account: str, plugins: Sequence[Mapping[str, Any]] = ()
+) -> Object:
+    """The pod: `request` has the workflow's spec, `account` is empty for the workflow's own service account."""
+    own = str(request.spec.get("serviceAccountName") or "")
+    request = replace(request, template={"serviceAccountName": account or own, "resource": {}})
+    built = _main(request, account or own, own, plugins)
+    spec: dict[str, Any] = {"containers": [built, *plugin_containers(plugins)]}
+    if plugins:
+        spec["initContainers"] = [token_init(request, plugins)]
+        mount(built, paths.PLUGIN_VOLUME, paths.PLUGIN_MOUNT, read_only=True)
+    spec |= pod_fields(request)
+    spec["restartPolicy"] = "OnFailure"
+    spec.pop("activeDeadlineSeconds", None)
+    spec["volumes"] = [*pod_volumes(request, spec, {}), *plugin_volumes(plugins)]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": _metadata(request, workflow),
+        "spec": patched(request, spec),
+    }
+
+
+def _main(request: PodRequest, account: str, own: str, plugins: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    told: Instructions = {"container": paths.MAIN}
+    told["agent"] = {
+        "taskSet": request.workflow_name,
+        "namespace": request.namespace,
+        "workflow": request.workflow_uid,
+        "account": account,
+        "own": own,
+        "plugins": plugins_told(plugins),
+    }
+    built = executor_container(request, paths.MAIN, ["agent"], told)
+    built.setdefault("resources", RESOURCES)
+    mount(built, paths.TOKEN_VOLUME, paths.TOKEN_MOUNT, read_only=True)
+    return built
+
+
+def _metadata(request: PodRequest, workflow: Address) -> dict[str, Any]:
+    own = {labels.WORKFLOW: request.workflow_name, labels.COMPLETED: "false", labels.COMPONENT: AGENT}
+    if request.settings.instance_id:
+        own[labels.CONTROLLER_INSTANCE_ID] = request.settings.instance_id
+    given: Mapping[str, Any] = request.spec.get("podMetadata") or {}
+    return {
+        "name": request.pod_name,
+        "namespace": request.namespace,
+        "labels": {**{key: str(value) for key, value in (given.get("labels") or {}).items()}, **own},
+        "annotations": {
+            **{key: str(value) for key, value in (given.get("annotations") or {}).items()},
+            labels.NODE_ID: request.node_id,
+            labels.DEFAULT_CONTAINER: paths.MAIN,
+        },
+        "ownerReferences": [owner_reference(workflow.name, workflow.uid)],
+    }

@@ -1,0 +1,158 @@
+"""How a node's pod is made: from its request, in its turn, again after a refusal that may pass.
+
+Where the command of an image has to be known and is not, the image's registry is asked; where a pod is lost before its
+program began, through no fault of its own, another one is made. (TMPL-14, RTY-13; § odd pods.)
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from actors.contract.repository import BadLocation, driver_of
+from actors.language.tags import SubstitutionError, substitute
+from actors.names import ids
+from actors.names.durations import parse_duration
+from actors.names.timestamps import seconds
+from actors.node.called import Called
+from actors.node.manifest import pod_for
+from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings, UnknownEntrypoint
+from actors.node.refusals import CREATE_BACKOFF_S, passes
+from actors.node.release import INPUTS_ANNOTATION, inputs_annotation, release_patch
+from actors.node.restarts import restart_reason
+from actors.run import Call
+from runtime.api import AlreadyExists, ApiError, Gone, Refused
+from runtime.messages import Ask, Command, Create, Delete, Patch, Read, WakeAt
+from runtime.objects import PODS, Object, Reference, reference
+
+ADOPT, CREATE, IMAGE, RESTART = "pod:adopt", "pod:create", "pod:image", "pod:restart"
+KEY_FORMATS = ("keyFormat", "pathFormat", "blobNameFormat")  # as the drivers call it
+REGISTRY = "registry"  # the service that knows how images start
+
+
+class PodMaker(Called):
+    """What a node does until its pod is there."""
+
+    def __init__(self, call: Call, settings: PodSettings) -> None:
+        super().__init__(call, "Pod")
+        self.settings = settings
+        self.pod: Object | None = None
+        self.refusals = 0
+        self.paced = False  # it waits for its turn to be created
+        self.released = False
+        self.entrypoints: dict[str, Any] = {}  # image -> entrypoint and command, as its registry says
+
+    @property
+    def pod_name(self) -> str:
+        """Formula v2."""
+        return ids.pod_name(self.run.name, self.status.name, self.call.resolved.name)
+
+    def _reference(self) -> Reference:
+        return Reference(PODS, self.run.address.namespace, self.pod_name)
+
+    def _create(self, now: float) -> list[Command]:
+        wait_s = self.settings.pace.wait_s(now) if self.settings.pace and not self.paced else 0.0
+        self.paced = wait_s > 0
+        if self.paced:
+            return [WakeAt(now + wait_s, CREATE)]
+        try:
+            pod = pod_for(self._request(now))
+        except UnknownEntrypoint as error:
+            return self._ask_registry(error, now)
+        except (BadTemplate, BadLocation, SubstitutionError, ValueError) as error:
+            return self.end("Error", now, str(error))
+        return [Create(PODS, pod, CREATE)]
+
+    def _request(self, now: float) -> PodRequest:
+        call, run = self.call, self.run
+        annotations = {}
+        recorded = inputs_annotation(self.instance.inputs)
+        if recorded:
+            annotations[INPUTS_ANNOTATION] = recorded
+        values = {**self.instance.variables, **run.globals()}
+        section = (run.repository or {}).get(driver_of(run.repository or {}), {})
+        key_format = next((section[name] for name in KEY_FORMATS if section.get(name)), None)
+        return PodRequest(
+            workflow_name=run.name, namespace=run.address.namespace, workflow_uid=run.address.uid, spec=run.spec,
+            template=self.instance.template, node_id=self.id, node_name=self.status.name, pod_name=self.pod_name,
+            boundary=call.boundary_template, include_result=call.include_result, on_exit=call.on_exit,
+            active_deadline_s=self._deadline_s(now), annotations=annotations, claims=run.claims,
+            repository=run.repository, key_format=substitute(key_format, values) if key_format else None,
+            avoid_hosts=call.avoid_hosts, settings=self._settings(),
+        )  # fmt: skip
+
+    def _deadline_s(self, now: float) -> int | None:
+        """What is left of `timeout` or of the retry's maxDuration; None leaves it to the template."""
+        text = self.instance.template.get("timeout")
+        limits = [self.call.deadline] if self.call.deadline is not None else []
+        if text:
+            limits.append(seconds(self.status.started_at or "") + parse_duration(str(text)))
+        return max(1, int(min(limits) - now)) if limits else None
+
+    def _not_created(self, error: ApiError, now: float) -> list[Command]:
+        if self.status.ended:
+            self.released = not isinstance(error, AlreadyExists)
+            return []
+        if self.pod is not None:
+            return []  # it was made, and is seen: only the answer is missing
+        if isinstance(error, AlreadyExists):
+            return [Read(self._reference(), ADOPT)]
+        if isinstance(error, Refused | Gone) and not passes(error):
+            self.released = True
+            return self.end("Error", now, error.message)
+        delay = CREATE_BACKOFF_S[min(self.refusals, len(CREATE_BACKOFF_S) - 1)]
+        self.refusals += 1
+        self.now_is("Pending", now, error.message)
+        return [*self.announce(), WakeAt(now + delay, CREATE)]
+
+    # ------------------------------------------------------------------------------------------ its image
+
+    def _settings(self) -> PodSettings:
+        """The installation's, with what registries have said."""
+        if not self.entrypoints:
+            return self.settings
+        known = ChainMap(self.entrypoints, dict(self.settings.image_entrypoints))
+        return replace(self.settings, image_entrypoints=known)
+
+    def _ask_registry(self, unknown: UnknownEntrypoint, now: float) -> list[Command]:
+        if not self.settings.ask_registries or unknown.image in self.entrypoints:
+            return self.end("Error", now, str(unknown))
+        return [Ask(REGISTRY, unknown.image, IMAGE)]
+
+    def _image_known(self, image: str, answer: Any, now: float) -> list[Command]:
+        """The registry has answered, or why it has not; an image that starts nothing stays unknown."""
+        if self.status.ended:
+            return []
+        if isinstance(answer, str):
+            return self.end("Error", now, f"the command of image {image!r} is not known: {answer}")
+        self.entrypoints[image] = (list(answer[0]), list(answer[1]))
+        return self._create(now)
+
+    # ------------------------------------------------------------------------------------------ another one
+
+    def _restart(self, pod: Object, now: float) -> list[Command] | None:
+        """Begin with another pod where this one was lost before its program began; None when that is no remedy."""
+        reason = restart_reason(pod)
+        if not reason or self.status.ended:
+            return None
+        under_way = self.status.restarting_pod_uid == pod["metadata"]["uid"]
+        if not under_way and self.status.failed_pod_restarts >= self.settings.pod_restarts_max:
+            return None
+        if under_way:
+            return self._make_room()
+        restarts, uid = self.status.failed_pod_restarts + 1, pod["metadata"]["uid"]
+        self.status = msgspec.structs.replace(self.status, failed_pod_restarts=restarts, restarting_pod_uid=uid)
+        self.now_is("Pending", now, f"Pod auto-restarting due to {reason}")
+        return [*self.announce(), *self._make_room()]
+
+    def _make_room(self) -> list[Command]:
+        """Let the lost pod go: what holds it first."""
+        if self.pod is None:
+            return []
+        ref, patch = reference(PODS, self.pod), release_patch(self.pod)
+        if patch is not None:
+            return [Patch(ref, patch, tag=RESTART)]
+        return [Delete(ref, grace_s=0, tag=RESTART)]

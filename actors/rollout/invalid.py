@@ -1,0 +1,44 @@
+"""What makes a Rollout unfit, in the words of Kubernetes' field errors, which upstream uses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+
+class Unfit(NamedTuple):
+    """One reason, as it stands in the condition InvalidSpec."""
+
+    text: str
+
+
+def invalid(path: str, value: Any, message: str) -> Unfit:
+    """A field whose value is wrong."""
+    return Unfit(f"{path}: Invalid value: {shown(value)}: {message}")
+
+
+def required(path: str, message: str) -> Unfit:
+    """A field that is missing."""
+    return Unfit(f"{path}: Required value: {message}" if message else f"{path}: Required value")
+
+
+def internal(path: str, message: str) -> Unfit:
+    """Something that does not go together."""
+    return Unfit(f"{path}: Internal error: {message}")
+
+
+def unsupported(path: str, value: str, allowed: list[str]) -> Unfit:
+    """A field whose value is none of those that there are."""
+    return Unfit(f"{path}: Unsupported value: {shown(value)}: supported values: {', '.join(map(shown, allowed))}")
+
+
+def duplicate(path: str, value: Any) -> Unfit:
+    """A name that is there twice."""
+    return Unfit(f"{path}: Duplicate value: {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A value as Kubernetes shows it in an error."""
+    if value is None:
+        return "null"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

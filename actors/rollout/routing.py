@@ -1,0 +1,171 @@
+"""How much traffic the canary is to get now, and telling the routers so.
+
+The weight follows the pods: the step's weight when its pods are there, the one before while they come, none while the
+canary has no available pod. Nothing moves while stable has too few pods for what would be left to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.rollout import experiments, sets
+from actors.rollout.scaling import canary_weight, is_at_counts, meets_threshold
+from actors.rollout.scene import Scene, Stalled
+from actors.rollout.services import canary_and_stable, ensure, rolling_back_to
+from actors.rollout.traffic.protocol import Destination, Refusal, Router, Shift
+from actors.rollout.traffic.routers import routers_of
+from runtime.objects import Object
+
+
+def reconcile(scene: Scene) -> None:
+    """Tell the routers the weights of now. Raises Stalled when one cannot do it, or has not confirmed the last ones."""
+    routers = routers_of(scene.ro, scene.world.routers)
+    canary = scene.status.setdefault("canary", {})
+    if not routers:
+        canary["weights"] = None
+        return
+    shift = decide(scene)
+    if not _stable_can_carry(scene, shift):
+        return
+    for router in routers:
+        _tell(scene, router, shift)
+    _record(scene, shift)
+    _verify(scene, routers, shift)
+
+
+def decide(scene: Scene) -> Shift:
+    """The weights of now."""
+    ro, hashes = scene.ro, (scene.new_hash, sets.hash_of(scene.stable))
+    serving = rolling_back_to(scene)
+    is_empty = scene.new is None or sets.available(scene.new) == 0
+    extra: tuple[Destination, ...] = ()
+    removes = True
+    if serving:
+        weight, hashes, removes = setback(scene), (serving, hashes[1]), False
+    elif ro.is_fully_promoted:
+        weight = 0
+    elif scene.pause.is_aborted:
+        weight = setback(scene)
+        if not ro.is_dynamic or weight == 0:
+            ensure(scene, (ro.canary or {}).get("canaryService", ""), scene.stable, checks=False)
+    elif is_empty:
+        weight, extra = 0, experiments.destinations(scene)
+    elif ro.is_promoting_fully:
+        weight = _promoting(scene)
+    else:
+        weight, extra, removes = *_by_step(scene), False
+    canary_service, stable_service = canary_and_stable(ro)
+    step = (ro.step or {}) if ro.revision > 1 else {}
+    return Shift(
+        canary=weight,
+        canary_hash=hashes[0],
+        stable_hash=hashes[1],
+        most=ro.most_weight,
+        additional=extra,
+        header_route=step.get("setHeaderRoute"),
+        mirror_route=step.get("setMirrorRoute"),
+        removes_managed=removes,
+        is_retreat=ro.is_aborted or bool(serving),
+        weight_first=is_empty and ((ro.weights or {}).get("canary") or {}).get("weight", 0) > 0,
+        unready=frozenset(sets.hash_of(one) for one in scene.every if sets.wished(one) and not sets.is_available(one)),
+        canary_service=canary_service,
+        stable_service=stable_service,
+    )
+
+
+def _by_step(scene: Scene) -> tuple[int, tuple[Destination, ...]]:
+    ro, index = scene.ro, scene.ro.step_index
+    if index is None:
+        return 0, ()
+    if not is_at_counts(scene, None):
+        return ro.weight_before(index), experiments.destinations(scene)
+    if index != len(ro.steps):
+        return ro.set_weight(), experiments.destinations(scene)
+    return ro.most_weight, ()
+
+
+def _promoting(scene: Scene) -> int:
+    ro = scene.ro
+    if ro.is_dynamic:
+        return ro.most_weight * sets.available(scene.new) // max(1, ro.replicas)
+    return int(((ro.weights or {}).get("canary") or {}).get("weight") or 0)
+
+
+def setback(scene: Scene) -> int:
+    """The weight of a canary that is given up: none at once; with a dynamic stable side, by and by, and never more."""
+    ro = scene.ro
+    if not ro.is_dynamic or scene.stable is None or scene.new is None or ro.replicas == 0:
+        return 0
+    wanted = canary_weight(scene)
+    carried = ro.most_weight * sets.available(scene.stable) // ro.replicas
+    left = max(0, ro.most_weight - carried)
+    if ro.weights is None:
+        return max(left, wanted)
+    now = int(ro.weights["canary"]["weight"])
+    if wanted <= 0:
+        return min(left, now)
+    if carried < ro.most_weight - wanted:
+        return now
+    return min(wanted, now)
+
+
+def _stable_can_carry(scene: Scene, shift: Shift) -> bool:
+    if scene.stable is None:
+        return False
+    wanted = (shift.most - shift.canary) * scene.ro.replicas // shift.most
+    return sets.available(scene.stable) >= wanted or meets_threshold(scene, scene.stable, wanted)
+
+
+def _tell(scene: Scene, router: Router, shift: Shift) -> None:
+    answer = router.plan(scene.ro, scene.world.known, shift)
+    if isinstance(answer, Refusal):
+        scene.say("TrafficRoutingError", answer.message, warning=True)
+        raise Stalled(answer.message, again_s=scene.world.verify_s)
+    scene.changes += answer.changes
+    scene.said += answer.said
+
+
+def _record(scene: Scene, shift: Shift) -> None:
+    canary = scene.ro.canary or {}
+    weights: Object = {
+        "canary": _side(shift.canary, canary.get("canaryService"), shift.canary_hash),
+        "stable": _side(shift.stable, canary.get("stableService"), shift.stable_hash),
+    }
+    if shift.additional:
+        weights["additional"] = [_side(each.weight, each.service, each.hash) for each in shift.additional]
+    before = scene.ro.weights
+    if before is not None and {**before, "verified": None} == {**weights, "verified": None}:
+        return
+    details = []
+    if before is None:
+        details.append(f"to {shift.canary}")
+    elif before["canary"]["weight"] != shift.canary:
+        details.append(f"from {before['canary']['weight']} to {shift.canary}")
+    if before is not None and (before.get("additional") or []) != weights.get("additional", []):
+        texts = [f"{{{each.weight} {each.service} {each.hash}}}" for each in shift.additional]
+        details.append(f"additional: [{' '.join(texts)}]")
+    scene.say("TrafficWeightUpdated", f"Traffic weight updated {', '.join(details)}")
+    scene.status["canary"]["weights"] = weights
+
+
+def _side(weight: int, service: Any, value: str) -> Object:
+    found: Object = {"weight": weight}
+    if service:
+        found["serviceName"] = service
+    if value:
+        found["podTemplateHash"] = value
+    return found
+
+
+def _verify(scene: Scene, routers: list[Router], shift: Shift) -> None:
+    answers = [router.verify(scene.ro, scene.world.known, shift) for router in routers]
+    said = [answer for answer in answers if answer is not None]
+    weights = dict(scene.status["canary"]["weights"])
+    weights.pop("verified", None)
+    if said:
+        weights["verified"] = all(said)
+    scene.status["canary"]["weights"] = weights
+    if said and not all(said):
+        scene.wake_at(scene.now + scene.world.verify_s)
+        if shift.canary == shift.most and len(scene.ro.steps) >= (scene.ro.step_index or 0):
+            raise Stalled(f"end of rollout, desired weight {shift.canary} not yet verified")

@@ -1,0 +1,101 @@
+"""What the API server answers to a workflow's actor, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.workflow import beginning, disruption, edits, ending, guard, locks, opening, writing
+from actors.workflow.beginning import EXPIRY
+from actors.workflow.state import WorkflowState
+from runtime import api
+from runtime.messages import Command, Create, Delete, Read, Stop, WakeAt, WriteStatus
+from runtime.objects import Object
+
+RETRY_READ_S = 2.0  # after an API server that did not answer
+
+
+def done(state: WorkflowState, command: Command, result: Any, now: float) -> list[Command]:
+    """A command was performed."""
+    match command:
+        case WriteStatus():
+            return _written(state, result, now)
+        case Read(tag=opening.GATHER):
+            state.found[command.ref] = result
+            state.reading.discard(command.ref)
+            return beginning.gather(state, now)
+        case Read(tag=beginning.BIRTH):
+            return beginning.meet(state, result, now) if state.object is None else []
+        case Read(tag=writing.REREAD):
+            commands = edits.take_in(state, result, now)
+            return [*commands, *writing.flush(state)]
+        case Read(tag=guard.GUARD):
+            return edits.look_at_template(state, result, now)
+        case Create(tag=opening.CLAIM):
+            return _claim_made(state, command, now)
+        case Create(tag=disruption.BUDGET) | Read(tag=disruption.BUDGET) | Delete(tag=disruption.BUDGET):
+            return disruption.answered(state, command, result)
+    return []
+
+
+def _written(state: WorkflowState, result: Object, now: float) -> list[Command]:
+    held_back = locks.holds_back(state)
+    state.write_took_s = max(0.0, now - state.sent_at)
+    commands = [*writing.acknowledged(state, result), *locks.recorded(state)]
+    if held_back and not locks.holds_back(state) and not state.closed and not state.claims_wanted:
+        commands += beginning.begin(state, now)
+    pending, state.pending = state.pending, None
+    if pending is not None:
+        commands += edits.take_in(state, pending, now)
+    if state.closed:
+        commands += [*ending.over(state), *beginning.retire(state)]
+    if state.ended and not state.closed:
+        return [*commands, *writing.flush(state)]
+    if state.journal.dirty or state.locks.open:
+        commands += writing.changed(state, state.limits, now, at_once=bool(state.locks.open))
+    return commands
+
+
+def _claim_made(state: WorkflowState, command: Create, now: float) -> list[Command]:
+    state.claims_wanted.discard(command.object["metadata"]["name"])
+    if state.claims_wanted:
+        return []
+    state.status_extra["persistentVolumeClaims"] = opening.claims_status(state)
+    return [*writing.changed(state, state.limits, now), *beginning.begin(state, now)]
+
+
+def failed(state: WorkflowState, command: Command, error: api.ApiError, now: float) -> list[Command]:
+    """A command was not performed, or nobody knows."""
+    match command:
+        case WriteStatus():
+            return writing.refused(state, error, now)
+        case Read(tag=opening.GATHER) if isinstance(error, api.Gone):
+            state.found[command.ref] = None
+            state.reading.discard(command.ref)
+            return beginning.gather(state, now)
+        case Read(tag=opening.GATHER):
+            state.reading.discard(command.ref)
+            return [WakeAt(now + RETRY_READ_S, opening.GATHER)]
+        case Read(tag=beginning.BIRTH):
+            return [Stop()] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, beginning.BIRTH)]
+        case Read(tag=writing.REREAD):
+            return [] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, writing.REREAD)]
+        case Read(tag=guard.GUARD) if isinstance(error, api.Gone):
+            return edits.look_at_template(state, None, now)
+        case Read(tag=guard.GUARD):
+            return guard.again(state, now)
+        case Create(tag=opening.CLAIM):
+            return _claim_refused(state, command, error, now)
+        case Create(tag="budget") | Read(tag="budget") | Delete(tag="budget"):
+            return disruption.refused(state, command, error, now)
+        case Delete(tag="expiry"):
+            return [WakeAt(now + RETRY_READ_S, EXPIRY)]
+    return []
+
+
+def _claim_refused(state: WorkflowState, command: Create, error: api.ApiError, now: float) -> list[Command]:
+    if isinstance(error, api.AlreadyExists):
+        return _claim_made(state, command, now)
+    if isinstance(error, api.Refused) and "exceeded quota" not in error.message:
+        raise opening.Unfit(f"pvc create error: {error.message}", "Error")
+    state.message = f"Waiting for a PVC to be created. {error.message}"
+    return [WakeAt(now + RETRY_READ_S, f"{opening.CLAIM}:{command.object['metadata']['name']}")]

@@ -1,0 +1,139 @@
+"""From a workflow's first event to its first node: met, given its turn, read, judged, locked, begun.
+
+Every stage may have to wait; whoever ends the wait calls the next one. Start is restart: a workflow found under way
+goes through the same stages, and those that are on record cost nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.gate import Gate
+from actors.lock_messages import BadLock
+from actors.messages import NodeStatus
+from actors.workflow import collecting, ending, estimates, guard, locks, opening, pods, turn, writing
+from actors.workflow.leftovers import leftovers_of_finished
+from actors.workflow.retention import expires_at
+from actors.workflow.state import WorkflowState, is_completed
+from runtime.messages import Command, Read, Tell, WakeAt
+from runtime.objects import Object
+
+EXPIRY, BIRTH = "expiry", "birth"
+NO_LOCK = "Failed to acquire the synchronization lock."
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Said by the workflow's actor to itself: everything that was there before it has been told by now."""
+
+
+def look(state: WorkflowState, thing: Object, now: float) -> list[Command]:
+    """The workflow is there. After a crash only a live look is believed: the cache may not have what was written."""
+    if not state.reborn:
+        return meet(state, thing, now)
+    if state.looking:
+        return []
+    state.looking = True
+    return [Read(state.ref, BIRTH)]
+
+
+def meet(state: WorkflowState, thing: Object, now: float) -> list[Command]:
+    """The workflow is seen for the first time in this life."""
+    if is_completed(thing):
+        state.object, state.ended, state.closed = thing, True, True
+        return [*retire(state), *leftovers_of_finished(state.address, thing, now), *collecting.collect(state)]
+    state.object = thing
+    state.locks = locks.Ledger.of(thing.get("status") or {}, state.address)
+    found = thing.get("status") or {}
+    state.compressed = bool(found.get("compressedNodes"))
+    state.summary_written = {key: found[key] for key in found if key not in {"nodes", "compressedNodes"}}
+    state.status_extra = {key: value for key, value in state.summary_written.items() if key not in writing.COMPUTED}
+    recorded = {entry.get("type"): entry.get("message") for entry in found.get("conditions") or ()}
+    state.metric_errors = [recorded["MetricsError"]] if recorded.get("MetricsError") else []
+    return [*(locks.reborn(state) if state.reborn else []), *wait_turn(state, now)]
+
+
+def wait_turn(state: WorkflowState, now: float) -> list[Command]:
+    """Ask for its turn, if it needs one; else go on."""
+    asked = turn.take(state, now)
+    return asked if state.turn else [*asked, *gather(state, now)]
+
+
+def meet_again(state: WorkflowState, thing: Object, now: float) -> list[Command]:
+    """Somebody has opened the finished workflow again, and nothing of its former life is left (OP-4)."""
+    found = state.pods
+    state.renew()
+    state.pods = found
+    return [WakeAt(None, EXPIRY), *meet(state, thing, now)]
+
+
+def gather(state: WorkflowState, now: float) -> list[Command]:
+    """It may begin as soon as everything that is referred to has been read."""
+    reads = opening.read_more(state)
+    if reads or state.reading:
+        return reads
+    opening.open_run(state, state.limits)
+    heed_spec(state)
+    try:
+        asked = locks.ask_whole(state)
+    except BadLock as error:
+        raise opening.Unfit(f"{NO_LOCK} {error}") from error
+    return [*asked, *begin(state, now)] if asked else start(state, now)
+
+
+def start(state: WorkflowState, now: float) -> list[Command]:
+    """Nothing keeps it from running any more, but that its locks may not be on record yet."""
+    commands = [*opening.start(state, now), *guard.again(state, now), *estimates.ask(state)]
+    limit_pods(state)
+    commands += writing.flush(state)
+    return commands if state.claims_wanted else [*commands, Tell(state.address, Begin())]  # after the pods found
+
+
+def begin(state: WorkflowState, now: float) -> list[Command]:
+    """Start the first node, unless the workflow is suspended or stopped before it could (SYNC-8)."""
+    if locks.holds_back(state) and state.stopping != "Terminate":
+        return []
+    if state.root is not None:
+        return []
+    begun = state.running.name in state.running.known
+    state.running.shutdown = state.stopping
+    if state.stopping and not begun:
+        ending.conclude(state, "Failed", f"Stopped with strategy '{state.stopping}'", now)
+        return writing.flush(state)
+    if state.suspended and not begun and not state.running.past_deadline:
+        return []
+    known = state.running.known.get(state.running.name)
+    if known is not None and known.ended:
+        state.root = known
+        return ending.after(state, now)
+    state.root = NodeStatus(id=state.running.name, name=state.running.name)
+    pods.take_places(state)
+    return opening.spawn_root(state)
+
+
+def heed_spec(state: WorkflowState) -> None:
+    """What the spec says of suspension and shutdown, which may change while it runs."""
+    spec = (state.object or {}).get("spec") or {}
+    state.stopping = "Terminate" if collecting.is_leaving(state.object or {}) else spec.get("shutdown") or ""
+    state.suspended = bool(spec.get("suspend"))
+
+
+def retire(state: WorkflowState) -> list[Command]:
+    """The workflow is over: it goes when its time has come (TTL-1)."""
+    assert state.object is not None
+    status = state.object.get("status") or {}
+    spec = status.get("storedWorkflowTemplateSpec") or state.object.get("spec")
+    state.expiry = expires_at(state.object, spec)
+    return [WakeAt(state.expiry, EXPIRY)]  # None: no longer
+
+
+def limit_pods(state: WorkflowState) -> None:
+    """Pods ask for permission once something may hold them back (PAR-3, SUS-6)."""
+    limit = state.running.spec.get("parallelism")
+    if limit is None and not state.suspended and state.gate is None:
+        return
+    if state.gate is None:
+        state.gate = Gate(None if limit is None else int(limit))
+        state.gate.restore(state.running.recorded_inside(None))
+    state.gate.held = state.suspended
+    state.running.permits = True

@@ -1,0 +1,53 @@
+"""A workflow whose artifacts are to be deleted carries a finalizer; at its end a collector does that. (AGC-1, AGC-2)"""
+
+from __future__ import annotations
+
+from actors.contract.collecting import wishes
+from actors.messages import LookAgain
+from actors.names import ids, labels
+from actors.run import CollectCall, Run
+from actors.templates import TemplateLibrary
+from actors.workflow.state import WorkflowState
+from runtime.messages import Address, Command, Spawn, Tell, WakeAt
+from runtime.objects import Object
+
+COLLECT = "collect"  # the wake-up after a crash
+AGAIN_S = 60.0
+
+
+def finalizers(state: WorkflowState) -> list[str] | None:
+    """The workflow's finalizers with the one that artifacts need; None when that changes nothing."""
+    if state.object is None or state.run is None or state.ended:
+        return None
+    meta = state.object["metadata"]
+    have: list[str] = meta.get("finalizers") or []
+    if labels.FINALIZER_ARTIFACT_GC in have or meta.get("deletionTimestamp"):
+        return None
+    library = state.run.library
+    templates = [template for scope in library.scopes.values() for template in scope.values()]
+    return [*have, labels.FINALIZER_ARTIFACT_GC] if wishes(state.run.spec, templates) else None
+
+
+def collect(state: WorkflowState) -> list[Command]:
+    """Start the collector of a workflow whose end is on record, or have it look again."""
+    thing: Object = state.object or {"metadata": {}}
+    if labels.FINALIZER_ARTIFACT_GC not in (thing["metadata"].get("finalizers") or ()):
+        return []
+    run = state.run or Run(state.address, thing.get("spec") or {}, TemplateLibrary(f"local/{state.address.name}"), {})
+    call = CollectCall(run)
+    return [Spawn(call.address, call), Tell(call.address, LookAgain())]
+
+
+def is_collector(child: Address) -> bool:
+    """Whether a child of a workflow is its collector, and no node."""
+    return child.part == ids.node_id(child.name, "artifact-gc")
+
+
+def crashed(now: float) -> list[Command]:
+    """The collector's actor crashed: another one looks again, not at once."""
+    return [WakeAt(now + AGAIN_S, COLLECT)]
+
+
+def is_leaving(thing: Object) -> bool:
+    """Whether somebody has deleted the workflow, and only its finalizers keep it."""
+    return bool((thing.get("metadata") or {}).get("deletionTimestamp"))

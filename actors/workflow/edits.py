@@ -1,0 +1,71 @@
+"""A workflow's spec and status are inputs too: what somebody else has written becomes messages to those it concerns.
+
+`argo stop`, `suspend` and `resume` edit the spec; `argo retry`, `node set` and a resume of one node edit the status.
+(OP-1..3, SUS-5, RESTR-2.)
+"""
+
+from __future__ import annotations
+
+from actors.messages import Edited, Permit, Shutdown
+from actors.packing import nodes_of
+from actors.workflow import beginning, collecting, ending, guard, locks, writing
+from actors.workflow.state import WorkflowState, is_completed, newer
+from runtime.messages import Command, Tell
+from runtime.objects import Object
+
+
+def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
+    """Somebody else's newer object."""
+    assert state.object is not None
+    if not newer(thing, state.object):
+        return []
+    state.object = thing
+    if state.closed and not is_completed(thing):
+        state.reopened = thing
+    elif state.closed and not state.writing:
+        return beginning.retire(state)  # its labels may have changed: it goes sooner, or later
+    if state.closed and state.reopened is None:  # nobody's node hears of what is written into a finished one
+        return collecting.collect(state) if collecting.is_leaving(thing) else []
+    if state.turn:
+        return beginning.wait_turn(state, now)
+    if state.run is None or state.reopened is not None:
+        return []
+    was_stopping, was_suspended = state.stopping, state.suspended
+    beginning.heed_spec(state)
+    guard.heed(state)
+    edits = state.journal.edits(nodes_of(thing.get("status") or {}))
+    commands: list[Command] = [Tell(state.running.node_address(edit.id), Edited(edit)) for edit in edits]
+    if state.suspended != was_suspended:
+        beginning.limit_pods(state)
+        commands += [*locks.suspension_changed(state), *_resume(state, now)]
+    if state.stopping and state.stopping != was_stopping and not state.ended:
+        commands += _shut_down(state, now)
+    if state.journal.dirty:
+        commands += writing.changed(state, state.limits, now)
+    return commands
+
+
+def _resume(state: WorkflowState, now: float) -> list[Command]:
+    if state.suspended or state.ended:
+        return []
+    admitted = state.gate.admit() if state.gate is not None else []
+    commands: list[Command] = [Tell(state.running.node_address(node_id), Permit()) for node_id in admitted]
+    return commands if state.claims_wanted else [*commands, *beginning.begin(state, now)]
+
+
+def _shut_down(state: WorkflowState, now: float) -> list[Command]:
+    """Tell everything that runs; exit handlers survive a Stop (OP-1, OP-2)."""
+    run = state.running
+    run.shutdown = state.stopping
+    if state.root is None or not state.live:
+        return [*beginning.begin(state, now)] if state.root is None else ending.after(state, now)
+    return [Tell(run.node_address(child), Shutdown(state.stopping), urgent=True) for child in sorted(state.live)]
+
+
+def look_at_template(state: WorkflowState, template: Object | None, now: float) -> list[Command]:
+    """The template of a guarded workflow, as it is by now: another one than it began with ends it (RESTR-2)."""
+    if state.ended or state.run is None or state.condemned:
+        return []
+    if not guard.compare(state, template):
+        return guard.again(state, now)
+    return _shut_down(state, now)

@@ -1,0 +1,158 @@
+"""Upstream's ConfigMap is read as it stands, and what is wrong in it is named with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from actors.history.decide import Retention
+from actors.pace import Pace
+from actors.queue.mind import QueueSettings
+from runtime.series import Modifier
+from tiphys.configuration.environment import Environment, environment
+from tiphys.configuration.keys import Configuration
+from tiphys.configuration.notices import SAYS_NOTHING, notices
+from tiphys.configuration.problems import BadConfiguration, duration_s
+from tiphys.configuration.reading import configuration, from_file, parsed
+from tiphys.configuration.settings import settings
+from tiphys.controllers import ControllerSettings
+
+KEYS = {
+    "parallelism": "10",
+    "namespaceParallelism": "4",
+    "resourceRateLimit": "limit: 10\nburst: 25\n",
+    "nodeEvents": "enabled: false\n",
+    "workflowEvents": "enabled: false\n",
+    "executor": "imagePullPolicy: IfNotPresent\nimage: mine/executor:1\nresources: {requests: {cpu: 0.1}}\n",
+    "mainContainer": "imagePullPolicy: Always\n",
+    "images": "argoproj/argosay:v2:\n  entrypoint: [/argosay]\n  cmd: [echo]\n",
+    "artifactRepository": "archiveLogs: true\ns3: {bucket: b, endpoint: minio:9000}\n",
+    "workflowDefaults": "metadata: {labels: {a: b}}\nspec: {ttlStrategy: {secondsAfterSuccess: 5}}\n",
+    "workflowRestrictions": "templateReferencing: Strict\n",
+    "retentionPolicy": "completed: 10\nfailed: 3\nerrored: 3\n",
+    "podGCGracePeriodSeconds": "60",
+    "podGCDeleteDelayDuration": "30s",
+    "initialDelay": "5s",
+    "instanceID": "mine",
+    "semaphoreLimitCacheSeconds": "7",
+    "metricsConfig": "metricsTTL: 10m\nmodifiers: {total_count: {disabled: true, histogramBuckets: [1, 2]}}\n",
+}
+
+
+@pytest.mark.parametrize("form", ["entries", "one", "file"])
+def test_a_config_map_has_an_entry_for_each_key_or_one_for_all(form: str, tmp_path: Path) -> None:
+    expected = configuration(KEYS)
+    whole = yaml.safe_dump({key: yaml.safe_load(text) for key, text in KEYS.items()})
+    if form == "entries":
+        read = configuration(KEYS)
+    elif form == "one":
+        read = configuration({"config": whole})
+    else:
+        file = tmp_path / "config.yaml"
+        file.write_text(yaml.safe_dump({"kind": "ConfigMap", "data": {"config": whole}}))
+        read = from_file(file)
+
+    assert read == expected
+    assert read.parallelism == 10
+
+
+def test_every_key_becomes_a_setting() -> None:
+    chosen = settings(configuration(KEYS), ControllerSettings(), Environment())
+
+    assert chosen.queue == QueueSettings(10, 4)
+    assert chosen.pods.pace == Pace(10, 25)
+    assert (chosen.node_events, chosen.workflow_events) == (False, False)
+    assert chosen.pods.executor_image == "mine/executor:1"
+    assert set(chosen.pods.executor_container) == {"imagePullPolicy", "resources"}
+    assert chosen.pods.main_container == {"imagePullPolicy": "Always"}
+    assert chosen.pods.image_entrypoints["argoproj/argosay:v2"] == (["/argosay"], ["echo"])
+    assert chosen.repository == {"archiveLogs": True, "s3": {"bucket": "b", "endpoint": "minio:9000"}}
+    assert chosen.workflow_defaults["spec"] == {"ttlStrategy": {"secondsAfterSuccess": 5}}
+    assert (chosen.restriction, chosen.instance_id, chosen.pods.instance_id) == ("Strict", "mine", "mine")
+    assert chosen.retention == Retention(10, 3, 3)
+    assert (chosen.pods.deletion_grace_s, chosen.pods.deletion_delay_s, chosen.initial_delay_s) == (60, 30, 5)
+    assert chosen.locks.limit_cache_s == 7
+    assert chosen.series.ttl_s == 600
+    assert chosen.series.modifiers == {"total_count": Modifier(True, frozenset(), (1, 2))}
+
+
+def test_nothing_configured_changes_nothing() -> None:
+    base = ControllerSettings()
+
+    assert settings(None, base, Environment()) == base
+    assert settings(Configuration(), base, Environment()) == base
+    assert notices(Configuration()) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"paralellism": "3"}, "paralellism: there is no such key: check its spelling"),
+        ({"parallelism": "many"}, "parallelism: input should be a valid integer"),
+        ({"parallelism": "-1"}, "parallelism: input should be greater than or equal to 0"),
+        ({"config": "parallelism: 1", "images": "{}"}, "beside the entry config there must be no other: move images"),
+        ({"config": "- a"}, "it must be a map of keys and values, not list"),
+        ({"images": "{a: ["}, "images: it is no YAML"),
+        ({"workflowDefaults": "spec: {entripoint: x}"}, "workflowDefaults.spec.entripoint"),
+        ({"workflowDefaults": "speck: {}"}, "workflowDefaults.speck: there is no such key"),
+        ({"initialDelay": "soon"}, "initialDelay:"),
+        ({"metricsConfig": "metricsTTL: x"}, "metricsConfig.metricsTTL:"),
+        ({"artifactRepository": "bucket: b"}, "artifactRepository: it names no driver"),
+        ({"workflowRestrictions": "templateReferencing: Lax"}, "workflowRestrictions.templateReferencing"),
+        ({"resourceRateLimit": "burst: 3"}, "resourceRateLimit.limit: field required"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_key(data: dict[str, str], says: str) -> None:
+    with pytest.raises(BadConfiguration) as raised:
+        configuration(data)
+    assert any(says in problem for problem in raised.value.problems), raised.value.problems
+
+
+def test_what_is_not_acted_upon_is_said_key_by_key() -> None:
+    given = {
+        "namespace": "argo", "kubeConfig": {"secretName": "x"}, "artifactDrivers": [{"name": "a", "image": "b"}],
+        "persistence": {"archive": True}, "telemetryConfig": {"enabled": True}, "podSpecLogStrategy": {"allPods": True},
+        "failedPodRestart": {"enabled": True}, "initlessPod": {"enabled": True}, "sso": {"issuer": "x"},
+        "links": [{"name": "l"}], "columns": [{"name": "c"}], "navColor": "red",
+    }  # fmt: skip
+    assert set(given) == set(SAYS_NOTHING)
+    told = notices(parsed({**given, "executor": {"args": ["--loglevel"]}, "metricsConfig": {"secure": True}}))
+
+    assert {line.partition(":")[0] for line in told} == {*given, "executor.args", "metricsConfig.secure"}
+    assert notices(parsed({"sso": {}, "links": []})) == [], "an empty section asks for nothing"
+
+
+def test_variables_of_the_environment_decide_or_are_reported() -> None:
+    found = environment(
+        {
+            "EXPRESSION_TEMPLATES": "false",
+            "SKIP_WORKFLOW_DURATION_ESTIMATION": "true",
+            "CACHE_GC_PERIOD": "10m",
+            "CACHE_GC_AFTER_NOT_HIT_DURATION": "1h",
+            "WORKFLOW_USER_OVERRIDE_ALLOWLIST": "podSpecPatch, volumes",
+            "WF_DEL_PROPAGATION_POLICY": "Foreground",
+            "GZIP_IMPLEMENTATION": "GZip",
+            "HOME": "/home/ada",
+        }
+    )
+    assert (found.expressions, found.estimates, found.cache_gc_period_s, found.cache_not_hit_s) == (
+        False,
+        False,
+        600,
+        3600,
+    )
+    assert found.permitted_overrides == {"podSpecPatch", "volumes"}
+    assert found.propagation == "Foreground"
+    assert [notice.partition(" ")[0] for notice in found.notices] == ["GZIP_IMPLEMENTATION"]
+    with pytest.raises(BadConfiguration) as raised:
+        environment(
+            {"CACHE_GC_PERIOD": "x", "MAX_WORKFLOW_SIZE": "0", "WORKFLOW_USER_OVERRIDE_ALLOWLIST": "podSpecPtch"}
+        )
+    assert len(raised.value.problems) == 3
+
+
+def test_durations_may_be_days() -> None:
+    assert duration_s("2d") == 172800
+    assert duration_s("1h30m") == 5400

@@ -1,0 +1,264 @@
+"""What must hold at every commit of the store, whoever wrote it; and what must hold when all is over.
+
+It is told of each commit before anybody else, knows the store and the oracle, and nothing of the controllers. The first
+broken promise ends the run.
+
+    a phase never goes back - a pod is made once - limits hold - locks are on record, and never too many of them -
+    nothing is let go before its end is on record - in the end nothing is left over
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from actors.names import ids, labels
+from runtime.objects import PODS, Object
+from tests.world.oracle import Expected, Oracle, lock_names
+from tiphys.devcluster.server import ApiServer
+from tiphys.devcluster.storage import Bucket, Change
+
+ENDED = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
+RANK = {"": 0, "Pending": 0, "Running": 1, **dict.fromkeys(ENDED, 2)}
+LIMITS = {"two": 2}  # of the semaphores that there are; a mutex lets one in
+
+
+def nodes_in(workflow: Object) -> dict[str, Object]:
+    """`status.nodes`, also where they are compressed."""
+    status = workflow.get("status") or {}
+    if status.get("compressedNodes"):
+        found: dict[str, Object] = json.loads(gzip.decompress(base64.b64decode(status["compressedNodes"])))
+        return found
+    return status.get("nodes") or {}
+
+
+def is_live(pod: Object) -> bool:
+    """Whether a pod may still do something."""
+    return (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
+
+
+@dataclass
+class Judge:
+    """Watches one world."""
+
+    server: ApiServer
+    oracles: Mapping[str, Oracle]  # by the workflow's name
+    by_kubelet: Callable[[str], bool]  # whether a pod of that name is being taken away by somebody else
+    broken: list[str] = field(default_factory=list)
+    news: anyio.Event = field(default_factory=anyio.Event)  # something broke, or a workflow ended
+    user_writes: bool = False
+    stopped: bool = False  # a user has ended the run by force: what was to happen inside is no longer known
+    ended: set[str] = field(default_factory=set)
+    unrecorded: set[str] = field(default_factory=set)  # node ids of pods that the record does not know yet
+    made: dict[str, str] = field(default_factory=dict)  # node id -> "made", "ran"
+    pods: dict[str, dict[str, Object]] = field(default_factory=dict)  # workflow -> pod name -> pod
+    nodes: dict[str, dict[str, str]] = field(default_factory=dict)  # workflow -> node id -> phase on record
+    holders: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # workflow -> lock -> holders on record
+    commits: int = 0
+
+    def wrong(self, text: str) -> None:
+        """A promise is broken."""
+        self.broken.append(text)
+        self.news.set()
+
+    def observe(self, bucket: Bucket, change: Change) -> None:
+        """A commit of the store."""
+        self.commits += 1
+        if bucket.plural == "pods":
+            self._pod(change)
+        elif bucket.plural == "workflows":
+            self._workflow(change)
+
+    # -------------------------------------------------------------------------------------------------- pods
+
+    def _pod(self, change: Change) -> None:
+        pod = change.record.object
+        meta = pod["metadata"]
+        workflow, node_id = meta["labels"].get(labels.WORKFLOW, ""), meta["annotations"].get(labels.NODE_ID, "")
+        squatter = meta["labels"].get("squatter") is not None
+        if squatter:
+            if change.type != "ADDED" and not self.user_writes:
+                self.wrong(f"pod {meta['name']} of somebody else was changed: {change.type}")
+            return
+        mine = self.pods.setdefault(workflow, {})
+        if change.type == "DELETED":
+            mine.pop(meta["name"], None)
+            if self.by_kubelet(meta["name"]):  # nobody can know whether it ran: it may be made again
+                self.made[workflow + node_id] = "made"
+            self._let_go(change, workflow, node_id)
+            return
+        mine[meta["name"]] = pod
+        if change.type == "ADDED":
+            self._made(pod, workflow, node_id)
+            return
+        if (pod.get("status") or {}).get("phase") not in {None, "Pending"}:
+            self.made[workflow + node_id] = "ran"
+        self._let_go(change, workflow, node_id)
+
+    def _made(self, pod: Object, workflow: str, node_id: str) -> None:
+        name = pod["metadata"]["annotations"][labels.NODE_NAME]
+        if self.made.get(workflow + node_id) == "ran":
+            self.wrong(f"the pod of {name} was made twice")
+        self.made[workflow + node_id] = "made"
+        if node_id not in self.nodes.get(workflow, {}):
+            self.unrecorded.add(workflow + node_id)
+        if self.nodes.get(workflow, {}).get(node_id) in ENDED:
+            self.wrong(f"a pod was made for {name}, whose end is on record")
+        if workflow in self.ended:
+            self.wrong(f"a pod was made for {name} of a workflow that has ended")
+        oracle = self.oracles.get(workflow)
+        if oracle is None or self.stopped:
+            return
+        known = oracle.nodes.get(name)
+        if known is None:
+            self.wrong(f"a pod was made for {name}, which must not run")
+            return
+        self._within_limits(workflow, oracle, known)
+
+    def _within_limits(self, workflow: str, oracle: Oracle, node: Expected) -> None:
+        live = [pod for pod in self.pods[workflow].values() if is_live(pod)]
+        limit = oracle.spec.get("parallelism")
+        if limit is not None and len(live) > limit:
+            self.wrong(f"{len(live)} pods of {workflow} at once with {node.name}, not {limit}")
+        inside = oracle.limits.get(node.boundary)
+        if inside is not None:
+            found = [oracle.nodes[pod["metadata"]["annotations"][labels.NODE_NAME]] for pod in live]
+            beside = [entry.name for entry in found if entry.boundary == node.boundary]
+            if len(beside) > inside:
+                self.wrong(f"{len(beside)} pods in {node.boundary} at once, not {inside}: {beside}")
+        for key, holder in (*node.locks, *((key, workflow) for key in lock_names(oracle.spec))):
+            full = "default/" + workflow + ("" if holder == workflow and key in lock_names(oracle.spec) else f"/{ids.node_id(workflow, holder)}")
+            if full not in self.holders.get(workflow, {}).get(key, set()):
+                self.wrong(f"{node.name} began and the record does not say that {holder} holds {key}")
+
+    def _let_go(self, change: Change, workflow: str, node_id: str) -> None:
+        """Labelled completed, or deleted after its end, or its finalizer taken: only once its end is on record."""
+        pod, before = change.record.object, change.previous.object if change.previous else {}
+        meta, old = pod["metadata"], (before.get("metadata") or {})
+        if self.by_kubelet(meta["name"]) or self.user_writes:
+            return
+        marked = meta["labels"].get(labels.COMPLETED) == "true" != (old.get("labels") or {}).get(labels.COMPLETED)
+        freed = bool(old.get("finalizers")) and not meta.get("finalizers")
+        gone = not is_live(pod) and (change.type == "DELETED" or bool(meta.get("deletionTimestamp")))
+        on_record = self.nodes.get(workflow, {}).get(node_id)
+        forgotten = on_record is None and workflow in self.ended  # the run ended before anybody wrote that it began
+        if (marked or freed or gone) and on_record not in ENDED and not forgotten:
+            what = "labelled as completed" if marked else "freed" if freed else "deleted"
+            self.wrong(f"pod {meta['name']} was {what} and the end of its node is not on record")
+
+    # --------------------------------------------------------------------------------------------- workflows
+
+    def _workflow(self, change: Change) -> None:
+        thing = change.record.object
+        name = thing["metadata"]["name"]
+        status = thing.get("status") or {}
+        if change.type == "DELETED":
+            self.wrong(f"workflow {name} is gone")
+            return
+        now = {node_id: node.get("phase", "") for node_id, node in nodes_in(thing).items()}
+        before = self.nodes.get(name, {})
+        if not self.user_writes:
+            self._forward(thing, before, now)
+        self.nodes[name] = now
+        self.unrecorded -= {name + node_id for node_id in now}
+        self._locks(name, thing)
+        completed = (thing["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true"
+        if completed and name not in self.ended:
+            self.ended.add(name)
+            self.news.set()
+            if not status.get("finishedAt"):
+                self.wrong(f"workflow {name} is completed without an end")
+        elif not completed and name in self.ended:
+            self.ended.discard(name)
+            if not self.user_writes:
+                self.wrong(f"workflow {name} had ended and goes on")
+
+    def _forward(self, thing: Object, before: dict[str, str], now: dict[str, str]) -> None:
+        for node_id, phase in before.items():
+            if node_id not in now:
+                self.wrong(f"node {node_id} of {thing['metadata']['name']} is no longer on record")
+                continue
+            after = now[node_id]
+            if RANK[after] < RANK[phase] or (RANK[phase] == 2 and after != phase):
+                self.wrong(f"{nodes_in(thing)[node_id]['name']} went from {phase} to {after}")
+
+    def _locks(self, name: str, thing: Object) -> None:
+        section = (thing.get("status") or {}).get("synchronization") or {}
+        held: dict[str, set[str]] = {}
+        for entry in (section.get("mutex") or {}).get("holding") or ():
+            held.setdefault(entry["mutex"].rpartition("/")[2], set()).add(entry["holder"])
+        for entry in (section.get("semaphore") or {}).get("holding") or ():
+            held.setdefault(entry["semaphore"].rpartition("/")[2], set()).update(entry["holders"])
+        self.holders[name] = held
+        for key in held:
+            everybody = {holder for locks in self.holders.values() for holder in locks.get(key, ())}
+            if len(everybody) > LIMITS.get(key, 1):
+                self.wrong(f"{sorted(everybody)} hold {key} at once")
+
+    # ---------------------------------------------------------------------------------------------- the end
+
+    def forget(self, workflow: str) -> None:
+        """The workflow begins anew: what it did before may be done again."""
+        self.ended.discard(workflow)
+        self.made = {key: state for key, state in self.made.items() if not key.startswith(workflow)}
+
+    def left_over(self) -> None:
+        """Nothing of an ended workflow is left: no live pod, none that was not let go."""
+        kind = self.server.catalog.of(PODS)
+        for record in self.server.rest.bucket(kind).records.values():
+            pod = record.object
+            meta = pod["metadata"]
+            if meta["labels"].get("squatter") is not None:
+                continue
+            if is_live(pod):
+                self.wrong(f"pod {meta['name']} outlives its workflow: {(pod.get('status') or {}).get('phase')}")
+            elif meta["labels"].get(labels.COMPLETED) != "true":
+                self.wrong(f"pod {meta['name']} was never labelled as completed")
+            if meta.get("finalizers"):
+                self.wrong(f"pod {meta['name']} is still held by {meta['finalizers']}")
+
+
+def compare(oracle: Oracle, end: str, thing: Object) -> list[str]:
+    """In what a finished workflow differs from what the oracle says."""
+    status = thing["status"]
+    found = {node["name"]: node for node in nodes_in(thing).values()}
+    wrong = []
+    if status["phase"] != end:
+        wrong.append(f"the workflow is {status['phase']}, not {end}")
+    for name in sorted(found.keys() | oracle.phases.keys()):
+        phase, wanted = found.get(name, {}).get("phase"), oracle.phases.get(name)
+        if phase != wanted:
+            why = found.get(name, {}).get("message", "")
+            wrong.append(f"{name}: {phase}, not {wanted} {why}".rstrip())
+    for name, node in oracle.nodes.items():
+        given = {entry["name"]: entry.get("value") for entry in (found.get(name, {}).get("inputs") or {}).get("parameters") or ()}
+        ran = found.get(name, {}).get("phase") != "Error"  # whose actor crashed may not have come so far
+        if ran and node.value is not None and node.template in {"say", "memo"} and given.get("m") != node.value:
+            wrong.append(f"{name} was given {given.get('m')!r}, not {node.value!r}")
+    return wrong
+
+
+def finished_well(thing: Object, *, clocks_agree: bool) -> list[str]:
+    """What must hold of every finished workflow: all of its nodes are, they point at each other, the sums are right."""
+    nodes: dict[str, Any] = nodes_in(thing)
+    wrong = []
+    for node_id, node in nodes.items():
+        others = [*node.get("children", ()), *node.get("outboundNodes", ()), node.get("boundaryID") or node_id]
+        wrong += [f"{node['name']} names {other}, which is not there" for other in others if other not in nodes]
+        if node.get("phase") not in ENDED or not node.get("finishedAt") or node.get("daemoned"):
+            wrong.append(f"{node['name']} has not ended: {node.get('phase')}")
+        elif clocks_agree and node["startedAt"] > node["finishedAt"]:
+            wrong.append(f"{node['name']} ended before it began")
+    counted = [entry.get("progress", "0/0").split("/") for entry in nodes.values() if entry["type"] in {"Pod", "Suspend", "HTTP", "Plugin"}]
+    total = "/".join(str(sum(int(pair[i]) for pair in counted)) for i in (0, 1))
+    if thing["status"].get("progress") != total:
+        wrong.append(f"progress is {thing['status'].get('progress')}, not {total}")
+    if thing["status"].get("synchronization"):
+        wrong.append(f"it still holds {thing['status']['synchronization']}")
+    return wrong

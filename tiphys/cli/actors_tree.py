@@ -1,0 +1,109 @@
+"""The tree of a running controller, drawn from what its `/debug/actors` says.
+
+Pure. Supervisors and their children first, then every room with the actors that objects woke and those they started,
+each with what it waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+SHOWN: Final = 200
+"""Children of one actor, or actors of one room, that are drawn; further ones are counted."""
+
+INFORMERS: Final = "informers"
+MANAGERS: Final = "managers"
+
+
+def lines(document: Mapping[str, Any]) -> list[str]:
+    """The whole tree."""
+    statistics, actors = document["statistics"], document["actors"]
+    branches = [
+        (child["name"], _child(child), list(_below(child["name"], statistics, actors))) for child in _top(statistics)
+    ]
+    return [f"system: {_as_a_whole(statistics)}", *_draw(branches)]
+
+
+def _as_a_whole(statistics: Mapping[str, Any]) -> str:
+    rooms = ", ".join(f"{number} {room}" for room, number in statistics["registry"]["actors"].items() if number)
+    election = statistics.get("election")
+    role = (
+        ""
+        if election is None
+        else "leads, "
+        if election["held"]
+        else f"stands by for {election['holder'] or 'nobody'}, "
+    )
+    crashes = statistics["lives"]["crashes"]
+    return f"{role}{rooms or 'no actors'}" + (f"; {crashes} crashes so far" if crashes else "")
+
+
+def _top(statistics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The children of the topmost supervisor; those of the others follow in the same list."""
+    below = {informer["resource"]["plural"] for informer in statistics["informers"]}
+    below |= set(statistics["registry"]["actors"]) | {child["name"] for child in _rooms(statistics)}
+    return [
+        child
+        for child in statistics["children"]
+        if child["name"] not in below or child["name"] in (INFORMERS, MANAGERS)
+    ]
+
+
+def _rooms(statistics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    names = [child["name"] for child in statistics["children"]]
+    last = names.index("opening") if "opening" in names else len(names) - 1
+    informers = len(statistics["informers"])
+    return list(statistics["children"][last + 1 + informers :])
+
+
+def _child(child: Mapping[str, Any]) -> str:
+    state = "runs" if child["running"] else "does not run" if child["wanted"] else "is done"
+    return state + (f", started {child['starts']} times" if child["starts"] > 1 else "")
+
+
+Branch = tuple[str, str, list[Any]]  # name, sentence, branches below
+
+
+def _below(name: str, statistics: Mapping[str, Any], actors: Sequence[Mapping[str, Any]]) -> Iterator[Branch]:
+    if name == INFORMERS:
+        for informer in statistics["informers"]:
+            labels = f" ({informer['labels']})" if informer["labels"] else ""
+            heard = f"{informer['objects']} objects, {informer['doing']}, heard {informer['silent_s']:.0f} s ago"
+            yield (
+                informer["resource"]["plural"] + labels,
+                heard + (f": {informer['error']}" if informer["error"] else ""),
+                [],
+            )
+    if name == MANAGERS:
+        for room in _rooms(statistics):
+            yield room["name"], _child(room), list(_family(None, room["name"], _children_of(actors)))
+
+
+def _children_of(actors: Iterable[Mapping[str, Any]]) -> dict[str | None, list[Mapping[str, Any]]]:
+    found: dict[str | None, list[Mapping[str, Any]]] = {}
+    for actor in actors:
+        found.setdefault(actor.get("parent"), []).append(actor)
+    return found
+
+
+def _family(parent: str | None, room: str, children: Mapping[str | None, list[Mapping[str, Any]]]) -> Iterator[Branch]:
+    mine = [actor for actor in children.get(parent, ()) if parent is not None or actor["room"] == room]
+    for actor in mine[:SHOWN]:
+        yield actor["actor"], _sentence(actor), list(_family(actor["actor"], room, children))
+    if len(mine) > SHOWN:
+        yield f"… and {len(mine) - SHOWN} more", "", []
+
+
+def _sentence(actor: Mapping[str, Any]) -> str:
+    said = str(actor["waits"])
+    text = said if actor.get("quarantined") else f"waits {said}" if said.startswith(("for ", "to ", "until ")) else said
+    text += f" [{actor['mailbox']} messages]" if actor.get("mailbox") else ""
+    return text + (f" [restarted {actor['restarts']} times]" if actor.get("restarts") else "")
+
+
+def _draw(branches: Sequence[Branch], indent: str = "") -> Iterator[str]:
+    for position, (name, sentence, below) in enumerate(branches):
+        last = position == len(branches) - 1
+        yield f"{indent}{'└─' if last else '├─'} {name}" + (f": {sentence}" if sentence else "")
+        yield from _draw(below, indent + ("   " if last else "│  "))

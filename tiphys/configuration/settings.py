@@ -1,0 +1,115 @@
+"""What a configuration means to the rooms: keys become settings, over those the program was started with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from actors.cache.mind import CacheSettings
+from actors.history.decide import Retention
+from actors.lock.mind import LockSettings
+from actors.node.manifest_request import PodSettings
+from actors.pace import Pace
+from actors.queue.mind import QueueSettings
+from actors.upstream_metrics import PREFIX
+from runtime.series import Modifier, SeriesSettings
+from tiphys.configuration.environment import Environment
+from tiphys.configuration.notices import EXECUTOR_OURS
+from tiphys.configuration.problems import duration_s
+from tiphys.controllers import ControllerSettings
+
+if TYPE_CHECKING:  # a run without a configuration does not pay for pydantic
+    from tiphys.configuration.keys import Configuration, Image
+
+Entrypoint = tuple[Sequence[str], Sequence[str]]
+
+
+class Entrypoints(Mapping[str, Entrypoint]):
+    """What images run: as configured, else as was known before."""
+
+    def __init__(self, configured: Mapping[str, Image], under: Mapping[str, Entrypoint]) -> None:
+        self._configured = configured
+        self._under = under
+
+    def __getitem__(self, image: str) -> Entrypoint:
+        found = self._configured.get(image)
+        return self._under[image] if found is None else (found.entrypoint or [], found.cmd or [])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**dict.fromkeys(self._under), **dict.fromkeys(self._configured)})
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+def settings(read: Configuration | None, base: ControllerSettings, around: Environment) -> ControllerSettings:
+    """The rooms' settings. `base` is what the command line says, which a key outranks; `around` is the environment."""
+    base = replace(
+        base,
+        pods=replace(base.pods, host_name_label=around.host_name_label),
+        caches=CacheSettings(around.cache_gc_period_s, around.cache_not_hit_s),
+        series=SeriesSettings(PREFIX, series_max=around.series_max),
+        permitted_overrides=around.permitted_overrides,
+        estimates=around.estimates,
+        expressions=around.expressions,
+        workflow_bytes=around.workflow_bytes,
+        propagation=around.propagation,
+    )
+    return base if read is None else _configured(read, base, around)
+
+
+def _configured(read: Configuration, base: ControllerSettings, around: Environment) -> ControllerSettings:
+    defaults = {key: read.workflowDefaults[key] for key in ("metadata", "spec") if read.workflowDefaults.get(key)}
+    kept = read.retentionPolicy
+    return replace(
+        base,
+        pods=_pods(read, base.pods),
+        repository=read.artifactRepository or base.repository,
+        locks=_locks(read, base.locks),
+        queue=QueueSettings(read.parallelism, read.namespaceParallelism),
+        retention=Retention() if kept is None else Retention(kept.completed, kept.failed, kept.errored),
+        series=_series(read, around),
+        instance_id=read.instanceID or base.instance_id,
+        workflow_events=read.workflowEvents.enabled,
+        node_events=read.nodeEvents.enabled,
+        workflow_defaults=defaults,
+        restriction=read.workflowRestrictions.templateReferencing,
+        initial_delay_s=duration_s(read.initialDelay) if read.initialDelay else 0.0,
+    )
+
+
+def _pods(read: Configuration, base: PodSettings) -> PodSettings:
+    helpers = {key: value for key, value in read.executor.items() if key not in {*EXECUTOR_OURS, "image"}}
+    rate, delay = read.resourceRateLimit, read.podGCDeleteDelayDuration
+    images: Mapping[str, Entrypoint] = base.image_entrypoints
+    if read.images:
+        images = Entrypoints(read.images, base.image_entrypoints)
+    return replace(
+        base,
+        executor_image=str(read.executor.get("image") or base.executor_image),
+        executor_container=helpers or base.executor_container,
+        main_container=read.mainContainer or base.main_container,
+        image_entrypoints=images,
+        instance_id=read.instanceID or base.instance_id,
+        pace=Pace(rate.limit, rate.burst) if rate is not None else None,
+        deletion_delay_s=duration_s(delay) if delay else base.deletion_delay_s,
+        deletion_grace_s=read.podGCGracePeriodSeconds,
+    )
+
+
+def _locks(read: Configuration, base: LockSettings) -> LockSettings:
+    believed: Any = read.semaphoreLimitCacheSeconds
+    if believed is None and read.synchronization is not None:
+        believed = read.synchronization.semaphoreLimitCacheSeconds
+    return base if believed is None else replace(base, limit_cache_s=float(believed))
+
+
+def _series(read: Configuration, around: Environment) -> SeriesSettings:
+    config = read.metricsConfig
+    modifiers = {
+        name: Modifier(one.disabled, frozenset(one.disabledAttributes), tuple(one.histogramBuckets))
+        for name, one in config.modifiers.items()
+    }
+    ttl_s = duration_s(config.metricsTTL) if config.metricsTTL else 0.0
+    return SeriesSettings(PREFIX, ttl_s, around.series_max, modifiers)
