@@ -1,6 +1,12 @@
 # Thin twins of dev.py, for fingers that know make. Where make is missing: python3 dev.py demo
 PYTHON ?= python3
 
-.PHONY: demo test check fix
+SEEDS ?= 1000
+
+.PHONY: demo test check fix soak mutants
 demo test check fix:
 	@$(PYTHON) dev.py $@
+soak:  # thousands of simulated runs: make soak SEEDS=20000
+	@$(PYTHON) dev.py soak --seeds $(SEEDS)
+mutants:  # does the simulator find twelve named bugs?
+	@$(PYTHON) dev.py mutants

@@ -36,6 +36,7 @@ USAGE = """usage: python3 dev.py COMMAND [ARGUMENTS]
 
   demo            run examples/diamond.yaml with real processes, no cluster needed
   test [ARGS]     the whole test suite (arguments go to pytest)
+  soak, mutants   the simulator for --seeds N; whether it finds the named bugs
   check           ruff, ruff format, mypy strict and the import floors
   fix             let ruff repair and format what it can
   run FILE…       tiphys run FILE…
@@ -420,10 +421,11 @@ def main(arguments: list[str]) -> int:
     use_new_enough_python()
     if command == "demo":
         become(environment(set()), "tiphys", ["run", str(ROOT / "examples" / "diamond.yaml"), *rest])
-    elif command == "run":
-        become(environment(set()), "tiphys", ["run", *rest])
-    elif command == "tiphys":
-        become(environment(set()), "tiphys", rest)
+    elif command in ("run", "tiphys"):
+        become(environment(set()), "tiphys", ["run", *rest] if command == "run" else rest)
+    elif command in ("soak", "mutants"):
+        module = ["tests.world", "--soak"] if command == "soak" else ["tests.mutants"]
+        become(environment({"test"}), "python", ["-m", *module, *rest])
     elif command == "test":
         test(rest)
     elif command == "check":

@@ -2,7 +2,7 @@
 
 `MISSING` is the whole truth: a feature that lands takes its line away. Paths begin with the place they are looked for
 in: `spec` (a workflow's), `template` (each, those written inline and the defaults among them), `call` (each step and
-task), `artifact` (each that is passed, taken or left), `cron`, or `kind`.
+task), `artifact` (each that is passed, taken or left), `metric` (each of an analysis), `cron`, or `kind`.
 """
 
 from __future__ import annotations
@@ -25,20 +25,13 @@ MISSING: dict[str, Missing] = {
     "kind.WorkflowEventBinding": Missing("EVT-2", "event bindings"),
     "spec.synchronization.mutexes[].database": Missing("SYNC-4", "locks of a database"),
     "spec.synchronization.semaphores[].database": Missing("SYNC-4", "locks of a database"),
-    "spec.metrics": Missing("MET-1", "metrics of workflows", "warning"),
-    "spec.artifactGC": Missing("AGC-1", "deletion of artifacts", "warning"),
-    "spec.executorPlugins": Missing("AGENT-6", "executor plugins"),
-    "spec.priority": Missing("PRI-1", "priorities", "warning"),
-    "template.http": Missing("TMPL-9", "http templates"),
-    "template.plugin": Missing("TMPL-10", "plugin templates"),
+    "metric.provider.wavefront": Missing("RO-PR-6", "metrics of Wavefront"),
+    "metric.provider.skywalking": Missing("RO-PR-11", "metrics of SkyWalking"),
     "template.synchronization.mutexes[].database": Missing("SYNC-4", "locks of a database"),
     "template.synchronization.semaphores[].database": Missing("SYNC-4", "locks of a database"),
-    "template.metrics": Missing("MET-1", "metrics of templates", "warning"),
-    "artifact.hdfs": Missing("DRV-5", "HDFS artifacts"),
-    "artifact.oss": Missing("DRV-7", "Alibaba OSS artifacts"),
-    "artifact.plugin": Missing("DRV-10", "artifact driver plugins"),
-    "artifact.artifactGC": Missing("AGC-1", "deletion of artifacts", "warning"),
 }
+
+ANALYSES = frozenset({"AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"})
 
 Place = tuple[str, str, dict[Any, Any]]  # its name in MISSING, its path, what stands there
 
@@ -79,6 +72,11 @@ def _places(thing: dict[Any, Any]) -> Iterator[Place]:
         spec, path = spec.get("workflowSpec"), "spec.workflowSpec"
         if not isinstance(spec, dict):
             return
+    if thing.get("kind") in ANALYSES:
+        for where, metric in _items(spec.get("metrics"), f"{path}.metrics"):
+            if isinstance(metric, dict):
+                yield "metric", where, metric
+        return
     yield "spec", path, spec
     yield from _artifacts(spec.get("arguments"), f"{path}.arguments")
     templates = [(f"{path}.templateDefaults", spec.get("templateDefaults"))]

@@ -18,6 +18,14 @@ class Column(NamedTuple):
     description: str = ""
 
 
+class Scale(NamedTuple):
+    """Where autoscalers read and write: JSON paths."""
+
+    replicas: str
+    status: str
+    selector: str
+
+
 class Kind(NamedTuple):
     """One kind: its names, its scope, and the module that describes it."""
 
@@ -28,6 +36,7 @@ class Kind(NamedTuple):
     namespaced: bool = True
     status_subresource: bool = False
     columns: tuple[Column, ...] = ()
+    scale: Scale | None = None
 
 
 WORKFLOW_COLUMNS = (
@@ -35,6 +44,19 @@ WORKFLOW_COLUMNS = (
     Column("Age", ".status.startedAt", "date", "When the workflow started"),
     Column("Message", ".status.message", description="Why the workflow is in this phase"),
 )
+
+AGE = Column("Age", ".metadata.creationTimestamp", "date", "Time since resource was created")
+ANALYSIS_COLUMNS = (Column("Status", ".status.phase", description="AnalysisRun status"), AGE)
+EXPERIMENT_COLUMNS = (Column("Status", ".status.phase", description="Experiment status"), AGE)
+
+ROLLOUT_COLUMNS = (
+    Column("Desired", ".spec.replicas", "integer", "Pods that are wished"),
+    Column("Current", ".status.replicas", "integer", "Pods of all versions that have not ended"),
+    Column("Up-to-date", ".status.updatedReplicas", "integer", "Pods of the present template"),
+    Column("Available", ".status.availableReplicas", "integer", "Pods that have been ready for minReadySeconds"),
+    AGE,
+)
+ROLLOUT_SCALE = Scale(".spec.replicas", ".status.HPAReplicas", ".status.selector")
 
 # Workflow and CronWorkflow have no status subresource: upstream's clients write `status` by PUT of the whole object.
 KINDS: dict[str, Kind] = {
@@ -54,5 +76,25 @@ KINDS: dict[str, Kind] = {
         Kind("WorkflowTaskSet", "workflowtasksets", ("wfts",), "crds.internal", status_subresource=True),
         Kind("WorkflowTaskResult", "workflowtaskresults", (), "crds.internal"),
         Kind("WorkflowArtifactGCTask", "workflowartifactgctasks", ("wfat",), "crds.internal", status_subresource=True),
+        Kind(
+            "Rollout",
+            "rollouts",
+            ("ro",),
+            "crds.rollout",
+            status_subresource=True,
+            columns=ROLLOUT_COLUMNS,
+            scale=ROLLOUT_SCALE,
+        ),
+        Kind("AnalysisTemplate", "analysistemplates", ("at",), "crds.analysis", columns=(AGE,)),
+        Kind(
+            "ClusterAnalysisTemplate",
+            "clusteranalysistemplates",
+            ("cat",),
+            "crds.analysis",
+            namespaced=False,
+            columns=(AGE,),
+        ),
+        Kind("AnalysisRun", "analysisruns", ("ar",), "crds.analysis", columns=ANALYSIS_COLUMNS),
+        Kind("Experiment", "experiments", ("exp",), "crds.experiment", columns=EXPERIMENT_COLUMNS),
     )
 }

@@ -9,7 +9,7 @@ so it costs nothing at run time.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +27,19 @@ Open: TypeAlias = dict[str, Any]
 
 OPEN_IN_MANIFEST = "open in the manifest"
 """Marks a field that is checked where users write it, and kept as it is by the API server."""
+
+
+class Default(NamedTuple):
+    """Marks a field that the API server fills in when it is absent."""
+
+    value: Any
+
+
+class Rule(NamedTuple):
+    """Marks a field that the API server judges by an expression (CEL)."""
+
+    rule: str
+    message: str
 
 
 class Model(BaseModel):

@@ -11,11 +11,12 @@ import types
 from typing import Any, Literal, Union, get_args, get_origin
 
 from crds import KINDS, model
-from crds.meta import OPEN_IN_MANIFEST, Growing, Model
+from crds.meta import OPEN_IN_MANIFEST, Default, Growing, Model, Rule
 from crds.shapes import Definition, Shape
 
 SCALARS: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 FIELD_COMMENT = re.compile(r"^    (\w+): .*?  # (.*?)(?:  # .*)?$")
+TYPE_COMMENT = re.compile(r"^type: ignore(\[[\w-]+\])?")
 
 
 def shapes() -> dict[str, Definition]:
@@ -26,9 +27,14 @@ def shapes() -> dict[str, Definition]:
     return dict(sorted(found.items()))
 
 
+_origins: dict[str, type[Model]] = {}  # a definition is found by its name, so no two models may share one
+
+
 def _define(cls: type[Model], found: dict[str, Definition]) -> str:
     """Add the definition of a model and of all that it needs; its name."""
     name = cls.__name__
+    if _origins.setdefault(name, cls) is not cls:
+        raise TypeError(f"{cls.__module__} and {_origins[name].__module__} both name a model {name}: rename one")
     if name in found:
         return name
     definition: Definition = {"description": inspect.cleandoc(cls.__doc__ or "").split("\n")[0]}
@@ -40,6 +46,11 @@ def _define(cls: type[Model], found: dict[str, Definition]) -> str:
         shape = _shape(field.annotation, found)
         if OPEN_IN_MANIFEST in field.metadata:
             shape["opened"] = True
+        for mark in field.metadata:
+            if isinstance(mark, Default):
+                shape["default"] = mark.value
+            elif isinstance(mark, Rule):
+                shape["rules"] = [mark._asdict()]
         if attribute in comments:
             shape["description"] = comments[attribute]
         fields[field.alias or attribute] = shape
@@ -84,5 +95,5 @@ def _comments(cls: type[Model]) -> dict[str, str]:
         if isinstance(base, type) and issubclass(base, Model):
             for line in inspect.getsource(base).splitlines():
                 if match := FIELD_COMMENT.match(line):
-                    comments[match[1]] = match[2].removeprefix("type: ignore").strip()
+                    comments[match[1]] = TYPE_COMMENT.sub("", match[2]).strip()
     return {name: text[0].upper() + text[1:] for name, text in comments.items() if text}

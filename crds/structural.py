@@ -16,6 +16,7 @@ from crds.shapes import Definition, Shape
 
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
+RULES = "x-kubernetes-validations"
 
 Schema = dict[str, Any]
 
@@ -41,6 +42,12 @@ def _definition(kind: Kind, writer: _Writer) -> dict[str, Any]:
         ]
     if kind.status_subresource:
         version["subresources"] = {"status": {}}
+    if kind.scale is not None:
+        version["subresources"]["scale"] = {
+            "specReplicasPath": kind.scale.replicas,
+            "statusReplicasPath": kind.scale.status,
+            "labelSelectorPath": kind.scale.selector,
+        }
     names: dict[str, Any] = {
         "kind": kind.name,
         "listKind": f"{kind.name}List",
@@ -94,6 +101,10 @@ class _Writer:
 
     def _field(self, shape: Shape) -> Schema:
         schema: Schema = {"type": "object", PRESERVE: True} if shape.get("opened") else self._schema(shape)
+        if "default" in shape:
+            schema = schema | {"default": shape["default"]}
+        if "rules" in shape:
+            schema = schema | {RULES: shape["rules"]}
         if self._descriptions and "description" in shape:
             return schema | {"description": shape["description"]}
         return schema

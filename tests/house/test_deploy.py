@@ -66,4 +66,4 @@ def test_kustomize_builds_the_base(tmp_path: Path) -> None:
     built = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert built.returncode == 0, built.stderr
-    assert built.stdout.count("kind: CustomResourceDefinition") == 4
+    assert built.stdout.count("kind: CustomResourceDefinition") == 9

@@ -1,0 +1,240 @@
+"""What is wrong is said in upstream's words, nothing is touched meanwhile, and what is put right goes on by itself."""
+
+# ruff: noqa: E501  upstream's sentences are long
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.rollout import wire
+from runtime.api import Refused
+from runtime.objects import SERVICES, Object, Reference
+from tests.rollouts.test_analysis import template
+from tests.rollouts.world import rollout, rollout_world, service
+
+pytestmark = pytest.mark.virtual_time
+
+
+async def told(*things: Object) -> str:
+    async with rollout_world() as here:
+        await here.apply(*things)
+        await here.until_phase("Degraded", limit_s=10)
+        found = here.condition("InvalidSpec")
+        assert found is not None
+        assert here.status()["message"] == f"InvalidSpec: {found['message']}"
+        assert here.stored("apps", "replicasets") == []
+        return found["message"].removeprefix('The Rollout "r" is invalid: ')
+
+
+def canary(**more: Any) -> Object:
+    return rollout(canary=more)
+
+
+def steps(*given: Object, **more: Any) -> Object:
+    return canary(steps=list(given), **more)
+
+
+PATH = "spec.strategy"
+NGINX = {"nginx": {"stableIngress": "i"}}
+BOTH = {"canaryService": "c", "stableService": "s"}
+
+WRONG: list[tuple[Object, str]] = [
+    (rollout(canary={}, blueGreen={"activeService": "a"}), f"{PATH}.strategy: Invalid value: \"blueGreen: true canary: true\": Multiple Strategies can not be listed"),
+    (rollout(blueGreen={"activeService": "a", "previewService": "a"}), f'{PATH}.activeService: Invalid value: "a": This rollout uses the same service for the active and preview services, but two different services are required.'),
+    (rollout(blueGreen={"activeService": "a", "scaleDownDelayRevisionLimit": 5}, revisionHistoryLimit=3), f"{PATH}.scaleDownDelayRevisionLimit: Invalid value: 5: This rollout's revision history limit can not be smaller than the rollout's scale down limit"),
+    (canary(canaryService="x", stableService="x"), f'{PATH}.stableService: Invalid value: "x": This rollout uses the same service for the stable and canary services, but two different services are required.'),
+    (canary(maxSurge=0, maxUnavailable="0%"), f"{PATH}.maxSurge: Invalid value: 0: MaxSurge and MaxUnavailable both can not be zero"),
+    (steps({"setWeight": 110}), f"{PATH}.steps[0].setWeight: Invalid value: 110: SetWeight needs to be between 0 and 100"),
+    (steps({"setWeight": -1}), f"{PATH}.steps[0].setWeight: Invalid value: -1: SetWeight needs to be between 0 and 100"),
+    (steps({}), f'{PATH}.steps[0]: Invalid value: "step.Experiment: true step.Pause: true step.SetWeight: true step.Analysis: true step.SetCanaryScale: true step.SetHeaderRoute: true step.SetMirrorRoute: true step.Plugin: true": Step must have one of the following set: experiment, setWeight, setCanaryScale, plugin or pause'),
+    (steps({"setWeight": 10, "pause": {}}), f'{PATH}.steps[0]: Invalid value: "step.Experiment: false step.Pause: true step.SetWeight: true step.Analysis: false": Step must have one of the following set: experiment, setWeight, setCanaryScale, plugin or pause'),
+    (steps({"pause": {"duration": "soon"}}), f"{PATH}.steps[0].pause.duration: Invalid value: -1: Duration needs to be greater than 0"),
+    (steps({"setCanaryScale": {"weight": 10}}), f"{PATH}.trafficRouting: Required value: SetCanaryScale requires TrafficRouting to be set"),
+    (canary(scaleDownDelaySeconds=5), f"{PATH}.scaleDownDelaySeconds: Invalid value: 5: Canary scaleDownDelaySeconds can only be used with traffic routing"),
+    (canary(dynamicStableScale=True), f"{PATH}.dynamicStableScale: Invalid value: true: Canary dynamicStableScale can only be used with traffic routing"),
+    (canary(dynamicStableScale=True, scaleDownDelaySeconds=1, trafficRouting=NGINX, **BOTH), f"{PATH}.dynamicStableScale: Invalid value: true: Canary dynamicStableScale cannot be used with scaleDownDelaySeconds"),
+    (canary(trafficRouting=NGINX), f'{PATH}.stableService: Invalid value: "": Canary service and Stable service must to be set to use Traffic Routing'),
+    (steps({"setHeaderRoute": {"name": "h"}}), f'{PATH}.steps[0].setHeaderRoute: Invalid value: {{"name":"h"}}: SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix'),
+    (canary(antiAffinity={}), f'{PATH}.antiAffinity: Invalid value: "antiAffinity.PreferredDuringSchedulingIgnoredDuringExecution: false antiAffinity.RequiredDuringSchedulingIgnoredDuringExecution: false": AntiAffinity must have exactly one strategy listed'),
+    (rollout(canary={}, progressDeadlineSeconds=5, minReadySeconds=5), "spec.progressDeadlineSeconds: Invalid value: 5: must be greater than minReadySeconds"),
+    (canary(stableService="no"), f'{PATH}.canary.stableService: Invalid value: "no": service "no" not found'),
+    (steps({"analysis": {"templates": [{"templateName": "no"}]}}), f"{PATH}.canary.steps[0].analysis.templates: Invalid value: \"no\": AnalysisTemplate 'no' not found"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("thing", "text"), WRONG, ids=[text[:60] for _, text in WRONG])
+@pytest.mark.spec("RO-1.16-spec", "RO-1.2-minReadySeconds", "RO-1.2-strategy")
+async def test_upstreams_words(thing: Object, text: str) -> None:
+    assert await told(thing) == text
+
+
+@pytest.mark.spec("RO-1.2-selector")
+async def test_a_selector_that_its_template_does_not_meet() -> None:
+    thing = canary()
+    thing["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
+    text = 'spec.template.metadata.labels: Invalid value: {"app":"other"}: `selector` does not match template `labels`'
+    assert await told(thing) == text
+
+
+@pytest.mark.spec("RO-1.2-template")
+async def test_a_missing_strategy_selector_or_container() -> None:
+    thing = canary()
+    thing["spec"]["strategy"] = {}
+    assert (await told(thing)).endswith("missing field '.spec.strategy.canary or .spec.strategy.blueGreen'")
+    thing = canary()
+    del thing["spec"]["selector"]
+    assert (await told(thing)).startswith("spec.selector: Required value: Rollout has missing field '.spec.selector'")
+    thing = canary()
+    thing["spec"]["template"]["spec"]["containers"] = []
+    assert await told(thing) == "spec.template.spec.containers: Required value"
+
+
+async def test_an_analysis_that_never_ends_may_not_be_a_step() -> None:
+    thing = steps({"analysis": {"templates": [{"templateName": "t"}]}})
+    text = await told(template(interval="1m"), thing)
+    assert "has metric m which runs indefinitely" in text
+
+
+async def test_an_unresolved_argument() -> None:
+    thing = steps({"analysis": {"templates": [{"templateName": "t"}]}})
+    text = await told(template(args=[{"name": "x"}]), thing)
+    assert (
+        text
+        == f'{PATH}.canary.steps[0].analysis.templates: Invalid value: "templateNames: [t]": args.x was not resolved'
+    )
+
+
+@pytest.mark.spec("RO-1.16-references")
+async def test_a_service_of_other_pods_or_of_another_rollout() -> None:
+    text = await told(service("s", app="other"), canary(stableService="s"))
+    assert text == f'{PATH}.canary.stableService: Invalid value: "s": Service "s" has unmatch label "app" in rollout'
+    managed = service("s")
+    managed["metadata"]["annotations"] = {wire.MANAGED_BY: "somebody"}
+    text = await told(managed, canary(stableService="s"))
+    assert text == f'{PATH}.canary.stableService: Invalid value: "s": Service "s" is managed by another Rollout'
+
+
+@pytest.mark.spec("RO-1.16-recovery")
+async def test_what_is_missing_may_come_later() -> None:
+    async with rollout_world() as here:
+        await here.apply(steps({"analysis": {"templates": [{"templateName": "t"}]}}, stableService="s"))
+        await here.until_phase("Degraded")
+        await here.apply(service("s"))
+        await here.settle(3)
+        assert "AnalysisTemplate 't' not found" in here.status()["message"]
+        await here.apply(template())
+        await here.until_phase("Healthy")
+        assert here.condition("InvalidSpec") is None
+
+
+@pytest.mark.spec("RO-2.15-conditions")
+async def test_an_unfit_change_leaves_what_runs_alone() -> None:
+    async with rollout_world() as here:
+        await here.apply(steps({"setWeight": 50}))
+        await here.until_phase("Healthy")
+        await here.patch({"spec": {"strategy": {"canary": {"steps": [{"setWeight": 101}]}}}})
+        await here.until_phase("Degraded")
+        assert here.sizes() == {1: 1}
+        assert here.pods_of(1)
+        await here.patch({"spec": {"strategy": {"canary": {"steps": [{"setWeight": 51}]}}}})
+        await here.until_phase("Healthy")
+
+
+async def test_two_rollouts_on_one_service() -> None:
+    async with rollout_world() as here:
+        other = rollout("q", blueGreen={"activeService": "a"})
+        other["spec"]["selector"] = {"matchLabels": {"app": "r"}}
+        other["spec"]["template"]["metadata"]["labels"] = {"app": "r"}
+        await here.apply(service("a"), rollout(blueGreen={"activeService": "a"}))
+        await here.until_phase("Healthy")
+        await here.apply(other)
+        await here.until_phase("Degraded", "q")
+        assert 'Service "a" is managed by another Rollout' in here.status("q")["message"]
+
+
+async def test_a_service_is_given_back_when_its_rollout_goes() -> None:
+    async with rollout_world() as here:
+        await here.apply(service("a"), rollout(blueGreen={"activeService": "a"}))
+        await here.until_phase("Healthy")
+        await here.api.delete(Reference(wire.ROLLOUTS, "default", "r"))
+        await here.settle(3)
+        assert here.selected("a") == ""
+        found = await here.api.get(Reference(SERVICES, "default", "a"))
+        assert wire.MANAGED_BY not in (found["metadata"].get("annotations") or {})
+        assert here.stored("apps", "replicasets") == []
+
+
+@pytest.mark.spec("RO-1.1-selector")
+async def test_the_selector_cannot_be_changed() -> None:
+    async with rollout_world() as here:
+        await here.apply(canary())
+        await here.until_phase("Healthy")
+        with pytest.raises(Refused, match="immutable"):
+            await here.patch({"spec": {"selector": {"matchLabels": {"app": "x"}}}})
+
+
+@pytest.mark.spec("RO-1.1-malformed")
+async def test_malformed_quantities_are_dropped_and_equal_ones_are_equal() -> None:
+    async with rollout_world() as here:
+        hashes = []
+        for number, cpu in enumerate((0.001, "0.001", "1m")):
+            thing = rollout(f"r{number}", canary={})
+            labels = {"matchLabels": {"app": "x"}}
+            thing["spec"]["selector"] = labels
+            thing["spec"]["template"]["metadata"] = {"labels": {"app": "x"}}
+            resources = {"requests": {"cpu": cpu, "memory": "10Z"}}
+            thing["spec"]["template"]["spec"]["containers"][0]["resources"] = resources
+            await here.apply(thing)
+            await here.until_phase("Healthy", f"r{number}")
+            hashes.append(here.hash(1, f"r{number}"))
+        assert len(set(hashes)) == 1
+
+
+@pytest.mark.spec("RO-2.4-collision")
+async def test_a_replica_set_of_the_wanted_name_that_is_anothers_is_avoided() -> None:
+    async with rollout_world() as here:
+        await here.apply(canary())
+        await here.until_phase("Healthy")
+        wanted = here.hash(1)
+        await here.api.delete(Reference(wire.ROLLOUTS, "default", "r"))
+        await here.settle(5)
+        squatter = {
+            "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": f"r-{wanted}", "namespace": "default"},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"z": "z"}},
+                     "template": {"metadata": {"labels": {"z": "z"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}},
+        }  # fmt: skip
+        await here.apply(squatter, canary())
+        await here.until_phase("Healthy")
+        assert here.status()["collisionCount"] == 1
+        assert here.hash(1) != wanted
+
+
+@pytest.mark.spec("RO-2.4-adoption")
+async def test_replica_sets_that_lost_their_owner_are_adopted_again() -> None:
+    async with rollout_world() as here:
+        await here.apply(canary())
+        await here.until_phase("Healthy")
+        [one] = here.stored("apps", "replicasets")
+        await here.api.delete(Reference(wire.ROLLOUTS, "default", "r"), propagation="Orphan")
+        await here.settle(5)
+        await here.apply(canary())
+        await here.until_phase("Healthy")
+        [same] = here.stored("apps", "replicasets")
+        assert same["metadata"]["uid"] == one["metadata"]["uid"]
+
+
+async def test_a_replica_set_deleted_or_scaled_by_hand_is_put_right() -> None:
+    async with rollout_world() as here:
+        await here.apply(rollout(replicas=3, canary={}))
+        await here.until_phase("Healthy")
+        [one] = here.stored("apps", "replicasets")
+        ref = Reference(wire.REPLICA_SETS, "default", one["metadata"]["name"])
+        await here.api.patch(ref, {"spec": {"replicas": 1}})
+        await here.settle(5)
+        assert here.sizes() == {1: 3}
+        await here.api.delete(ref)
+        await here.settle(10)
+        await here.until_phase("Healthy")
+        assert list(here.sizes().values()) == [3]

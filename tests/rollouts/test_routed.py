@@ -1,0 +1,219 @@
+"""A canary behind a router: pods for the traffic, the weight after the pods, the Services in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runtime.objects import Reference
+from tests.controllers.world import Fate
+from tests.rollouts.world import RolloutWorld, image_of, ingress, ready, rollout, rollout_world, service
+
+pytestmark = pytest.mark.virtual_time
+
+NGINX = {"nginx": {"stableIngress": "ing"}}
+
+
+def routed(replicas: int, steps: list[Any], **more: Any) -> dict[str, Any]:
+    canary = {"canaryService": "c", "stableService": "s", "trafficRouting": NGINX, "steps": steps, **more}
+    return rollout(replicas=replicas, canary=canary)
+
+
+async def begin(here: RolloutWorld, thing: dict[str, Any]) -> None:
+    await here.apply(service("c"), service("s"), ingress("ing", "s"), thing)
+    await here.until_phase("Healthy")
+    await here.settle(3)
+
+
+def weight(here: RolloutWorld) -> str:
+    found = here.server.storage.bucket("networking.k8s.io", "ingresses").records["default", "r-ing-canary"].object
+    return found["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"]
+
+
+@pytest.mark.spec(
+    "RO-1.3-scaleDownDelaySeconds", "RO-1.4-setWeight", "RO-1.6-nginx", "RO-2.10-weights", "RO-2.21-timelines", "RO-7-7"
+)
+async def test_the_worked_timeline_of_ten_replicas() -> None:
+    """20, pause, 60: each line is one state that somebody could see."""
+    async with rollout_world() as here:
+        await begin(here, routed(10, [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}]))
+        assert here.weights() == (0, 100)
+        seen = here.watch(lambda: (here.weights(), weight(here), tuple(here.sizes().values()), here.selected("c")))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        assert seen[-1] == ((20, 80), "20", (10, 2), here.hash(2))
+        await here.promote()
+        await here.until_phase("Healthy")
+        await here.settle(5)
+        assert here.sizes() == {1: 10, 2: 10}
+        assert "scale-down-deadline" in here.sets()[1]["metadata"]["annotations"]
+        await here.settle(40)
+        assert here.sizes() == {1: 0, 2: 10}
+        assert (here.selected("c"), here.selected("s")) == (here.hash(2), here.hash(2))
+        steps = [(each[0], each[2]) for each in seen]
+        order = [
+            ((0, 100), (10, 0)), ((0, 100), (10, 2)), ((20, 80), (10, 2)), ((20, 80), (10, 6)), ((60, 40), (10, 6)),
+            ((60, 40), (10, 10)), ((100, 0), (10, 10)), ((0, 100), (10, 10)), ((0, 100), (0, 10)),
+        ]  # fmt: skip
+        assert [each for i, each in enumerate(steps) if i == 0 or each != steps[i - 1]][1:] == order
+        assert here.events("TrafficWeightUpdated")[-4:] == [
+            "Traffic weight updated from 0 to 20", "Traffic weight updated from 20 to 60",
+            "Traffic weight updated from 60 to 100", "Traffic weight updated from 100 to 0",
+        ]  # fmt: skip
+
+
+@pytest.mark.spec("RO-1.3-abortScaleDownDelaySeconds", "RO-7-9")
+async def test_an_abort_takes_the_traffic_at_once_and_the_pods_later() -> None:
+    async with rollout_world() as here:
+        await begin(here, routed(10, [{"setWeight": 60}, {"pause": {}}]))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        assert (here.weights(), here.sizes()) == ((60, 40), {1: 10, 2: 6})
+        await here.abort()
+        await here.until_phase("Degraded")
+        await here.settle(2)
+        assert (here.weights(), here.sizes(), here.selected("c")) == ((0, 100), {1: 10, 2: 6}, here.hash(1))
+        switches = len(here.events("SwitchService"))
+        await here.settle(40)
+        assert here.sizes() == {1: 10, 2: 0}
+        assert len(here.events("SwitchService")) == switches
+        await here.retry()
+        await here.until_phase("Paused")
+        assert (here.weights(), here.sizes(), here.selected("c")) == ((60, 40), {1: 10, 2: 6}, here.hash(2))
+
+
+async def test_a_delay_of_zero_leaves_the_canary_up_where_its_scale_says_so() -> None:
+    async with rollout_world() as here:
+        steps = [{"setCanaryScale": {"replicas": 1}}, {"setWeight": 20}, {"pause": {}}]
+        await begin(here, routed(2, steps, abortScaleDownDelaySeconds=0))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        await here.abort()
+        await here.settle(2000)
+        assert here.sizes()[2] in (0, 1)
+        assert "scale-down-deadline" not in here.sets()[2]["metadata"]["annotations"]
+
+
+@pytest.mark.spec("RO-1.4-setCanaryScale")
+async def test_set_canary_scale_decouples_pods_from_the_weight() -> None:
+    pause: dict[str, Any] = {"pause": {}}
+    steps = [
+        pause, {"setCanaryScale": {"replicas": 1}}, pause, {"setWeight": 50}, {"setCanaryScale": {"weight": 25}}, pause,
+        {"setCanaryScale": {"replicas": 3}}, pause, {"setCanaryScale": {"matchTrafficWeight": True}}, pause,
+    ]  # fmt: skip
+    async with rollout_world() as here:
+        await begin(here, routed(4, steps))
+        await here.image("v2")
+        found = []
+        for _ in range(5):
+            await here.until_phase("Paused")
+            await here.settle(3)
+            found.append(here.sizes()[2])
+            await here.promote()
+            await here.settle(3)
+        await here.until_phase("Healthy")
+        assert found == [0, 1, 1, 3, 2]
+        assert here.sizes()[2] == 4
+
+
+@pytest.mark.spec("RO-1.3-dynamicStableScale", "RO-7-10", "RO-7-8")
+async def test_dynamic_stable_scale_shrinks_stable_and_abort_walks_back() -> None:
+    steps = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 75}, {"pause": {}}]
+    async with rollout_world() as here:
+        await begin(here, routed(4, steps, dynamicStableScale=True))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        await here.settle(3)
+        assert (here.weights(), here.sizes()) == ((25, 75), {1: 3, 2: 1})
+        await here.promote()
+        await here.until(lambda: here.status()["currentStepIndex"] == 3 and here.sizes() == {1: 1, 2: 3})
+        seen = here.watch(lambda: (here.weights(), tuple(here.sizes().values())))
+        await here.abort()
+        await here.until(lambda: here.sizes() == {1: 4, 2: 0})
+        await here.settle(3)
+        assert here.weights() == (0, 100)
+        assert here.selected("c") == here.hash(1)
+        ours = [each[0][0] for each in seen if each[0]]
+        assert ours == sorted(ours, reverse=True)
+
+
+async def test_going_back_to_stable_with_dynamic_scale_keeps_the_traffic_until_stable_is_back() -> None:
+    steps = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 75}, {"pause": {}}]
+
+    async with rollout_world() as here:
+        await begin(here, routed(4, steps, dynamicStableScale=True))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        await here.promote()
+        await here.until(lambda: here.sizes() == {1: 1, 2: 3} and here.phase() == "Paused")
+        canary = here.hash(2)
+        here.fate = lambda pod: Fate(ready_s=60)
+        await here.image("v1")
+        await here.settle(10)
+        assert here.sizes() == {2: 3, 3: 4}
+        assert (here.weights(), here.selected("c")) == ((75, 25), canary)
+        await here.until_phase("Healthy")
+        await here.settle(70)
+        assert (here.weights(), here.selected("c"), here.selected("s")) == ((0, 100), here.hash(3), here.hash(3))
+        assert here.sizes() == {2: 0, 3: 4}
+
+
+async def test_weight_waits_while_stable_is_short_of_pods() -> None:
+    async with rollout_world() as here:
+        await begin(here, routed(4, [{"setWeight": 25}, {"pause": {}}]))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        assert here.weights() == (25, 75)
+
+
+@pytest.mark.spec("RO-1.3-minPodsPerReplicaSet")
+async def test_min_pods_and_threshold() -> None:
+    steps = [{"setWeight": 5}, {"pause": {}}]
+    async with rollout_world(lambda pod: Fate(ready_s=1e9 if image_of(pod) == "v2" else 1)) as here:
+        threshold = {"type": "Pods", "value": 0}
+        await begin(here, routed(10, steps, minPodsPerReplicaSet=2, replicaProgressThreshold=threshold))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        assert here.sizes() == {1: 10, 2: 2}
+        assert here.weights() == (0, 100)
+
+
+@pytest.mark.spec("RO-2.9-retire", "RO-7-14")
+async def test_an_interrupted_canary_is_scaled_away_and_the_weight_is_taken_first() -> None:
+    async with rollout_world() as here:
+        await begin(here, routed(4, [{"setWeight": 50}, {"pause": {}}]))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        here.fate = ready(30)
+        await here.image("v3")
+        await here.settle(10)
+        assert here.weights() == (0, 100)
+        await here.until_phase("Paused")
+        await here.settle(5)
+        assert here.sizes() == {1: 4, 2: 0, 3: 2}
+        assert here.weights() == (50, 50)
+
+
+async def test_a_routed_canary_without_steps_is_promoted_when_all_its_pods_are_there() -> None:
+    async with rollout_world() as here:
+        await begin(here, routed(3, []))
+        seen = here.watch(here.weights)
+        await here.image("v2")
+        await here.until_phase("Healthy")
+        await here.settle(5)
+        assert set(seen) == {(0, 100)}
+        assert here.selected("s") == here.hash(2)
+
+
+@pytest.mark.spec("RO-1.6-drift")
+async def test_somebody_who_edits_the_canary_ingress_is_corrected() -> None:
+    async with rollout_world() as here:
+        await begin(here, routed(4, [{"setWeight": 50}, {"pause": {}}]))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        kind = next(kind for kind in here.server.catalog if kind.resource.kind == "Ingress").resource
+        note = {"metadata": {"annotations": {"nginx.ingress.kubernetes.io/canary-weight": "99"}}}
+        await here.api.patch(Reference(kind, "default", "r-ing-canary"), note)
+        await here.settle(3)
+        assert weight(here) == "50"
