@@ -27,7 +27,7 @@ class Said(NamedTuple):
     warning: bool = False
 
 
-def event(about: Reference, said: Said, now: float) -> Create:
+def event(about: Reference, said: Said, now: float, component: str = COMPONENT) -> Create:
     """The command that writes an Event about an object."""
     at = rfc3339(now)
     digest = hashlib.sha256("\0".join((about.uid, said.reason, said.message)).encode()).hexdigest()[:16]
@@ -45,8 +45,8 @@ def event(about: Reference, said: Said, now: float) -> Create:
         "type": "Warning" if said.warning else "Normal",
         "reason": said.reason,
         "message": said.message[:MESSAGE_MAX],
-        "source": {"component": COMPONENT},
-        "reportingComponent": COMPONENT,
+        "source": {"component": component},
+        "reportingComponent": component,
         "firstTimestamp": at,
         "lastTimestamp": at,
         "count": 1,

@@ -2,8 +2,9 @@
 
     python bench/soak.py --minutes 60 [--rate 3] [--png soak.png] [--json soak.json]
 
-One process holds the embedded API, the controllers and a node whose pods are simulated; workflows are submitted at a
-steady rate and deleted some time after their end, so what is alive stays the same and memory should, too. The first
+The controllers run in this process as `tiphys controller` runs them, against a dev cluster in another one whose pods
+are simulated. Workflows are submitted at a steady rate and deleted some time after their end, so what is alive stays
+the same and memory should, too (the cluster's does not: it keeps its history and the Events of all). The first
 fifth of the run is warm-up. Stalls are how late a timer of ten milliseconds comes, all the time; on a busy machine most
 of that is the doing of others, so what the loop itself can have caused (the CPU time it used) is told apart.
 """
@@ -14,7 +15,10 @@ import argparse
 import gc
 import json
 import sys
+import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -26,9 +30,12 @@ import anyio
 
 from actors.workflow.state import WORKFLOWS
 from runtime.api import Api, ApiError
+from runtime.client import HttpApi
 from runtime.log import configure
 from runtime.objects import Reference
-from tiphys.cli.session import SessionSettings, opened
+from runtime.system import Settings, System
+from tiphys.controller.shapes import shapes
+from tiphys.controllers import ControllerSettings, rooms
 
 TICK_S = 0.01
 SAMPLE_S = 1.0
@@ -169,15 +176,37 @@ def plot(course: Course, found: dict[str, Any], path: Path) -> None:
 async def soak(minutes: float, rate: float) -> Course:
     """Run the load for so long."""
     gc.set_threshold(50_000, 20, 50)  # as `tiphys controller` does
-    async with opened(SessionSettings(mode="simulated", serving=False)) as session:
-        gc.collect()
-        gc.freeze()
-        course = Course()
-        with anyio.move_on_after(minutes * 60):
+    with tempfile.TemporaryDirectory(prefix="tiphys-soak-") as folder:
+        kubeconfig = f"{folder}/kubeconfig"
+        async with cluster(kubeconfig), HttpApi.from_kubeconfig(kubeconfig) as api:
+            api.shapes = shapes()
+            decided = ControllerSettings()
+            system = System(
+                api, rooms(decided), settings=Settings(manager="tiphys", freeze=True, series=decided.series)
+            )
+            course = Course()
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(tick, course, minutes * 60 * WARM_UP)
-                tasks.start_soon(submit, session.api, course, rate)
-        return course
+                await tasks.start(system.run)
+                with anyio.move_on_after(minutes * 60):
+                    async with anyio.create_task_group() as load:
+                        course.begun = time.monotonic()
+                        load.start_soon(tick, course, minutes * 60 * WARM_UP)
+                        load.start_soon(submit, api, course, rate)
+                tasks.cancel_scope.cancel()
+            return course
+
+
+@asynccontextmanager
+async def cluster(kubeconfig: str) -> AsyncIterator[None]:
+    """A dev cluster without controllers, in a process of its own."""
+    command = [sys.executable, "-m", "tiphys.cli", "dev", "--no-controllers", "--runtime", "simulated"]
+    async with await anyio.open_process([*command, "--kubeconfig", kubeconfig], stderr=None) as process:
+        assert process.stdout is not None
+        said = b""
+        while not said.startswith(b"ready"):
+            said = await process.stdout.receive()
+        yield
+        process.terminate()
 
 
 def main() -> None:

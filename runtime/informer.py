@@ -14,7 +14,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskStatus
 
-from runtime.api import Api, ApiError, Gone, Selection, Unavailable
+from runtime.api import Api, ApiError, Gone, Selection, Unavailable, WatchEvent
 from runtime.clock import Clock
 from runtime.log import Log
 from runtime.objects import Resource
@@ -146,7 +146,9 @@ class Informer:
                     async for event in events:
                         self._events += 1
                         self._answered()
-                        await self._happened(Heard(event))
+                        self._hear(event)
+                        if not isinstance(self._state, Watching):
+                            return  # there is a reason to list again
                         if not self._events % TELL_CHUNK:
                             await anyio.lowlevel.checkpoint()
         except ApiError as error:
@@ -157,6 +159,12 @@ class Informer:
             if not limit.cancelled_caught:
                 self._answered()  # it closed in order: it is there, though nothing has happened
             await self._happened(Closed(self._clock.monotonic() - opened))
+
+    def _hear(self, event: WatchEvent) -> None:
+        """One line of the watch; the shortest way, for there are thousands in a second."""
+        self._state, output = step(self._state, Heard(event), self._dice)
+        if output is not None:
+            self._tell(self._change(output))
 
     def _answered(self) -> None:
         self._heard_at = self._clock.monotonic()

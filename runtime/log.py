@@ -75,8 +75,8 @@ def configure(*, level: str = "info", form: str = "auto", stream: TextIO | None 
     import structlog  # noqa: PLC0415  # see _write
 
     _Threshold.level = level
-    stream = stream or sys.stderr
-    as_json = form == "json" or (form == "auto" and not stream.isatty())
+    terminal = (stream or sys.stderr).isatty()
+    as_json = form == "json" or (form == "auto" and not terminal)
     chain: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -85,10 +85,10 @@ def configure(*, level: str = "info", form: str = "auto", stream: TextIO | None 
     if as_json:
         chain += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        chain.append(structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=_plain))
+        chain.append(structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=_plain))
     structlog.configure(
         processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),  # which may be another by then
         cache_logger_on_first_use=False,
     )

@@ -39,8 +39,9 @@ from runtime.registry import DEAD, LIVING, Actor, Registry
 PERFORM_CONCURRENCY = 64
 """API calls in flight at most. Measured: one API server's cores are busy with fewer."""
 
-ASK_CONCURRENCY = 64
-"""Services are asked apart from the API: a slow one must not hold up a status write."""
+ASK_CONCURRENCY = 1024
+"""Services are asked apart from the API, so many at once at most: a slow one must hold up neither a status write nor
+another service. Askers are started as they are needed."""
 
 PERFORM_TIMEOUT_S = 60.0
 """A call without an answer by then is Unavailable: longer than any request the server itself lets live."""
@@ -94,6 +95,8 @@ class Performers:
         self._dice = dice or Random()  # noqa: S311  # jitter, no secret
         self._orders = Orders()
         self._asks: deque[Order] = deque()
+        self._askers = 0
+        self._tasks: TaskGroup | None = None  # while it runs
         self._concurrency = concurrency
         self._window = float(concurrency)
         self._busy = self._aside = self._asking = 0  # in flight, waiting as the server told them to, being asked
@@ -110,19 +113,32 @@ class Performers:
         order = Order(actor, command)
         if isinstance(command, Ask):
             self._asks.append(order)
-            _rouse(self._idle_asks)
+            self._call_asker()
         else:
             self._orders.add(order)
             _rouse(self._idle)
 
+    def _call_asker(self) -> None:
+        """One more question waits: it is for an idle asker, else for a new one while there may be more."""
+        if self._idle_asks:
+            _rouse(self._idle_asks)
+        elif self._tasks is not None and self._askers < ASK_CONCURRENCY:
+            self._askers += 1
+            self._tasks.start_soon(self._ask_all, name=f"asker {self._askers}")
+
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Perform until cancelled."""
-        async with anyio.create_task_group() as tasks:
-            for number in range(self._concurrency):
-                tasks.start_soon(self._perform_all, tasks, name=f"performer {number}")
-            for number in range(ASK_CONCURRENCY):
-                tasks.start_soon(self._ask_all, name=f"asker {number}")
-            task_status.started()
+        try:
+            async with anyio.create_task_group() as tasks:
+                for number in range(self._concurrency):
+                    tasks.start_soon(self._perform_all, tasks, name=f"performer {number}")
+                self._tasks, self._askers = tasks, 0
+                self._idle_asks.clear()  # of an earlier run
+                for _ in self._asks:
+                    self._call_asker()
+                task_status.started()
+        finally:
+            self._tasks = None
 
     async def drain(self) -> None:
         """Begin nothing more but status writes, and wait for what is in flight. The caller sets the limit of time."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runtime.messages import Address, Command, Message
-from runtime.recording import told, written
+from runtime.recording import decisions, told
 
 FORMAT = 1
 ENTRIES_MAX = 20_000
@@ -34,7 +34,7 @@ class Recorder:
 
     def read(self, address: Address, message: Message, now: float, commands: Sequence[Command]) -> None:
         """An actor has read a message at `now` and commanded this."""
-        self._add(address, message, now, {"commands": [written(command) for command in commands]})
+        self._add(address, message, now, {"commands": decisions(commands)})
 
     def crashed(self, address: Address, message: Message | None, error: str, now: float) -> None:
         """A mind raised; None: at a birth, or not by its own doing."""

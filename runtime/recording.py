@@ -9,14 +9,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
 from runtime import api, messages
 from runtime.api import ApiError, Throttled
-from runtime.messages import Address, Command, Done, Down, Failed, Gone, Message, Observed, Spawn, Started, Woke
+from runtime.messages import (
+    Address,
+    Command,
+    Done,
+    Down,
+    Failed,
+    Gone,
+    Measure,
+    Message,
+    Observed,
+    Spawn,
+    Started,
+    Woke,
+)
 from runtime.objects import Reference, Resource
 
 _NOTHING = object()
@@ -70,6 +83,11 @@ def written(command: Command) -> Any:
     if isinstance(command, Spawn):
         return {"is": "Spawn", "address": list(command.address), "argument": _name(command.argument)}
     return plain(command)
+
+
+def decisions(commands: Iterable[Command]) -> list[Any]:
+    """Commands as JSON; what is only counted (Measure) decides nothing."""
+    return [written(command) for command in commands if not isinstance(command, Measure)]
 
 
 def digest(command: Command) -> str:

@@ -33,7 +33,7 @@ from runtime.messages import (
     WriteStatus,
 )
 from runtime.recorder import FORMAT
-from runtime.recording import Unreadable, address_of, digest, heard, plain, written
+from runtime.recording import Unreadable, address_of, decisions, digest, heard, plain
 
 
 class Difference(NamedTuple):
@@ -172,7 +172,7 @@ def _decide(life: _Life, message: Message, now: float) -> tuple[Any, list[Comman
         if isinstance(command, Stop):
             obeyed = commands[: position + 1]
             break
-    return [json.loads(json.dumps(written(command))) for command in commands], obeyed
+    return json.loads(json.dumps(decisions(commands))), obeyed
 
 
 def _as_json(word: Any) -> Any:

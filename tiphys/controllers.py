@@ -28,6 +28,7 @@ from actors.node.task_set import TASK_SETS
 from actors.plugin.mind import PluginMind
 from actors.queue.mind import QueueMind, QueueSettings
 from actors.rollout.metrics import ROLLOUT_METRICS
+from actors.rollout.mind import STEP_PLUGIN
 from actors.rollout.room import rollout_rooms
 from actors.rollout.state import RolloutSettings
 from actors.turn_messages import QUEUE
@@ -44,6 +45,7 @@ from tiphys.localzone import local_zone
 from tiphys.providers.measure import measure
 from tiphys.providers.surroundings import analysis_settings
 from tiphys.registry import Registry
+from tiphys.step_plugins import ask, rollout_settings
 
 METRICS = ROLLOUT_METRICS
 """Metrics whose names have no prefix: upstream's other controller is scraped under them."""
@@ -75,7 +77,7 @@ class ControllerSettings:
     restriction: Restriction = ""  # only workflows made of templates
     permitted_overrides: frozenset[str] = frozenset()  # fields that such a workflow may set besides upstream's list
     analysis: AnalysisSettings = field(default_factory=analysis_settings)  # its instance id is that of above
-    rollouts: RolloutSettings = field(default_factory=RolloutSettings)  # its instance id is that of above
+    rollouts: RolloutSettings = field(default_factory=rollout_settings)  # its instance id is that of above
     initial_delay_s: float = 0.0  # how long a new workflow is left alone
     zone: str = ""  # of schedules that name none; empty: this machine's
 
@@ -97,7 +99,7 @@ def rooms(settings: ControllerSettings | None = None) -> list[Room]:
         cron_room(CronSettings(chosen.zone or local_zone(), validate), mine),
         *_plugins(chosen),
         *analysis_rooms(chosen),
-        *rollout_rooms(replace(chosen.rollouts, instance_id=chosen.instance_id)),
+        *rollout_rooms(replace(chosen.rollouts, instance_id=chosen.instance_id), {STEP_PLUGIN: ask}),
     ]
 
 

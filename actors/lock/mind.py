@@ -113,27 +113,32 @@ class LockMind:
                 return self._met(state, ref, thing)
             case Gone(ref, _):
                 return self._forget(state, _workflow(ref), now)
-            case Told(sender, AskLocks() as word):
-                return self._asked(state, sender, word, now)
-            case Told(sender, HoldsLocks(node_id, keys)):
-                if sender in state.nodes:
-                    self._adopt(state, Holder(sender, node_id), keys)
-                return []
-            case Told(sender, HoldsOnly(node_ids)):
-                others = [node_id for node_id in state.nodes.get(sender, {}) if node_id not in node_ids]
-                return [command for other in others for command in self._free(state, Holder(sender, other), now)]
-            case Told(sender, ReturnLocks(node_id)):
-                return self._free(state, Holder(sender, node_id), now)
+            case Told(sender, word):
+                return self._told(state, sender, word, now)
             case Done(Read(tag=tag), result):
                 return self._limit_read(state, tag.removeprefix(LIMIT), result, now)
             case Failed(Read(tag=tag), error):
                 return self._limit_unread(state, tag.removeprefix(LIMIT), error, now)
             case Woke(tag):
                 return self._woke(state, tag, now)
-            case Told() | Done() | Failed() | Down():
+            case Done() | Failed() | Down():
                 return []
 
     # ------------------------------------------------------------------------------------------ workflows
+
+    def _told(self, state: LockState, sender: Address, word: Any, now: float) -> list[Command]:
+        match word:
+            case AskLocks():
+                return self._asked(state, sender, word, now)
+            case HoldsLocks(node_id, keys):
+                if sender in state.nodes:
+                    self._adopt(state, Holder(sender, node_id), keys)
+            case HoldsOnly(node_ids):
+                others = [node_id for node_id in state.nodes.get(sender, {}) if node_id not in node_ids]
+                return [command for other in others for command in self._free(state, Holder(sender, other), now)]
+            case ReturnLocks(node_id):
+                return self._free(state, Holder(sender, node_id), now)
+        return []
 
     def _met(self, state: LockState, ref: Reference, thing: Object) -> list[Command]:
         """An unfinished workflow; at first sight, what it has on record is held."""

@@ -35,7 +35,7 @@ class AgentPod:
         self.settings = settings
         self.pod: Object | None = None
         self.asked = False  # it is being made, looked at or deleted
-        self.gone = False  # it was seen to be gone, or never made
+        self.gone = not settings.agent_pods  # it was seen to be gone, or never made
         self.over = False
         self.refusals = 0
         self.reason = ""  # why it does not run yet
@@ -55,7 +55,7 @@ class AgentPod:
 
     def wanted(self, now: float) -> Heard:
         """There is work for it."""
-        if self.asked or self.over:
+        if self.asked or self.over or not self.settings.agent_pods:
             return [], None
         if self.pod is None and self.plugins is None and self.settings.executor_plugins:
             self.asked = True  # without any ConfigMap there is nobody to answer

@@ -21,10 +21,10 @@ from actors.node.refusals import passes
 from actors.run import CollectCall
 from runtime.api import AlreadyExists, ApiError, Gone, LogOptions, Refused
 from runtime.messages import Address, Command, Create, Delete, Patch, Read, ReadLog, WakeAt
-from runtime.objects import EVENTS, PODS, Object, Reference, owner_uid, reference
+from runtime.objects import PODS, Object, Reference, owner_uid, reference
 
-LOOK, MAKE, ADOPT, MARK, CLOSE, DROP, LOG, LATE, ORPHANS = (
-    "gc:look", "gc:make", "gc:adopt", "gc:mark", "gc:close", "gc:drop", "gc:log", "gc:late", "gc:orphans",
+LOOK, MAKE, ADOPT, MARK, CLOSE, DROP, LOG, LATE = (
+    "gc:look", "gc:make", "gc:adopt", "gc:mark", "gc:close", "gc:drop", "gc:log", "gc:late",
 )  # fmt: skip
 RETRY_S = 2.0
 PAUSES_S = (10.0, 60.0)  # between attempts; after the last one only a deletion tries again
@@ -265,7 +265,7 @@ class Collector(Behaviour):
             self.finished = True
             return []
         told = gc_outcome.orphan_events(self.workflow, why, now) if why and "finalizers" in body["metadata"] else []
-        return [*(Create(EVENTS, event, ORPHANS) for event in told), Patch(self.workflow_ref, body, tag=CLOSE)]
+        return [*told, Patch(self.workflow_ref, body, tag=CLOSE)]
 
     def waiting(self) -> str:
         """What would move it on."""

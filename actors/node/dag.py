@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.language.loops import Item, expand, is_loop
-from actors.messages import ChildChanged, Edge, NodeStatus, Phase
+from actors.messages import ChildChanged, Edge, NodeStatus, Phase, ReturnsPermit
 from actors.names import ids
 from actors.node.behaviour import new_status
 from actors.node.boundary import Boundary
@@ -171,7 +171,8 @@ class DagNode(Boundary):
         known = site.hooks.get(child.part, site.status)
         if known is site.status and name in self.loops:
             known = new_status(site.status.name, self.run, "TaskGroup", boundary_name=self.status.name)
-        return crashed(self.run, self.address, known, child.part, crash, now)
+        returned = [Tell(self.address, ReturnsPermit(child.part, failed=True))] if self.gate is not None else []
+        return [*crashed(self.run, self.address, known, child.part, crash, now), *returned]
 
     # ------------------------------------------------------------------------------------------ it ends
 

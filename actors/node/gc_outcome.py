@@ -6,24 +6,26 @@ Events, which outlive it. (AGC-2, AGC-5)
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from actors.contract import paths
 from actors.contract.collecting import DELETING, ON_COMPLETION, ON_DELETION
+from actors.kube_events import Said, event
 from actors.names import labels
 from actors.names.resources import WORKFLOW
-from actors.names.timestamps import rfc3339, seconds
+from actors.names.timestamps import seconds
 from actors.node.assess import blame
 from actors.node.assess_outputs import read_reports
 from actors.node.gc_plan import doomed
 from runtime.api import LogOptions
-from runtime.objects import Object, Resource
+from runtime.messages import Create
+from runtime.objects import Object, Resource, reference
 
 WORKFLOWS = Resource(*WORKFLOW)
 ERROR = "ArtifactGCError"
 ORPHANED = "ArtifactGCOrphaned"
+COMPONENT = "workflow-controller"
 MESSAGE_MAX = 1024
 EVENTS_MAX = 20  # of orphans: who keeps more has other troubles
 
@@ -91,9 +93,11 @@ def _sentence(left: Mapping[str, str]) -> str:
     return f"artifact {where} was not deleted: {why}{more}"[:MESSAGE_MAX]
 
 
-def orphan_events(workflow: Object, left: Mapping[str, str], now: float) -> list[Object]:
+def orphan_events(workflow: Object, left: Mapping[str, str], now: float) -> list[Create]:
     """Events that name every artifact that stays behind, several in each."""
-    return [_event(workflow, text, now) for text in _texts(left)][:EVENTS_MAX]
+    about = reference(WORKFLOWS, workflow)
+    said = [Said(ORPHANED, text, warning=True) for text in _texts(left)]
+    return [event(about, one, now, COMPONENT) for one in said[:EVENTS_MAX]]
 
 
 def _texts(left: Mapping[str, str]) -> Iterator[str]:
@@ -107,19 +111,3 @@ def _texts(left: Mapping[str, str]) -> Iterator[str]:
         text = f"{text}, {one}" if text else one
     if text:
         yield head + text
-
-
-def _event(workflow: Object, text: str, now: float) -> Object:
-    meta = workflow["metadata"]
-    digest = hashlib.sha256(f"{meta['uid']}\0{text}".encode()).hexdigest()[:16]
-    at = rfc3339(now)
-    return {
-        "apiVersion": "v1", "kind": "Event",
-        "metadata": {"name": f"{meta['name'][:200]}.{digest}", "namespace": meta.get("namespace", "")},
-        "involvedObject": {
-            "apiVersion": WORKFLOWS.api_version, "kind": WORKFLOWS.kind, "namespace": meta.get("namespace", ""),
-            "name": meta["name"], "uid": meta["uid"],
-        },
-        "type": "Warning", "reason": ORPHANED, "message": text, "source": {"component": "workflow-controller"},
-        "reportingComponent": "workflow-controller", "firstTimestamp": at, "lastTimestamp": at, "count": 1,
-    }  # fmt: skip

@@ -17,7 +17,7 @@ from actors.language.aggregate import AggregateError
 from actors.language.functions import Functions
 from actors.language.loops import Item, expand, is_loop
 from actors.language.tags import substitute
-from actors.messages import ChildChanged, EndDaemon, NodeStatus, Phase, Shutdown
+from actors.messages import ChildChanged, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
 from actors.names import ids
 from actors.node.behaviour import Behaviour, new_status
 from actors.node.scope import loop_variables
@@ -173,7 +173,9 @@ class Group(Behaviour):
         if not crash or site is None:
             return []
         known = site.hooks.get(child.part, site.status)
-        return [*crashed(self.run, self.address, known, child.part, crash, now)]
+        gate = self.call.place.gate  # who crashed cannot give back what it held
+        returned = [Tell(gate, ReturnsPermit(child.part, failed=True))] if gate is not None else []
+        return [*crashed(self.run, self.address, known, child.part, crash, now), *returned]
 
     # ------------------------------------------------------------------------------------------ it ends
 

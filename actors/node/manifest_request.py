@@ -46,6 +46,7 @@ class PodSettings:
     deletion_delay_s: float = 5.0  # of finished pods, where podGC.deleteDelayDuration does not say
     deletion_grace_s: int | None = None  # of those pods; None: their own
     pace: Pace | None = None  # of all pods that are created (PAR-5)
+    agent_pods: bool = True  # are made; else somebody else's agent works off the task sets
     executor_plugins: bool = False  # those that ConfigMaps define are offered to workflows that bring none
     gc_deadline_s: int = 600  # how long artifacts may hold up the deletion of their workflow
     repository_root: str = ""

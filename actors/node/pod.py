@@ -54,8 +54,8 @@ class PodNode(PodMaker):
         return True
 
     def end(self, phase: Phase, now: float, message: str = "", *, error: str = "", **fields: Any) -> list[Command]:
-        """End, and with it what is left of a container set."""
-        ended = super().end(phase, now, message, error=error, **fields)
+        """End, and with it what is left of a container set; what has ended serves nobody."""
+        ended = super().end(phase, now, message, error=error, **{"daemoned": False, **fields})
         return [*close_containers(self, now), *ended] if ended and self.status.ended else ended
 
     @property

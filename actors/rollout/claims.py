@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from actors.rollout import wire
 from actors.rollout.model import Ro
 from actors.rollout.owner import owner
@@ -9,6 +12,19 @@ from actors.rollout.podcheck import matches
 from actors.rollout.state import RolloutState
 from runtime.messages import Command, Patch
 from runtime.objects import Object, reference
+
+_LABEL: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
+
+
+def selection(rollout: Object) -> str:
+    """The label selector of a list with all ReplicaSets that may be its; what is no label there is left out."""
+    labels = Ro(rollout).selector.get("matchLabels") or {}
+    terms = [f"{key}={value}" for key, value in sorted(labels.items()) if _LABEL.fullmatch(key) and _is_value(value)]
+    return ",".join([wire.HASH, *terms])
+
+
+def _is_value(text: str) -> bool:
+    return "/" not in text and _LABEL.fullmatch(text) is not None
 
 
 def claims(state: RolloutState) -> list[Command]:

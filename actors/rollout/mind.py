@@ -230,7 +230,7 @@ class RolloutMind:
             yield from self._ask(state, [Read(ref, LOOK) for ref in lost])
             return
         if not state.is_listed:
-            selection = Selection(state.address.namespace, wire.HASH)
+            selection = Selection(state.address.namespace, claims.selection(state.object))
             yield from self._ask(state, [List(wire.REPLICA_SETS, selection, OWNED)])
             return
         claimed = claims.claims(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actors.rollout import sets
 from actors.rollout.duration import FAST_PROMOTED, PROMOTED
+from actors.rollout.pauses import INCONCLUSIVE_ANALYSIS
 from actors.rollout.rollback import is_fast, is_within_window
 from actors.rollout.runs import POST, phase
 from actors.rollout.scaling import meets_threshold
@@ -30,6 +31,8 @@ def _canary(scene: Scene) -> str:
         return "Full promotion requested"
     if is_fast(scene):
         return "Rollback within window" if is_within_window(scene) else "Fast rollback"
+    if ro.paused_for(INCONCLUSIVE_ANALYSIS) is not None:
+        return ""  # a person has to judge, even when the canary has as many pods as are wished already
     if not ro.steps or ro.step_index == len(ro.steps):
         return f"Completed all {len(ro.steps)} canary steps"
     return ""

@@ -65,6 +65,7 @@ class Shelf:
     seekers: dict[Address, frozenset[Reference]] = field(default_factory=dict)
     wanted: dict[Reference, set[Address]] = field(default_factory=dict)
     rollouts: set[Address] = field(default_factory=set)
+    silent: set[Address] = field(default_factory=set)  # those that have not said yet what they seek
     let_go: set[str] = field(default_factory=set)  # versions (uid and resourceVersion) of Services being given back
 
 
@@ -88,29 +89,29 @@ class ReferencesMind:
                 rollout = rollout_address(thing)
                 if rollout not in state.rollouts:
                     state.rollouts.add(rollout)
+                    if rollout not in state.seekers:
+                        state.silent.add(rollout)
                     yield Tell(rollout, WhatDoYouSeek())
-                return
             case Gone(ref) if ref.resource == wire.ROLLOUTS:
                 rollout = Address(wire.ROOM, ref.namespace, ref.name, ref.uid)
                 state.rollouts.discard(rollout)
-                _unseek(state, rollout)
-                yield from _let_go(state)
+                yield from _let_go(state, _unseek(state, rollout))
                 if not state.rollouts:
                     yield Stop()
-                return
             case Observed(ref, thing):
                 yield from _changed(state, ref._replace(uid=""), thing)
+                yield from _let_go(state, [ref._replace(uid="")])
             case Gone(ref):
                 yield from _changed(state, ref._replace(uid=""), None)
             case Told(sender, Seek(refs)):
-                _unseek(state, sender)
+                before = _unseek(state, sender)
                 state.seekers[sender] = refs
                 for ref in refs:
                     state.wanted.setdefault(ref, set()).add(sender)
                     yield Tell(sender, Known(ref, state.objects.get(ref)))
+                yield from _let_go(state, before)
             case _:
-                return
-        yield from _let_go(state)
+                pass
 
 
 def _changed(state: Shelf, ref: Reference, thing: Object | None) -> Iterable[Command]:
@@ -122,16 +123,17 @@ def _changed(state: Shelf, ref: Reference, thing: Object | None) -> Iterable[Com
         yield Tell(address, Known(ref, thing))
 
 
-def _let_go(state: Shelf) -> Iterable[Command]:
+def _let_go(state: Shelf, dropped: Iterable[Reference]) -> Iterable[Command]:
     """Give Services back that no Rollout refers to any more: they select by their user's labels alone again.
 
     Only when all Rollouts have said what they seek: before that nobody knows."""
-    if not state.rollouts <= state.seekers.keys():
+    if state.silent:
         return
-    for ref, thing in state.objects.items():
-        meta = thing["metadata"]
-        if ref.resource != SERVICES or state.wanted.get(ref) or wire.MANAGED_BY not in (meta.get("annotations") or {}):
+    for ref in sorted(dropped):
+        thing = state.objects.get(ref) if ref.resource == SERVICES and not state.wanted.get(ref) else None
+        if thing is None or wire.MANAGED_BY not in (thing["metadata"].get("annotations") or {}):
             continue
+        meta = thing["metadata"]
         version = f"{meta['uid']} {meta['resourceVersion']}"
         if version in state.let_go:
             continue
@@ -143,9 +145,14 @@ def _let_go(state: Shelf) -> Iterable[Command]:
         yield Patch(reference(SERVICES, thing), body)
 
 
-def _unseek(state: Shelf, who: Address) -> None:
-    for ref in state.seekers.pop(who, frozenset()):
+def _unseek(state: Shelf, who: Address) -> Iterable[Reference]:
+    """Forget what it seeks; what nobody seeks now, which is everything when it was the last that had not spoken."""
+    was_last = state.silent == {who}
+    state.silent.discard(who)
+    sought = state.seekers.pop(who, frozenset())
+    for ref in sought:
         others = state.wanted.get(ref, set())
         others.discard(who)
         if not others:
             state.wanted.pop(ref, None)
+    return list(state.objects) if was_last else sought

@@ -6,6 +6,7 @@ canary has no available pod. Nothing moves while stable has too few pods for wha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from actors.rollout import experiments, sets
@@ -27,8 +28,9 @@ def reconcile(scene: Scene) -> None:
     shift = decide(scene)
     if not _stable_can_carry(scene, shift):
         return
-    for router in routers:
-        _tell(scene, router, shift)
+    refusals = [refusal for router in routers for refusal in _tell(scene, router, shift)]
+    if refusals:
+        raise Stalled(refusals[0], again_s=scene.world.verify_s)
     _record(scene, shift)
     _verify(scene, routers, shift)
 
@@ -116,11 +118,13 @@ def _stable_can_carry(scene: Scene, shift: Shift) -> bool:
     return sets.available(scene.stable) >= wanted or meets_threshold(scene, scene.stable, wanted)
 
 
-def _tell(scene: Scene, router: Router, shift: Shift) -> None:
+def _tell(scene: Scene, router: Router, shift: Shift) -> Iterator[str]:
+    """Tell one router; its refusal, if that is its answer: the others are told all the same."""
     answer = router.plan(scene.ro, scene.world.known, shift)
     if isinstance(answer, Refusal):
         scene.say("TrafficRoutingError", answer.message, warning=True)
-        raise Stalled(answer.message, again_s=scene.world.verify_s)
+        yield answer.message
+        return
     scene.changes += answer.changes
     scene.said += answer.said
 

@@ -23,9 +23,10 @@ def finalizers(state: WorkflowState) -> list[str] | None:
     have: list[str] = meta.get("finalizers") or []
     if labels.FINALIZER_ARTIFACT_GC in have or meta.get("deletionTimestamp"):
         return None
-    library = state.run.library
-    templates = [template for scope in library.scopes.values() for template in scope.values()]
-    return [*have, labels.FINALIZER_ARTIFACT_GC] if wishes(state.run.spec, templates) else None
+    if state.collects is None:
+        scopes = state.run.library.scopes.values()
+        state.collects = bool(wishes(state.run.spec, [template for scope in scopes for template in scope.values()]))
+    return [*have, labels.FINALIZER_ARTIFACT_GC] if state.collects else None
 
 
 def collect(state: WorkflowState) -> list[Command]:

@@ -74,7 +74,7 @@ class Journal:
     pack: NodePack = field(default_factory=NodePack)  # the same nodes, for when they are too large to be written inline
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)  # in the write that is under way
     doubtful: dict[str, dict[str, Any]] = field(default_factory=dict)  # in writes that may have happened all the same
-    asked: set[str] = field(default_factory=set)  # were told of an edit: not written before they have said what they are
+    asked: set[str] = field(default_factory=set)  # were told of an edit: not written before they say what they are
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> Journal:
@@ -238,6 +238,9 @@ class Journal:
     def edits(self, nodes: Mapping[str, Mapping[str, Any]]) -> list[NodeStatus]:
         """What somebody else wrote: entries that are neither what was acknowledged nor what is known by now."""
         found = []
+        for node_id in [known for known in self.written if known not in nodes]:
+            del self.written[node_id]  # taken off the record: what is written next is the whole entry again
+            self.dirty[node_id] = None
         for node_id, entry in nodes.items():
             if node_id not in self.statuses or entry == self.written.get(node_id):
                 continue

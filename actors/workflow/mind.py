@@ -158,6 +158,9 @@ class WorkflowMind:
                 state.journal.change(status, parent, wants_record=wants_record)
                 export(state, status)
                 written = [*locks.node_changed(state, status), *writing.changed(state, state.limits, now)]
+                if status.ended and state.gate is not None and status.id in state.gate.inside:  # it may have crashed
+                    admitted = state.gate.leave(status.id)
+                    written += [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
                 return [*written, *self._daemon_changed(state, status, now)]
             case Edge(parents, child):
                 state.journal.edge(parents, child)
@@ -176,6 +179,12 @@ class WorkflowMind:
                 return beginning.begin(state, now)
             case WantsLocks(node_id, keys):
                 return locks.wants(state, node_id, keys)
+        del sender
+        return self._of_rooms(state, word, now)
+
+    def _of_rooms(self, state: WorkflowState, word: Any, now: float) -> list[Command]:
+        """Other rooms say something: locks, turns, how long the last one took."""
+        match word:
             case LockGranted() | LockAwaited() | LockRefused() | SayAgain():
                 return self._of_locks(state, word, now)
             case TurnGiven() | TurnAwaited() | SayTurn():
@@ -183,7 +192,6 @@ class WorkflowMind:
             case Baseline():
                 estimates.heard(state, word)
                 return writing.changed(state, state.limits, now)
-        del sender
         return []
 
     def _of_locks(self, state: WorkflowState, word: locks.Answer, now: float) -> list[Command]:

@@ -63,6 +63,7 @@ class WorkflowState:
     daemons: set[str] = field(default_factory=set)  # node ids of daemons that serve
     live: set[str] = field(default_factory=set)  # node ids of children whose actors live
     claims_wanted: set[str] = field(default_factory=set)  # PersistentVolumeClaims that are being made
+    collects: bool | None = None  # whether artifacts of it are to be deleted; None: nobody has looked yet
     budget: str = ""  # uid of its PodDisruptionBudget, while there is one
     gate: Gate | None = None  # of all pods, once parallelism or suspension asks for one
     suspended: bool = False

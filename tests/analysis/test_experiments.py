@@ -147,6 +147,8 @@ async def test_a_service_is_there_as_long_as_pods_are(service, name):
         assert (entry["serviceName"], entry["podTemplateHash"]) == (name, replicas["metadata"]["labels"][HASH_LABEL])
 
         await here.phase(ref, "Successful")
+        await anyio.sleep(7)
+        assert len(here.stored(SERVICES)) == 1, "its pods are still there"
         await here.world.until(lambda: not here.stored(SERVICES))
         status = await here.until(ref, lambda each: "serviceName" not in each["templateStatuses"][0])
 
@@ -192,7 +194,10 @@ async def test_pods_that_never_get_ready_fail_at_the_deadline():
         ref = await here.create(EXPERIMENTS, experiment(template("a"), progressDeadlineSeconds=20))
         status = await here.phase(ref, "Failed")
 
-        assert status["message"] == "Template 'a' exceeded its progressDeadlineSeconds (20)"
+        told = "Template 'a' exceeded its progressDeadlineSeconds (20)"
+        assert status["message"] == told
+        await anyio.sleep(1)
+        assert ("TemplateFailed", f"Template 'a' transitioned from Progressing -> Failed: {told}") in here.events()
 
 
 async def test_a_replica_set_of_somebody_else_is_left_alone_and_another_name_is_taken():
@@ -395,6 +400,17 @@ async def test_a_spec_that_cannot_be_carried_out_gets_a_condition_and_nothing_el
         assert (condition["type"], condition["status"], condition["message"]) == ("InvalidSpec", "True", message)
         assert list(status) == ["conditions"]
         assert here.stored(REPLICA_SETS) == []
+
+
+async def test_a_run_that_somebody_deletes_is_an_error():
+    async with world() as here:
+        await here.create(TEMPLATES, analysis_template("t", metric(interval="5s")))
+        ref = await here.create(EXPERIMENTS, experiment(template("a"), analyses=[analysis("x")]))
+        await here.until(ref, lambda status: (status.get("analysisRuns") or [{}])[0].get("phase") == "Running")
+        await here.world.api.delete(Reference(RUNS, "default", "e-x"))
+        status = await here.phase(ref, "Error")
+
+        assert status["message"] == 'analysisruns.argoproj.io "e-x" not found'
 
 
 @pytest.mark.parametrize("verb", ["create", "patch"])

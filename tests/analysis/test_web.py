@@ -98,6 +98,26 @@ async def test_headers_method_and_body_are_sent():
         )  # fmt: skip
 
 
+async def test_a_login_of_the_url_is_sent_unless_there_is_a_header():
+    async with serving({"ok": True}) as server:
+        url = server.url.replace("http://", "http://me:p%40ss@")
+        await ask(url)
+        await ask(url, headers=[{"key": "authorization", "value": "Bearer t"}])
+
+        assert server.heard[0].login == "me:p@ss"
+        assert server.heard[1].headers["authorization"] == "Bearer t"
+
+
+async def test_the_environments_proxy_is_used(monkeypatch):
+    async with serving({"v": 7}) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        answer = await ask("http://metrics.example/x", jsonPath="{$.v}")
+
+        assert answer.value == 7.0
+        assert proxy.heard[0].headers["host"] == "metrics.example"
+
+
 @pytest.mark.parametrize(("settings", "message"), [
     ({"method": "POST", "body": "a", "jsonBody": {}},
      "use either Body or JSONBody; both cannot exists for WebMetric payload"),
@@ -137,6 +157,29 @@ async def test_a_server_that_trickles_for_ever_is_an_error_when_the_time_is_over
         answer = await ask(url, timeoutSeconds=0.2)
 
     assert "no answer within 0.2 s" in answer.message
+
+
+async def test_a_host_that_hangs_holds_up_no_other(monkeypatch):
+    monkeypatch.setattr(http, "HOST_CONCURRENCY", 2)
+    monkeypatch.setattr(http, "HOST_PATIENCE_S", 0.1)
+    answers: list[Answer] = []
+
+    async def keep(url: str) -> None:
+        answers.append(await ask(url, timeoutSeconds=0.4))
+
+    async def hang(heard: Any) -> Any:
+        await anyio.sleep(30)
+
+    async with serving(hang) as stuck, serving({"ok": True}) as well:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(keep, stuck.url)
+            await anyio.sleep(0.05)
+            assert (await ask(well.url)).phase == ""
+        turned_away = [each.message for each in answers if "without an answer" in each.message]
+        assert len(turned_away) == 2
+        assert "2 questions to 127.0.0.1:" in turned_away[0]
+        assert sum(1 for each in answers if "no answer within 0.4 s" in each.message) == 2
 
 
 async def test_an_answer_without_end_is_refused(monkeypatch):

@@ -113,7 +113,10 @@ def test_every_finding_has_file_line_column_rule_and_remedy_for_programs(tmp_pat
         (LIBRARY.replace("[echo]", "7"), "wrong-value"),
         (LIBRARY.replace("templates:", "entrypoint: no\n  templates:"), "invalid-workflow"),
         (CALLER, "template-elsewhere"),
-        (LIBRARY.replace("container: {image: busybox, command: [echo]}", "http: {url: x}"), "not-supported"),
+        (
+            LIBRARY.replace("templates:", "synchronization: {mutexes: [{name: m, database: true}]}\n  templates:"),
+            "not-supported",
+        ),
     ],
 )
 def test_each_finding_belongs_to_a_rule(text: str, rule: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from runtime.api import Api
@@ -91,6 +92,15 @@ async def api(request: pytest.FixtureRequest, cluster: DevCluster) -> AsyncItera
         yield cluster.api
         return
     async with http_api(cluster) as client:
+        yield client
+
+
+@pytest.fixture
+async def session(cluster: DevCluster) -> AsyncIterator[aiohttp.ClientSession]:
+    """Bare HTTP to the served cluster, with its token."""
+    tls = ssl.create_default_context(cadata=cluster.ca_pem.decode())
+    headers = {"Authorization": f"Bearer {cluster.token}"}
+    async with aiohttp.ClientSession(cluster.url, connector=aiohttp.TCPConnector(ssl=tls), headers=headers) as client:
         yield client
 
 

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.api import Refused
+from runtime.objects import CONFIGMAPS
 from tiphys.devcluster import fields, patches, protobuf, schema, strategic
 from tiphys.devcluster.columns import duration, pod_status
 from tiphys.devcluster.jsonpath import find
 from tiphys.devcluster.metadata import Source
 from tiphys.devcluster.selectors import matcher, parse_labels, selector_matches, selector_text
+from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Storage
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -279,3 +281,20 @@ def test_a_protobuf_configmap_is_read() -> None:
 def test_protobuf_that_is_not_one_is_refused_and_never_crashes(raw: bytes) -> None:
     with pytest.raises(Refused):
         protobuf.decode(b"k8s\x00" + raw)
+
+
+def test_a_generated_name_that_is_taken_is_drawn_anew() -> None:
+    class Dice(Random):
+        """Draws each name three times before it draws another one."""
+
+        draws = -1
+
+        def choice(self, seq: Any) -> Any:
+            self.draws += 1
+            return seq[self.draws // 15]
+
+    server = ApiServer(random=Dice(1))
+    server.start()
+    kind, thing = server.catalog.of(CONFIGMAPS), {"metadata": {"generateName": "x-", "namespace": "default"}}
+    made = [server.rest.create(kind, "default", copy.deepcopy(thing)).record.object for _ in range(4)]
+    assert len({each["metadata"]["name"] for each in made}) == 4

@@ -23,14 +23,6 @@ from tiphys.devcluster.cluster import DevCluster, Serving, Settings
 from tiphys.devcluster.http import HttpsFront, PortInUse
 
 
-@pytest.fixture
-async def session(cluster: DevCluster) -> AsyncIterator[aiohttp.ClientSession]:
-    tls = ssl.create_default_context(cadata=cluster.ca_pem.decode())
-    headers = {"Authorization": f"Bearer {cluster.token}"}
-    async with aiohttp.ClientSession(cluster.url, connector=aiohttp.TCPConnector(ssl=tls), headers=headers) as client:
-        yield client
-
-
 @pytest.mark.parametrize(
     ("headers", "code"),
     [

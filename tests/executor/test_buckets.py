@@ -234,6 +234,9 @@ def test_blobs_of_azure_come_back(azure: dict[str, Any], tmp_path: Path) -> None
     assert artifacts.list_keys({"azure": azure}, root="", mount="") == ["wf/dir/sub/x"]
     with pytest.raises(NotFound):
         load({"azure": {**azure, "blob": "nothing"}}, tmp_path / "nothing")
+    delete({"azure": {**azure, "blob": "wf/dir"}}, tree=True)
+    delete({"azure": {**azure, "blob": "wf/dir"}}, tree=True)
+    assert artifacts.list_keys({"azure": azure}, root="", mount="") == []
     with pytest.raises(StoreError, match="ContainerNotFound"):
         load({"azure": {**azure, "container": "elsewhere", "blob": "x"}}, tmp_path / "nothing")
 

@@ -12,7 +12,7 @@ import pytest
 
 from runtime import informer as module
 from runtime import log
-from runtime.api import Expired, Refused, Selection, Unavailable
+from runtime.api import Expired, Refused, Selection, Unavailable, WatchEvent
 from runtime.informer import Informer, Scope
 from runtime.messages import Address, Gone, Observed
 from runtime.objects import CONFIGMAPS, Reference, Resource
@@ -236,6 +236,31 @@ async def test_a_server_that_says_nothing_is_hung_up_on():
         assert w.informer.statistics().silent_s == pytest.approx(1000)
     deadline = module.WATCH_TIMEOUT_S + module.WATCH_GRACE_S
     assert [round(at) for at in opened] == [0, deadline, 2 * deadline, 3 * deadline]
+
+
+async def test_a_server_restored_from_an_older_state_is_listed_again_at_once():
+    """It takes the watch from a version it has not reached yet, and says nothing until it has: but for bookmarks."""
+    w = Watched()
+    await w.direct.create(CONFIGMAPS, configmap("lost"))
+    genuine = w.api.watch
+
+    @asynccontextmanager
+    async def restored(*args: Any, **options: Any) -> AsyncIterator[Any]:
+        async def lines() -> AsyncIterator[Any]:
+            await anyio.sleep(60)
+            await w.direct.delete(Reference(CONFIGMAPS, "default", "lost"))  # it was made after the backup
+            w.api.watch = genuine
+            yield WatchEvent("BOOKMARK", {"kind": "ConfigMap", "metadata": {"resourceVersion": "1"}})
+            await anyio.sleep_forever()
+
+        yield lines()
+
+    w.api.watch = restored
+    async with w.running():
+        await w.informer.synced.wait()
+        await anyio.sleep(61)
+        assert w.heard() == [("lost", "Observed"), ("lost", "Gone")]
+        assert w.informer.statistics().lists == 2
 
 
 async def test_an_object_that_leaves_the_selector_is_gone():

@@ -368,6 +368,19 @@ async def test_slow_services_do_not_hold_up_the_api():
         assert b.results() == [("Gone", "r")]
 
 
+async def test_slow_services_do_not_hold_up_quick_ones_until_there_are_too_many(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(perform, "ASK_CONCURRENCY", 300)
+    async with bench() as b:
+        b.submit(*(Ask("echo", 100.0) for _ in range(200)), Ask("echo", 1.0, "quick"))
+        await anyio.sleep(1.5)
+        assert [done.command.tag for done in b.heard()] == ["quick"]
+        b.submit(*(Ask("echo", 100.0) for _ in range(100)), Ask("echo", 1.0, "waits"))
+        await anyio.sleep(50)
+        assert b.performers.statistics().asking == 300
+        await anyio.sleep(60)
+        assert "waits" in [done.command.tag for done in b.heard()]
+
+
 async def test_a_log_is_read_once_and_its_end_is_kept(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(perform, "READ_LOG_BYTES_MAX", 10)
 

@@ -54,17 +54,19 @@ def hunt(bug: Bug, seeds: int) -> Found:
         apply(bug, place)
         if bug.suite:
             return _by_suite(bug, place, begin)
-        focused = min(FOCUSED, seeds)
         tried = 0
-        for only, number in ((bug.faults, focused), (None, seeds - focused)):
-            line = ["-m", "tests.world", "--quick", "--first", str(FIRST + tried), "--seeds", str(number)]
-            done = _python(place, line + (["--only", only] if only is not None else []))
-            found = re.search(r"seed \d+, the (\d+)\. of", done.stdout)
-            if found or done.returncode not in (0, 1):
-                said = done.stdout.splitlines()[1].strip() if found else done.stderr[-200:]
-                by = "simulator" if found else "it does not start"
-                return Found(bug, by, tried + int(found[1] if found else 0), time.monotonic() - begin, said)
-            tried += number
+        while tried < seeds:
+            only = ["--only", bug.faults] if tried < FOCUSED else []
+            number = (FOCUSED if tried < FOCUSED else seeds) - tried
+            line = ["-m", "tests.world", "--quick", *only, "--first"]
+            done = _python(place, [*line, str(FIRST + tried), "--seeds", str(number)])
+            if done.returncode not in (0, 1):
+                raise RuntimeError(f"{bug.name}: the simulator does not start: {done.stderr[-500:]}")
+            found = re.search(r"seed (\d+), the (\d+)\. of", done.stdout)
+            tried += int(found[2]) if found else number
+            if found and _python(ROOT, [*line, found[1], "--seeds", "1"]).returncode == 0:  # it is the bug's doing
+                said = done.stdout.splitlines()[1].strip()
+                return Found(bug, "simulator", tried, time.monotonic() - begin, said)
     return Found(bug, "", seeds, time.monotonic() - begin)
 
 

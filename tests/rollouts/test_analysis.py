@@ -233,3 +233,42 @@ async def test_a_failed_experiment_aborts_and_an_abort_ends_it() -> None:
         await here.api.patch(reference(wire.EXPERIMENTS, other), {"status": {"phase": "Failed", "message": "late"}})
         await here.until_phase("Degraded")
         assert here.status()["message"].endswith("Experiment analysis phase is error/failed: late")
+
+
+@pytest.mark.parametrize("replicas", [1, 4])
+async def test_an_inconclusive_background_run_holds_even_a_timed_pause(replicas: int) -> None:
+    steps = [{"setWeight": 50}, {"pause": {"duration": "30s"}}]
+    async with rollout_world() as here:
+        await paused(here, canary={"steps": steps, "analysis": {"templates": TEMPLATES}}, replicas=replicas)
+        await verdict(here, name(here, 2), "Inconclusive")
+        await here.settle(100)
+        assert here.phase() == "Paused"
+        assert here.status()["message"] == "InconclusiveAnalysisRun"
+        assert here.status()["stableRS"] == here.hash(1)
+        assert len(here.pods_of(2)) == (1 if replicas == 1 else 2)
+        await here.promote()
+        await here.settle(100)
+        assert here.phase() == "Healthy"
+
+
+async def test_auto_promotion_counts_from_the_end_of_the_analysis() -> None:
+    strategy = {"activeService": "a", "previewService": "p", "previewReplicaCount": 1, "autoPromotionSeconds": 10,
+                "prePromotionAnalysis": {"templates": TEMPLATES},
+                "postPromotionAnalysis": {"templates": TEMPLATES}}  # fmt: skip
+    async with rollout_world() as here:
+        await here.apply(template(), service("a"), service("p"), rollout(replicas=2, blueGreen=strategy))
+        await here.until_phase("Healthy")
+        await here.image("v2")
+        await here.until(lambda: len(runs(here)) == 1)
+        await here.settle(60)
+        assert here.sizes() == {1: 2, 2: 1}
+        await verdict(here, name(here, 2, "pre"), "Successful")
+        await here.settle(5)
+        assert (here.phase(), here.sizes()) == ("Paused", {1: 2, 2: 1})
+        await here.until(lambda: here.selected("a") == here.hash(2), limit_s=20)
+        assert here.sizes() == {1: 2, 2: 2}
+        await here.until(lambda: len(runs(here)) == 2)
+        await verdict(here, name(here, 2, "post"), "Failed")
+        await here.until_phase("Degraded")
+        assert here.selected("a") == here.hash(1)
+        assert here.counts() == (2, 4, 2, 2, 2)

@@ -96,3 +96,77 @@ async def test_scaling_alone_is_no_update() -> None:
         await here.scale(3)
         await here.until_phase("Healthy")
         assert of(here) == before
+
+
+@pytest.mark.parametrize("blue_green", [False, True])
+async def test_a_users_pause_is_counted(blue_green: bool) -> None:
+    body: Object = {"blueGreen": {"activeService": "a"}} if blue_green else {"canary": {"steps": [{"setWeight": 50}]}}
+    async with rollout_world() as here:
+        await here.apply(service("a"), rollout(replicas=2, **body))
+        await here.until_phase("Healthy")
+        await here.patch({"spec": {"paused": True}})
+        await here.image("v2")
+        await here.until(lambda: "manualPauseStartedAt" in of(here))
+        await here.settle(50)
+        await here.patch({"spec": {"paused": False}})
+        await here.until(lambda: "finishedAt" in of(here) and here.phase() == "Healthy")
+        assert of(here)["totalManualPauseDurationSeconds"] >= 50
+        assert "manualPauseStartedAt" not in of(here)
+
+
+@pytest.mark.parametrize("blue_green", [False, True])
+async def test_a_pause_that_ends_by_itself_is_not_counted(blue_green: bool) -> None:
+    timed = {"steps": [{"setWeight": 50}, {"pause": {"duration": 10}}]}
+    body: Object = (
+        {"blueGreen": {"activeService": "a", "autoPromotionSeconds": 10}} if blue_green else {"canary": timed}
+    )
+    async with rollout_world() as here:
+        await here.apply(service("a"), rollout(replicas=2, **body))
+        await here.until_phase("Healthy")
+        await here.image("v2")
+        await here.until_phase("Paused")
+        await here.until(lambda: "finishedAt" in of(here) and here.phase() == "Healthy")
+        assert "totalManualPauseDurationSeconds" not in of(here)
+        assert of(here)["completionStatus"] == "Promoted"
+
+
+@pytest.mark.parametrize("blue_green", [False, True])
+@pytest.mark.parametrize(("revision", "status"), [(3, "FastRolledBack"), (1, "RolledBack")])
+async def test_going_back_within_the_window_and_beyond_it(blue_green: bool, revision: int, status: str) -> None:
+    steps = {"steps": [{"setWeight": 50}, {"pause": {}}]}
+    body: Object = (
+        {"blueGreen": {"activeService": "a", "autoPromotionEnabled": False}} if blue_green else {"canary": steps}
+    )
+    async with rollout_world() as here:
+        await here.apply(service("a"), rollout(replicas=2, **body, rollbackWindow={"revisions": 1}))
+        await here.until_phase("Healthy")
+        for version in (2, 3, 4):
+            await here.image(f"v{version}")
+            await here.until_phase("Paused")
+            if version < 4:
+                await here.promote()
+                await here.until_phase("Healthy")
+                await here.settle(60)
+        first = of(here)["rolloutStartedAt"]
+        await here.image(f"v{revision}")
+        if status == "RolledBack":
+            await here.settle(5)
+            assert here.phase() == "Paused"
+            await here.promote()
+        await here.until(lambda: "finishedAt" in of(here) and here.phase() == "Healthy")
+        assert (of(here)["rolloutStartedAt"], of(here)["completionStatus"]) == (first, status)
+
+
+async def test_going_back_while_the_old_version_still_runs_is_fast() -> None:
+    async with rollout_world() as here:
+        await begun(here, blue_green=True)
+        await here.promote()
+        await here.until_phase("Healthy")
+        await here.image("v3")
+        await here.until_phase("Paused")
+        first = of(here)["rolloutStartedAt"]
+        await here.image("v1")
+        await here.until(lambda: "finishedAt" in of(here) and here.phase() == "Healthy")
+        assert here.selected("a") == here.hash(4)
+        assert of(here)["rolloutStartedAt"] == first
+        assert of(here)["completionStatus"] == "FastRolledBack"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
-from actors.rollout.plan import PluginAnswer, PluginQuery
+from actors.rollout.plan import PluginAnswer, PluginCall, PluginQuery
 from actors.rollout.state import RolloutSettings
 from runtime.objects import Object
 from tests.rollouts.world import RolloutWorld, rollout, rollout_world
+from tiphys import step_plugins
 
 pytestmark = pytest.mark.virtual_time
 
@@ -133,3 +135,32 @@ async def test_a_disabled_plugin_is_skipped() -> None:
         await here.until_phase("Paused")
         assert statuses(here) == [{"index": 0, "name": "x/y", "operation": "Run", "disabled": True}]
         assert plugin.asked == []
+
+
+async def test_a_package_brings_a_plugin_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def good(query: PluginQuery) -> PluginAnswer:
+        return PluginAnswer("Successful", status={"seen": query.config})
+
+    async def bad(query: PluginQuery) -> PluginAnswer:
+        raise ValueError(query.call.operation)
+
+    @dataclass
+    class Point:
+        name: str
+        function: object
+
+        def load(self) -> object:
+            return self.function
+
+    found = [Point("x/good", good), Point("x/bad", bad)]
+    monkeypatch.setattr(step_plugins, "entry_points", lambda group: found if group == step_plugins.GROUP else [])
+    step_plugins.load.cache_clear()
+
+    async def answer(name: str) -> PluginAnswer:
+        return await step_plugins.ask(PluginQuery(PluginCall(0, name, "Run", 1), {}, config=7))
+
+    assert step_plugins.rollout_settings().step_plugins == {"x/good", "x/bad"}
+    assert await answer("x/good") == PluginAnswer("Successful", status={"seen": 7})
+    assert (await answer("x/bad")).error == "step plugin x/bad broke: ValueError: Run"
+    assert (await answer("x/none")).error == "step plugin x/none is not installed"
+    step_plugins.load.cache_clear()

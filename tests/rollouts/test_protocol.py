@@ -25,7 +25,7 @@ from actors.rollout.traffic.protocol import (
 from actors.rollout.traffic.routers import ROUTERS
 from runtime.objects import Object, Reference, Resource, reference
 from tests.rollouts.test_analysis import template
-from tests.rollouts.world import RolloutWorld, rollout, rollout_world, service
+from tests.rollouts.world import RolloutWorld, ingress, rollout, rollout_world, service
 
 pytestmark = pytest.mark.virtual_time
 
@@ -157,6 +157,25 @@ async def test_a_refusal_is_told_once_and_tried_again() -> None:
         assert here.events("TrafficRoutingError") == ["no such host"]
         router.refuses = ""
         await here.until_phase("Paused", limit_s=80)
+
+
+async def test_a_refusal_of_one_router_does_not_keep_an_abort_from_the_others() -> None:
+    router = Recorder()
+    strategy = thing([{"setWeight": 50}, {"pause": {}}])
+    routing = strategy["spec"]["strategy"]["canary"]["trafficRouting"]
+    routing["nginx"] = {"stableIngress": "i"}
+    async with world(router) as here:
+        await here.apply(ingress("i", "s"))
+        await begin(here, strategy)
+        await here.image("v2")
+        await here.until_phase("Paused")
+        router.refuses = "no such host"
+        await here.abort()
+        await here.settle(5)
+        [canary] = [
+            each for each in here.stored("networking.k8s.io", "ingresses") if "canary" in each["metadata"]["name"]
+        ]
+        assert canary["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"] == "0"
 
 
 @pytest.mark.spec("RO-1.6-refusal")

@@ -1,8 +1,8 @@
 """`python -m tests.world` runs one seed and tells what happens, a few hundred, or a soak with its table.
 
-    --seeds 300                   random workflows and faults; what goes wrong is made smaller and printed as one line
-    --soak --seeds 20000          the same in two processes, with the table that a soak is judged by
-    --first 17 --seeds 1 --trace  every commit of one run
+--seeds 300                   random workflows and faults; what goes wrong is made smaller and printed as one line
+--soak --seeds 20000          the same in two processes, with the table that a soak is judged by
+--first 17 --seeds 1 --trace  every commit of one run
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def main() -> int:
     quiet()
     spared = faults.ALL if options.without == "all" else _words(options.without)
     if options.soak:
-        return judge(
-            soak(options.seeds, options.first, kind=options.kind, spared=spared, processes=options.processes)
-        )
+        return judge(soak(options.seeds, options.first, kind=options.kind, spared=spared, processes=options.processes))
     cases = [case_of(seed, options.kind) for seed in range(options.first, options.first + options.seeds)]
     only = None if options.only is None else _words(options.only)
     drop = tuple(part for part in options.drop.split(",") if part)
@@ -50,7 +48,9 @@ def main() -> int:
 def _words(text: str) -> frozenset[str]:
     words = frozenset(word for word in text.split(",") if word)
     if words - faults.ALL:
-        raise SystemExit(f"there is no fault {', '.join(sorted(words - faults.ALL))}, only {', '.join(sorted(faults.ALL))}")
+        raise SystemExit(
+            f"there is no fault {', '.join(sorted(words - faults.ALL))}, only {', '.join(sorted(faults.ALL))}"
+        )
     return words
 
 
@@ -67,7 +67,9 @@ def _try(cases: list[Case], *, quick: bool, trace: bool) -> int:
         else:
             least = shrink(case, report.wrong, lambda smaller: run(smaller).wrong)
         told = "\n    ".join(report.wrong[:8])
-        say(f"seed {case.seed}, the {number + 1}. of {len(cases)}, went wrong:\n    {told}\nreproduce: {command(least)}")
+        say(
+            f"seed {case.seed}, the {number + 1}. of {len(cases)}, went wrong:\n    {told}\nreproduce: {command(least)}"
+        )
         if quick:
             return 1
     took = time.monotonic() - begin

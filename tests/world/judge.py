@@ -53,6 +53,8 @@ class Judge:
     broken: list[str] = field(default_factory=list)
     news: anyio.Event = field(default_factory=anyio.Event)  # something broke, or a workflow ended
     user_writes: bool = False
+    given_up: Callable[[Object], bool] = lambda pod: False  # its node ends without waiting for it: a time-out
+    struck: bool = False  # a workflow's actor alone has crashed: its next life may not see yet what it had asked for
     stopped: bool = False  # a user has ended the run by force: what was to happen inside is no longer known
     ended: set[str] = field(default_factory=set)
     unrecorded: set[str] = field(default_factory=set)  # node ids of pods that the record does not know yet
@@ -122,7 +124,9 @@ class Judge:
         self._within_limits(workflow, oracle, known)
 
     def _within_limits(self, workflow: str, oracle: Oracle, node: Expected) -> None:
-        live = [pod for pod in self.pods[workflow].values() if is_live(pod)]
+        if self.struck:
+            return
+        live = [pod for pod in self.pods[workflow].values() if is_live(pod) and not self.given_up(pod)]
         limit = oracle.spec.get("parallelism")
         if limit is not None and len(live) > limit:
             self.wrong(f"{len(live)} pods of {workflow} at once with {node.name}, not {limit}")
@@ -133,7 +137,11 @@ class Judge:
             if len(beside) > inside:
                 self.wrong(f"{len(beside)} pods in {node.boundary} at once, not {inside}: {beside}")
         for key, holder in (*node.locks, *((key, workflow) for key in lock_names(oracle.spec))):
-            full = "default/" + workflow + ("" if holder == workflow and key in lock_names(oracle.spec) else f"/{ids.node_id(workflow, holder)}")
+            full = (
+                "default/"
+                + workflow
+                + ("" if holder == workflow and key in lock_names(oracle.spec) else f"/{ids.node_id(workflow, holder)}")
+            )
             if full not in self.holders.get(workflow, {}).get(key, set()):
                 self.wrong(f"{node.name} began and the record does not say that {holder} holds {key}")
 
@@ -145,7 +153,7 @@ class Judge:
             return
         marked = meta["labels"].get(labels.COMPLETED) == "true" != (old.get("labels") or {}).get(labels.COMPLETED)
         freed = bool(old.get("finalizers")) and not meta.get("finalizers")
-        gone = not is_live(pod) and (change.type == "DELETED" or bool(meta.get("deletionTimestamp")))
+        gone = not self.stopped and not is_live(pod) and (change.type == "DELETED" or bool(meta.get("deletionTimestamp")))
         on_record = self.nodes.get(workflow, {}).get(node_id)
         forgotten = on_record is None and workflow in self.ended  # the run ended before anybody wrote that it began
         if (marked or freed or gone) and on_record not in ENDED and not forgotten:
@@ -164,6 +172,7 @@ class Judge:
         now = {node_id: node.get("phase", "") for node_id, node in nodes_in(thing).items()}
         before = self.nodes.get(name, {})
         if not self.user_writes:
+            self._whole(thing)
             self._forward(thing, before, now)
         self.nodes[name] = now
         self.unrecorded -= {name + node_id for node_id in now}
@@ -178,6 +187,11 @@ class Judge:
             self.ended.discard(name)
             if not self.user_writes:
                 self.wrong(f"workflow {name} had ended and goes on")
+
+    def _whole(self, thing: Object) -> None:
+        for node_id, node in nodes_in(thing).items():
+            if node.get("id") != node_id or not node.get("name") or not node.get("type"):
+                self.wrong(f"an entry of status.nodes has lost its identity: {node}")
 
     def _forward(self, thing: Object, before: dict[str, str], now: dict[str, str]) -> None:
         for node_id, phase in before.items():
@@ -237,7 +251,10 @@ def compare(oracle: Oracle, end: str, thing: Object) -> list[str]:
             why = found.get(name, {}).get("message", "")
             wrong.append(f"{name}: {phase}, not {wanted} {why}".rstrip())
     for name, node in oracle.nodes.items():
-        given = {entry["name"]: entry.get("value") for entry in (found.get(name, {}).get("inputs") or {}).get("parameters") or ()}
+        given = {
+            entry["name"]: entry.get("value")
+            for entry in (found.get(name, {}).get("inputs") or {}).get("parameters") or ()
+        }
         ran = found.get(name, {}).get("phase") != "Error"  # whose actor crashed may not have come so far
         if ran and node.value is not None and node.template in {"say", "memo"} and given.get("m") != node.value:
             wrong.append(f"{name} was given {given.get('m')!r}, not {node.value!r}")
@@ -255,7 +272,11 @@ def finished_well(thing: Object, *, clocks_agree: bool) -> list[str]:
             wrong.append(f"{node['name']} has not ended: {node.get('phase')}")
         elif clocks_agree and node["startedAt"] > node["finishedAt"]:
             wrong.append(f"{node['name']} ended before it began")
-    counted = [entry.get("progress", "0/0").split("/") for entry in nodes.values() if entry["type"] in {"Pod", "Suspend", "HTTP", "Plugin"}]
+    counted = [
+        entry.get("progress", "0/0").split("/")
+        for entry in nodes.values()
+        if entry["type"] in {"Pod", "Suspend", "HTTP", "Plugin"}
+    ]
     total = "/".join(str(sum(int(pair[i]) for pair in counted)) for i in (0, 1))
     if thing["status"].get("progress") != total:
         wrong.append(f"progress is {thing['status'].get('progress')}, not {total}")

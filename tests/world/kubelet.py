@@ -154,7 +154,9 @@ class Kubelet:
         late = {"phase": "Failed", "reason": "DeadlineExceeded", "message": "deadline"}
         self._patch(pod, late)
         if stored.object["metadata"].get("deletionTimestamp"):
+            self.doing.add(pod["metadata"]["name"])
             self._delete(pod)
+            self.doing.discard(pod["metadata"]["name"])
 
     def _take_away(self, pod: Object) -> None:
         """Somebody deletes it with force."""

@@ -157,7 +157,11 @@ class Lives:
         self.weather.away_until = self._away_until
         self.witness = Witness(self.judge.wrong)
         probe = Room("witness", self.witness, (Watch(PODS, _to_witness, labels=_POD_LABELS, wakes=True),))
-        minds = [replace(room, mind=Mortal(room.mind, self._strikes_actor)) for room in rooms(ControllerSettings()) if room.name in ROOMS]
+        minds = [
+            replace(room, mind=Mortal(room.mind, self._strikes_actor))
+            for room in rooms(ControllerSettings())
+            if room.name in ROOMS
+        ]
         dice = Random(self.plan.dice("lives").random())
         if self.plan.on("skew"):
             off = self.plan.dice("skew").choice([0.0, 0.4, -0.6, 7.0, -7.0, 90.0])
@@ -228,6 +232,7 @@ class Lives:
             return struck
         if self.crashes < 3 and self.plan.throw("actor_death", 0.006):
             self.crashes += 1
+            self.judge.struck = True
             return True
         return False
 
@@ -268,4 +273,8 @@ def _to_witness(pod: Object) -> Address:
 
 def _shows_running_pod(message: Message) -> bool:
     thing = message.object if isinstance(message, Observed) else message.result if isinstance(message, Done) else None
-    return isinstance(thing, dict) and thing.get("kind") == "Pod" and (thing.get("status") or {}).get("phase") not in {None, "Pending"}
+    return (
+        isinstance(thing, dict)
+        and thing.get("kind") == "Pod"
+        and (thing.get("status") or {}).get("phase") not in {None, "Pending"}
+    )

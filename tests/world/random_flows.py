@@ -26,10 +26,18 @@ LEAVES: list[dict[str, Any]] = [
         "retryStrategy": {"limit": "1", "retryPolicy": "Always", "backoff": {"duration": "2", "factor": 2}},
         "container": CONTAINER,
     },
-    {"name": "unless", "retryStrategy": {"limit": 2, "expression": "lastRetry.status != 'Error'"}, "container": CONTAINER},
+    {
+        "name": "unless",
+        "retryStrategy": {"limit": 2, "expression": "lastRetry.status != 'Error'"},
+        "container": CONTAINER,
+    },
     {
         "name": "errors",
-        "retryStrategy": {"limit": 2, "retryPolicy": "OnError", "backoff": {"duration": "30s", "factor": 2, "cap": "40s"}},
+        "retryStrategy": {
+            "limit": 2,
+            "retryPolicy": "OnError",
+            "backoff": {"duration": "30s", "factor": 2, "cap": "40s"},
+        },
         "container": CONTAINER,
     },
     {"name": "rest", "suspend": {"duration": "2"}},
@@ -62,7 +70,21 @@ LIBRARY: list[dict[str, Any]] = [
     {"name": "shared", "container": CONTAINER},
     {"name": "pair", "steps": [[{"name": "a", "template": "shared"}, {"name": "b", "template": "shared"}]]},
 ]
-EVERYWHERE = ("leaf", "again", "always", "unless", "errors", "rest", "make", "say", "alone", "two", "both", "slow", "memo")
+EVERYWHERE = (
+    "leaf",
+    "again",
+    "always",
+    "unless",
+    "errors",
+    "rest",
+    "make",
+    "say",
+    "alone",
+    "two",
+    "both",
+    "slow",
+    "memo",
+)
 PODS_GC = ("OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
 
 
@@ -189,5 +211,3 @@ def _dag(dice: Random, names: list[str]) -> dict[str, Any]:
             task["continueOn"] = dice.choice([{"failed": True}, {"error": True}])
         tasks.append(task)
     return {"tasks": tasks, **({"failFast": False} if dice.random() < 0.2 else {})}
-
-

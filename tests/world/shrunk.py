@@ -51,8 +51,11 @@ class Case:
                 Oracle(spec, lambda node: "Succeeded", name=name, made=lambda name: '["1","b"]', library=LIBRARY).end()
         except (LookupError, StopIteration, ValueError, TypeError):
             return False
-        return all(template.get("steps") != [] and (template.get("dag") or {}).get("tasks") != []
-                   for spec in self.flows().values() for template in spec["templates"])
+        return all(
+            template.get("steps") != [] and (template.get("dag") or {}).get("tasks") != []
+            for spec in self.flows().values()
+            for template in spec["templates"]
+        )
 
 
 def without(spec: dict[str, Any], name: str, dropped: tuple[str, ...]) -> dict[str, Any]:

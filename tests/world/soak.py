@@ -75,7 +75,9 @@ def chunk(work: Work) -> tuple[list[Report], Reached | None]:
     return reports, reached
 
 
-def soak(seeds: int, first: int, *, kind: str = "mixed", spared: frozenset[str] = frozenset(), processes: int = 2) -> Sums:
+def soak(
+    seeds: int, first: int, *, kind: str = "mixed", spared: frozenset[str] = frozenset(), processes: int = 2
+) -> Sums:
     """Run the seeds and say now and then how far it is. `spared` faults are switched off."""
     sums, begin = Sums(), time.monotonic()
     step = max(1, seeds // (MEASURED or 1))  # chunks with branches counted are spread evenly
@@ -107,7 +109,9 @@ def too_tame(sums: Sums) -> list[str]:
             found.append(f"{kind} was injected {sums.tally[kind]} times, not {wanted}")
     if sums.between < BETWEEN_MIN * sums.seeds:
         share = sums.between / max(1, sums.seeds)
-        found.append(f"in {share:.0%} of the runs a controller died between a create and its record, not {BETWEEN_MIN:.0%}")
+        found.append(
+            f"in {share:.0%} of the runs a controller died between a create and its record, not {BETWEEN_MIN:.0%}"
+        )
     if not sums.nodes or statistics.median(sums.nodes) < NODES_MIN:
         found.append(f"the median workflow has {statistics.median(sums.nodes or [0]):.0f} nodes, not {NODES_MIN}")
     if sums.reached.share() < BRANCHES_MIN:

@@ -12,10 +12,12 @@ import pytest
 
 from actors.contract.instructions import from_env
 from actors.names import labels
+from actors.node.manifest_request import PodSettings
 from actors.node.task_set import TASK_SETS
 from runtime.objects import PODS, SERVICE_ACCOUNTS, Object, Reference, reference
 from tests.world.flows import flow, named, phases, table
 from tests.world.world import Outcome, World, world
+from tiphys.controllers import ControllerSettings
 from tiphys.executor import agent
 
 pytestmark = pytest.mark.virtual_time
@@ -265,3 +267,31 @@ async def test_a_foreign_task_set_is_not_touched_and_the_node_says_so() -> None:
 
     assert "is not this workflow's" in named(done)["w[0].a"]["message"]
     assert kept["metadata"]["name"] == "w"
+
+
+async def test_a_crash_of_the_agents_actor_is_an_error_of_the_nodes_that_wait_for_it() -> None:
+    unfit = ControllerSettings(pods=PodSettings(executor_command=None))  # type: ignore[arg-type]  # a bug, so to say
+    async with with_agent(settings=unfit) as (here, _):
+        done = await here.end_of(await here.submit(ONE), limit_s=60)
+
+    assert named(done)["w[0].a"]["phase"] == "Error"
+    assert named(done)["w[0].a"]["message"].startswith("TypeError")
+
+
+@pytest.mark.spec("AGENT-4")
+async def test_where_somebody_elses_agent_works_only_the_task_set_is_made() -> None:
+    elsewhere = ControllerSettings(pods=PodSettings(agent_pods=False))
+    async with with_agent(settings=elsewhere) as (here, asked):
+        ref = await here.submit(ONE)
+        await here.after(5)
+        (task_set,) = (await here.api.list(TASK_SETS)).items
+        (node,) = task_set["spec"]["tasks"]
+        said = {"phase": "Succeeded", "outputs": {"result": "1"}}
+        await here.api.patch(reference(TASK_SETS, task_set), {"status": {"nodes": {node: said}}}, subresource="status")
+        done = await here.end_of(ref)
+        await here.at_rest(ref)
+        pods = (await here.api.list(PODS)).items
+        remains = await left(here)
+
+    assert named(done)["w[0].a"]["outputs"] == {"result": "1"}
+    assert (pods, asked, remains) == ([], [], [])

@@ -32,7 +32,7 @@ KEEP: dict[str, Any] = {"successfulJobsHistoryLimit": 1000, "failedJobsHistoryLi
 
 
 @pytest.mark.spec("CRON-1", "CRON-9", "CRON-10")
-@pytest.mark.spec("KIND-4")
+@pytest.mark.spec("KIND-4", "UI-3")
 async def test_a_run_is_a_workflow_named_after_its_hour_with_all_that_upstream_gives_it() -> None:
     metadata = {"labels": {labels.CREATOR: "ada", "team": "x", labels.CONTROLLER_INSTANCE_ID: "i"}}
     wanted = {"labels": {"of": "run"}, "annotations": {"a": "b"}, "finalizers": ["example.com/hold"]}

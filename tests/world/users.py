@@ -11,8 +11,8 @@ import anyio
 
 from actors.names.timestamps import rfc3339
 from actors.operations import retry
-from runtime.api import ApiError, Conflict
 from actors.workflow.state import WORKFLOWS
+from runtime.api import ApiError, Conflict
 from runtime.objects import PODS, Object, Reference
 from tests.virtual_time import VirtualClock
 from tests.world.faults import Plan
@@ -49,8 +49,8 @@ class Users:
             await anyio.sleep(dice.uniform(0.5, 3.0))
             thing = await self.api.get(ref)
             for node_id, node in nodes_in(thing).items():
-                known = asks(node["name"])
-                if node["phase"] == "Running" and known is not None and known.kind == "ask":
+                known = asks(node.get("name", ""))
+                if node.get("phase") == "Running" and known is not None and known.kind == "ask":
                     await self._answer(ref, node_id, known)
 
     async def _answer(self, ref: Reference, node_id: str, node: Expected) -> None:

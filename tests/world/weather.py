@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any, Protocol
 
 import anyio
+import anyio.lowlevel
 
 from runtime.api import Api, Conflict, Expired, ObjectList, Selection, Throttled, Unavailable, WatchEvent
 from runtime.objects import Object, Reference, Resource
@@ -96,7 +97,7 @@ class Weather:
             self.flying[number] = call
         try:
             await anyio.sleep(latency.random() * LATENCY_S)
-            while self.stalled:
+            while self.stalled:  # noqa: ASYNC110  # until its life is over
                 await anyio.sleep(3600)
             await self._refuse(verb, subject)
             if verb in WRITES and self._reaper.strikes(verb, subject, "before"):
@@ -108,7 +109,7 @@ class Weather:
             await anyio.sleep_forever()
         await self._lose()
         await anyio.sleep(latency.random() * LATENCY_S)
-        while self.stalled:
+        while self.stalled:  # noqa: ASYNC110  # until its life is over
             await anyio.sleep(3600)
         return result
 
@@ -144,13 +145,15 @@ class Weather:
 
     def _stale(self, resource: Resource, selection: Selection) -> Call:
         async def call() -> ObjectList:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             kind = self._server.catalog.of(resource)
             bucket = self._server.rest.bucket(kind)
             back = self._plan.dice("stale_list").randint(1, 40)
             version = max(bucket.forgotten, self._server.storage.version - back, 1)
             matches = matcher(selection.labels, selection.fields, kind.selectable)
-            found = [entry for entry in bucket.as_of(version, selection.namespace) if not matches or matches(entry.object)]
+            found = [
+                entry for entry in bucket.as_of(version, selection.namespace) if not matches or matches(entry.object)
+            ]
             return ObjectList([entry.copy() for entry in found], str(version))
 
         return call
@@ -184,7 +187,7 @@ class Weather:
             if event is None:
                 with anyio.move_on_after(QUIET_S):
                     event = await watcher.take()
-            while self.stalled:
+            while self.stalled:  # noqa: ASYNC110  # until its life is over
                 await anyio.sleep(3600)
             self._interrupt()
             if event is None:

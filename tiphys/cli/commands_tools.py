@@ -1,4 +1,4 @@
-"""Small tools around workflows: auth token, executor-plugin build."""
+"""Small tools around workflows: cp, auth token, executor-plugin build."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tiphys.cli import options
+from tiphys.cli.clustered import Act, clustered
 from tiphys.cli.problems import InputError
 
 
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     plugin = typer.Typer(name="executor-plugin", help="Executor plugins.", no_args_is_help=True)
     plugin.callback()(_plugin)
     plugin.command()(build)
+    app.command()(cp)
     app.add_typer(auth)
     app.add_typer(plugin)
 
@@ -29,6 +31,29 @@ def _auth() -> None:
 
 def _plugin() -> None:
     """Executor plugins."""
+
+
+@clustered
+def cp(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A workflow; @latest is the newest.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put them.")],
+    node_id: Annotated[str, typer.Option(help="Only those of this node.")] = "",
+    template_name: Annotated[str, typer.Option(help="Only those of nodes of this template.")] = "",
+    artifact_name: Annotated[str, typer.Option(help="Only those of this name.")] = "",
+    path: Annotated[
+        str, typer.Option(help="Where below DIR, with {workflowName}, {nodeId}, {templateName}, … filled in.")
+    ] = "{namespace}/{workflowName}/{nodeId}/outputs/{artifactName}",
+) -> Act:
+    """Copy the artifacts that a workflow has made to a folder of this machine."""
+    from tiphys.cli import copying, selection  # noqa: PLC0415
+    from tiphys.cli.connect import Connection  # noqa: PLC0415
+
+    async def act(at: Connection) -> int:
+        (ref,) = await selection.named(at.api, at.namespace, [name])
+        wanted = copying.Wanted(node_id, template_name, artifact_name)
+        return await copying.copy(at, await at.api.get(ref), folder, wanted, path)
+
+    return act
 
 
 def token(kubeconfig: options.Kubeconfig = "", context: options.Context = "") -> None:

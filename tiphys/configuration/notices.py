@@ -10,11 +10,10 @@ if TYPE_CHECKING:
 SAYS_NOTHING: Final = {
     "namespace": "which namespaces are looked after is said by --namespaced and --managed-namespace",
     "kubeConfig": "no pod of a workflow talks to the API server with a kubeconfig; use service accounts",
-    "artifactDrivers": "artifact drivers that are plugins are not there yet (DRV-10)",
+    "artifactDrivers": "drivers are Python packages in the executor's image, found by their entry points",
     "persistence": "there is no archive and no database for nodes yet (ARCHV-1, OFF-2)",
     "telemetryConfig": "metrics are scraped from one place, which metricsConfig is about",
     "podSpecLogStrategy": "pods are in the API server's audit log; nothing is logged of them here",
-    "failedPodRestart": "a pod that never ran is not made again by itself yet (RTY-13): use a retryStrategy",
     "initlessPod": "a pod has an init container only when something must be there before its containers begin",
     "sso": "there is no server to sign on to yet (CLI-21)",
     "links": "there is no server to show them yet (UI-2)",

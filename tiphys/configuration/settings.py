@@ -82,6 +82,7 @@ def _configured(read: Configuration, base: ControllerSettings, around: Environme
 def _pods(read: Configuration, base: PodSettings) -> PodSettings:
     helpers = {key: value for key, value in read.executor.items() if key not in {*EXECUTOR_OURS, "image"}}
     rate, delay = read.resourceRateLimit, read.podGCDeleteDelayDuration
+    restarts = read.failedPodRestart if "failedPodRestart" in read.model_fields_set else None
     images: Mapping[str, Entrypoint] = base.image_entrypoints
     if read.images:
         images = Entrypoints(read.images, base.image_entrypoints)
@@ -95,6 +96,8 @@ def _pods(read: Configuration, base: PodSettings) -> PodSettings:
         pace=Pace(rate.limit, rate.burst) if rate is not None else None,
         deletion_delay_s=duration_s(delay) if delay else base.deletion_delay_s,
         deletion_grace_s=read.podGCGracePeriodSeconds,
+        agent_pods=not read.disableAgentPodCreation,
+        pod_restarts_max=base.pod_restarts_max if restarts is None else restarts.maxRestarts * restarts.enabled,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -58,15 +59,31 @@ def connect(settings: ProcessSettings) -> HttpApi:
     return HttpApi.from_kubeconfig(settings.kubeconfig or None, settings.context or None)
 
 
+def _warn(installation: Installation) -> None:
+    for notice in installation.notices:
+        print(f"warning: {notice}", file=sys.stderr)
+
+
+def _claim(host: str, port: int) -> None:
+    """Raises OSError for an address that cannot be had, before anybody is asked for anything."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host.strip("[]"), port))
+
+
 async def control(settings: ProcessSettings) -> None:
     """Run the controllers until SIGINT or SIGTERM: writes in flight are finished, then the lease is given back.
 
     Raises BadConfiguration."""
     pods = PodSettings(
-        executor_image=settings.executor_image, image_entrypoints=settings.entrypoints, ask_registries=True,
+        executor_image=settings.executor_image,
+        image_entrypoints=settings.entrypoints,
+        ask_registries=True,
         executor_plugins=settings.executor_plugins,
     )
     gc.set_threshold(COLLECT_AFTER, 20, 50)
+    _claim(settings.host, settings.port)
     async with connect(settings) as api:
         api.shapes = shapes()
         namespace = settings.namespace or (api.namespace if settings.namespaced else "")
@@ -90,8 +107,7 @@ async def control(settings: ProcessSettings) -> None:
             recorder=recorder(settings.record, decided),
         )
         system = installation.system = System(api, installation.rooms, settings=chosen)
-        for notice in installation.notices:
-            print(f"warning: {notice}", file=sys.stderr)
+        _warn(installation)
         async with anyio.create_task_group() as tasks:
             await tasks.start(_heed, tasks.cancel_scope)
             if settings.config is None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from runtime.objects import Object
-from tiphys.devcluster.errors import Cause, invalid_value
+from tiphys.devcluster.errors import Cause, invalid_value, not_supported
 from tiphys.devcluster.rules import shown
 
 Amounts: TypeAlias = dict[str, Fraction]
@@ -130,10 +130,25 @@ def _in_scope(scope: Object, pod: Object) -> bool:
     return is_so.get(name, False)
 
 
+_SCOPES = ("BestEffort", "NotBestEffort", "NotTerminating", "PriorityClass", "Terminating")
+
+
+def _scope_faults(spec: Object) -> list[Cause]:
+    field = "spec.scopeSelector.matchExpressions"
+    wanted = (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
+    faults = [
+        not_supported(f"{field}[{index}].scopeName", scope.get("scopeName"), _SCOPES)
+        for index, scope in enumerate(wanted)
+        if scope.get("scopeName") not in _SCOPES
+    ]
+    scopes = spec.get("scopes") or ()
+    return faults + [not_supported("spec.scopes", name, _SCOPES) for name in scopes if name not in _SCOPES]
+
+
 def quota(new: Object, old: Object | None) -> list[Cause]:
     """What is wrong with a ResourceQuota: amounts that are none."""
     del old
-    faults: list[Cause] = []
+    faults = _scope_faults(new.get("spec") or {})
     for name, amount in ((new.get("spec") or {}).get("hard") or {}).items():
         field = f"spec.hard[{name}]"
         try:

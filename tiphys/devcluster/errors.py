@@ -128,6 +128,14 @@ def bad_request(message: str) -> ApiError:
     return failure(400, "BadRequest", message)
 
 
+def part(body: Object, name: str) -> Object:
+    """The object of that name in a body; empty when absent. Raises Refused (400) for anything else."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise bad_request(f"{body.get('kind') or 'the body'}: {name} must be an object")
+    return value or {}
+
+
 def expired(message: str) -> ApiError:
     """410: that version is no longer kept."""
     return failure(410, "Expired", message)

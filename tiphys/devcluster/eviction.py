@@ -142,5 +142,5 @@ def _mark(rest: Rest, pods: Kind, current: Record) -> None:
 
 def check_name(key: Key, eviction: Object) -> None:
     """Raise Refused (400) when the body is about another pod than the path."""
-    if (eviction.get("metadata") or {}).get("name") != key[1]:
+    if errors.part(eviction, "metadata").get("name") != key[1]:
         raise errors.bad_request("name in URL does not match name in Eviction object")

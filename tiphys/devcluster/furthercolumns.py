@@ -23,7 +23,7 @@ def _addresses(thing: Object) -> str:
     found: list[str] = []
     for subset in thing.get("subsets") or ():
         ports = [str(port.get("port")) for port in subset.get("ports") or ()] or [""]
-        found += [f"{a['ip']}:{p}".rstrip(":") for p in ports for a in subset.get("addresses") or ()]
+        found += [f"{a.get('ip', '')}:{p}".rstrip(":") for p in ports for a in subset.get("addresses") or ()]
     return _some(found) if found else "<none>"
 
 
@@ -43,6 +43,11 @@ def _of_containers(thing: Object, field: str) -> str:
 def _controller(thing: Object) -> str:
     owners = thing["metadata"].get("ownerReferences") or ()
     return next((f"{o['kind'].lower()}/{o['name']}" for o in owners if o.get("controller")), "<none>")
+
+
+def _role(thing: Object) -> str:
+    role = thing.get("roleRef") or {}
+    return f"{role.get('kind', '')}/{role.get('name', '')}"
 
 
 def _claim(thing: Object) -> str:
@@ -123,6 +128,6 @@ VOLUME = (
     AGE,
 )
 BINDING = (
-    Column("Role", cell=lambda thing, _: "{kind}/{name}".format_map(thing["roleRef"])),
+    Column("Role", cell=lambda thing, _: _role(thing)),
     AGE,
 )

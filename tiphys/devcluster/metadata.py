@@ -13,6 +13,7 @@ from tiphys.devcluster import errors, rules
 from tiphys.devcluster.errors import Cause
 from tiphys.devcluster.kinds import Kind
 
+NAMES_DRAWN = 8  # as often as Kubernetes draws before it answers AlreadyExists
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: no generated name is a word
 SUFFIX_LENGTH = 5
 GENERATED_BASE_MAX = 58  # so that the whole name stays a label
@@ -65,10 +66,10 @@ def check_type(kind: Kind, thing: Any) -> None:
             f"the API version in the data ({api_version}) does not match the expected API version "
             f"({resource.api_version})"
         )
-    if not isinstance(thing.setdefault("metadata", {}) or {}, dict):
-        raise errors.bad_request(f"{resource.kind}: metadata must be an object")
-    if thing["metadata"] is None:
+    if thing.get("metadata") is None:
         thing["metadata"] = {}
+    if not isinstance(thing["metadata"], dict):
+        raise errors.bad_request(f"{resource.kind}: metadata must be an object")
 
 
 def check_namespace(kind: Kind, thing: Object, namespace: str) -> None:
@@ -84,13 +85,15 @@ def check_namespace(kind: Kind, thing: Object, namespace: str) -> None:
     meta["namespace"] = namespace
 
 
-def begin(kind: Kind, thing: Object, source: Source) -> None:
-    """Give a new object its name, uid, time and first generation."""
+def begin(kind: Kind, thing: Object, source: Source, taken: Callable[[str], bool] = lambda _: False) -> None:
+    """Give a new object its name, uid, time and first generation. A generated name that is `taken` is drawn anew."""
     meta = thing["metadata"]
     if meta.get("resourceVersion"):
         raise errors.bad_request("resourceVersion should not be set on objects to be created")
     if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = str(meta["generateName"])[:GENERATED_BASE_MAX] + source.suffix()
+        base = str(meta["generateName"])[:GENERATED_BASE_MAX]
+        drawn = (base + source.suffix() for _ in range(NAMES_DRAWN))
+        meta["name"] = next((name for name in drawn if not taken(name)), None) or base + source.suffix()
     for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "selfLink", "managedFields"):
         meta.pop(field, None)
     meta["uid"] = source.uid()

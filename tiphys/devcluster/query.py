@@ -79,7 +79,7 @@ def write_options(query: Query, agent: str, subresource: str = "") -> WriteOptio
 def delete_options(query: Query, body: Any) -> DeleteOptions:
     """The options of a delete: the body wins over the query."""
     said: Object = body if isinstance(body, dict) else {}
-    preconditions = said.get("preconditions") or {}
+    preconditions = errors.part(said, "preconditions")
     grace = said.get("gracePeriodSeconds")
     return DeleteOptions(
         grace if grace is not None else number(query, "gracePeriodSeconds"),

@@ -148,7 +148,8 @@ class Rest:
 
     def _begin(self, kind: Kind, thing: Object, options: WriteOptions) -> None:
         """Make an object ready to be stored for the first time: in place, or Refused."""
-        metadata.begin(kind, thing, self.source)
+        records, namespace = self.bucket(kind).records, thing["metadata"].get("namespace", "")
+        metadata.begin(kind, thing, self.source, lambda name: (namespace, name) in records)
         if options.managed:
             thing["metadata"]["managedFields"] = options.managed
         if (kind.custom and kind.has_status) or (

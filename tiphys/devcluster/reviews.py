@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.objects import Object
-from tiphys.devcluster import tokens
+from tiphys.devcluster import errors, tokens
 from tiphys.devcluster.metadata import stamp
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.tokens import User
@@ -52,7 +52,7 @@ def whoami(body: Any, user: User) -> Object:
 def review(server: ApiServer, body: Any) -> Object:
     """TokenReview: whose token it is."""
     asked: Object = body if isinstance(body, dict) else {}
-    said = asked.get("spec") or {}
+    said = errors.part(asked, "spec")
     found = server.user_of(str(said.get("token") or ""))
     status: Object = {"error": "invalid bearer token", "user": {}}
     if found is not None:
@@ -63,8 +63,10 @@ def review(server: ApiServer, body: Any) -> Object:
 
 def token(server: ApiServer, account: Object, body: Object) -> Object:
     """A TokenRequest answered: a new token that this server accepts until its expiry."""
-    spec, meta, now = body.get("spec") or {}, account["metadata"], server.now()
-    lasts_s = int(spec.get("expirationSeconds") or TOKEN_S)
+    spec, meta, now = errors.part(body, "spec"), account["metadata"], server.now()
+    lasts_s = spec.get("expirationSeconds") or TOKEN_S
+    if not isinstance(lasts_s, int):
+        raise errors.bad_request("TokenRequest: spec.expirationSeconds must be a number of seconds")
     until = now + lasts_s
     new = tokens.issue(server.signing_key, account, spec, now, until)
     return {

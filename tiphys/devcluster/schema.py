@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from runtime.objects import Object
@@ -210,12 +210,32 @@ def _string(value: str, schema: Object, path: str) -> list[Cause]:
         faults.append(Cause(path, f"Invalid value: {shown(value)}: {why}"))
     if most is not None and len(value) > most:
         faults.append(Cause(path, f"Too long: may not be more than {most} bytes", "FieldValueTooLong"))
-    if pattern and re.search(pattern, value) is None:
+    if pattern and _compiled(pattern).search(value) is None:
         faults.append(Cause(path, f"Invalid value: {shown(value)}: {_body(path)} should match '{pattern}'"))
     if schema.get("format") == "date-time" and not _is_time(value):
         why = f"{_body(path)} must be of type date-time: {shown(value)}"
         faults.append(Cause(path, f"Invalid value: {shown(value)}: {why}"))
     return faults
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> Any:
+    """The pattern in Kubernetes' own syntax. Raises ValueError."""
+    import re2  # noqa: PLC0415 - few schemas have patterns
+
+    try:
+        return re2.compile(pattern)
+    except re2.error as e:
+        raise ValueError(str(e)) from e
+
+
+def is_pattern(text: str) -> bool:
+    """True for a regular expression."""
+    try:
+        _compiled(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_time(text: str) -> bool:

@@ -36,13 +36,14 @@ _DELETE, _ORDER = "$deleteFromPrimitiveList/", "$setElementOrder/"
 
 def merge_key(field: str, items: list[Any]) -> str:
     """The key by which a list of that field name is merged; empty when it is replaced as a whole."""
+    if not all(isinstance(item, dict) for item in items):
+        return ""
     if field == "ports":
         for key in _PORT_KEYS:
-            if any(isinstance(item, dict) and key in item for item in items):
+            if any(key in item for item in items):
                 return key
         return ""
-    key = MERGE_KEYS.get(field, "")
-    return key if all(isinstance(item, dict) for item in items) else ""
+    return MERGE_KEYS.get(field, "")
 
 
 def merge(current: Object, patch: Object) -> Object:

@@ -67,10 +67,10 @@ def write_scale(rest: Rest, kind: Kind, key: Key, scale: Object) -> Object:
     paths = kind.scale
     if paths is None:
         raise errors.no_such_path()
-    wanted = (scale.get("metadata") or {}).get("resourceVersion")
+    wanted = errors.part(scale, "metadata").get("resourceVersion")
     if wanted and wanted != current.object["metadata"]["resourceVersion"]:
         raise errors.conflict(kind.resource, key[1])
-    replicas = (scale.get("spec") or {}).get("replicas") or 0
+    replicas = errors.part(scale, "spec").get("replicas") or 0
     if not isinstance(replicas, int) or replicas < 0:
         why = "must be greater than or equal to 0"
         cause = errors.invalid_value("spec.replicas", rules.shown(replicas), why)
@@ -89,7 +89,7 @@ def patch_scale(rest: Rest, kind: Kind, key: Key, body: Any, patch: PatchType) -
 
 def bound(namespace: str, binding: Object) -> Key:
     """The pod that a posted Binding is about. Raises Refused when it names none."""
-    name = (binding.get("metadata") or {}).get("name")
+    name = errors.part(binding, "metadata").get("name")
     if not name:
         raise errors.bad_request("the binding names no pod: set metadata.name")
     return namespace, str(name)
@@ -99,7 +99,7 @@ def bind(rest: Rest, kind: Kind, key: Key, binding: Object) -> Object:
     """Put a pod on a node. Raises Conflict when it is on one already or being deleted."""
     current = rest.read(kind, *key)
     thing: Object = orjson.loads(current.json)
-    node = (binding.get("target") or {}).get("name") or ""
+    node = errors.part(binding, "target").get("name") or ""
     if not node:
         raise errors.bad_request("the binding names no node: set target.name")
     if thing["spec"].get("nodeName"):
@@ -126,5 +126,5 @@ def finalize(rest: Rest, kind: Kind, key: Key, namespace: Object) -> Record:
     """Set spec.finalizers of a namespace; a marked one without any is taken out."""
     current = rest.read(kind, *key)
     thing: Object = orjson.loads(current.json)
-    thing["spec"] = {"finalizers": (namespace.get("spec") or {}).get("finalizers") or []}
+    thing["spec"] = {"finalizers": errors.part(namespace, "spec").get("finalizers") or []}
     return rest.store(kind, current, thing).record

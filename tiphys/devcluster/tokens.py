@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from runtime.objects import PODS, SERVICE_ACCOUNTS, Object
+from tiphys.devcluster import errors
 from tiphys.devcluster.storage import Storage
 
 ISSUER = "https://kubernetes.default.svc"
@@ -51,7 +52,7 @@ def issue(key: bytes, account: Object, spec: Object, issued: float, expires: flo
         "namespace": meta["namespace"],
         "serviceaccount": {"name": meta["name"], "uid": meta["uid"]},
     }
-    bound = spec.get("boundObjectRef") or {}
+    bound = errors.part(spec, "boundObjectRef")
     if bound.get("kind") == "Pod":
         private["pod"] = {"name": bound.get("name", ""), "uid": bound.get("uid", "")}
     claims = {

@@ -6,7 +6,8 @@ and `kubectl explain` walks along it. It is written by tests/contract/make_wiret
 
 from __future__ import annotations
 
-from functools import cache
+import re
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -66,6 +67,8 @@ class _Known(NamedTuple):
     items: frozenset[type]  # of a list's or map's items
     below: str  # a message's name; empty for scalars
     field: Field
+    is_nested: bool  # an object, a list or a map
+    nothing: Any  # what null stands for among its items
 
 
 _JSON: dict[str, tuple[type, ...]] = {
@@ -77,6 +80,8 @@ _JSON: dict[str, tuple[type, ...]] = {
     "raw": (dict, list, str, int, float, bool),
 }
 _NULL = type(None)
+_QUANTITY = re.compile(r"([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
+_NOTHING: dict[str, Any] = {"int": 0, "number": 0, "bool": False, "raw": ""}
 
 
 @cache
@@ -88,7 +93,11 @@ def _known_of(field: Field) -> _Known:
     types = _JSON.get(field.type, (str,)) if field.type in SCALARS else (dict,)
     one: frozenset[type] = frozenset((*types, _NULL))
     outer: dict[str, frozenset[type]] = {"list": frozenset((list, _NULL)), "map": frozenset((dict, _NULL))}
-    return _Known(outer.get(field.shape, one), one, "" if field.type in SCALARS else field.type, field)
+    below = "" if field.type in SCALARS else field.type
+    is_nested = bool(below) or field.shape in outer
+    return _Known(
+        outer.get(field.shape, one), one, below, field, is_nested, _NOTHING.get(field.type, "" if not below else None)
+    )
 
 
 def pruner(api_version: str, kind: str) -> Prune:
@@ -107,12 +116,12 @@ def pruner(api_version: str, kind: str) -> Prune:
             return dropped
         try:
             _prune(thing, known, "", dropped)
-        except _WrongType as e:
+        except (_WrongType, _WrongQuantity) as e:
             version = api_version.rpartition("/")[2]
-            raise errors.bad_request(
-                f'{kind} in version "{version}" cannot be handled as a {kind}: json: cannot unmarshal {e.have} into '
-                f"Go struct field {kind}.{e.path} of type {e.want}"
-            ) from None
+            why = f"quantities must match the regular expression '^{_QUANTITY.pattern}$'"
+            if isinstance(e, _WrongType):
+                why = f"json: cannot unmarshal {e.have} into Go struct field {kind}.{e.path} of type {e.want}"
+            raise errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}') from None
         return dropped
 
     return prune
@@ -124,7 +133,10 @@ def _is_clean(thing: Object, known: dict[str, _Known]) -> bool:
         field = known.get(name)
         if field is None or type(value) not in field.types:
             return False
-        if value and (field.below or field.field.shape) and not _are_clean(value, field):
+        if value is None:
+            if field.is_nested:
+                return False
+        elif value and field.is_nested and not _are_clean(value, field):
             return False
     return True
 
@@ -132,12 +144,22 @@ def _is_clean(thing: Object, known: dict[str, _Known]) -> bool:
 def _are_clean(value: Any, field: _Known) -> bool:
     items = value if isinstance(value, list) else value.values() if field.field.shape == "map" else (value,)
     below = _known(field.below) if field.below else None
+    is_amount = field.field.type == "quantity"
     for item in items:
-        if type(item) not in field.items:
+        if item is None or type(item) not in field.items or (is_amount and not _is_quantity(item)):
             return False
         if below is not None and item and not _is_clean(item, below):
             return False
     return True
+
+
+@lru_cache(maxsize=1024)
+def _is_quantity(value: object) -> bool:
+    return not isinstance(value, str) or _QUANTITY.fullmatch(value) is not None
+
+
+class _WrongQuantity(Exception):
+    pass
 
 
 class _WrongType(Exception):
@@ -152,22 +174,31 @@ class _WrongType(Exception):
 
 
 def _prune(thing: Object, known: dict[str, _Known], path: str, dropped: list[str]) -> None:
-    unknown: list[str] | None = None
+    unknown: list[str] = []
+    absent: list[str] = []  # null is how typed decoding reads nothing at all
     for name, value in thing.items():
         field = known.get(name)
         if field is None:
-            unknown = [*(unknown or ()), name]
+            unknown.append(name)
+        elif value is None:
+            if field.is_nested:
+                absent.append(name)
         elif type(value) not in field.types:
             raise _WrongType(value, f"{path}.{name}" if path else name, field, item=False)
-        elif value and (field.below or field.field.shape):
+        elif value and field.is_nested:
             _prune_value(value, field, f"{path}.{name}" if path else name, dropped)
-    for name in unknown or ():
+    for name in absent:
+        del thing[name]
+    for name in unknown:
         del thing[name]
         dropped.append(f"{path}.{name}" if path else name)
 
 
 def _prune_value(value: Any, field: _Known, path: str, dropped: list[str]) -> None:
     below = _known(field.below) if field.below else None
+    places = value.items() if field.field.shape == "map" else enumerate(value) if isinstance(value, list) else ()
+    for place in [place for place, item in places if item is None]:
+        value[place] = {} if below is not None else field.nothing
     if isinstance(value, list):
         parts = ((item, f"{path}[{index}]") for index, item in enumerate(value))
     elif field.field.shape == "map":
@@ -177,5 +208,7 @@ def _prune_value(value: Any, field: _Known, path: str, dropped: list[str]) -> No
     for item, where in parts:
         if type(item) not in field.items:
             raise _WrongType(item, where, field, item=True)
+        if field.field.type == "quantity" and not _is_quantity(item):
+            raise _WrongQuantity
         if below is not None and item:
             _prune(item, below, where, dropped)

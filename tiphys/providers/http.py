@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import unquote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
+from weakref import WeakKeyDictionary
 
 from actors.analysis.query import ProviderError
 
@@ -28,6 +31,12 @@ TIMEOUT_MAX_S: Final = 240.0
 
 QUOTED_MAX: Final = 300
 """Characters of an answer's body that an error repeats."""
+
+HOST_CONCURRENCY: Final = 64
+"""Questions to one host at once: one that hangs must not hold up what is asked of others."""
+
+HOST_PATIENCE_S: Final = 5.0
+"""How long a question waits for its turn at a host before it is an error."""
 
 CARRIED: Final = frozenset({"accept", "content-type", "user-agent"})
 """Headers that a redirect to another host may know."""
@@ -91,22 +100,77 @@ async def send(request: Request) -> Response:
     if request.timeout_s > TIMEOUT_MAX_S:
         request = replace(request, timeout_s=TIMEOUT_MAX_S)
     check_url(request.url)
+    request = _without_login(request)
+    async with _turn(urlsplit(request.url).netloc):
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                if request.oauth2:
+                    headers = {**request.headers, "Authorization": f"Bearer {await _token(request)}"}
+                    request = replace(request, headers=headers, oauth2=None)
+                return await _follow(request)
+        except TimeoutError:
+            where = f"{request.method} {shown(request.url)}"
+            raise ProviderError(f"{where}: no answer within {request.timeout_s:g} s") from None
+
+
+def _without_login(request: Request) -> Request:
+    """The request with a login of its URL in a header, where one of the user's own wins."""
+    parts = urlsplit(request.url)
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return request
+    headers = dict(request.headers)
+    if not any(name.lower() == "authorization" for name in headers):
+        user, _, password = login.partition(":")
+        headers["Authorization"] = basic(unquote(user), unquote(password))
+    return replace(request, url=urlunsplit(parts._replace(netloc=host)), headers=headers)
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for a URL; None: there is none on the way."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+
+
+@dataclass(slots=True)
+class _Gate:
+    """The turns at one host, and how many want one."""
+
+    turns: asyncio.Semaphore
+    users: int = 0
+
+
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Gate]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def _turn(host: str) -> AsyncIterator[None]:
+    """Be one of those that ask a host. Raises ProviderError when none of them comes to an end."""
+    gates = _gates.setdefault(asyncio.get_running_loop(), {})
+    gate = gates.setdefault(host, _Gate(asyncio.Semaphore(HOST_CONCURRENCY)))
+    gate.users += 1
     try:
-        async with asyncio.timeout(request.timeout_s):
-            if request.oauth2:
-                headers = {**request.headers, "Authorization": f"Bearer {await _token(request)}"}
-                request = replace(request, headers=headers, oauth2=None)
-            return await _follow(request)
-    except TimeoutError:
-        where = f"{request.method} {shown(request.url)}"
-        raise ProviderError(f"{where}: no answer within {request.timeout_s:g} s") from None
+        try:
+            async with asyncio.timeout(HOST_PATIENCE_S):
+                await gate.turns.acquire()
+        except TimeoutError:
+            text = f"{HOST_CONCURRENCY} questions to {host} have been without an answer for {HOST_PATIENCE_S:g} s"
+            raise ProviderError(f"{text}: it hangs, or is asked too much") from None
+        try:
+            yield
+        finally:
+            gate.turns.release()
+    finally:
+        gate.users -= 1
+        if not gate.users:
+            gates.pop(host, None)
 
 
 async def _follow(request: Request) -> Response:
     import aiohttp  # noqa: PLC0415  # a tenth of a second, and most processes never measure
 
     timeout = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(timeout=timeout, trust_env=True, auto_decompress=True) as session:
+    async with aiohttp.ClientSession(timeout=timeout) as session:
         for _ in range(REDIRECTS_MAX + 1):
             try:
                 response, location = await _once(session, request)
@@ -121,8 +185,9 @@ async def _follow(request: Request) -> Response:
 async def _once(session: aiohttp.ClientSession, request: Request) -> tuple[Response, str | None]:
     trust: Any = _no_checks() if request.insecure else True
     async with session.request(
-        request.method, request.url, data=request.body, headers=dict(request.headers), ssl=trust, allow_redirects=False
-    ) as answer:
+        request.method, request.url, data=request.body, headers=dict(request.headers), ssl=trust,
+        allow_redirects=False, proxy=_proxy(request.url),
+    ) as answer:  # fmt: skip
         location = answer.headers.get("Location") if answer.status in (301, 302, 303, 307, 308) else None
         if location is not None:
             return Response(answer.status, b""), location

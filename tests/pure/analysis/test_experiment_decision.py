@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from actors.analysis_templates import COMPLETED, TemplateRef
 from actors.experiment.makes import REPLICA_SETS, template_of
 from actors.experiment.mind import decided
-from actors.experiment.model import ENDED, Ex
+from actors.experiment.model import ENDED, Ex, invalid
 from actors.experiment.scene import Known, Plan
+from actors.experiment.verdict import with_condition
 from actors.kube_events import difference
 from runtime.messages import Create, Delete, Patch
 from runtime.objects import SERVICES
@@ -192,6 +193,25 @@ def test_analyses_begin_only_when_all_pods_are_available(spec, steps):
         play.settle()
         if play.runs and not before:
             assert play.object["status"]["availableAt"]
+
+
+def test_pods_may_take_as_long_as_the_deadline_to_count_as_available():
+    thing = experiment(1, progressDeadlineSeconds=60)
+    thing["spec"]["templates"][0]["minReadySeconds"] = 60
+    assert invalid(Ex(thing)) == ""
+
+    thing["spec"]["templates"][0]["minReadySeconds"] = 61
+    assert "MinReadySeconds" in invalid(Ex(thing))
+
+
+def test_a_condition_that_stays_true_keeps_the_time_since_when_it_is():
+    old = {"type": "P", "status": "True", "reason": "a", "lastTransitionTime": "then", "message": "m"}
+    new = {**old, "reason": "b", "lastTransitionTime": "now"}
+    no = {**new, "status": "False"}
+
+    assert with_condition({"conditions": [old]}, new)["conditions"] == [{**new, "lastTransitionTime": "then"}]
+    assert with_condition({"conditions": [old]}, no)["conditions"] == [no]
+    assert with_condition({"conditions": [old]}, {**old, "message": "n"})["conditions"] == [old]
 
 
 ODD = st.recursive(

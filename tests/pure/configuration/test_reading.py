@@ -114,7 +114,7 @@ def test_what_is_not_acted_upon_is_said_key_by_key() -> None:
     given = {
         "namespace": "argo", "kubeConfig": {"secretName": "x"}, "artifactDrivers": [{"name": "a", "image": "b"}],
         "persistence": {"archive": True}, "telemetryConfig": {"enabled": True}, "podSpecLogStrategy": {"allPods": True},
-        "failedPodRestart": {"enabled": True}, "initlessPod": {"enabled": True}, "sso": {"issuer": "x"},
+        "initlessPod": {"enabled": True}, "sso": {"issuer": "x"},
         "links": [{"name": "l"}], "columns": [{"name": "c"}], "navColor": "red",
     }  # fmt: skip
     assert set(given) == set(SAYS_NOTHING)
@@ -156,3 +156,20 @@ def test_variables_of_the_environment_decide_or_are_reported() -> None:
 def test_durations_may_be_days() -> None:
     assert duration_s("2d") == 172800
     assert duration_s("1h30m") == 5400
+
+
+@pytest.mark.spec("RTY-13", "AGENT-4")
+@pytest.mark.parametrize(
+    ("given", "restarts"),
+    [
+        ({}, 3),
+        ({"failedPodRestart": {"enabled": True}}, 3),
+        ({"failedPodRestart": {"enabled": True, "maxRestarts": 1}}, 1),
+        ({"failedPodRestart": {"enabled": False}}, 0),
+    ],
+)
+def test_lost_pods_are_made_again_unless_it_says_otherwise(given: dict[str, object], restarts: int) -> None:
+    read = parsed({**given, "disableAgentPodCreation": True})
+    decided = settings(read, ControllerSettings(), Environment())
+    assert decided.pods.pod_restarts_max == restarts
+    assert decided.pods.agent_pods is False
