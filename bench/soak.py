@@ -17,7 +17,8 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from array import array
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -63,8 +64,8 @@ class Course:
     at_s: list[float] = field(default_factory=list)
     resident_mb: list[float] = field(default_factory=list)
     objects: list[int] = field(default_factory=list)
-    stalls_ms: list[float] = field(default_factory=list)  # all ticks after warm-up
-    own_ms: list[float] = field(default_factory=list)  # of them, what the loop's own work can explain
+    stalls_ms: array[float] = field(default_factory=lambda: array("f"))  # all ticks after warm-up
+    own_ms: array[float] = field(default_factory=lambda: array("f"))  # of them, what the loop's own work can explain
     worst_ms: list[float] = field(default_factory=list)  # of each sample
     submitted: int = 0
     failed: int = 0
@@ -127,7 +128,7 @@ def slope_per_hour(at_s: list[float], values: list[float]) -> float:
     return over / under * 3600 / mean_y * 100 if under else 0.0
 
 
-def percentile(values: list[float], share: float) -> float:
+def percentile(values: Sequence[float], share: float) -> float:
     """The value that this share of all stays below."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
@@ -173,7 +174,7 @@ def plot(course: Course, found: dict[str, Any], path: Path) -> None:
     figure.savefig(path)
 
 
-async def soak(minutes: float, rate: float) -> Course:
+async def soak(minutes: float, rate: float, warm_up: float) -> Course:
     """Run the load for so long."""
     gc.set_threshold(50_000, 20, 50)  # as `tiphys controller` does
     with tempfile.TemporaryDirectory(prefix="tiphys-soak-") as folder:
@@ -190,7 +191,7 @@ async def soak(minutes: float, rate: float) -> Course:
                 with anyio.move_on_after(minutes * 60):
                     async with anyio.create_task_group() as load:
                         course.begun = time.monotonic()
-                        load.start_soon(tick, course, minutes * 60 * WARM_UP)
+                        load.start_soon(tick, course, minutes * 60 * warm_up)
                         load.start_soon(submit, api, course, rate)
                 tasks.cancel_scope.cancel()
             return course
@@ -214,12 +215,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=3.0, help="workflows per second")
+    parser.add_argument("--warm-up", type=float, default=WARM_UP, help="the part of the run that does not count")
     parser.add_argument("--png", type=Path, default=Path("soak.png"))
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
     configure(level="error")
-    course = anyio.run(soak, options.minutes, options.rate, backend_options={"use_uvloop": True})
-    found = summary(course, options.minutes * 60 * WARM_UP)
+    course = anyio.run(soak, options.minutes, options.rate, options.warm_up, backend_options={"use_uvloop": True})
+    found = summary(course, options.minutes * 60 * options.warm_up)
     for name, value in found.items():
         sys.stdout.write(f"{name:30} {value}\n")
     plot(course, found, options.png)

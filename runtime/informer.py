@@ -178,7 +178,7 @@ class Informer:
         text = f"{type(error).__name__}: {error}"
         if isinstance(error, Gone):
             if self._served:
-                log.warning("resource.absent", resource=self.resource.plural, api_version=self.resource.api_version)
+                log.info("resource.absent", resource=self.resource.plural, api_version=self.resource.api_version)
             self._served = False
         elif text != self._error:
             log.warning("watch.failed", resource=self.resource.plural, error=text)

@@ -77,7 +77,7 @@ class ControllerSettings:
     restriction: Restriction = ""  # only workflows made of templates
     permitted_overrides: frozenset[str] = frozenset()  # fields that such a workflow may set besides upstream's list
     analysis: AnalysisSettings = field(default_factory=analysis_settings)  # its instance id is that of above
-    rollouts: RolloutSettings = field(default_factory=rollout_settings)  # its instance id is that of above
+    rollouts: RolloutSettings = field(default_factory=rollout_settings)  # instance id and scope are those of above
     initial_delay_s: float = 0.0  # how long a new workflow is left alone
     zone: str = ""  # of schedules that name none; empty: this machine's
 
@@ -99,7 +99,7 @@ def rooms(settings: ControllerSettings | None = None) -> list[Room]:
         cron_room(CronSettings(chosen.zone or local_zone(), validate), mine),
         *_plugins(chosen),
         *analysis_rooms(chosen),
-        *rollout_rooms(replace(chosen.rollouts, instance_id=chosen.instance_id), {STEP_PLUGIN: ask}),
+        *rollout_rooms(_of_rollouts(chosen), {STEP_PLUGIN: ask}),
     ]
 
 
@@ -118,6 +118,10 @@ def _plugins(chosen: ControllerSettings) -> list[Room]:
     selected = f"{labels.CONFIGMAP_TYPE}={labels.CONFIGMAP_TYPE_EXECUTOR_PLUGIN}"
     watch = Watch(CONFIGMAPS, lambda _: PLUGINS, labels=selected, wakes=True)
     return [Room("plugin", PluginMind(chosen.plugin_namespace), (watch,))]
+
+
+def _of_rollouts(chosen: ControllerSettings) -> RolloutSettings:
+    return replace(chosen.rollouts, instance_id=chosen.instance_id, whole_cluster=chosen.whole_cluster)
 
 
 def analysis_rooms(chosen: ControllerSettings) -> list[Room]:

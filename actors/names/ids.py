@@ -22,13 +22,13 @@ def fnv1a(text: str) -> int:
     return state
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def node_id(workflow: str, node_name: str) -> str:
     """Name the entry of `status.nodes`: the workflow's own name for the root, else name and hash."""
     return workflow if node_name == workflow else f"{workflow}-{fnv1a(node_name)}"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def pod_name(workflow: str, node_name: str, template_name: str) -> str:
     """Name the pod of a node (format v2); an inline template has an empty name and is left out."""
     if node_name == workflow:

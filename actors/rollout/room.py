@@ -44,12 +44,12 @@ def rollout_rooms(settings: RolloutSettings | None = None, services: Mapping[str
         Watch(wire.EXPERIMENTS, owned_address),
     )
     others = tuple(Watch(resource, by_namespace) for resource in referred(chosen))
-    clustered = Watch(wire.CLUSTER_TEMPLATES, by_namespace)
+    clustered = (Watch(wire.CLUSTER_TEMPLATES, by_namespace),) if chosen.whole_cluster else ()
     wakers = (Watch(wire.ROLLOUTS, by_namespace, wakes=True), Watch(wire.ROLLOUTS, by_cluster, wakes=True))
     asked = {STEP_PLUGIN: no_plugin, **(services or {})}
     return [
         Room(wire.ROOM, RolloutMind(chosen), own, asked),
-        Room(REFERENCES, ReferencesMind(), (*wakers, *others, clustered)),
+        Room(REFERENCES, ReferencesMind(), (*wakers, *others, *clustered)),
     ]
 
 

@@ -23,6 +23,7 @@ class RolloutSettings:
     step_plugins: frozenset[str] = frozenset()
     disabled_plugins: frozenset[str] = frozenset()
     verify_s: float = 10.0  # until a router is asked again whether it has confirmed a weight
+    whole_cluster: bool = True  # False: only a namespace may be looked at, so there are no ClusterAnalysisTemplates
     instance_id: str = ""  # only Rollouts with this label are worked on; empty: only those without one
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from actors.rollout import wire
+from actors.rollout.room import rollout_rooms
+from actors.rollout.state import RolloutSettings
 from runtime.api import Refused
 from runtime.objects import SERVICES, Object, Reference
 from tests.rollouts.test_analysis import template
@@ -238,3 +240,13 @@ async def test_a_replica_set_deleted_or_scaled_by_hand_is_put_right() -> None:
         await here.settle(10)
         await here.until_phase("Healthy")
         assert list(here.sizes().values()) == [3]
+
+
+async def test_without_rights_in_the_cluster_there_are_no_cluster_templates() -> None:
+    settings = RolloutSettings(whole_cluster=False)
+    analysis = {"templates": [{"templateName": "t", "clusterScope": True}]}
+    assert all(watch.resource.namespaced for room in rollout_rooms(settings) for watch in room.watches)
+    async with rollout_world(settings=settings) as here:
+        await here.apply(rollout(canary={"steps": [{"analysis": analysis}]}))
+        await here.until_phase("Degraded")
+        assert "Invalid value: \"t\": ClusterAnalysisTemplate 't' not found" in here.status()["message"]

@@ -110,9 +110,9 @@ class Judge:
         self.made[workflow + node_id] = "made"
         if node_id not in self.nodes.get(workflow, {}):
             self.unrecorded.add(workflow + node_id)
-        if self.nodes.get(workflow, {}).get(node_id) in ENDED:
+        if not self.stopped and self.nodes.get(workflow, {}).get(node_id) in ENDED:  # a stop may overtake a create
             self.wrong(f"a pod was made for {name}, whose end is on record")
-        if workflow in self.ended:
+        if workflow in self.ended and not self.stopped:
             self.wrong(f"a pod was made for {name} of a workflow that has ended")
         oracle = self.oracles.get(workflow)
         if oracle is None or self.stopped:
@@ -153,7 +153,9 @@ class Judge:
             return
         marked = meta["labels"].get(labels.COMPLETED) == "true" != (old.get("labels") or {}).get(labels.COMPLETED)
         freed = bool(old.get("finalizers")) and not meta.get("finalizers")
-        gone = not self.stopped and not is_live(pod) and (change.type == "DELETED" or bool(meta.get("deletionTimestamp")))
+        gone = (
+            not self.stopped and not is_live(pod) and (change.type == "DELETED" or bool(meta.get("deletionTimestamp")))
+        )
         on_record = self.nodes.get(workflow, {}).get(node_id)
         forgotten = on_record is None and workflow in self.ended  # the run ended before anybody wrote that it began
         if (marked or freed or gone) and on_record not in ENDED and not forgotten:

@@ -220,8 +220,9 @@ class Lives:
         assert weather is not None
         weather.stalled = True
         await anyio.sleep(dice.choice([0.1, 0.5, 8.0]))
-        for call in list(weather.flying.values()):
-            self.tasks.start_soon(_land, call, dice.choice([0.05, 0.5, 3.0, 20.0]) * dice.random())
+        for verb, call in list(weather.flying.values()):
+            late = dice.choice([0.05, 0.5, 3.0, 20.0]) * dice.random()
+            self.tasks.start_soon(_land, call, 0.0 if verb == "create" else late)  # no precondition guards a create
         self.die("hand_over")
 
     def _strikes_actor(self, address: Address, message: Message) -> bool:

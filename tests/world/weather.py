@@ -47,7 +47,7 @@ class Weather:
         self._broken = broken
         self._not_before: dict[tuple[str, str], float] = {}  # verb, subject -> when it may come again
         self._numbers = count()
-        self.flying: dict[int, Call] = {}  # writes that are sent and not yet carried out
+        self.flying: dict[int, tuple[str, Call]] = {}  # writes that are sent and not yet carried out
         self.stalled = False  # nothing comes through any more, in either direction
         self.away_until = 0.0
         self._listed: set[Resource] = set()
@@ -94,7 +94,7 @@ class Weather:
         latency = self._plan.dice("latency")
         number = next(self._numbers)
         if verb in WRITES:
-            self.flying[number] = call
+            self.flying[number] = (verb, call)
         try:
             await anyio.sleep(latency.random() * LATENCY_S)
             while self.stalled:  # noqa: ASYNC110  # until its life is over

@@ -136,6 +136,7 @@ LIVE: Final[tuple[Live, ...]] = (
     Live("for its analyses or its duration", "they finish, or the time passes"),
     Live("for measurements of {}", "their providers answer"),
     Live("for the next measurement", "its interval has passed"),
+    Live("to be asked for one of {} plugins", "a workflow with a plugin template runs"),
     Live("for owners of {} objects that nobody controls", "one that selects them appears"),
     Live("for nothing: {}", "nothing: it is over"),
     Live("for nothing", "nothing: it is over"),
