@@ -323,7 +323,11 @@ class RolloutMind:
                 yield from self._ask(state, [WriteStatus(state.ref, {"status": body}, version, "status", STATUS)])
                 return
         state.underway = None
-        yield from self._rest(state, underway, now, moved=bool(plan.changes) or underway.writes or not is_current)
+        is_dropped = underway.writes and is_current  # by a definition that lacks fields: no use in writing them again
+        has_written = underway.writes and not is_dropped
+        yield from self._rest(state, underway, now, moved=bool(plan.changes) or has_written or not is_current)
+        if is_dropped:
+            state.waiting = "for a change; this cluster's definition of Rollouts lacks fields of their status"
 
     def _rest(self, state: RolloutState, underway: Underway, now: float, *, moved: bool) -> Commands:
         """Tell what was done, and look again: at once when something has moved."""

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
-from actors.rollout import wire
+from actors.rollout import mind, wire
+from actors.rollout.plan import Plan
 from actors.rollout.room import rollout_rooms
+from actors.rollout.scene import World
 from actors.rollout.state import RolloutSettings
 from runtime.api import Refused
-from runtime.objects import SERVICES, Object, Reference
+from runtime.objects import CRDS, SERVICES, Object, Reference
 from tests.rollouts.test_analysis import template
 from tests.rollouts.world import rollout, rollout_world, service
 
@@ -250,3 +253,31 @@ async def test_without_rights_in_the_cluster_there_are_no_cluster_templates() ->
         await here.apply(rollout(canary={"steps": [{"analysis": analysis}]}))
         await here.until_phase("Degraded")
         assert "Invalid value: \"t\": ClusterAnalysisTemplate 't' not found" in here.status()["message"]
+
+
+async def test_a_definition_that_lacks_fields_of_the_status_makes_no_circle(monkeypatch: pytest.MonkeyPatch) -> None:
+    decisions: list[float] = []
+
+    def decide(world: World, now: float) -> Plan:
+        decisions.append(now)
+        return mind_decide(world, now)
+
+    mind_decide = mind.decide
+    monkeypatch.setattr(mind, "decide", decide)
+    async with rollout_world() as here:
+        definition = Reference(CRDS, "", "rollouts.argoproj.io")
+        versions = copy.deepcopy((await here.api.get(definition))["spec"]["versions"])
+        for version in versions:
+            status = version["schema"]["openAPIV3Schema"]["properties"]["status"]
+            del status["properties"]["duration"], status["x-kubernetes-preserve-unknown-fields"]
+        await here.api.patch(definition, {"spec": {"versions": versions}})
+        await here.apply(rollout(replicas=2, canary={"steps": [{"setWeight": 50}, {"pause": {"duration": 5}}]}))
+        await here.until_phase("Healthy")
+        await here.image("v2")
+        await here.settle(60)
+        assert here.phase() == "Healthy"
+        assert "duration" not in here.status()
+        assert len(decisions) < 100
+        before = len(decisions)
+        await here.settle(3600)
+        assert len(decisions) - before < 10
