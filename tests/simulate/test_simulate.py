@@ -8,7 +8,8 @@ import pytest
 
 from tiphys.cli.app import run_app
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "rollouts" / "istio-analysis.yaml"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "rollouts"
+EXAMPLE = EXAMPLES / "istio-analysis.yaml"
 CANARY = """
 apiVersion: argoproj.io/v1alpha1
 kind: Rollout
@@ -101,6 +102,12 @@ def test_a_blue_green_update_switches_its_service(capsys: pytest.CaptureFixture[
     code, lines, _ = simulate(capsys, str(path), "--set", "image=app:2")
     assert code == 0
     assert any("Switched selector for service 'active'" in line for line in lines)
+
+
+@pytest.mark.parametrize("example", ["canary.yaml", "blue-green.yaml"])
+def test_the_examples_end_healthy_when_a_person_promotes(capsys: pytest.CaptureFixture[str], example: str) -> None:
+    code, lines, _ = simulate(capsys, str(EXAMPLES / example), "--set", "image=busybox:2", "--promote-after", "1m")
+    assert (code, lines[-1].endswith("the update ends Healthy")) == (0, True)
 
 
 @pytest.mark.parametrize(
