@@ -109,7 +109,7 @@ def _workflow_watches(mine: str, pods: str) -> tuple[Watch, ...]:
 
 def _nodes(chosen: ControllerSettings, pods: str) -> Room:
     watches = (Watch(PODS, pod_address, pods), Watch(TASK_SETS, task_set_address))
-    return Room("node", NodeMind(chosen.pods), watches, services={REGISTRY: Registry()})
+    return Room("node", NodeMind(_of_pods(chosen)), watches, services={REGISTRY: Registry()})
 
 
 def _plugins(chosen: ControllerSettings) -> list[Room]:
@@ -139,7 +139,7 @@ def renew(running: Sequence[Room], chosen: ControllerSettings) -> None:
             case WorkflowMind() as mind:
                 mind.settings = _of_workflows(chosen)
             case NodeMind() as mind:
-                mind.settings = chosen.pods
+                mind.settings = _of_pods(chosen)
             case LockMind() as mind:
                 mind.settings = chosen.locks
             case QueueMind() as mind:
@@ -150,6 +150,11 @@ def renew(running: Sequence[Room], chosen: ControllerSettings) -> None:
 
 def _history(chosen: ControllerSettings) -> HistoryMind:
     return HistoryMind(chosen.retention, chosen.propagation)
+
+
+def _of_pods(chosen: ControllerSettings) -> PodSettings:
+    """A pod without this installation's label would not be seen again."""
+    return replace(chosen.pods, instance_id=chosen.instance_id)
 
 
 def _of_workflows(chosen: ControllerSettings) -> WorkflowSettings:

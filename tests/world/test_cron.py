@@ -36,7 +36,9 @@ KEEP: dict[str, Any] = {"successfulJobsHistoryLimit": 1000, "failedJobsHistoryLi
 async def test_a_run_is_a_workflow_named_after_its_hour_with_all_that_upstream_gives_it() -> None:
     metadata = {"labels": {labels.CREATOR: "ada", "team": "x", labels.CONTROLLER_INSTANCE_ID: "i"}}
     wanted = {"labels": {"of": "run"}, "annotations": {"a": "b"}, "finalizers": ["example.com/hold"]}
-    async with cron_world() as here:
+    async with cron_world(alive=False) as here:
+        here.instance_id = "i"
+        await here.start()
         ref = await here.create(cron(metadata=metadata, workflowMetadata=wanted))
         await here.until("2026-01-01T00:01:00.5Z")
         run = await here.api.get(Reference(WORKFLOWS, "default", "c-1767225660"))

@@ -310,17 +310,17 @@ async def test_a_template_may_name_its_nodes(wished: str, shown: str, phase: str
         assert nodes(done)[shown]["phase"] == phase
 
 
-async def test_what_is_not_supported_yet_is_said_in_the_status() -> None:
+async def test_what_is_not_supported_yet_is_said_before_anything_runs() -> None:
     text = workflow(
         """
   - name: main
     container: {image: busybox, command: [sh]}
 """,
-        metrics="{prometheus: [{name: m, help: h, counter: {value: '1'}}]}",
+        synchronization="{mutexes: [{name: m, database: true}]}",
     )
     async with world(lambda name, pod: Outcome()) as here:
         done = await here.end_of(await here.submit(text))
 
-        said = [entry["message"] for entry in done["status"]["conditions"] if entry["type"] == "SpecWarning"]
-        assert len(said) == 1
-        assert said[0].startswith("spec.metrics")
+        assert done["status"]["phase"] in ("Error", "Failed")
+        assert "synchronization.mutexes: locks of a database are not supported" in done["status"]["message"]
+        assert not nodes(done)

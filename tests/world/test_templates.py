@@ -213,7 +213,8 @@ async def test_containers_of_a_set_end_with_their_pod(vanishes: bool, phase: str
 )
 async def test_claims_are_made_before_and_deleted_after(outcome: Outcome, rule: str, kept: bool) -> None:
     gc: dict[str, object] = {"volumeClaimGC": f"{{strategy: {rule}}}"} if rule else {}
-    claims_wanted = "[{metadata: {name: work}, spec: {accessModes: [ReadWriteOnce]}}]"
+    spec = "{accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}"
+    claims_wanted = f"[{{metadata: {{name: work}}, spec: {spec}}}]"
     text = flow("  - {name: main, container: {image: b, command: [c], volumeMounts: [{name: work, mountPath: /w}]}}\n",
                 volumeClaimTemplates=claims_wanted, **gc)  # fmt: skip
     async with world(table(w=outcome)) as here:

@@ -52,6 +52,8 @@ def test_whatever_writes_fail_the_record_ends_as_the_journal(changes: list[tuple
     journal = Journal()
     record: dict[str, Any] = {}
     for name, phase, works in changes:
+        if name in journal.statuses and journal.statuses[name].ended:
+            continue  # phases only move forward
         journal.change(node(name, phase, message=phase if phase == "Pending" else ""), "")
         patch = journal.take()
         if works:
