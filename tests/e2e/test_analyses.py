@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,14 +41,10 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
 
 
 def ended(kubectl: Kubectl, kind: str, name: str) -> dict[str, Any]:
-    """The object's status when it has its verdict."""
-    until = time.monotonic() + WAIT_S
-    while time.monotonic() < until:
-        status: dict[str, Any] = json.loads(kubectl("get", kind, name, "-o", "json")).get("status") or {}
-        if status.get("phase") in ("Successful", "Failed", "Error", "Inconclusive"):
-            return status
-        time.sleep(0.2)
-    raise AssertionError(f"{kind} {name} has no verdict: {status}")
+    """The object's status when it has been successful; kubectl waits for that."""
+    kubectl("wait", kind, name, "--for=jsonpath={.status.phase}=Successful", f"--timeout={WAIT_S}s")
+    status: dict[str, Any] = json.loads(kubectl("get", kind, name, "-o", "json"))["status"]
+    return status
 
 
 def test_a_run_outside_of_a_rollout_measures_and_says_so(kubectl: Kubectl) -> None:
