@@ -19,7 +19,7 @@ from tiphys.bench.observer import Observer
 from tiphys.bench.rig import Rig
 
 IN_FLIGHT = 100  # workflows of S1 that live at a time
-PODS_LIVE_S = 15.0  # how long pods of S8 run at least: they outlive the crash
+PODS_LIVE_S = 5.0  # how long pods of S8 run at least: about as long as it takes to start a controller again
 
 Drive = Callable[[Rig, Observer, int], Awaitable[Result]]
 
@@ -105,7 +105,7 @@ async def crash(rig: Rig, observer: Observer, number: int) -> Result:
     if rig.controller is None:
         raise NotOurs("S8 kills the controller: it needs --controller with a command to start it")
     result = Result("S8", {"workflows": number})
-    seconds = PODS_LIVE_S + number / 100
+    seconds = PODS_LIVE_S + number / 50
     made = [workloads.pair(f"s8-{at}", seconds) for at in range(number)]
     async with measured(rig, result, observer.seen):
         await observer.submit(made)
