@@ -24,6 +24,7 @@ from actors.rollout.traffic.protocol import (
     Moves,
     Objects,
     Refusal,
+    Router,
     Shift,
 )
 from runtime.objects import Object, Reference, Resource
@@ -35,7 +36,7 @@ BY_ANNOTATION: Final = "use-annotation"
 LONGEST_STICKINESS_S: Final = 604_800
 
 
-class Alb:
+class Alb(Router):
     """The router."""
 
     key = "alb"
@@ -83,16 +84,6 @@ class Alb:
                 text = f"Updating Ingress `{name}` to desiredWeight '{shift.canary}'"
                 said.append(Said("PatchingALBIngress", text))
         return Moves(tuple(changes), tuple(said))
-
-    def verify(self, ro: Ro, objects: Objects, shift: Shift) -> bool | None:
-        """It is not asked."""
-        del ro, objects, shift
-        return None
-
-    def references_hash(self, ro: Ro, objects: Objects, value: str) -> bool:
-        """Ingresses name Services."""
-        del ro, objects, value
-        return False
 
 
 def names(ro: Ro) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from actors.rollout.model import Ro
 from actors.rollout.owner import owner
 from actors.rollout.traffic.edit import edited, entries, managed_names, settings
-from actors.rollout.traffic.protocol import HEADER, WEIGHT, Change, Fault, Moves, Objects, Refusal, Shift
+from actors.rollout.traffic.protocol import HEADER, WEIGHT, Change, Fault, Moves, Objects, Refusal, Router, Shift
 from runtime.messages import Create, Delete
 from runtime.objects import Object, Reference, Resource, owner_uid, reference
 
@@ -16,7 +16,7 @@ ROUTES: Final = Resource("apisix.apache.org/v2", "ApisixRoute", "apisixroutes")
 PATH: Final = "spec.strategy.canary.trafficRouting.apisix.route"
 
 
-class Apisix:
+class Apisix(Router):
     """The router."""
 
     key = "apisix"
@@ -53,16 +53,6 @@ class Apisix:
                 return more
             changes += more
         return Moves(tuple(changes))
-
-    def verify(self, ro: Ro, objects: Objects, shift: Shift) -> bool | None:
-        """It never says."""
-        del ro, objects, shift
-        return None
-
-    def references_hash(self, ro: Ro, objects: Objects, value: str) -> bool:
-        """Routes name Services."""
-        del ro, objects, value
-        return False
 
 
 def _name(ro: Ro) -> str:

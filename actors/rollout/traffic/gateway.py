@@ -25,6 +25,7 @@ from actors.rollout.traffic.protocol import (
     Moves,
     Objects,
     Refusal,
+    Router,
     Shift,
 )
 from runtime.objects import Object, Reference, Resource
@@ -48,7 +49,7 @@ class Route(NamedTuple):
     takes_headers: bool  # whether header and mirror routes are added to it
 
 
-class Gateway:
+class Gateway(Router):
     """The router."""
 
     key = "plugins"
@@ -98,16 +99,6 @@ class Gateway:
                 changes.append(change)
                 said.append(Said("UpdatedGatewayRoute", f"{what} set to desiredWeight '{shift.canary}'"))
         return Moves(tuple(changes), tuple(said))
-
-    def verify(self, ro: Ro, objects: Objects, shift: Shift) -> bool | None:
-        """It never says."""
-        del ro, objects, shift
-        return None
-
-    def references_hash(self, ro: Ro, objects: Objects, value: str) -> bool:
-        """Routes name Services."""
-        del ro, objects, value
-        return False
 
 
 def routes(ro: Ro) -> list[Route]:

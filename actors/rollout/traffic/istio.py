@@ -25,6 +25,7 @@ from actors.rollout.traffic.protocol import (
     Moves,
     Objects,
     Refusal,
+    Router,
     Shift,
 )
 from runtime.objects import Object, Reference, Resource
@@ -41,7 +42,7 @@ class Named(NamedTuple):
     wish: Object
 
 
-class Istio:
+class Istio(Router):
     """The router."""
 
     key = "istio"
@@ -84,11 +85,6 @@ class Istio:
             return routed
         first, second = (routed, switched) if shift.weight_first else (switched, routed)
         return Moves(first.changes + second.changes, first.said + second.said)
-
-    def verify(self, ro: Ro, objects: Objects, shift: Shift) -> bool | None:
-        """It never says."""
-        del ro, objects, shift
-        return None
 
     def references_hash(self, ro: Ro, objects: Objects, value: str) -> bool:
         """Subsets select pods by their hash."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from actors.kube_events import Said
 from actors.rollout.model import Ro
 from actors.rollout.owner import owner
-from actors.rollout.traffic.protocol import MAX_WEIGHT, WEIGHT, Change, Fault, Moves, Objects, Refusal, Shift
+from actors.rollout.traffic.protocol import MAX_WEIGHT, WEIGHT, Change, Fault, Moves, Objects, Refusal, Router, Shift
 from runtime.messages import Create, Patch
 from runtime.objects import Object, Reference, Resource, owner_uid, reference
 
@@ -23,7 +23,7 @@ NAME_MAX: Final = 253
 PATH: Final = "spec.strategy.canary.trafficRouting.nginx"
 
 
-class Nginx:
+class Nginx(Router):
     """The router."""
 
     key = "nginx"
@@ -81,16 +81,6 @@ class Nginx:
                          f"desiredWeight '{shift.canary}'")
                 )  # fmt: skip
         return Moves(tuple(changes), tuple(said))
-
-    def verify(self, ro: Ro, objects: Objects, shift: Shift) -> bool | None:
-        """It never says."""
-        del ro, objects, shift
-        return None
-
-    def references_hash(self, ro: Ro, objects: Objects, value: str) -> bool:
-        """Ingresses name Services."""
-        del ro, objects, value
-        return False
 
 
 def _settings(ro: Ro) -> Object:

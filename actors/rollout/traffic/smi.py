@@ -8,14 +8,14 @@ from actors.kube_events import Said
 from actors.rollout.model import Ro
 from actors.rollout.owner import owner
 from actors.rollout.traffic.edit import edited, settings
-from actors.rollout.traffic.protocol import EXPERIMENT, WEIGHT, Fault, Moves, Objects, Refusal, Shift
+from actors.rollout.traffic.protocol import EXPERIMENT, WEIGHT, Fault, Moves, Objects, Refusal, Router, Shift
 from runtime.messages import Create
 from runtime.objects import Object, Reference, Resource, owner_uid
 
 SPLITS: Final = Resource("split.smi-spec.io/v1alpha1", "TrafficSplit", "trafficsplits")
 
 
-class Smi:
+class Smi(Router):
     """The router."""
 
     key = "smi"
@@ -46,16 +46,6 @@ class Smi:
             return Refusal(f"Rollout does not own TrafficSplit `{ref.name}`")
         change = edited(SPLITS, known, {**known, "spec": spec})
         return Moves((change,) if change else ())
-
-    def verify(self, ro: Ro, objects: Objects, shift: Shift) -> bool | None:
-        """It never says."""
-        del ro, objects, shift
-        return None
-
-    def references_hash(self, ro: Ro, objects: Objects, value: str) -> bool:
-        """It names Services."""
-        del ro, objects, value
-        return False
 
 
 def _reference(ro: Ro) -> Reference:

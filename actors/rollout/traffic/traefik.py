@@ -7,14 +7,14 @@ from typing import Final
 
 from actors.rollout.model import Ro
 from actors.rollout.traffic.edit import edited, entries, settings
-from actors.rollout.traffic.protocol import WEIGHT, Fault, Moves, Objects, Refusal, Shift
+from actors.rollout.traffic.protocol import WEIGHT, Fault, Moves, Objects, Refusal, Router, Shift
 from runtime.objects import Object, Reference, Resource
 
 SERVICES: Final = Resource("traefik.io/v1alpha1", "TraefikService", "traefikservices")
 PATH: Final = "spec.strategy.canary.trafficRouting.traefik.weightedTraefikServiceName"
 
 
-class Traefik:
+class Traefik(Router):
     """The router."""
 
     key = "traefik"
@@ -45,16 +45,6 @@ class Traefik:
             entry["weight"] = weight
         change = edited(SERVICES, known, wanted)
         return Moves((change,) if change else ())
-
-    def verify(self, ro: Ro, objects: Objects, shift: Shift) -> bool | None:
-        """It never says."""
-        del ro, objects, shift
-        return None
-
-    def references_hash(self, ro: Ro, objects: Objects, value: str) -> bool:
-        """It names Services."""
-        del ro, objects, value
-        return False
 
 
 def _name(ro: Ro) -> str:
