@@ -24,6 +24,7 @@ from tiphys.cli import (
     commands_template,
     commands_tools,
 )
+from tiphys.cli.panels import arrange
 from tiphys.cli.problems import EXIT_BAD_INPUT, InputError
 from tiphys.cli.rollouts import commands as commands_rollouts
 
@@ -32,7 +33,7 @@ SWITCHES: Final = ("watch", "wait", "log", "strict", "controllers")
 
 app = typer.Typer(
     name="tiphys",
-    help="Run Argo Workflows: on this machine without a cluster (run, dev), or on a cluster (all other commands).",
+    help="Run Argo Workflows and Argo Rollouts: on this machine without a cluster, or in one.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -51,6 +52,7 @@ commands_tools.register(app)
 commands_cron.register(app)
 commands_rollouts.register(app)
 commands_simulate.register(app)
+arrange(app)
 
 
 def _version(wanted: bool) -> None:
@@ -63,7 +65,7 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")] = False,
 ) -> None:
-    """Run Argo Workflows: on this machine without a cluster (run, dev), or on a cluster (all other commands)."""
+    """Run Argo Workflows and Argo Rollouts: on this machine without a cluster, or in one."""
     del version  # its callback has done the work
 
 
