@@ -7,7 +7,7 @@ affair. All problems of all files are reported at once, not one per run.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -58,17 +58,22 @@ class Document(NamedTuple):
         return Problem(message, self.source, line, self.title, column)
 
 
-def read(sources: Iterable[str]) -> list[Document]:
+class UnknownKind(InputError):
+    """A document of a kind that nothing here knows."""
+
+
+def read(sources: Iterable[str], leave_out: Callable[[Problem], None] | None = None) -> list[Document]:
     """Read every source in order: a file, a folder (its YAML and JSON files), a URL, or "-" for standard input.
 
-    Raises InputError with all problems of all sources.
+    Documents of unknown kinds are a problem too, unless `leave_out` takes them. Raises InputError with all problems of
+    all sources.
     """
     found: list[Document] = []
     problems: list[Problem] = []
     for source in sources:
         try:
             for name in files(source):
-                found += parse(text_of(name), name)
+                found += parse(text_of(name), name, leave_out)
         except InputError as e:
             problems += e.problems
     if problems:
@@ -115,7 +120,7 @@ def _bytes_of(source: str) -> bytes:
         return file.read(BYTES_MAX + 1)
 
 
-def parse(text: str, source: str) -> list[Document]:
+def parse(text: str, source: str, leave_out: Callable[[Problem], None] | None = None) -> list[Document]:
     """The documents of one text; a List gives its items. Raises InputError with all its problems."""
     found: list[Document] = []
     problems: list[Problem] = []
@@ -125,7 +130,11 @@ def parse(text: str, source: str) -> list[Document]:
             try:
                 found.append(_document(value, Document({}, WORKFLOWS, source, line, parsed.node, inside)))
             except InputError as e:
-                problems += e.problems
+                if leave_out is None or not isinstance(e, UnknownKind):
+                    problems += e.problems
+                    continue
+                for problem in e.problems:
+                    leave_out(problem)
     if not found and not problems:
         problems.append(Problem("no object in it", source))
     if problems:
@@ -157,7 +166,7 @@ def _document(value: Any, where: Document) -> Document:
     try:
         resource = resource_of(value["apiVersion"], value["kind"])
     except ValueError as e:
-        raise InputError(Problem(str(e), where.source, where.line_of("kind"))) from e
+        raise UnknownKind(Problem(str(e), where.source, where.line_of("kind"))) from e
     meta = value.setdefault("metadata", {})
     if not isinstance(meta, dict) or not any(isinstance(meta.get(key), str) for key in ("name", "generateName")):
         message = f"{value['kind']} has no metadata.name (or generateName)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -12,7 +13,7 @@ import yaml
 
 from runtime.objects import Object
 from tiphys.cli import documents, table
-from tiphys.cli.problems import EXIT_FAILED, EXIT_SUCCEEDED, InputError
+from tiphys.cli.problems import EXIT_FAILED, EXIT_SUCCEEDED, InputError, Problem
 from tiphys.cli.rollouts import templates
 from tiphys.cli.rollouts.objects import ROLLOUTS
 
@@ -41,13 +42,17 @@ def simulate(options: Options) -> int:
     """Play and print; 0 when the update ends Healthy, 1 otherwise. Raises InputError."""
     from runtime import log  # noqa: PLC0415  only when the command runs: the same below
     from tiphys.simulate.run import CannotSimulate, play  # noqa: PLC0415
+    from tiphys.simulate.scenery import scenery  # noqa: PLC0415
     from tiphys.simulate.virtual_time import VirtualLoop  # noqa: PLC0415
     from tiphys.simulate.warnings import warnings  # noqa: PLC0415
 
     log.configure(level="error")
     wish = wished(options)
-    for sentence in warnings(wish.rollout, [thing for resource, thing in wish.others if resource.kind in TEMPLATES]):
+    around = scenery(wish.rollout, wish.others)
+    templates_here = [thing for resource, thing in wish.others if resource.kind in TEMPLATES]
+    for sentence in [*around.said, *warnings(wish.rollout, templates_here)]:
         print(f"warning: {sentence}", file=sys.stderr)
+    wish = replace(wish, others=[*around.things, *wish.others])
     try:
         played = anyio.run(play, wish, backend_options={"loop_factory": VirtualLoop})
     except* CannotSimulate as group:
@@ -60,7 +65,7 @@ def wished(options: Options) -> Wish:
     from tiphys.simulate.metrics import BadSeries, Series, read  # noqa: PLC0415
     from tiphys.simulate.run import Wish  # noqa: PLC0415
 
-    read_ones = documents.read(options.files)
+    read_ones = documents.read(options.files, _left_out)
     rollout = _chosen(read_ones, options.name)
     namespace = rollout["metadata"]["namespace"]
     others = []
@@ -79,6 +84,10 @@ def wished(options: Options) -> Wish:
         rollout, others, templates.image_wishes(texts), series, {"ready-after": str(options.ready_after_s)},
         options.new_pods, options.until_s, options.promote_after_s,
     )  # fmt: skip
+
+
+def _left_out(problem: Problem) -> None:
+    print(problem._replace(message=f"left out: {problem.message}"), file=sys.stderr)
 
 
 def _chosen(read: Sequence[documents.Document], name: str) -> Object:

@@ -14,8 +14,10 @@ from runtime.objects import Object, Reference, Resource
 from tiphys.cli.rollouts import actions, facts, templates
 from tiphys.cli.rollouts.objects import ROLLOUTS, Around
 from tiphys.simulate.metrics import Series
+from tiphys.simulate.scenery import workload_of
 from tiphys.simulate.stage import Stage, staged
 from tiphys.simulate.timeline import Moment, Timeline, is_told, moment
+from tiphys.simulate.warnings import is_endless
 
 MARK = "simulated.tiphys.dev/update"
 SETTLE_S = 2.0
@@ -54,25 +56,37 @@ class Played:
 async def play(wish: Wish) -> Played:
     """Play the update. Raises CannotSimulate when the Rollout never becomes healthy in the first place."""
     wish.series.began = float("inf")
+    resource, thing = changed(wish)
     async with staged(wish.series.measure, wish.pods) as stage:
         await _set_up(stage, wish)
         began = stage.clock.wall()
         wish.series.began = began
         audience = _Audience(stage, wish.rollout, began)
-        await stage.api.replace(ROLLOUTS, updated(await stage.api.get(audience.ref), wish))
+        ref = Reference(resource, audience.ref.namespace, thing["metadata"]["name"])
+        await stage.api.replace(resource, updated(await stage.api.get(ref), wish))
         ending, waits_for = await _to_the_end(stage, audience, wish, began)
         await anyio.sleep(SETTLE_S)
         audience.look()
         return Played(audience.timeline.moments, ending, waits_for)
 
 
-def updated(rollout: Object, wish: Wish) -> Object:
-    """The Rollout with its new version. Raises InputError for a container that it has not."""
-    made = templates.with_images(rollout, wish.images) if wish.images else copy.deepcopy(rollout)
-    template = made["spec"].get("template")
-    if template is None:
-        raise CannotSimulate("the Rollout takes its template from a workload (workloadRef): give it one of its own")
-    notes = template.setdefault("metadata", {}).setdefault("annotations", {})
+def changed(wish: Wish) -> tuple[Resource, Object]:
+    """The object whose pod template is the Rollout's: itself, or the workload that it refers to. Raises CannotSimulate
+    when the files have no such workload."""
+    wanted = wish.rollout["spec"].get("workloadRef")
+    if not wanted:
+        return ROLLOUTS, wish.rollout
+    found = workload_of(wish.rollout, wish.others)
+    if found is None:
+        what = f"{wanted.get('kind')} {wanted.get('name')}"
+        raise CannotSimulate(f"spec.workloadRef: {what} is not in the files: add the one that has it")
+    return found
+
+
+def updated(thing: Object, wish: Wish) -> Object:
+    """A Rollout, or its workload, with the new version. Raises InputError for a container that it has not."""
+    made = templates.with_images(thing, wish.images) if wish.images else copy.deepcopy(thing)
+    notes = made["spec"]["template"].setdefault("metadata", {}).setdefault("annotations", {})
     if not wish.images:
         notes[MARK] = "1"
     notes |= {f"simulated.tiphys.dev/{name}": value for name, value in wish.new_pods.items()}
@@ -94,7 +108,8 @@ async def _set_up(stage: Stage, wish: Wish) -> None:
                 await anyio.sleep(SETTLE_S)
                 return
             if phase.name == "Degraded":
-                raise CannotSimulate(f"before any update the Rollout is Degraded: {phase.message}")
+                hint = " (name the file that has it too)" if phase.message.endswith("not found") else ""
+                raise CannotSimulate(f"before any update the Rollout is Degraded: {phase.message}{hint}")
             await anyio.sleep(LOOK_S)
     phase = facts.phase(rollout)
     raise CannotSimulate(f"before any update the Rollout is not healthy: {phase.name} {phase.message}")
@@ -126,7 +141,10 @@ async def _to_the_end(stage: Stage, audience: _Audience, wish: Wish, began: floa
 def waits_for_a_person(rollout: Object) -> str:
     """Why nothing will happen until somebody does something; empty when time alone will do."""
     ro = Ro(rollout)
-    if facts.phase(rollout).name != "Paused":
+    phase = facts.phase(rollout).name
+    if phase == "Progressing" and ro.step and is_endless(ro.step.get("experiment")):
+        return "an experiment without duration: promote, abort, or end the experiment"
+    if phase != "Paused":
         return ""
     if ro.is_paused:
         return "spec.paused is set"

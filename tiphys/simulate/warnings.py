@@ -39,16 +39,31 @@ def _canary(ro: Ro) -> Iterator[str]:
         pause = step.get("pause")
         if pause is not None and pause_s(pause) is None:
             yield f"{at}.steps[{number}]: a pause without duration waits until somebody promotes"
+        if is_endless(step.get("experiment")):
+            yield (
+                f"{at}.steps[{number}].experiment: without a duration or an analysis that completes it, it runs until "
+                "somebody promotes or ends it"
+            )
         if not ro.routing and step.get("setWeight") is not None:
             yield from _weight(ro, number, int(step["setWeight"]))
     if ro.steps and not _is_looked_at(ro):
         yield f"{at}: no analysis and no pause for a person: nothing but failing pods can stop this update"
 
 
+def is_endless(experiment: Any) -> bool:
+    """Whether nothing but a person ends an experiment step: no duration, and no analysis that has to complete."""
+    if not experiment:
+        return False
+    required = any(each.get("requiredForCompletion") for each in experiment.get("analyses") or ())
+    return not experiment.get("duration") and not required
+
+
 def _is_looked_at(ro: Ro) -> bool:
     """Whether metrics or a person can stop the update."""
     pauses = [step["pause"] for step in ro.steps if step.get("pause") is not None]
     has_analysis = bool((ro.canary or {}).get("analysis")) or any(step.get("analysis") for step in ro.steps)
+    experiments = [step["experiment"] for step in ro.steps if step.get("experiment")]
+    has_analysis = has_analysis or any(is_endless(one) or one.get("analyses") for one in experiments)
     return has_analysis or any(pause_s(pause) is None for pause in pauses)
 
 
