@@ -137,3 +137,14 @@ def test_a_template_that_is_not_in_the_files_is_asked_for(capsys: pytest.Capture
     assert code == 2
     assert "AnalysisTemplate 'elsewhere' not found" in told
     assert "(name the file that has it too)" in told
+
+
+def test_a_routers_object_that_is_not_in_the_files_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = ALONE.replace("{blueGreen: {activeService: active, previewService: preview, autoPromotionSeconds: 30}}", "")
+    routed = """{canary: {canaryService: new, stableService: old, steps: [{setWeight: 20}],
+      trafficRouting: {apisix: {route: {name: way}}}}}"""
+    code, _, told = simulate(
+        capsys, tmp_path, text.replace("strategy: ", f"strategy: {routed}"), "--set", "image=app:2"
+    )
+    assert code == 2
+    assert 'apisixroutes.apisix.apache.org "way" not found: create it, or name another' in told

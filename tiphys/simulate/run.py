@@ -112,7 +112,17 @@ async def _set_up(stage: Stage, wish: Wish) -> None:
                 raise CannotSimulate(f"before any update the Rollout is Degraded: {phase.message}{hint}")
             await anyio.sleep(LOOK_S)
     phase = facts.phase(rollout)
-    raise CannotSimulate(f"before any update the Rollout is not healthy: {phase.name} {phase.message}")
+    why = "".join(f"; {warning}" for warning in _last_warning(stage, ref))
+    raise CannotSimulate(f"before any update the Rollout is not healthy: {phase.name} {phase.message}{why}")
+
+
+def _last_warning(stage: Stage, ref: Reference) -> list[str]:
+    """What the controller complained of last, if it did."""
+    said = [
+        event for event in stage.stored("", "events", ref.namespace)
+        if event.get("type") == "Warning" and event["involvedObject"].get("name") == ref.name
+    ]  # fmt: skip
+    return [max(said, key=lambda event: str(event.get("lastTimestamp")))["message"]] if said else []
 
 
 async def _to_the_end(stage: Stage, audience: _Audience, wish: Wish, began: float) -> tuple[str, str]:
