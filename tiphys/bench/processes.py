@@ -37,6 +37,8 @@ class Process:
     name: str
     popen: subprocess.Popen[bytes]
     output: Path
+    inherited_s: float = 0.0  # CPU seconds of those that it has taken the place of
+    killed_at: Cost | None = None  # what it had used when it was killed
 
     @property
     def pid(self) -> int:
@@ -44,8 +46,9 @@ class Process:
         return self.popen.pid
 
     def cost(self) -> Cost:
-        """Since its start; zeros when it has ended."""
-        return cost_of(self.pid)
+        """Since its start, with the CPU seconds of those before it; of a killed one, what it had used by then."""
+        used = self.killed_at or cost_of(self.pid)
+        return used._replace(cpu_s=used.cpu_s + self.inherited_s)
 
     def await_line(self, word: str, limit_s: float = READY_S) -> str:
         """The first line of its output that begins with `word`. Raises NotReady."""
@@ -62,6 +65,7 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL, as a crash would have it."""
+        self.killed_at = cost_of(self.pid)
         self.popen.kill()
         self.popen.wait()
 

@@ -65,7 +65,9 @@ class Rig:
 
     def restart_controller(self) -> Process:
         """Start the controller again after its end; the caller awaits what it wants to see."""
+        before = self.controller
         made = start("controller", self.command, self.folder)
+        made.inherited_s = before.cost().cpu_s if before else 0.0
         self.processes["controller"] = made
         return made
 
