@@ -191,3 +191,11 @@ def test_every_example_has_a_test_of_its_own() -> None:
     text = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py"))
     examples = [path.relative_to(EXAMPLES) for path in EXAMPLES.rglob("*.yaml")]
     assert [path for path in examples if f'{path.name}"' not in text] == []
+
+
+def test_a_namespace_that_a_file_or_an_option_names_is_there(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere.yaml"
+    text = (EXAMPLES / "hello-world.yaml").read_text()
+    file.write_text(text.replace("metadata:\n", "metadata:\n  namespace: colchis\n", 1))
+    assert run(file).workflow["metadata"]["namespace"] == "colchis"
+    assert run("hello-world.yaml", "-n", "iolcus").workflow["metadata"]["namespace"] == "iolcus"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from runtime.api import AlreadyExists, Api, ApiError, Gone
-from runtime.objects import Object, Reference
+from runtime.objects import NAMESPACES, Object, Reference
 from tiphys.cli.documents import Document
 from tiphys.cli.overrides import Overrides, applied
 from tiphys.cli.problems import InputError, Problem
@@ -37,6 +37,19 @@ def prepared(document: Document, creation: Creation) -> Object:
     if document.resource.namespaced:
         thing["metadata"].setdefault("namespace", creation.namespace)
     return thing
+
+
+async def create_namespaces(api: Api, documents: Iterable[Document], creation: Creation) -> None:
+    """Create the namespaces that documents live in and that are neither there nor among them: for a cluster that is
+    new, where nobody else could have made them."""
+    documents = list(documents)
+    wanted = {prepared(document, creation)["metadata"].get("namespace", "") for document in documents}
+    given = {document.object["metadata"].get("name") for document in documents if document.resource == NAMESPACES}
+    for name in sorted(wanted - given - {""}):
+        try:
+            await api.create(NAMESPACES, {"metadata": {"name": name}})
+        except AlreadyExists:
+            continue
 
 
 async def create_all(api: Api, documents: Iterable[Document], creation: Creation) -> list[Object]:

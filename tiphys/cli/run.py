@@ -17,7 +17,7 @@ from runtime.api import Api
 from runtime.objects import Object, reference
 from tiphys.cli import failures, lint, logs, results
 from tiphys.cli import nodes as status
-from tiphys.cli.creation import Creation, create_all, prepared
+from tiphys.cli.creation import Creation, create_all, create_namespaces, prepared
 from tiphys.cli.documents import Document, read
 from tiphys.cli.execution import Execution, Interruptions
 from tiphys.cli.kinds import WORKFLOWS
@@ -87,7 +87,9 @@ async def _in_session(settings: RunSettings, documents: Sequence[Document], inte
     stream = sys.stderr if settings.output else sys.stdout
     screen = screen_of(stream, no_colour=settings.no_colour, no_utf8=settings.no_utf8)
     async with opened(replace(settings.session, serving=needs_the_api(documents))) as session:
-        workflows = await create_all(session.api, documents, Creation(settings.namespace, settings.overrides))
+        creation = Creation(settings.namespace, settings.overrides)
+        await create_namespaces(session.api, documents, creation)
+        workflows = await create_all(session.api, documents, creation)
         display: Display = display_on(stream, screen) if settings.watch else Silent()
         execution = Execution(session.api, workflows, display)
         interruptions.execution = execution
