@@ -92,8 +92,17 @@ def run(
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
     config: ConfigOption = None,
+    set_: Annotated[
+        list[str],
+        typer.Option(
+            "--set", metavar="CONTAINER=IMAGE", help="Of a Rollout: its update; image=… is for all."
+        ),
+    ] = [],  # noqa: B006
+    promote_after: Annotated[
+        str, typer.Option("--promote-after", help="Of a Rollout: promote what waits for a person after: 30s, 10m.")
+    ] = "",
 ) -> None:
-    """Run the Workflows in FILE… on this machine: no cluster, no Docker.
+    """Run the Workflows, or a Rollout's update, in FILE… on this machine: no cluster, no Docker.
 
     Templates, ConfigMaps, Secrets and claims beside them are created first. Exit code 0: all succeeded; 1: one failed;
     2: the input is not fit to run.
@@ -123,6 +132,8 @@ def run(
         no_colour=no_color,
         no_utf8=no_utf8,
         session=SessionSettings(mode=runtime.value, config=configuration_of(config)),
+        images=set_,
+        promote_after_s=selection.seconds(promote_after, "--promote-after"),
     )
     raise typer.Exit(run_files(settings))
 

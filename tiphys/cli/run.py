@@ -1,7 +1,8 @@
 """`tiphys run`: the files' workflows from nothing to their end, on a dev cluster of their own, in this process.
 
 Templates, ConfigMaps, Secrets and claims in the files are created first. What failed is shown with its log. The exit
-code is 0 when all succeeded, 1 when one failed or was stopped, 2 when the input is not fit to run.
+code is 0 when all succeeded, 1 when one failed or was stopped, 2 when the input is not fit to run. Files with a Rollout
+and no Workflow are the affair of `rollouts.running`.
 """
 
 from __future__ import annotations
@@ -46,14 +47,29 @@ class RunSettings:
     no_colour: bool = False
     no_utf8: bool = False
     session: SessionSettings = field(default_factory=SessionSettings)
+    images: Sequence[str] = ()  # of a Rollout: CONTAINER=IMAGE
+    promote_after_s: float | None = None  # of a Rollout: when whatever waits for a person is promoted
 
 
 def run(settings: RunSettings) -> int:
     """Run the workflows of the files; the exit code. Raises InputError when they are not fit to run."""
     results.check_form(settings.output, FORMS)
     documents = read(settings.sources)
+    kinds = {document.resource.kind for document in documents}
+    if "Rollout" in kinds and "Workflow" not in kinds:
+        return _run_rollout(settings, documents)
     check(documents, settings)
     return anyio.run(_run, settings, documents)
+
+
+def _run_rollout(settings: RunSettings, documents: Sequence[Document]) -> int:
+    from tiphys.cli.rollouts import running  # noqa: PLC0415  the simulator's rooms are slow to import
+
+    update = running.Update(
+        settings.overrides.name, settings.namespace, settings.images, settings.promote_after_s, settings.timeout_s,
+        settings.output, settings.watch, settings.no_colour, settings.no_utf8,
+    )  # fmt: skip
+    return running.run(documents, update, settings.session)
 
 
 def check(documents: Sequence[Document], settings: RunSettings) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import anyio
 import yaml
 
-from runtime.objects import Object
+from runtime.objects import Object, Resource
 from tiphys.cli import documents, table
 from tiphys.cli.problems import EXIT_FAILED, EXIT_SUCCEEDED, InputError, Problem
 from tiphys.cli.rollouts import templates
@@ -56,47 +56,58 @@ def simulate(options: Options) -> int:
     try:
         played = anyio.run(play, wish, backend_options={"loop_factory": VirtualLoop})
     except* CannotSimulate as group:
-        raise InputError(str(_first(group))) from group
+        raise InputError(str(first_of(group))) from group
     return _told(wish, played, options)
 
 
 def wished(options: Options) -> Wish:
     """The wish of files and options. Raises InputError."""
     from tiphys.simulate.metrics import BadSeries, Series, read  # noqa: PLC0415
-    from tiphys.simulate.run import Wish  # noqa: PLC0415
+    from tiphys.simulate.run import Nobody, Patient, Wish  # noqa: PLC0415
 
     read_ones = documents.read(options.files, _left_out)
-    rollout = _chosen(read_ones, options.name)
-    namespace = rollout["metadata"]["namespace"]
-    others = []
-    for one in read_ones:
-        if one.resource != ROLLOUTS:
-            thing = {**one.object, "apiVersion": one.resource.api_version}
-            if one.resource.namespaced:
-                thing["metadata"] = {**thing["metadata"], "namespace": namespace}
-            others.append((one.resource, thing))
+    rollout = chosen(read_ones, options.name)
+    others = beside(read_ones, rollout["metadata"]["namespace"])
     try:
         series = Series(read(_metrics(options.metrics)) if options.metrics else {})
     except BadSeries as e:
         raise InputError(f"--metrics: {e}") from e
-    texts = [_container(text) for text in options.changes]
+    person = Nobody() if options.promote_after_s is None else Patient(options.promote_after_s)
     return Wish(
-        rollout, others, templates.image_wishes(texts), series, {"ready-after": str(options.ready_after_s)},
-        options.new_pods, options.until_s, options.promote_after_s,
+        rollout, others, images_of(options.changes), series, {"ready-after": str(options.ready_after_s)},
+        options.new_pods, options.until_s, person,
     )  # fmt: skip
+
+
+def images_of(changes: Sequence[str]) -> list[templates.ImageWish]:
+    """What `--set` asks for. Raises InputError."""
+    return templates.image_wishes([_container(text) for text in changes])
 
 
 def _left_out(problem: Problem) -> None:
     print(problem._replace(message=f"left out: {problem.message}"), file=sys.stderr)
 
 
-def _chosen(read: Sequence[documents.Document], name: str) -> Object:
+def beside(read: Sequence[documents.Document], namespace: str) -> list[tuple[Resource, Object]]:
+    """What stands beside the Rollout in the files, in its namespace."""
+    others = []
+    for one in read:
+        if one.resource != ROLLOUTS:
+            thing = {**one.object, "apiVersion": one.resource.api_version}
+            if one.resource.namespaced:
+                thing["metadata"] = {**thing["metadata"], "namespace": namespace}
+            others.append((one.resource, thing))
+    return others
+
+
+def chosen(read: Sequence[documents.Document], name: str, namespace: str = "default") -> Object:
+    """The Rollout that is meant. Raises InputError when there is not exactly one of that name."""
     found = [one for one in read if one.resource == ROLLOUTS and name in ("", one.object["metadata"].get("name"))]
     if len(found) != 1:
         names = ", ".join(str(one.object["metadata"].get("name")) for one in read if one.resource == ROLLOUTS)
         raise InputError(f"which Rollout? There are: {names or 'none'}" + ("; choose with --name" if names else ""))
     thing = dict(found[0].object)
-    thing["metadata"] = {"namespace": "default", **thing["metadata"]}
+    thing["metadata"] = {"namespace": namespace, **thing["metadata"]}
     return thing
 
 
@@ -120,16 +131,21 @@ def _told(wish: Wish, played: Played, options: Options) -> int:
 
     print("\n".join(table.aligned(rows(played.moments))))
     name = wish.rollout["metadata"]["name"]
+    print(f"\n{name}: {ending(played, options.until_s)}")
+    if options.plot is not None:
+        _draw(name, played, options.plot)
+    return EXIT_SUCCEEDED if played.ending == "Healthy" else EXIT_FAILED
+
+
+def ending(played: Played, until_s: float) -> str:
+    """How it ended, as a sentence."""
     sentences = {
         "Healthy": "the update ends Healthy",
         "Degraded": f"the update ends Degraded: {played.waits_for}",
         "waits": f"here it waits for a person: {played.waits_for} (--promote-after 10m plays that person)",
-        "time is up": f"not at its end after {options.until_s:.0f} s: {played.waits_for}",
+        "time is up": f"not at its end after {until_s:.0f} s: {played.waits_for}",
     }
-    print(f"\n{name}: {sentences[played.ending]}")
-    if options.plot is not None:
-        _draw(name, played, options.plot)
-    return EXIT_SUCCEEDED if played.ending == "Healthy" else EXIT_FAILED
+    return sentences[played.ending]
 
 
 def _draw(name: str, played: Played, path: Path) -> None:
@@ -144,7 +160,8 @@ def _draw(name: str, played: Played, path: Path) -> None:
     print(path, file=sys.stderr)
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+def first_of(group: BaseExceptionGroup[Exception]) -> BaseException:
+    """The exception that a group of one was raised for."""
     found: BaseException = group
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]

@@ -1,10 +1,11 @@
-"""One simulated update, from a healthy Rollout to the end of what can happen without a person."""
+"""One update, from a healthy Rollout to the end of what can happen: simulated, or on a stage with real pods."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import anyio
 
@@ -30,6 +31,57 @@ class CannotSimulate(Exception):
     """The update cannot be played; the message says why and what would help."""
 
 
+class Person(Protocol):
+    """Somebody who may promote what waits."""
+
+    def answers(self, why: str, waited_s: float) -> bool | None:
+        """True: promotes now; False: not yet; None: nobody ever will. Asked again and again while it waits."""
+        ...
+
+
+class Nobody:
+    """Nobody is there."""
+
+    def answers(self, why: str, waited_s: float) -> bool | None:
+        """Never."""
+        del why, waited_s
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Somebody who promotes whatever has waited so long."""
+
+    after_s: float
+
+    def answers(self, why: str, waited_s: float) -> bool | None:
+        """When the time has come."""
+        del why
+        return waited_s >= self.after_s
+
+
+class Audience(Protocol):
+    """Somebody who is shown the update while it happens."""
+
+    def see(self, timeline: Timeline) -> None:
+        """The timeline has changed."""
+        ...
+
+    def hear(self, sentence: str) -> None:
+        """Something beside the update is told."""
+        ...
+
+
+class Empty:
+    """Nobody watches."""
+
+    def see(self, timeline: Timeline) -> None:
+        """Not shown."""
+
+    def hear(self, sentence: str) -> None:
+        """Not told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What to play."""
@@ -41,7 +93,7 @@ class Wish:
     pods: Mapping[str, str] = field(default_factory=dict)  # what every pod does
     new_pods: Mapping[str, str] = field(default_factory=dict)  # what those of the new version do besides
     until_s: float = 86_400.0
-    promote_after_s: float | None = None  # a person promotes whatever waits, after that long; None: nobody does
+    person: Person = field(default_factory=Nobody)  # who is there when the update waits for somebody
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +108,26 @@ class Played:
 async def play(wish: Wish) -> Played:
     """Play the update. Raises CannotSimulate when the Rollout never becomes healthy in the first place."""
     wish.series.began = float("inf")
-    resource, thing = changed(wish)
+    changed(wish)
     async with staged(wish.series.measure, wish.pods) as stage:
-        await _set_up(stage, wish)
-        began = stage.clock.wall()
-        wish.series.began = began
-        audience = _Audience(stage, wish.rollout, began)
-        ref = Reference(resource, audience.ref.namespace, thing["metadata"]["name"])
-        await stage.api.replace(resource, updated(await stage.api.get(ref), wish))
-        ending, waits_for = await _to_the_end(stage, audience, wish, began)
-        await anyio.sleep(SETTLE_S)
-        audience.look()
-        return Played(audience.timeline.moments, ending, waits_for)
+        return await perform(stage, wish, Empty())
+
+
+async def perform(stage: Stage, wish: Wish, audience: Audience) -> Played:
+    """Play the update on a stage. Raises CannotSimulate as `play` does, and InputError for a wrong container."""
+    resource, thing = changed(wish)
+    audience.hear("the first version starts")
+    await _set_up(stage, wish)
+    began = stage.clock.wall()
+    wish.series.began = began
+    audience.hear("the update begins")
+    observer = _Observer(stage, wish.rollout, began, audience)
+    ref = Reference(resource, observer.ref.namespace, thing["metadata"]["name"])
+    await stage.api.replace(resource, updated(await stage.api.get(ref), wish))
+    ending, waits_for = await _to_the_end(stage, observer, wish, began)
+    await anyio.sleep(SETTLE_S)
+    observer.look()
+    return Played(observer.timeline.moments, ending, waits_for)
 
 
 def changed(wish: Wish) -> tuple[Resource, Object]:
@@ -100,7 +160,7 @@ async def _set_up(stage: Stage, wish: Wish) -> None:
         except ApiError as e:
             raise CannotSimulate(f"{resource.kind} {thing['metadata'].get('name')}: {e.message}") from e
     ref = _reference(wish.rollout)
-    with anyio.move_on_after(WARM_UP_S):
+    with anyio.move_on_after(min(WARM_UP_S, wish.until_s)):
         while True:
             rollout = await stage.api.get(ref)
             phase = facts.phase(rollout)
@@ -125,11 +185,11 @@ def _last_warning(stage: Stage, ref: Reference) -> list[str]:
     return [max(said, key=lambda event: str(event.get("lastTimestamp")))["message"]] if said else []
 
 
-async def _to_the_end(stage: Stage, audience: _Audience, wish: Wish, began: float) -> tuple[str, str]:
+async def _to_the_end(stage: Stage, observer: _Observer, wish: Wish, began: float) -> tuple[str, str]:
     waits_since: float | None = None
     while stage.clock.wall() - began < wish.until_s:
         await anyio.sleep(LOOK_S)
-        rollout = await stage.api.get(audience.ref)
+        rollout = await stage.api.get(observer.ref)
         phase = facts.phase(rollout)
         if phase.name in ("Healthy", "Degraded"):
             return phase.name, phase.message
@@ -138,14 +198,15 @@ async def _to_the_end(stage: Stage, audience: _Audience, wish: Wish, began: floa
             waits_since = None
             continue
         waits_since = waits_since if waits_since is not None else stage.clock.wall()
-        if wish.promote_after_s is None:
+        answer = wish.person.answers(why, stage.clock.wall() - waits_since)
+        if answer is None:
             return "waits", why
-        if stage.clock.wall() - waits_since >= wish.promote_after_s:
-            audience.timeline.say("a person promotes")
+        if answer:
+            observer.timeline.say("a person promotes")
             for patch in actions.promote(rollout):
-                await stage.api.patch(audience.ref, patch.body, subresource="status" if patch.status else "")
+                await stage.api.patch(observer.ref, patch.body, subresource="status" if patch.status else "")
             waits_since = None
-    return "time is up", facts.phase(await stage.api.get(audience.ref)).message
+    return "time is up", facts.phase(await stage.api.get(observer.ref)).message
 
 
 def waits_for_a_person(rollout: Object) -> str:
@@ -172,10 +233,11 @@ def _reference(rollout: Object) -> Reference:
     return Reference(ROLLOUTS, rollout["metadata"]["namespace"], rollout["metadata"]["name"])
 
 
-class _Audience:
-    """Looks at the Rollout after every commit and keeps what changed."""
+class _Observer:
+    """Looks at the Rollout after every commit, keeps what changed and shows it."""
 
-    def __init__(self, stage: Stage, rollout: Object, began: float) -> None:
+    def __init__(self, stage: Stage, rollout: Object, began: float, audience: Audience) -> None:
+        self._audience = audience
         self.ref = _reference(rollout)
         self.timeline = Timeline()
         self._stage = stage
@@ -201,7 +263,8 @@ class _Audience:
             experiments=self._of("argoproj.io", "experiments"),
             runs=self._of("argoproj.io", "analysisruns"),
         )
-        self.timeline.add(moment(rollout, around, self._stage.clock.wall() - self._began))
+        if self.timeline.add(moment(rollout, around, self._stage.clock.wall() - self._began)):
+            self._audience.see(self.timeline)
 
     def _events(self) -> list[Object]:
         return [one for one in self._of("", "events") if one["involvedObject"].get("name") == self.ref.name]

@@ -1,4 +1,5 @@
-"""The stage of a simulation: an embedded cluster with simulated pods and the real controllers, in virtual time."""
+"""Where updates are played: an embedded cluster with the real controllers. For simulations its pods are simulated and
+its time is virtual."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from actors.rollout.room import rollout_rooms
 from actors.rollout.traffic.routers import ROUTERS
 from runtime.actor import Room
 from runtime.api import Api
+from runtime.clock import Clock
 from runtime.objects import CRDS, Object, Resource
 from runtime.system import Settings as SystemSettings
 from runtime.system import System
@@ -31,10 +33,10 @@ from tiphys.simulate.virtual_time import VirtualClock
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A cluster in virtual time."""
+    """A cluster, and its time."""
 
     cluster: DevCluster
-    clock: VirtualClock
+    clock: Clock
 
     @property
     def api(self) -> Api:
