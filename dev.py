@@ -386,7 +386,15 @@ def test(arguments: list[str]) -> None:
     place = environment({"test"})
     cache = caches().get("TIPHYS_PYTEST_CACHE")
     os.chdir(ROOT)
-    become(place, "python", ["-m", "pytest", *(["-o", f"cache_dir={cache}"] if cache else []), *arguments])
+    options = ["-o", f"cache_dir={cache}"] if cache else []
+    become(place, "python", ["-m", "pytest", *options, *side_by_side(arguments), *arguments])
+
+
+def side_by_side(arguments: list[str]) -> list[str]:
+    """The whole suite runs on all cores, four at most; what somebody picked runs in one process, as it is read."""
+    cores = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, 4)
+    picked = any(argument.startswith(("tests/", "-n", "-k", "-x", "--pdb", "--lf")) for argument in arguments)
+    return [] if picked or cores < 2 else ["-n", str(cores), "--dist", "loadfile"]
 
 
 def check() -> int:
