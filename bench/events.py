@@ -7,7 +7,6 @@ event: HTTP client, watch, store, router, mailbox, scheduler, mind.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import multiprocessing
 import sys
@@ -27,7 +26,6 @@ from runtime.credentials import Access
 from runtime.messages import Address, Command, Message, Observed
 from runtime.objects import PODS, Object
 from runtime.system import Settings, System
-from tiphys.controller.process import COLLECT_AFTER
 from tiphys.controller.shapes import shapes
 
 PODS_CACHED = 10_000
@@ -148,12 +146,11 @@ async def _run(port: int, events: int) -> float:
     async def headers() -> dict[str, str]:
         return {}
 
-    gc.set_threshold(COLLECT_AFTER, 20, 50)  # as `tiphys controller` does
     mind = Counting(PODS_CACHED + events)
     room = Room("pods", mind, (Watch(PODS, route, wakes=True),))
     async with HttpApi(Access(f"http://127.0.0.1:{port}", None, headers)) as api:
         api.shapes = shapes()
-        system = System(api, [room], settings=Settings(freeze=True))
+        system = System(api, [room], settings=Settings(collect=True))
         async with anyio.create_task_group() as tasks:
             await tasks.start(system.run)
             await mind.done.wait()

@@ -12,7 +12,6 @@ of that is the doing of others, so what the loop itself can have caused (the CPU
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import sys
 import tempfile
@@ -176,14 +175,13 @@ def plot(course: Course, found: dict[str, Any], path: Path) -> None:
 
 async def soak(minutes: float, rate: float, warm_up: float) -> Course:
     """Run the load for so long."""
-    gc.set_threshold(50_000, 20, 50)  # as `tiphys controller` does
     with tempfile.TemporaryDirectory(prefix="tiphys-soak-") as folder:
         kubeconfig = f"{folder}/kubeconfig"
         async with cluster(kubeconfig), HttpApi.from_kubeconfig(kubeconfig) as api:
             api.shapes = shapes()
             decided = ControllerSettings()
             system = System(
-                api, rooms(decided), settings=Settings(manager="tiphys", freeze=True, series=decided.series)
+                api, rooms(decided), settings=Settings(manager="tiphys", collect=True, series=decided.series)
             )
             course = Course()
             async with anyio.create_task_group() as tasks:

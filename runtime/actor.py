@@ -39,12 +39,15 @@ class Watch:
     """Objects of a resource, told to the actors of a room.
 
     `wakes`: an event whose address nobody answers to gives birth to an actor (its objects *are* the room's actors);
-    otherwise it waits in the cache until somebody of that address is spawned."""
+    otherwise it waits in the cache until somebody of that address is spawned.
+    `optional`: where the server does not let us look at them, there are none, and all else goes on; a kind that is not
+    served at all is always so."""
 
     resource: Resource
     route: Route
     labels: str = ""  # label selector of the watch
     wakes: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -258,7 +259,7 @@ class HttpApi:
     ) -> Answer:
         if self._wire is None:
             self._wire = Wire(self._access.url, self._access.tls, connect_s=CONNECT_S)
-        target = f"{path}?{urlencode(query)}" if query else path
+        target = f"{path}?{_encoded(tuple(query.items()))}" if query else path
         every = {"User-Agent": self._agent, "Accept": "application/json", **headers}
         return await self._wire.request(method, target, every, raw, REQUEST_S)
 
@@ -309,6 +310,11 @@ class HttpApi:
             return await self._access.headers()
         except OSError as e:
             raise Unavailable(f"the token cannot be read: {e}") from e
+
+
+@lru_cache(maxsize=256)  # nearly always the field manager alone
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(query)
 
 
 def _path(ref: Reference, subresource: str = "") -> str:

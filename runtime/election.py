@@ -146,6 +146,11 @@ class Election:
     # -------------------------------------------------------------------------------------------------- ask
 
     @property
+    def name(self) -> str:
+        """The lease, as "namespace/name"."""
+        return f"{self._ref.namespace}/{self._ref.name}"
+
+    @property
     def held(self) -> bool:
         """Whether we may write at this moment."""
         return holds(self._view, self._clock.monotonic(), self.identity, self._terms)
@@ -182,7 +187,7 @@ class Election:
         since = view.renewed_at if self.holder == self.identity else view.changed_at
         silent = 0.0 if since is None or not view.known else self._clock.monotonic() - since
         return ElectionStatistics(
-            f"{self._ref.namespace}/{self._ref.name}",
+            self.name,
             self.identity,
             self.holder,
             self.held,

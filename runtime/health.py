@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from runtime.informer import WATCH_GRACE_S, WATCH_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from runtime.system import SystemStatistics
+    from runtime.election import ElectionStatistics
+    from runtime.statistics import SystemStatistics
 
 STUCK_S = 30.0
 """An actor that has been ready to read for so long will not be read any more."""
@@ -44,14 +45,16 @@ def not_ready(now: SystemStatistics) -> list[str]:
         elif informer.served and informer.silent_s > (FAILING_S if informer.error else SILENT_S):
             why = f": {informer.error}" if informer.error else ""
             complaints.append(f"{name}: nothing heard for {informer.silent_s:.0f} s{why}")
-    election = now.election
-    if election is None:
-        if not complaints and not now.ready:
-            complaints.append("actors are being born")
-    elif not election.known:
-        complaints.append(f"it is not known who holds the lease {election.lease}")
-    elif election.unconfirmed_s > UNCONFIRMED_S:
-        complaints.append(f"the lease {election.lease} was not confirmed for {election.unconfirmed_s:.0f} s")
-    elif election.held and not complaints and not now.ready:
+    if not now.elections and not complaints and not now.ready:
         complaints.append("actors are being born")
+    for election in now.elections:
+        complaints += _of_election(election, born=now.ready or bool(complaints))
     return complaints
+
+
+def _of_election(election: ElectionStatistics, *, born: bool) -> list[str]:
+    if not election.known:
+        return [f"it is not known who holds the lease {election.lease}"]
+    if election.unconfirmed_s > UNCONFIRMED_S:
+        return [f"the lease {election.lease} was not confirmed for {election.unconfirmed_s:.0f} s"]
+    return ["actors are being born"] if election.held and not born else []

@@ -14,7 +14,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskStatus
 
-from runtime.api import Api, ApiError, Gone, Selection, Unavailable, WatchEvent
+from runtime.api import Api, ApiError, Gone, Refused, Selection, Unavailable, WatchEvent
 from runtime.clock import Clock
 from runtime.log import Log
 from runtime.objects import Resource
@@ -28,12 +28,12 @@ from runtime.watch import (
     Input,
     Listed,
     Listing,
-    Output,
     Paged,
     Put,
     State,
     Waiting,
     Watching,
+    ordinary,
     step,
 )
 
@@ -47,8 +47,8 @@ LIST_TIMEOUT_S = 60.0
 PAGE_LIMIT = 500
 """Objects a page: what the server can send in one answer without being ill."""
 
-TELL_CHUNK = 256
-"""After so many changes told at once, the event loop may do something else."""
+SLICE_S = 0.005
+"""After so long with the news of one resource, the event loop may do something else."""
 
 log = Log()
 
@@ -58,6 +58,7 @@ class Scope(NamedTuple):
 
     resource: Resource
     selection: Selection = Selection()
+    optional: bool = False  # forbidden is as good as absent
 
 
 class InformerStatistics(NamedTuple):
@@ -87,7 +88,7 @@ class Informer:
         clock: Clock,
         dice: Random,
     ) -> None:
-        self.resource, self._selection = scope
+        self.resource, self._selection, self._optional = scope
         self.store = store
         self.synced = anyio.Event()
         self._api = api
@@ -135,7 +136,7 @@ class Informer:
             await self._happened(Paged(page))
 
     async def _watch(self, state: Watching) -> None:
-        opened = self._clock.monotonic()
+        opened = paused = self._clock.monotonic()
         try:
             with anyio.move_on_after(WATCH_TIMEOUT_S + WATCH_GRACE_S) as limit:
                 stream = self._api.watch(
@@ -149,8 +150,9 @@ class Informer:
                         self._hear(event)
                         if not isinstance(self._state, Watching):
                             return  # there is a reason to list again
-                        if not self._events % TELL_CHUNK:
+                        if self._heard_at - paused >= SLICE_S:
                             await anyio.lowlevel.checkpoint()
+                            paused = self._clock.monotonic()
         except ApiError as error:
             await self._failed(error)
         except Exception as error:  # noqa: BLE001  # see _list
@@ -162,9 +164,14 @@ class Informer:
 
     def _hear(self, event: WatchEvent) -> None:
         """One line of the watch; the shortest way, for there are thousands in a second."""
+        after = ordinary(self._state, event)
+        if after is not None:
+            self._state = after
+            self._tell(self.store.put(event.object))
+            return
         self._state, output = step(self._state, Heard(event), self._dice)
         if output is not None:
-            self._tell(self._change(output))
+            self._tell(self._change(output))  # type: ignore[arg-type]  # an event is never a list
 
     def _answered(self) -> None:
         self._heard_at = self._clock.monotonic()
@@ -176,9 +183,12 @@ class Informer:
 
     async def _failed(self, error: ApiError) -> None:
         text = f"{type(error).__name__}: {error}"
+        if self._optional and isinstance(error, Refused):
+            error = Gone(error.message, code=error.code, reason=error.reason)
         if isinstance(error, Gone):
-            if self._served:
-                log.info("resource.absent", resource=self.resource.plural, api_version=self.resource.api_version)
+            if self._served:  # said once, and again only when it was there in between
+                source = {"resource": self.resource.plural, "api_version": self.resource.api_version}
+                log.info("resource.absent", **source, error=text)
             self._served = False
         elif text != self._error:
             log.warning("watch.failed", resource=self.resource.plural, error=text)
@@ -187,29 +197,25 @@ class Informer:
 
     async def _happened(self, what: Input) -> None:
         self._state, output = step(self._state, what, self._dice)
-        if output is None:
-            return
-        changes = self._change(output)
-        if len(changes) <= TELL_CHUNK:
+        if isinstance(output, Listed):
+            await self._replace(output)
+        elif output is not None:
+            self._tell(self._change(output))
+
+    async def _replace(self, listed: Listed) -> None:
+        """Take in a whole list, a slice of time at a time; a state that was said before is not said again."""
+        paused = self._clock.monotonic()
+        for changes in self.store.replace(listed.items):
             self._tell(changes)
-            if not isinstance(output, Listed):
-                return
-            changes = []
-        for start in range(0, len(changes), TELL_CHUNK):
-            self._tell(changes[start : start + TELL_CHUNK])
-            await anyio.lowlevel.checkpoint()
-        if isinstance(output, Listed) and not self.synced.is_set():
+            if self._clock.monotonic() - paused >= SLICE_S:
+                await anyio.lowlevel.checkpoint()
+                paused = self._clock.monotonic()
+        if not self.synced.is_set():
             self.synced.set()
             log.info("informer.synced", resource=self.resource.plural, objects=len(self.store))
 
-    def _change(self, output: Output) -> list[Change]:
-        match output:
-            case Put(thing):
-                return self.store.put(thing)
-            case Listed(items):
-                return self.store.replace(items)
-            case Dropped(thing):
-                return self.store.drop(thing)
+    def _change(self, output: Put | Dropped) -> list[Change]:
+        return self.store.put(output.object) if isinstance(output, Put) else self.store.drop(output.object)
 
     def statistics(self) -> InformerStatistics:
         """The state of this moment."""

@@ -8,7 +8,7 @@ retried after a growing delay or when its object changes, and visible with the m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -193,13 +193,14 @@ class Lives:
             self._end(actor, DEAD, "ended")
         return len(found)
 
-    def end_all(self) -> None:
-        """End everybody, and forget who crashed: what is rebuilt afterwards is another reign."""
-        for room in self._minds:
+    def end_rooms(self, rooms: Collection[str]) -> None:
+        """End everybody there, and forget who crashed: what is rebuilt afterwards is another reign."""
+        for room in rooms:
             self.end_room(room)
-        for address in tuple(self.quarantined):
+        for address in [address for address in self.quarantined if address.room in rooms]:
             self.forget(address)
-        self._histories.clear()
+        for address in [address for address in self._histories if address.room in rooms]:
+            del self._histories[address]
 
     def forget(self, address: Address) -> None:
         """The object of a quarantined actor is gone: nobody needs to be tried again."""

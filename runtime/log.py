@@ -9,6 +9,9 @@ import sys
 import traceback
 from typing import Any, TextIO
 
+WRITTEN: dict[str, int] = {}
+"""Lines so far by their level, those below the threshold too: who hears of no debugging may still count it."""
+
 
 class Log:
     """A logger with bound fields; `bind` gives a new one."""
@@ -43,6 +46,7 @@ class Log:
         self._write("error", event, {**fields, "exc_info": exc_info})
 
     def _write(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        WRITTEN[level] = WRITTEN.get(level, 0) + 1
         if LEVELS[level] < LEVELS[_Threshold.level]:
             return
         import structlog  # noqa: PLC0415  # 50 ms that a quiet command should not pay

@@ -7,12 +7,12 @@ command line that nobody scrapes neither loads it nor pays for its locks.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runtime.log import Log
 from runtime.metric import Labels, Metric
-from runtime.series import Series
+from runtime.series import SERIES_MAX, Series
 
 log = Log()
 
@@ -20,6 +20,9 @@ log = Log()
 RUNTIME_METRICS: tuple[Metric, ...] = (
     Metric("actors", "gauge", "Actors alive.", ("room",)),
     Metric("actors_ready", "gauge", "Actors with something to read."),
+    Metric("messages_waiting", "gauge", "Messages in all mailboxes."),
+    Metric("mailbox_deepest", "gauge", "Messages in the fullest mailbox."),
+    Metric("supervised_restarts_total", "counter", "Starts of supervised tasks beyond their first.", ("task",)),
     Metric("actors_quarantined", "gauge", "Actors put aside because they crashed too often."),
     Metric("actor_births_total", "counter", "Actors born."),
     Metric("actor_crashes_total", "counter", "Exceptions in a mind."),
@@ -31,7 +34,12 @@ RUNTIME_METRICS: tuple[Metric, ...] = (
     Metric("commands_window", "gauge", "Calls that may be in flight, as the API server grants them."),
     Metric("commands_total", "counter", "Commands by outcome.", ("outcome",)),
     Metric("cache_objects", "gauge", "Objects in the cache.", ("resource", "selector")),
-    Metric("cache_silent_seconds", "gauge", "Seconds since the server last said anything.", ("resource", "selector")),
+    Metric(
+        "cache_silent_seconds",
+        "gauge",
+        "Seconds since the server last said anything; 0 for kinds it does not serve.",
+        ("resource", "selector"),
+    ),
     Metric("cache_events_total", "counter", "Watch events received.", ("resource", "selector")),
     Metric("cache_lists_total", "counter", "Pages listed.", ("resource", "selector")),
     Metric("leader", "gauge", "1 while this process holds the lease and may write.", ("lease",)),
@@ -62,7 +70,10 @@ class Metrics:
         self._unknown: set[str] = set()
 
     def measure(self, name: str, value: float = 1.0, labels: Labels = ()) -> None:
-        """Observe a value. An undeclared name or other labels than declared are logged once and not counted."""
+        """Observe a value. An undeclared name or other labels than declared are logged once and not counted.
+
+        Of one metric at most SERIES_MAX label sets are kept; the one measured longest ago makes way: a label that
+        names objects must not fill the memory with those that are gone."""
         metric = self.metrics.get(name)
         if metric is None or tuple(sorted(key for key, _ in labels)) != tuple(sorted(metric.labels)):
             if name not in self._unknown:
@@ -71,14 +82,15 @@ class Metrics:
                 log.error("metric.unknown", name=name, labels=labels, reason=f"it {declared}")
             return
         values = self._values[name]
+        known = values.pop(labels, None)  # the order is that of the last measures
+        if len(values) >= SERIES_MAX:
+            del values[next(iter(values))]
         if metric.kind == "counter":
-            values[labels] = values.get(labels, 0.0) + value
+            values[labels] = (known or 0.0) + value
         elif metric.kind == "gauge":
             values[labels] = value
         else:
-            histogram = values.get(labels)
-            if histogram is None:
-                histogram = values[labels] = _Histogram(len(metric.buckets))
+            histogram = values[labels] = known or _Histogram(len(metric.buckets))
             histogram.counts[bisect_left(metric.buckets, value)] += 1
             histogram.sum += value
 
@@ -87,6 +99,11 @@ class Metrics:
         name = self._prefix + name
         metric = self.metrics[name]
         self._values[name][tuple((label, labels[label]) for label in metric.labels)] = value
+
+    def replace(self, name: str, values: Mapping[Labels, float]) -> None:
+        """Set all values at once: what is not among them is forgotten. Raises KeyError when it is not declared."""
+        order = self.metrics[name].labels
+        self._values[name] = {tuple((key, dict(labels)[key]) for key in order): n for labels, n in values.items()}
 
     def value(self, name: str, labels: Labels = ()) -> float:
         """The present value (of a histogram: how many observations); 0 when nothing was measured."""

@@ -1,7 +1,8 @@
-"""When all caches are filled, and we lead where somebody has to lead, the actors of all objects are given life.
+"""When all caches are filled, and we lead where somebody has to lead, the actors of an office's objects are given life.
 
 Without an election that happens once. With one it happens at the beginning of each reign, and at the end of a reign
-all actors end: what they had decided is another process's business now. The caches stay filled all the time.
+all actors of its rooms end: what they had decided is another process's business now. The caches stay filled all the
+time.
 """
 
 from __future__ import annotations
@@ -12,62 +13,75 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskStatus
 
-from runtime.election import Election
 from runtime.informer import Informer
 from runtime.lives import Lives
 from runtime.log import Log
 from runtime.manager import awaken
+from runtime.office import Office
 from runtime.router import Router
 
 log = Log()
 
 
 class Opening:
-    """Opens the system, and closes it when the lease is lost. `run` is a supervisor's child."""
+    """Opens the rooms of an office, and closes them when its lease is lost. `run` is a supervisor's child."""
 
     def __init__(
         self,
         informers: Sequence[Informer],
         router: Router,
         lives: Lives,
-        election: Election | None,
+        office: Office,
         settled: Callable[[], None],
     ) -> None:
         self.is_open = False  # the objects' actors are born
+        self.is_settled = False
+        self.office = office
         self._informers = informers
         self._router = router
         self._lives = lives
-        self._election = election
-        self._settled = settled  # told when we are open, or wait for the lease with filled caches
+        self._told = settled  # when we are open, or wait for the lease with filled caches
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Open once, or follow the election until cancelled."""
         task_status.started()
         for informer in self._informers:
             await informer.synced.wait()
-        if self._election is None:
+        election = self.office.election
+        if election is None:
             await self._open()
             return
-        await self._election.informed()
+        await election.informed()
         while True:
-            if self._election.holder not in ("", self._election.identity):
-                log.info("system.waits", holder=self._election.holder)
-                self._settled()
-            reign = await self._election.won()
+            if election.holder not in ("", election.identity):
+                log.info("system.waits", lease=election.name, holder=election.holder)
+                self._settle()
+            reign = await election.won()
             await self._open()
-            await self._election.lost(reign)
+            await election.lost(reign)
             self._close()
 
+    def _settle(self) -> None:
+        self.is_settled = True
+        self._told()
+
     async def _open(self) -> None:
-        self._router.open()
+        rooms = self.office.rooms
+        self._router.open(rooms)
         for room in self._router.rooms:
-            await awaken(self._router, room)
+            if room in rooms:
+                await awaken(self._router, room)
         self.is_open = True
-        self._settled()
-        log.info("system.ready", **self._lives.registry.statistics().actors)
+        self._settle()
+        log.info("system.ready", **self._census())
 
     def _close(self) -> None:
+        rooms = self.office.rooms
         self.is_open = False
-        self._router.close()
-        self._lives.end_all()
-        log.warning("system.closed", **self._lives.registry.statistics().actors)
+        self._router.close(rooms)
+        self._lives.end_rooms(rooms)
+        log.warning("system.closed", **self._census())
+
+    def _census(self) -> dict[str, int]:
+        actors = self._lives.registry.statistics().actors
+        return {room: number for room, number in actors.items() if room in self.office.rooms}

@@ -1,7 +1,8 @@
 """Which command is next? Status writes first, then creations, Events last; one object's commands in order of asking.
 
 Every object has a line; only the first of a line may be taken, so two patches of one object are never in flight
-together and never change places. Among the firsts, the order is by urgency, then by arrival. A patch or deletion that
+together and never change places. Among the firsts, the order is by urgency; of those that are equally urgent namespaces
+take turns, and within one it is the order of arrival. A patch or deletion that
 is the same as the one that still waits last in the line, of the same actor, is performed once for both: nothing is
 written twice for the same fact.
 """
@@ -14,6 +15,7 @@ from typing import TypeAlias
 from runtime.messages import Command, Create, Delete, List, Patch, Read, ReadLog, WriteStatus
 from runtime.objects import EVENTS, Reference, Resource
 from runtime.registry import DEAD, Actor
+from runtime.turns import Fence, Fenced
 
 Key: TypeAlias = tuple[Resource, str, str]
 
@@ -22,14 +24,20 @@ _URGENCY: dict[type, int] = {WriteStatus: 0, Delete: 1, Patch: 1, Read: 1, List:
 _EVENTS_LAST = 3  # they are for people to read: nothing waits for them
 
 
+def always() -> bool:
+    """A fence that is never shut."""
+    return True
+
+
 class Order:
     """A command and who asked for it."""
 
-    __slots__ = ("actor", "after_s", "begun", "command", "key", "taken", "times", "tries")
+    __slots__ = ("actor", "after_s", "begun", "command", "fence", "key", "taken", "times", "tries")
 
-    def __init__(self, actor: Actor, command: Command) -> None:
+    def __init__(self, actor: Actor, command: Command, fence: Fence = always) -> None:
         self.actor = actor
         self.command = command
+        self.fence = fence
         self.key = key_of(command)
         self.tries = 0
         self.times = 1  # how often it was asked for: so many answers it has
@@ -50,6 +58,15 @@ def key_of(command: Command) -> Key | None:
     return None
 
 
+def _lane(order: Order) -> str:
+    """The namespace that is served: the object's."""
+    if order.key is not None:
+        return order.key[1]
+    if isinstance(order.command, Create):
+        return str((order.command.object.get("metadata") or {}).get("namespace", ""))
+    return order.actor.address.namespace
+
+
 def _urgency(command: Command) -> int:
     if isinstance(command, Create) and command.resource == EVENTS:
         return _EVENTS_LAST
@@ -66,7 +83,7 @@ class Orders:
     """The waiting API commands. Pure bookkeeping: nothing here waits."""
 
     def __init__(self) -> None:
-        self._first: tuple[deque[Order], ...] = (deque(), deque(), deque(), deque())
+        self._first: tuple[Fenced[Order], ...] = (Fenced(), Fenced(), Fenced(), Fenced())
         self._lines: dict[Key, deque[Order]] = {}  # present: one of that object is first or in flight
         self._heads: dict[Key, Order] = {}  # that one
         self._waiting = 0
@@ -89,13 +106,14 @@ class Orders:
         self._offer(order)
 
     def _offer(self, order: Order) -> None:
-        self._first[_urgency(order.command)].append(order)
+        self._first[_urgency(order.command)].append(order.fence, _lane(order), order)
 
     def take(self, *, statuses_only: bool = False) -> Order | None:
-        """The next order to begin; orders of the dead are dropped, but for Events. Call `done` when it is through."""
+        """The next order to begin, of those whose fence is open; orders of the dead are dropped, but for Events.
+
+        Call `done` when it is through."""
         for queue in self._first[:1] if statuses_only else self._first:
-            while queue:
-                order = queue.popleft()
+            while (order := queue.take()) is not None:
                 self._waiting -= 1
                 order.taken = True
                 if order.actor.life != DEAD or queue is self._first[_EVENTS_LAST]:  # what was said is said
@@ -117,11 +135,11 @@ class Orders:
     def again(self, order: Order) -> None:
         """An order that was begun and has to be tried again: the first of its kind. It keeps its object's line."""
         self._waiting += 1
-        self._first[_urgency(order.command)].appendleft(order)
+        self._first[_urgency(order.command)].appendleft(order.fence, _lane(order), order)
 
     def statuses(self) -> int:
         """Status writes that could begin now."""
-        return len(self._first[0])
+        return self._first[0].open()
 
     def __len__(self) -> int:
         return self._waiting

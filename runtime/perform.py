@@ -7,6 +7,7 @@ with an exception, and only to the very life that asked. How many calls are in f
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from random import Random
@@ -33,8 +34,9 @@ from runtime.messages import (
     WriteStatus,
 )
 from runtime.objects import EVICTION_PATH, Object, Reference, Resource
-from runtime.orders import Order, Orders
+from runtime.orders import Order, Orders, always
 from runtime.registry import DEAD, LIVING, Actor, Registry
+from runtime.turns import Fence, Fenced
 
 PERFORM_CONCURRENCY = 64
 """API calls in flight at most. Measured: one API server's cores are busy with fewer."""
@@ -87,14 +89,14 @@ class Performers:
         dice: Random | None = None,
         concurrency: int = PERFORM_CONCURRENCY,
     ) -> None:
-        self.may_write: Callable[[], bool] = lambda: True  # the fence: while it says no, nothing is begun
+        self.fence_of: Callable[[str], Fence] = lambda room: always  # of a room: while it is shut, nothing is begun
         self._api = api
         self._services: dict[str, Mapping[str, Any]] = {name: room.services for name, room in rooms.items()}
         self._registry = registry
         self._manager = manager
         self._dice = dice or Random()  # noqa: S311  # jitter, no secret
         self._orders = Orders()
-        self._asks: deque[Order] = deque()
+        self._asks: Fenced[Order] = Fenced()
         self._askers = 0
         self._tasks: TaskGroup | None = None  # while it runs
         self._concurrency = concurrency
@@ -110,9 +112,9 @@ class Performers:
 
     def submit(self, actor: Actor, command: Command) -> None:
         """Queue a command; its result comes back to `actor`, if it still lives by then."""
-        order = Order(actor, command)
+        order = Order(actor, command, self.fence_of(actor.address.room))
         if isinstance(command, Ask):
-            self._asks.append(order)
+            self._asks.append(order.fence, actor.address.namespace, order)
             self._call_asker()
         else:
             self._orders.add(order)
@@ -134,7 +136,7 @@ class Performers:
                     tasks.start_soon(self._perform_all, tasks, name=f"performer {number}")
                 self._tasks, self._askers = tasks, 0
                 self._idle_asks.clear()  # of an earlier run
-                for _ in self._asks:
+                for _ in range(len(self._asks)):
                     self._call_asker()
                 task_status.started()
         finally:
@@ -147,36 +149,50 @@ class Performers:
             await anyio.sleep(0.01)
 
     def _unfinished(self) -> bool:
-        return bool(self._busy or self._asking or (self._orders.statuses() and self.may_write()))
+        return bool(self._busy or self._asking or self._orders.statuses())
 
     def rouse(self) -> None:
-        """Look again: the fence has opened."""
+        """Look again: a fence has opened."""
         for idle in (self._idle, self._idle_asks):
             while idle:
                 _rouse(idle)
 
     async def _perform_all(self, tasks: TaskGroup) -> None:
         while True:
-            granted = self._busy + self._aside < int(self._window) and self.may_write()
+            with anyio.CancelScope() as limit:  # left when a call is late: to open one for each would cost more
+                await self._perform_in_time(tasks, limit)
+
+    async def _perform_in_time(self, tasks: TaskGroup, limit: anyio.CancelScope) -> None:
+        while True:
+            granted = self._busy + self._aside < int(self._window)
             order = self._orders.take(statuses_only=self._draining) if granted else None
             if order is None:
                 await _wait(self._idle)
                 continue
             self._busy += 1
+            limit.deadline = anyio.current_time() + PERFORM_TIMEOUT_S
             try:
                 message = await self._try(order)
             except BaseException:
                 self._busy -= 1
+                if limit.cancel_called:
+                    late = Unavailable(f"no answer within {PERFORM_TIMEOUT_S:.0f} s")
+                    self._finish(order, Failed(order.command, late))
                 raise
+            limit.deadline = math.inf
             self._busy -= 1
             if message is None:
                 self._aside += 1  # counted in the window, which is what the server grants
                 tasks.start_soon(self._again, order)
             else:
-                self._orders.done(order)
-                for _ in range(order.times):
-                    self._answer(order.actor, message)
-                _rouse(self._idle)
+                self._finish(order, message)
+
+    def _finish(self, order: Order, message: Message) -> None:
+        self._orders.done(order)
+        for _ in range(order.times):
+            self._answer(order.actor, message)
+        if self._orders:  # the next of its line, or what the window held back
+            _rouse(self._idle)
 
     def _answer(self, actor: Actor, message: Message) -> None:
         self._counts["performed" if isinstance(message, Done) else "failed"] += 1
@@ -199,8 +215,7 @@ class Performers:
         order.begun = self._begun
         command = order.command
         try:
-            with anyio.move_on_after(PERFORM_TIMEOUT_S) as limit:
-                result = await self._call(command)
+            result = await self._call(command)
         except Throttled as error:
             if _is_verdict(command):
                 return Failed(command, error)
@@ -213,8 +228,6 @@ class Performers:
                 "command.broke", command=type(command).__name__, actor=str(order.actor.address), exc_info=error
             )
             return Failed(command, Unavailable(f"{type(error).__name__}: {error}"))
-        if limit.cancelled_caught:
-            return Failed(command, Unavailable(f"no answer within {PERFORM_TIMEOUT_S:.0f} s"))
         self._window = min(float(self._concurrency), self._window + 1 / self._window)
         return Done(command, result)
 
@@ -285,10 +298,10 @@ class Performers:
 
     async def _ask_all(self) -> None:
         while True:
-            if not self._asks or self._draining or not self.may_write():
+            order = None if self._draining else self._asks.take()
+            if order is None:
                 await _wait(self._idle_asks)
                 continue
-            order = self._asks.popleft()
             command = order.command
             if order.actor.life == DEAD or not isinstance(command, Ask):
                 continue
@@ -353,4 +366,9 @@ def _rouse(idle: list[anyio.Event]) -> None:
 async def _wait(idle: list[anyio.Event]) -> None:
     event = anyio.Event()
     idle.append(event)
-    await event.wait()
+    try:
+        await event.wait()
+    except BaseException:
+        if event in idle:
+            idle.remove(event)
+        raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -33,9 +34,14 @@ from runtime.messages import (
 from runtime.objects import Reference, Resource
 
 _NOTHING = object()
+_USER = re.compile(r"(?<=://)[^/\s'\"]+@")  # and password, in a URL
 
 DEPTH_MAX = 40
 """Values nested deeper than this are named, not written out."""
+
+
+OWN_VARIABLES = ("ARGO_", "TIPHYS_")
+"""What begins so is written out: controllers made it of what is in the recording anyhow."""
 
 
 class Unreadable(ValueError):
@@ -44,7 +50,9 @@ class Unreadable(ValueError):
 
 def plain(value: Any, depth: int = 0) -> Any:
     """A value as JSON: records as maps with their type under "is", what is no value at all by its type's name."""
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return _USER.sub("*****@", value) if "@" in value else value
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Enum):
         return plain(value.value, depth)
@@ -56,7 +64,10 @@ def plain(value: Any, depth: int = 0) -> Any:
         return _name(value)
     if isinstance(value, Mapping):
         entries = _veiled(value) if value.get("kind") == "Secret" else value
-        return {str(key): plain(entry, depth + 1) for key, entry in entries.items()}
+        return {
+            str(key): plain(_without_values(entry) if key == "env" else entry, depth + 1)
+            for key, entry in entries.items()
+        }
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return {"is": type(value).__name__, **{key: plain(getattr(value, key), depth + 1) for key in value._fields}}
     if isinstance(value, list | tuple):
@@ -67,6 +78,20 @@ def plain(value: Any, depth: int = 0) -> Any:
     if kept is not None:
         return {"is": type(value).__name__, **{key: plain(entry, depth + 1) for key, entry in kept.items()}}
     return _name(value)  # a mutable thing is somebody's state: its content is not part of what was said
+
+
+def _without_values(env: Any) -> Any:
+    """A container's environment without the values that stand in it; both sides of a replay have the same stars."""
+    if not isinstance(env, list):
+        return env
+    return [{**entry, "value": "*****"} if _is_users(entry) else entry for entry in env]
+
+
+def _is_users(variable: Any) -> bool:
+    """Whether a variable has a value that somebody else than a controller may have chosen."""
+    if not isinstance(variable, Mapping) or "value" not in variable:
+        return False
+    return not str(variable.get("name")).startswith(OWN_VARIABLES)
 
 
 def _veiled(secret: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,15 +195,17 @@ def _fields_of(value: Any) -> dict[str, Any] | None:
     """The fields of a record that say something; None for what is no record.
 
     A word's field at its default is left out: one that is added to a word later makes no old recording differ."""
+    whole = type(value).__module__ == messages.__name__  # those are read back
     names = getattr(value, "__struct_fields__", None)
     if names is not None and type(value).__struct_config__.frozen:
+        if whole:
+            return {name: getattr(value, name) for name in names}
         defaults = dict(zip(reversed(names), reversed(value.__struct_defaults__), strict=False))
         return {name: found for name in names if (found := getattr(value, name)) != defaults.get(name, _NOTHING)}
     if not is_dataclass(value) or isinstance(value, type) or not _is_frozen(type(value)):
         return None
-    whole = type(value).__module__ == messages.__name__  # those are read back
     found = {f.name: getattr(value, f.name) for f in fields(value)}
-    return {f.name: found[f.name] for f in fields(value) if whole or found[f.name] != f.default}
+    return {f.name: found[f.name] for f in fields(value) if found[f.name] != f.default}
 
 
 def _is_frozen(kind: Any) -> bool:

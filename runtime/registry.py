@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from runtime.actor import Mind
 from runtime.mailbox import Mailbox
 from runtime.messages import Address, Message, Told
+from runtime.turns import Turns
 
 DEAD_LETTERS_KEPT = 32
 """The latest messages for nobody, for people to look at; all are counted."""
@@ -68,12 +69,16 @@ class DeadLetter(NamedTuple):
 
 
 class RegistryStatistics(NamedTuple):
-    """Actors alive by room (0 where all have ended), those `ready` to read, and the messages for nobody so far."""
+    """Actors alive by room (0 where all have ended), those `ready` to read, and the messages for nobody so far.
+
+    `waiting` are the messages in all mailboxes, `deepest` those in the fullest one."""
 
     actors: dict[str, int]
     ready: int
     dead_letters: int
     latest_dead: tuple[DeadLetter, ...]
+    waiting: int = 0
+    deepest: int = 0
 
 
 class Registry:
@@ -81,7 +86,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.actors: dict[Address, Actor] = {}
-        self.ready: deque[Actor] = deque()
+        self.ready: Turns[Actor] = Turns()
         self.on_ready: Callable[[], None] | None = None  # set while the scheduler sleeps
         self.dead_letters = 0
         self._latest_dead: deque[DeadLetter] = deque(maxlen=DEAD_LETTERS_KEPT)
@@ -100,7 +105,7 @@ class Registry:
             actor.full = True
         if not actor.ready:
             actor.ready = True
-            self.ready.append(actor)
+            self.ready.append(actor.address.namespace, actor)
             if self.on_ready is not None:
                 self.on_ready()
 
@@ -166,7 +171,11 @@ class Registry:
     def statistics(self) -> RegistryStatistics:
         """The counts of this moment."""
         actors = dict(sorted(self._rooms.items()))
-        return RegistryStatistics(actors, len(self.ready), self.dead_letters, tuple(self._latest_dead))
+        depths = [len(actor.mailbox) for actor in self.ready if actor.mailbox is not None]
+        latest = tuple(self._latest_dead)
+        return RegistryStatistics(
+            actors, len(self.ready), self.dead_letters, latest, sum(depths), max(depths, default=0)
+        )
 
 
 def _children_first(preorder: list[Actor]) -> list[Actor]:

@@ -2,19 +2,21 @@
 
 What came from outside is read from the recording; what actors said to each other and whom they started is produced by
 the minds that are replayed, so it is the very thing they would say today. Lives that began before the recording, and
-words from anybody who is not followed, cannot be replayed: those actors are left out and counted.
+words from anybody who is not followed, cannot be replayed: those actors are left out and counted. Where settings have
+changed, whoever knows what they mean is asked to change them, and says what was told from outside for that reason.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import unified_diff
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from runtime.actor import Mind, Room
 from runtime.messages import (
+    OUTSIDE,
     Address,
     Ask,
     Asked,
@@ -69,6 +71,16 @@ class _Life:
     children: list[Address] = field(default_factory=list)
 
 
+Change: TypeAlias = Callable[[Mapping[str, Any]], Iterable[tuple[Address, Any]]]
+"""Put other settings into the rooms; who is told what of it from outside."""
+
+
+def unchanged(about: Mapping[str, Any]) -> tuple[()]:
+    """The rooms have no settings."""
+    del about
+    return ()
+
+
 class NotFollowed(Exception):  # it says why
     """An actor whose words or beginnings are not in the recording."""
 
@@ -76,7 +88,8 @@ class NotFollowed(Exception):  # it says why
 class Replay:
     """A replay under way. Feed it the entries in their order."""
 
-    def __init__(self, rooms: Sequence[Room]) -> None:
+    def __init__(self, rooms: Sequence[Room], change: Change = unchanged) -> None:
+        self._change = change
         self._minds = {room.name: room.mind for room in rooms}
         self._lives: dict[Address, _Life] = {}
         self._said: dict[tuple[Address, Address], list[Any]] = {}
@@ -84,6 +97,10 @@ class Replay:
 
     def entry(self, line: int, entry: Mapping[str, Any]) -> Difference | None:
         """Replay one entry; what differs, if anything."""
+        if "about" in entry:
+            for to, word in self._change(entry["about"]):
+                self._said.setdefault((OUTSIDE, to), []).append(word)
+            return None
         address = address_of(entry["to"])
         told = entry["message"]
         if told is None:
@@ -206,9 +223,9 @@ def header(first: str) -> Mapping[str, Any]:
     return found
 
 
-def replay(lines: Iterable[str], rooms: Sequence[Room]) -> Replayed:
+def replay(lines: Iterable[str], rooms: Sequence[Room], change: Change = unchanged) -> Replayed:
     """Replay the entries (all lines but the header) until one differs. Raises Unreadable."""
-    run = Replay(rooms)
+    run = Replay(rooms, change)
     for number, line in enumerate(lines, start=2):
         try:
             difference = run.entry(number, json.loads(line))

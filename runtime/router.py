@@ -6,7 +6,7 @@ only the stores change: actors are born when all that they may ask the cache for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from runtime.actor import Room, Watch
@@ -29,7 +29,7 @@ class Router:
     def __init__(self, rooms: Sequence[Room], registry: Registry) -> None:
         self._registry = registry
         self._lives: Lives | None = None
-        self._open = False
+        self._open: frozenset[str] = frozenset()  # rooms
         self.route_errors = 0
         self.watches: dict[Source, list[Watch]] = {}
         self.stores: dict[Source, Store] = {}
@@ -45,6 +45,10 @@ class Router:
                 self._of_room.setdefault(room.name, []).append(source)
         for source, watches in self.watches.items():
             self.stores[source] = Store(source[0], self._guard(watches))
+
+    def optional(self, source: Source) -> bool:
+        """Whether all who watch it can do without."""
+        return all(watch.optional for watch in self.watches[source])
 
     def attach(self, lives: Lives) -> None:
         """Name who gives life (made after the router, whose cache it reads)."""
@@ -75,7 +79,7 @@ class Router:
 
     def absent(self, address: Address) -> Actor | None:
         """Wake the own actor of an object that is in the cache; None when there is no such object."""
-        if not self._open or self._lives is None or address in self._lives.quarantined:
+        if self._lives is None or address.room not in self._open or address in self._lives.quarantined:
             return None
         return self._lives.wake(address) if self.has_own(address) else None
 
@@ -89,8 +93,9 @@ class Router:
         watches = self.watches[source]
 
         def tell(changes: Sequence[Change]) -> None:
-            if self._open:
-                for change in changes:
+            opened = self._open
+            for change in changes:
+                if change.address.room in opened:
                     self._deliver(watches[change.watch], change)
 
         return tell
@@ -108,19 +113,19 @@ class Router:
             else:
                 self._lives.wake(address)  # which is told what the cache has, this message too
 
-    def open(self) -> None:
+    def open(self, rooms: Iterable[str]) -> None:
         """Begin to tell, and to wake whom something is told to; `wake_room` wakes those that nothing happens to."""
-        self._open = True
+        self._open |= frozenset(rooms)
 
-    def close(self) -> None:
-        """Tell nobody and wake nobody, until the next `open`; the stores go on."""
-        self._open = False
+    def close(self, rooms: Iterable[str]) -> None:
+        """Tell nobody there and wake nobody, until the next `open`; the stores go on."""
+        self._open -= frozenset(rooms)
 
     def wake_room(self, room: str) -> Iterator[Address]:
         """Wake an actor for every object of a room that has none and is not in quarantine."""
         for source, positions in self._waking.get(room, {}).items():
             for address in (address for at in sorted(positions) for address in self.stores[source].addresses(at)):
-                if self._lives is None or not self._open:
+                if self._lives is None or room not in self._open:
                     return
                 if address not in self._registry.actors and address not in self._lives.quarantined:
                     self._lives.wake(address)

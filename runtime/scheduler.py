@@ -141,7 +141,7 @@ class Scheduler:
         worked = self._worked()
         while ready:
             actor = ready.popleft()
-            read += self._read(actor)
+            read += self._read(actor, end)
             after = clock.monotonic()
             if after - before > SLOW_S and self._worked() - worked > SLOW_S:  # not only kept waiting by the machine
                 log.warning("actor.slow", actor=str(actor.address), seconds=round(after - before, 3))
@@ -163,10 +163,10 @@ class Scheduler:
             else:
                 self._registry.post(owner, Woke(tag))
 
-    def _read(self, actor: Actor) -> int:
-        """Let one actor read; the number of messages it took."""
+    def _read(self, actor: Actor, end: float) -> int:
+        """Let one actor read, as long as the turn lasts; the number of messages it took."""
         now = self._clock.wall()
-        receive = actor.mind.receive
+        receive, monotonic = actor.mind.receive, self._clock.monotonic
         message: Message | None = None
         for number in range(ACTOR_MESSAGES_MAX):
             box = actor.mailbox
@@ -192,8 +192,10 @@ class Scheduler:
             except Exception as error:  # noqa: BLE001  # a mind may fail in any way; it falls alone
                 self._lives.crash(actor, message, error)
                 return number + 1
-        self._registry.ready.append(actor)
-        return ACTOR_MESSAGES_MAX
+            if monotonic() >= end and len(box):
+                break
+        self._registry.ready.append(actor.address.namespace, actor)
+        return number + 1
 
     def _obey(self, actor: Actor, command: Command) -> None:
         match command:

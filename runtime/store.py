@@ -1,12 +1,12 @@
 """The newest state of every object of one resource, and who each of them concerns.
 
-`put`, `drop` and `replace` change the store first and return what has changed, so whoever is told finds the cache at
+`put`, `drop` and `replace` change the store first and give what has changed, so whoever is told finds the cache at
 least as new as the message. Objects are shared, not copied: nobody may write into them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from runtime.messages import Address, Gone, Observed
@@ -59,8 +59,8 @@ class Store:
         addresses = self._concerns(thing)
         if old is not None and old.addresses == addresses:  # nearly every event: nothing to index anew
             old.object = thing
-            seen = Observed(old.ref, thing)
-            return [Change(at, address, seen) for at, address in enumerate(addresses) if address is not None]
+            seen, same = Observed(old.ref, thing), old.addresses  # whose texts have been hashed before
+            return [Change(at, address, seen) for at, address in enumerate(same) if address is not None]
         ref = reference(self._resource, thing)
         entry = self._entries[name] = _Entry(ref, thing, addresses)
         if old is not None:
@@ -80,18 +80,19 @@ class Store:
             return []
         return self._remove(name, old, thing)
 
-    def replace(self, things: Iterable[Object]) -> list[Change]:
-        """These are all: what is not among them is gone, what has the version we know is not told again."""
+    def replace(self, things: Iterable[Object]) -> Iterator[list[Change]]:
+        """These are all: what is not among them is gone, what has the version we know is not told again.
+
+        Object by object, each changed when its changes are asked for: whoever tells them in turn may pause in between,
+        and must go on to the end."""
         here = {(thing["metadata"].get("namespace", ""), thing["metadata"]["name"]): thing for thing in things}
-        changes: list[Change] = []
         for name in [name for name in self._entries if name not in here]:
             old = self._entries[name]
-            changes += self._remove(name, old, old.object)
+            yield self._remove(name, old, old.object)
         for name, thing in here.items():
             known = self._entries.get(name)
             if known is None or _identity(known.object) != _identity(thing):
-                changes += self.put(thing)
-        return changes
+                yield self.put(thing)
 
     def _moved(self, name: Name, old: _Entry, new: _Entry) -> list[Change]:
         """Who it no longer concerns: to them it is gone."""

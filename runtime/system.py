@@ -4,18 +4,18 @@
                             managers (one_for_one, one each room that objects wake), opening
 
 What stands to the right rests on what stands to the left. Actors are born when every informer has synced once, so what
-they ask the cache for is there; with an election, when the lease is held. An exception in a room's route or mind never
-reaches another room. The lease is given back last, when all writes are done.
+they ask the cache for is there; with an election, when the lease is held (offices: each for rooms of its own). An
+exception in a room's route or mind never reaches another room. Leases are given back last, when all writes are done.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 import anyio
 from anyio.abc import TaskStatus
@@ -23,30 +23,32 @@ from anyio.abc import TaskStatus
 from runtime.actor import Room
 from runtime.api import Api, ApiError, Gone, Selection, Unavailable
 from runtime.clock import Clock, SystemClock
-from runtime.election import Election, ElectionStatistics
-from runtime.informer import Informer, InformerStatistics, Scope
-from runtime.lives import OBJECT_BUDGET, Alarm, Lives, LivesStatistics, Quarantine
+from runtime.collection import Collection
+from runtime.election import Election
+from runtime.informer import Informer, Scope
+from runtime.lives import OBJECT_BUDGET, Alarm, Lives, Quarantine
 from runtime.log import Log
 from runtime.mailbox import MailboxStatistics
 from runtime.manager import Manager
-from runtime.messages import Address, Measure, Message, Told
+from runtime.messages import OUTSIDE, Address, Measure, Message, Told
 from runtime.metric import Metric
 from runtime.metrics import Metrics
-from runtime.objects import Reference
+from runtime.objects import Object, Reference, Resource
+from runtime.office import Office, offices_of
 from runtime.opening import Opening
-from runtime.perform import PERFORM_CONCURRENCY, Performers, PerformStatistics
+from runtime.orders import always
+from runtime.perform import PERFORM_CONCURRENCY, Performers
 from runtime.quarantine import event_of
 from runtime.recorder import Recorder
-from runtime.registry import STOPPED, Actor, Registry, RegistryStatistics
+from runtime.registry import STOPPED, Actor, Registry
 from runtime.restarts import Budget
 from runtime.router import Router
-from runtime.scheduler import Scheduler, SchedulerStatistics
+from runtime.scheduler import Scheduler
 from runtime.series import Series, SeriesSettings
-from runtime.supervisor import Child, ChildStatistics, Escalated, Supervisor
+from runtime.statistics import Resident, SystemStatistics, gauge
+from runtime.supervisor import Child, Escalated, Supervisor
 from runtime.timers import Timers
-
-OUTSIDE = Address("system", "", "", "")
-"""The sender of what is told from outside any actor."""
+from runtime.turns import Fence
 
 log = Log()
 
@@ -60,8 +62,9 @@ class Settings:
     concurrency: int = PERFORM_CONCURRENCY
     budget: Budget = OBJECT_BUDGET  # restarts of one object's actor
     election: Election | None = None  # None: nobody else is there, we always lead
+    offices: tuple[Office, ...] = ()  # rooms that have an election of their own; `election` is for all others
     recorder: Recorder | None = None  # writes down what every actor reads and commands
-    freeze: bool = False  # gc.freeze() once warm: later full collections skip what lives as long as the process
+    collect: bool = False  # garbage as `Collection` says; what lives as long as the process is left out once warm
     metrics: tuple[Metric, ...] = ()  # the rooms' own
     metrics_prefix: str = "runtime_"
     series: SeriesSettings = field(default_factory=SeriesSettings)  # of metrics that come to be while it runs
@@ -85,33 +88,24 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
+class _Sounding(_Nobody):
+    """The mind of a message whose way is measured."""
+
+    def __init__(self, heard: Callable[[], None]) -> None:
+        self._heard = heard
+
+    def receive(self, state: Any, message: Message, now: float) -> tuple[()]:
+        del state, message, now
+        self._heard()
+        return ()
+
+
+def _of(name: str, which: str, all_of_them: Sequence[Any]) -> str:
+    return name if len(all_of_them) == 1 else f"{name} {which}"
+
+
 def _is_own(ref: Reference, entry: Quarantine) -> bool:
     return bool(entry.address.uid) and ref.uid == entry.address.uid
-
-
-class SystemStatistics(NamedTuple):
-    """Everything alive, asked how it is."""
-
-    ready: bool
-    registry: RegistryStatistics
-    scheduler: SchedulerStatistics
-    lives: LivesStatistics
-    performers: PerformStatistics
-    informers: tuple[InformerStatistics, ...]
-    children: tuple[ChildStatistics, ...]
-    route_errors: int
-    election: ElectionStatistics | None
-
-
-class Resident(NamedTuple):
-    """An actor as people see it: who started it, what it waits for, how many messages wait for it."""
-
-    address: Address
-    parent: Address | None
-    waits: str
-    mailbox: int
-    attempt: int
-    quarantined: bool = False
 
 
 @dataclass(slots=True)
@@ -150,11 +144,14 @@ class System:
         self.series = Series(settings.series, wall=self._clock.wall)
         self.metrics = Metrics(settings.metrics, prefix=settings.metrics_prefix, series=self.series)
         self._dice = dice or Random()  # noqa: S311  # jitter, no secret
-        self.election = settings.election
+        self.offices = offices_of(names, settings.offices, settings.election)
+        self.elections = tuple({office.election: None for office in self.offices if office.election is not None})
         self._on_quarantine = on_quarantine
         self._parts = self._build(api, rooms)
         parts = self._parts
-        self._opening = Opening(parts.informers, parts.router, parts.lives, self.election, self._settle)
+        self._openings = [
+            Opening(parts.informers, parts.router, parts.lives, office, self._settle) for office in self.offices
+        ]
         self._settled = anyio.Event()  # ready, or over
         self._failure: Escalated | None = None
         self._informers = Supervisor(
@@ -195,16 +192,18 @@ class System:
             dice=dice,
             concurrency=settings.concurrency,
         )
-        performers.may_write = self._leads
-        if self.election is not None:
-            self.election.on_held = performers.rouse
+        fences: dict[str, Fence] = {room: office.leads for office in self.offices for room in office.rooms}
+        performers.fence_of = lambda room: fences.get(room, always)
+        for election in self.elections:
+            election.on_held = performers.rouse
         scheduler = Scheduler(lives, timers, performers, clock, measure=self._measure, absent=router.absent)
         parts = _Parts(registry, timers, router, lives, performers, scheduler)
         for source, store in router.stores.items():
             resource, labels = source
             namespace = settings.namespace if resource.namespaced else None
             selection = Selection(namespace, labels)
-            parts.informers.append(Informer(api, Scope(resource, selection), store, router.tell(source), clock, dice))
+            scope = Scope(resource, selection, router.optional(source))
+            parts.informers.append(Informer(api, scope, store, router.tell(source), clock, dice))
         parts.managers = [Manager(room, lives, router, clock) for room in router.rooms]
         return parts
 
@@ -212,12 +211,16 @@ class System:
         return Supervisor(
             "system",
             [
-                *([] if self.election is None else [Child("election", self.election.run)]),
+                *(Child(_of("election", each.name, self.elections), each.run) for each in self.elections),
+                *([Child("collection", Collection(self._is_quiet).run)] if self._settings.collect else []),
                 Child("performers", self._parts.performers.run, drain=self._parts.performers.drain),
                 Child("scheduler", self._parts.scheduler.run),
                 Child("informers", self._informers.run),
                 Child("managers", self._managers.run),
-                Child("opening", self._opening.run, restart="transient"),
+                *(
+                    Child(_of("opening", each.office.lease, self._openings), each.run, restart="transient")
+                    for each in self._openings
+                ),
             ],
             strategy="rest_for_one",
             monotonic=self._clock.monotonic,
@@ -246,8 +249,10 @@ class System:
             self._settled.set()
 
     def _settle(self) -> None:
-        """The caches are filled, and the actors born, or somebody else leads."""
-        if self._settings.freeze and not self._settled.is_set():
+        """The caches are filled, and in every office the actors born, or somebody else leads."""
+        if not all(opening.is_settled for opening in self._openings):
+            return
+        if self._settings.collect and not self._settled.is_set():
             gc.collect()
             gc.freeze()
         self._settled.set()
@@ -256,14 +261,14 @@ class System:
         """Say it where the object is looked at, and to whoever asked to be told."""
         own = next((seen.ref for seen in self._parts.router.cached(entry.address) if _is_own(seen.ref, entry)), None)
         if own is not None:
-            herald = Actor(OUTSIDE, _NOBODY, None)
+            herald = Actor(entry.address, _NOBODY, None)
             herald.life = STOPPED  # what it asks for is done, and nobody hears of it
             self._parts.performers.submit(herald, event_of(entry, own, self._settings.manager))
         if self._on_quarantine is not None:
             self._on_quarantine(entry)
 
-    def _leads(self) -> bool:
-        return self.election is None or self.election.held
+    def _is_quiet(self) -> bool:
+        return not self._parts.registry.ready and not self._parts.performers.statistics().busy
 
     def _crashed(self, address: Address) -> None:
         for manager in self._parts.managers:
@@ -274,8 +279,10 @@ class System:
 
     @property
     def ready(self) -> bool:
-        """Whether all informers have synced and the objects' actors are born, which is so while we lead."""
-        return self._opening.is_open
+        """Whether all informers have synced and the objects' actors are born: in every office that we hold, and we
+        hold one."""
+        held = [opening.is_open for opening in self._openings if opening.office.leads()]
+        return bool(held) and all(held)
 
     def tell(self, address: Address, word: Any, *, urgent: bool = False) -> bool:
         """Say `word` to an actor, from outside; False when nobody lives there and no object can be woken."""
@@ -284,6 +291,15 @@ class System:
             return False
         self._parts.registry.post(actor, Told(OUTSIDE, word), urgent=urgent)
         return True
+
+    def sound(self, heard: Callable[[], None]) -> None:
+        """Put a message behind all that wait now, and call `heard` when it is its turn: how long do messages wait?
+
+        While decisions are recorded it is heard at once: the recording is of the rooms alone."""
+        if self.recorder is not None:
+            heard()
+            return
+        self._parts.registry.post(Actor(OUTSIDE, _Sounding(heard), None), Told(OUTSIDE, None))
 
     async def ask(self, address: Address, word: Any, limit_s: float = 5.0) -> Any:
         """Ask an actor from outside, as Question does; its answer. Raises Gone or Unavailable."""
@@ -312,6 +328,18 @@ class System:
     def addresses(self, room: str) -> list[Address]:
         """Who lives in a room."""
         return [address for address in self._parts.registry.actors if address.room == room]
+
+    def living(self, room: str) -> list[Actor]:
+        """The actors of a room; their states are to be looked at, and never changed."""
+        return [actor for actor in self._parts.registry.actors.values() if actor.address.room == room]
+
+    def cached(self, resource: Resource) -> list[Object]:
+        """The objects of a resource in the cache, each once; they are to be looked at, and never changed."""
+        found: dict[str, Object] = {}
+        for (held, _), store in self._parts.router.stores.items():
+            if held == resource:
+                found |= {thing["metadata"]["uid"]: thing for thing in store.objects()}
+        return list(found.values())
 
     def explain(self, address: Address) -> str:
         """One sentence: what the actor waits for, or why it does not live."""
@@ -348,6 +376,11 @@ class System:
         ]
         return found
 
+    def changed(self, about: Mapping[str, Any]) -> None:
+        """The rooms decide by other settings from now on: `about` is what a replay has to know of them."""
+        if self.recorder is not None:
+            self.recorder.changed(about, self._clock.wall())
+
     @property
     def recorder(self) -> Recorder | None:
         """The flight recorder, when one was asked for."""
@@ -370,40 +403,12 @@ class System:
             tuple(informer.statistics() for informer in parts.informers),
             (*self._tree.statistics(), *self._informers.statistics(), *self._managers.statistics()),
             parts.router.route_errors,
-            None if self.election is None else self.election.statistics(),
+            tuple(election.statistics() for election in self.elections),
         )
 
     def exposition(self) -> bytes:
         """What a Prometheus server scrapes."""
-        return self.metrics.exposition(self._gauge)
-
-    def _gauge(self) -> None:
-        """Put the statistics of this moment into the metrics."""
-        put, now = self.metrics.put, self.statistics()
-        for room, number in now.registry.actors.items():
-            put("actors", number, room=room)
-        put("actors_ready", now.registry.ready)
-        put("actors_quarantined", len(now.lives.quarantined))
-        put("actor_births_total", now.lives.births)
-        put("actor_crashes_total", now.lives.crashes)
-        put("messages_total", now.scheduler.messages)
-        put("dead_letters_total", now.registry.dead_letters)
-        put("timers", now.scheduler.timers)
-        put("commands_waiting", now.performers.waiting)
-        put("commands_in_flight", now.performers.busy)
-        put("commands_window", now.performers.window)
-        for outcome in ("performed", "failed", "throttled"):
-            put("commands_total", getattr(now.performers, outcome), outcome=outcome)
-        for informer in now.informers:
-            source = {"resource": informer.resource.plural, "selector": informer.labels}
-            put("cache_objects", informer.objects, **source)
-            put("cache_silent_seconds", informer.silent_s, **source)
-            put("cache_events_total", informer.events, **source)
-            put("cache_lists_total", informer.lists, **source)
-        put("route_errors_total", now.route_errors)
-        if now.election is not None:
-            put("leader", float(now.election.held), lease=now.election.lease)
-            put("leader_reigns_total", now.election.reign, lease=now.election.lease)
+        return self.metrics.exposition(lambda: gauge(self.metrics.put, self.statistics()))
 
     def _measure(self, command: Measure) -> None:
         if command.declared is not None:

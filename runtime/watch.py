@@ -5,6 +5,7 @@
 
 `step` is total over states and inputs. The first list is a quorum read; a watch resumes from the last version seen (an
 event's or a bookmark's); when that is no longer kept, everything is listed again and the store works out who is gone.
+A list that is older than what was seen is not believed, for a while: what is known never goes back.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ from runtime.objects import Object
 SHORT_WATCH_S = 1.0
 """A server that closes a watch at once and without a word is not well: back off as after a failure."""
 
+OLDER_LISTS_MAX = 6
+"""So many lists in a row, over about twenty seconds, that are older than what is known: then the server itself is."""
+
+_STATES = frozenset({"ADDED", "MODIFIED"})
+
 TOO_LARGE = "Too large resource version"
 """What a server says that has not come so far as the version asked for: it was restored from an older state."""
 
@@ -31,6 +37,8 @@ class Listing(NamedTuple):
     continue_: str = ""
     items: tuple[Object, ...] = ()
     failures: int = 0
+    known: str = ""  # the version of what is known: an older list is another server's past, and is asked for again
+    older: int = 0  # such lists in a row
 
 
 class Watching(NamedTuple):
@@ -121,7 +129,7 @@ def step(state: State, happened: Input, dice: Random) -> Step:
         case Heard(event):
             return _heard(state, event)
         case Paged(page):
-            return _paged(state, page)
+            return _paged(state, page, dice)
         case Closed(after_s):
             return _closed(state, after_s, dice)
         case Broke(error):
@@ -132,12 +140,15 @@ def step(state: State, happened: Input, dice: Random) -> Step:
             assert_never(happened)
 
 
-def _paged(state: State, page: ObjectList) -> Step:
+def _paged(state: State, page: ObjectList, dice: Random) -> Step:
     if not isinstance(state, Listing):
         return Step(state)
     items = (*state.items, *page.items)
     if page.continue_:
-        return Step(Listing(page.continue_, items))
+        return Step(state._replace(continue_=page.continue_, items=items, failures=0))
+    older = state.older + 1
+    if _is_older(page.resource_version, state.known) and older <= OLDER_LISTS_MAX:
+        return Step(Waiting(delay_s(older, dice), Listing(known=state.known, older=older)))
     return Step(Watching(page.resource_version), Listed(items))
 
 
@@ -152,6 +163,16 @@ def _heard(state: State, event: WatchEvent) -> Step:
     if kind == "BOOKMARK":
         return Step(after)
     return Step(after, Dropped(event.object) if kind == "DELETED" else Put(event.object))
+
+
+def ordinary(state: State, event: WatchEvent) -> Watching | None:
+    """The next state when `event` is a newer state of an object, as nearly all are; None: ask `step`."""
+    if event.type not in _STATES or state.__class__ is not Watching:
+        return None
+    version, known = event.object["metadata"].get("resourceVersion", ""), state.version
+    # Of two decimal numbers the longer one is the greater, and equally long ones compare as texts do.
+    newer = version > known if len(version) == len(known) else len(version) > len(known)
+    return Watching(version, 0, True) if newer and version.isdecimal() and known.isdecimal() else None
 
 
 def _is_older(version: str, known: str) -> bool:
@@ -175,7 +196,9 @@ def _broke(state: State, error: ApiError, dice: Random) -> Step:
     delay = max(delay_s(failures, dice), error.after_s if isinstance(error, Throttled) else 0.0)
     if isinstance(error, Expired) or (isinstance(state, Watching) and TOO_LARGE in error.message):
         # At once the first time; a server that expires what it has just listed gets the back-off.
-        again = Listing(failures=failures)
+        known = state.known if isinstance(state, Listing) else state.version
+        older = state.older if isinstance(state, Listing) else 0
+        again = Listing(failures=failures, known=known if isinstance(error, Expired) else "", older=older)
         return Step(again if failures == 1 else Waiting(delay, again))
     if isinstance(error, Gone):
         return Step(Waiting(delay, Listing(failures=failures)), Listed((), served=False))

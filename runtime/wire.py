@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -85,18 +86,9 @@ class Wire:
             await connection.closed
 
     def _head(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-        lines = [
-            b"%b %b%b HTTP/1.1\r\nHost: %b\r\n" % (method.encode(), self._prefix, target.encode(), self._authority)
-        ]
-        for name, value in headers.items():
-            text = value.encode("latin-1")
-            if b"\n" in text or b"\r" in text:
-                raise ValueError(f"header {name} has a line break in it")
-            lines.append(b"%b: %b\r\n" % (name.encode(), text))
-        if body is not None:
-            lines.append(b"Content-Length: %d\r\n" % len(body))
-        lines.append(b"\r\n")
-        return b"".join(lines)
+        first = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n" % (method.encode(), self._prefix, target.encode(), self._authority)
+        length = b"" if body is None else b"Content-Length: %d\r\n" % len(body)
+        return b"".join((first, _header_lines(tuple(headers.items())), length, b"\r\n"))
 
     # ------------------------------------------------------------------------------------------ the pool
 
@@ -129,6 +121,17 @@ class Wire:
                 connection.abort()
         self._idle = [connection for connection in self._idle if connection.is_reusable]
         self._sweep = loop.call_later(IDLE_S, self._sweep_idle) if self._idle else None
+
+
+@lru_cache(maxsize=64)  # the same ones again, until a token is renewed
+def _header_lines(headers: tuple[tuple[str, str], ...]) -> bytes:
+    lines = []
+    for name, value in headers:
+        text = value.encode("latin-1")
+        if b"\n" in text or b"\r" in text:
+            raise ValueError(f"header {name} has a line break in it")
+        lines.append(b"%b: %b\r\n" % (name.encode(), text))
+    return b"".join(lines)
 
 
 class _Connection(asyncio.Protocol):

@@ -43,9 +43,12 @@ def test_a_server_that_has_not_come_so_far_is_listed_anew_at_once():
 def test_the_same_version_of_another_history_is_told():
     store = Store(CONFIGMAPS, lambda thing: (Address("a", "", thing["metadata"]["name"], ""),))
     old, new = ({"metadata": {"name": "a", "uid": uid, "resourceVersion": "7"}} for uid in "12")
-    store.replace([old])
-    assert store.replace([old]) == []
-    assert [type(change.message).__name__ for change in store.replace([new])] == ["Gone", "Observed"]
+    assert [type(change.message).__name__ for (change,) in store.replace([old])] == ["Observed"]
+    assert list(store.replace([old])) == []
+    assert [type(change.message).__name__ for changes in store.replace([new]) for change in changes] == [
+        "Gone",
+        "Observed",
+    ]
 
 
 # ---------------------------------------------------------------------------------------------- over HTTP

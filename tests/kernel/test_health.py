@@ -50,7 +50,7 @@ class Now:
     scheduler: Any = field(default_factory=lambda: SchedulerStatistics(0, 0, 100.0))
     informers: tuple[InformerStatistics, ...] = (GOOD,)
     children: tuple[ChildStatistics, ...] = (ChildStatistics("opening", False, 1, False),)
-    election: ElectionStatistics | None = None
+    elections: tuple[ElectionStatistics, ...] = ()
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,11 @@ def test_it_lives_while_the_loop_turns_and_every_supervised_task_runs(now: Any, 
         (Now(informers=(GOOD._replace(silent_s=61),)), []),
         (Now(informers=(GOOD._replace(silent_s=400, labels="a=b"),)), ["pods (a=b): nothing heard for 400 s"]),
         (Now(informers=(GOOD._replace(silent_s=400, served=False),)), []),
-        (Now(election=LEADS), []),
-        (Now(ready=False, election=LEADS), ["actors are being born"]),
-        (Now(ready=False, election=LEADS._replace(holder="you", held=False)), []),
-        (Now(election=LEADS._replace(known=False)), ["it is not known who holds the lease n/lease"]),
-        (Now(election=LEADS._replace(unconfirmed_s=31)), ["the lease n/lease was not confirmed for 31 s"]),
+        (Now(elections=(LEADS,)), []),
+        (Now(ready=False, elections=(LEADS,)), ["actors are being born"]),
+        (Now(ready=False, elections=(LEADS._replace(holder="you", held=False),)), []),
+        (Now(elections=(LEADS._replace(known=False),)), ["it is not known who holds the lease n/lease"]),
+        (Now(elections=(LEADS._replace(unconfirmed_s=31),)), ["the lease n/lease was not confirmed for 31 s"]),
     ],
 )
 def test_it_is_ready_when_caches_are_full_and_fresh_and_it_is_known_who_leads(now: Any, said: list[str]):

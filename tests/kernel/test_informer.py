@@ -25,6 +25,7 @@ from tiphys.devcluster.server import ApiServer
 pytestmark = pytest.mark.virtual_time
 
 DEFAULT = Selection("default")
+ROUTES = Resource("example.com/v1", "Route", "routes")
 LINES: list[tuple[str, str]] = []
 
 
@@ -52,7 +53,9 @@ def own(thing: dict) -> Address:
 class Watched:
     """An informer, its server, and what it told."""
 
-    def __init__(self, resource: Resource = CONFIGMAPS, selection: Selection = DEFAULT) -> None:
+    def __init__(
+        self, resource: Resource = CONFIGMAPS, selection: Selection = DEFAULT, *, optional: bool = False
+    ) -> None:
         self.server = ApiServer(now=VirtualClock().wall)
         self.server.start()
         self.direct = InProcessApi(self.server)
@@ -60,7 +63,7 @@ class Watched:
         self.told: list[tuple[str, str]] = []
         self.store = Store(resource, lambda thing: (own(thing),))
         self.informer = Informer(
-            self.api, Scope(resource, selection), self.store, self._tell, VirtualClock(), Random(3)
+            self.api, Scope(resource, selection, optional), self.store, self._tell, VirtualClock(), Random(3)
         )
 
     def _tell(self, changes: Any) -> None:
@@ -111,14 +114,57 @@ async def test_a_long_list_comes_in_pages(monkeypatch: pytest.MonkeyPatch):
     assert w.informer.statistics().lists == 4
 
 
-async def test_a_list_is_told_in_chunks_with_room_for_others(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "TELL_CHUNK", 4)
+async def test_the_news_of_one_resource_leave_room_for_others(monkeypatch: pytest.MonkeyPatch):
+    """A list and a burst of events: others have their turn before all of it is told."""
+    monkeypatch.setattr(module, "SLICE_S", 0.0)
     w = Watched()
+    seen: set[int] = set()
+
+    async def look() -> None:
+        while True:
+            seen.add(len(w.told))
+            await anyio.lowlevel.checkpoint()
+
     for number in range(10):
         await w.direct.create(CONFIGMAPS, configmap(f"c{number}"))
+    async with w.running(), anyio.create_task_group() as tasks:
+        tasks.start_soon(look)
+        await w.informer.synced.wait()
+        assert {1, 5, 9} <= seen
+        assert len(w.heard()) == 10
+        seen.clear()
+        for number in range(10):
+            await w.direct.create(CONFIGMAPS, configmap(f"d{number}"))
+        while len(w.told) < 10:
+            await anyio.lowlevel.checkpoint()
+        assert {2, 5, 8} <= seen
+        tasks.cancel_scope.cancel()
+
+
+async def test_what_is_optional_and_not_served_or_forbidden_is_empty_and_said_once_for_an_hour():
+    for fault, resource in ((None, ROUTES), (Refused("forbidden", code=403), CONFIGMAPS)):
+        LINES.clear()
+        w = Watched(resource, Selection(None), optional=True)
+        if fault is not None:
+            w.api.fault = lambda verb, subject, fault=fault: fault
+        async with w.running():
+            await w.informer.synced.wait()
+            await anyio.sleep(3600)
+        assert [line for line in LINES if line[1] != "informer.synced"] == [("info", "resource.absent")]
+        assert not w.informer.statistics().served
+        assert len(w.api.calls) < 400
+
+
+async def test_what_is_optional_is_there_once_it_is_permitted():
+    w = Watched(optional=True)
+    await w.direct.create(CONFIGMAPS, configmap("a"))
+    w.api.fault = lambda verb, subject: Refused("forbidden", code=403)
     async with w.running():
         await w.informer.synced.wait()
-        assert len(w.heard()) == 10
+        w.api.fault = lambda verb, subject: None
+        await anyio.sleep(60)
+        assert w.heard() == [("a", "Observed")]
+        assert w.informer.statistics().served
 
 
 async def test_the_watch_goes_on_for_hours_without_listing_again():

@@ -9,6 +9,7 @@ import pytest
 
 from runtime import log
 from runtime.metrics import RUNTIME_METRICS, Metric, Metrics
+from runtime.series import SERIES_MAX
 
 MINE = (
     Metric("asked_total", "counter", "Asked.", ("what",)),
@@ -35,6 +36,16 @@ def test_counters_add_gauges_set_histograms_observe():
     assert "took_seconds_sum 3.65" in text
     assert metrics.value("took_seconds") == 4.0
     assert metrics.value("asked_total", (("what", "x"),)) == 3.0
+
+
+def test_of_one_metric_the_series_measured_longest_ago_make_way():
+    metrics = Metrics(MINE)
+    for number in range(SERIES_MAX + 5):
+        metrics.measure("asked_total", labels=(("what", str(number)),))
+        metrics.measure("asked_total", labels=(("what", "0"),))
+
+    values = {what: metrics.value("asked_total", (("what", what),)) for what in ("0", "1", "6", "7", str(SERIES_MAX))}
+    assert values == {"0": SERIES_MAX + 6, "1": 0, "6": 1, "7": 1, str(SERIES_MAX): 1}
 
 
 def test_a_metric_without_labels_is_there_from_the_start():

@@ -129,11 +129,16 @@ async def test_commands_about_one_object_are_performed_one_by_one_in_order_of_as
 
 async def test_while_the_fence_is_shut_nothing_is_begun_and_nobody_is_asked():
     async with bench() as b:
-        b.performers.may_write = lambda: False
+        is_open = False
+
+        def fence() -> bool:
+            return is_open
+
+        b.performers.fence_of = lambda room: fence
         b.submit(Create(CONFIGMAPS, configmap("a")), Ask("echo", 1))
         await anyio.sleep(10)
         assert (b.api.calls, b.heard()) == ([], [])
-        b.performers.may_write = lambda: True
+        is_open = True
         b.performers.rouse()
         await anyio.sleep(2)
         assert [type(message) for message in b.heard()] == [Done, Done]

@@ -7,7 +7,7 @@ import pytest
 from runtime import log
 from runtime.actor import Room
 from runtime.messages import Address, Started, Tell, Told
-from runtime.scheduler import ACTOR_MESSAGES_MAX, TURN_MESSAGES_MAX
+from runtime.scheduler import ACTOR_MESSAGES_MAX, TURN_MESSAGES_MAX, TURN_S
 from tests.kernel.kernel import Kernel, Scripted
 
 OUTSIDE = Address("outside", "", "", "")
@@ -42,6 +42,25 @@ def test_a_turn_ends_though_two_actors_talk_for_ever():
 
     assert TURN_MESSAGES_MAX <= kernel.scheduler.turn() <= TURN_MESSAGES_MAX + ACTOR_MESSAGES_MAX
     assert kernel.registry.ready
+
+
+def test_a_turn_ends_in_the_middle_of_an_actors_mail_when_its_time_is_over():
+    def receive(state, message, now):
+        kernel.clock.now += TURN_S / 2
+        return ()
+
+    kernel = Kernel(Room("a", Scripted(receive)))
+    slow, calm = kernel.wake(at("slow")), kernel.wake(at("calm"))
+    kernel.run()
+    for number in range(5):
+        kernel.registry.post(slow, Told(OUTSIDE, number))
+    kernel.registry.post(calm, Told(OUTSIDE, "calm"))
+
+    assert kernel.scheduler.turn() == 2
+    assert len(calm.state) == 1, "not yet: the event loop comes first"
+    assert kernel.scheduler.turn() == 2
+    kernel.run()
+    assert [message.word for message in slow.state[1:]] == [0, 1, 2, 3, 4]
 
 
 def test_an_actor_that_holds_up_everybody_is_named(monkeypatch: pytest.MonkeyPatch):

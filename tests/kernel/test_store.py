@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.messages import Address, Gone, Observed
-from runtime.objects import CONFIGMAPS, reference
-from runtime.store import Store
+from runtime.objects import CONFIGMAPS, Object, reference
+from runtime.store import Change, Store
 
 
 def thing(name: str, uid: str = "u", version: int = 1, owner: str = "") -> dict:
@@ -87,11 +87,25 @@ def test_who_an_object_no_longer_concerns_hears_that_it_is_gone():
     assert not cache.objects_of(Address("owner", "default", "x", ""))
 
 
+def replaced(cache: Store, *things: Object) -> list[Change]:
+    return [change for changes in cache.replace(things) for change in changes]
+
+
+def test_a_list_is_taken_in_object_by_object_each_before_it_is_told():
+    cache = store()
+    for name in "abc":
+        cache.put(thing(name))
+    for changes in cache.replace([thing("b", version=2), thing("c", version=2)]):
+        for change in changes:
+            kept = cache.objects_of(change.address)
+            assert kept == ([change.message] if isinstance(change.message, Observed) else [])
+
+
 def test_a_list_tells_who_is_gone_new_or_changed_and_nobody_else():
     cache = store()
     for name in "abc":
         cache.put(thing(name))
-    changes = cache.replace([thing("b"), thing("c", version=2), thing("d")])
+    changes = replaced(cache, thing("b"), thing("c", version=2), thing("d"))
 
     assert told(changes) == [(0, "a", "Gone"), (0, "c", "Observed"), (0, "d", "Observed")]
 
@@ -122,7 +136,7 @@ def test_who_listens_knows_what_the_cache_knows(sequence):
         state = thing(name, uid, version, owner)
         if what == "list":
             kept = [item for item in cache.objects() if item["metadata"]["name"] != name]
-            changes = cache.replace([*kept, state])
+            changes = replaced(cache, *kept, state)
         else:
             changes = cache.put(state) if what == "put" else cache.drop(state)
         for change in changes:

@@ -376,7 +376,7 @@ async def test_a_kernel_that_keeps_falling_says_so_to_who_runs_it():
 async def test_what_is_warm_may_be_frozen():
     world = World()
     gc.unfreeze()
-    async with world.running(Room("a", Scripted(), (OWN,)), settings=Settings("default", freeze=True)):
+    async with world.running(Room("a", Scripted(), (OWN,)), settings=Settings("default", collect=True)):
         frozen = gc.get_freeze_count()
     gc.unfreeze()
     assert frozen > 1000

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runtime.api import Expired, Gone, ObjectList, Refused, Throttled, Unavailable, WatchEvent
 from runtime.watch import (
+    OLDER_LISTS_MAX,
     Broke,
     Closed,
     Dropped,
@@ -21,6 +22,7 @@ from runtime.watch import (
     Put,
     Waiting,
     Watching,
+    ordinary,
     step,
 )
 
@@ -44,6 +46,22 @@ def test_pages_are_gathered_and_told_as_one_list():
 def test_an_event_changes_the_store_and_is_where_to_resume(kind, output):
     after = step(Watching("5"), Heard(WatchEvent(kind, thing("a", "9"))), DICE)
     assert after == (Watching("9", heard=True), output(thing("a", "9")))
+
+
+@given(
+    st.sampled_from(["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]),
+    st.sampled_from(["", "opaque", "0"]) | st.integers(1, 1200).map(str),
+    st.sampled_from([Watching("opaque"), Listing()]) | st.integers(1, 1200).map(lambda n: Watching(str(n), 2)),
+)
+def test_the_short_way_of_an_ordinary_event_leads_where_the_long_one_does(kind, version, state):
+    event = WatchEvent(kind, thing("a", version))
+    after = ordinary(state, event)
+    if after is None:
+        numbers = isinstance(state, Watching) and version.isdecimal() and state.version.isdecimal()
+        is_newer = numbers and int(version) > int(state.version)
+        assert kind in ("DELETED", "BOOKMARK") or not is_newer
+    else:
+        assert step(state, Heard(event), DICE) == (after, Put(event.object))
 
 
 def test_a_bookmark_moves_only_the_version():
@@ -70,8 +88,25 @@ def test_a_server_that_hangs_up_without_a_word_gets_a_growing_rest():
 
 def test_an_expired_version_means_list_again_at_once_and_later_with_a_rest():
     state = step(Watching("5"), Broke(Expired("too old")), DICE).state
-    assert state == Listing(failures=1)
+    assert state == Listing(failures=1, known="5")
     assert isinstance(step(state, Broke(Expired("again")), DICE).state, Waiting)
+
+
+def test_a_list_older_than_what_is_known_is_asked_for_again():
+    state = Listing(failures=1, known="5")
+    state, output = step(state, Paged(ObjectList([thing("a", "1")], "4")), DICE)
+    assert isinstance(state, Waiting)
+    assert output is None
+    state, output = step(step(state, Elapsed(), DICE).state, Paged(ObjectList([thing("a", "6")], "6")), DICE)
+    assert (state, output) == (Watching("6"), Listed((thing("a", "6"),)))
+
+
+def test_a_server_that_stays_older_than_what_is_known_was_restored_and_is_believed():
+    state, lists = Listing(known="50"), 0
+    while not isinstance(state, Watching):
+        state = state.then if isinstance(state, Waiting) else step(state, Paged(ObjectList([], "4")), DICE).state
+        lists += isinstance(state, Waiting)
+    assert (state, lists) == (Watching("4"), OLDER_LISTS_MAX)
 
 
 def test_an_expired_page_starts_the_list_over():
