@@ -1,0 +1,87 @@
+"""A coat around an API that counts its requests, by kind, verb and answer: upstream's two metrics of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from time import monotonic
+from typing import Any, TypeVar
+
+from runtime.api import Api, ApiError, LogOptions, ObjectList, PatchType, Propagation, Selection, WatchEvent
+from runtime.messages import Measure
+from runtime.objects import Object, Reference, Resource
+from tiphys.observability import own
+from tiphys.observability.gauges import measured
+
+T = TypeVar("T")
+
+
+class Counted:
+    """The same API; every request is measured. Streams (watches, logs) are counted when they are opened."""
+
+    def __init__(self, api: Api, clock: Callable[[], float] = monotonic) -> None:
+        self.measure: Callable[[Measure], None] = _nowhere  # until there are metrics to measure into
+        self._api = api
+        self._clock = clock
+
+    async def get(self, ref: Reference) -> Object:
+        """GET one object."""
+        return await self._told(ref.resource, "Get", self._api.get(ref), 200)
+
+    async def list(
+        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
+    ) -> ObjectList:
+        """GET a collection."""
+        call = self._api.list(resource, selection, limit=limit, continue_=continue_)
+        return await self._told(resource, "List", call, 200)
+
+    def watch(
+        self, resource: Resource, selection: Selection = Selection(), *, resource_version: str, timeout_s: int = 290
+    ) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
+        """GET with watch=true."""
+        self.measure(measured(own.REQUESTS, 1.0, resource.kind, "Watch", "200"))
+        return self._api.watch(resource, selection, resource_version=resource_version, timeout_s=timeout_s)
+
+    async def create(self, resource: Resource, thing: Object, *, dry_run: bool = False) -> Object:
+        """POST."""
+        return await self._told(resource, "Create", self._api.create(resource, thing, dry_run=dry_run), 201)
+
+    async def replace(self, resource: Resource, thing: Object, *, subresource: str = "") -> Object:
+        """PUT."""
+        return await self._told(resource, "Update", self._api.replace(resource, thing, subresource=subresource), 200)
+
+    async def patch(
+        self, ref: Reference, body: Any, *, kind: PatchType = "merge", subresource: str = "", manager: str = ""
+    ) -> Object:
+        """PATCH."""
+        call = self._api.patch(ref, body, kind=kind, subresource=subresource, manager=manager)
+        return await self._told(ref.resource, "Patch", call, 200)
+
+    async def delete(
+        self, ref: Reference, *, grace_s: int | None = None, propagation: Propagation | None = None
+    ) -> None:
+        """DELETE."""
+        await self._told(ref.resource, "Delete", self._api.delete(ref, grace_s=grace_s, propagation=propagation), 200)
+
+    def log(
+        self, ref: Reference, options: LogOptions = LogOptions()
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """GET a pod's log."""
+        self.measure(measured(own.REQUESTS, 1.0, "Log", "Get", "200"))
+        return self._api.log(ref, options)
+
+    async def _told(self, resource: Resource, verb: str, call: Awaitable[T], code: int) -> T:
+        began = self._clock()
+        try:
+            return await call
+        except ApiError as error:
+            code = error.code
+            raise
+        finally:
+            labels = (resource.kind, verb, str(code))
+            self.measure(measured(own.REQUESTS, 1.0, *labels))
+            self.measure(measured(own.REQUEST_DURATION, self._clock() - began, *labels))
+
+
+def _nowhere(measure: Measure) -> None:
+    del measure
