@@ -120,7 +120,10 @@ def get(
 def explain(
     name: OneName,
 ) -> Act:
-    """Say what a workflow (or cron/NAME) waits for, since when, until when and what would end it, or why it failed."""
+    """Say what a workflow waits for, since when, until when and what would end it, or why it failed.
+
+    Also of cron/NAME, rollout/NAME, analysisrun/NAME and experiment/NAME.
+    """
     from tiphys.cli import explain as explaining  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Why a workflow is where it is: one sentence, and one more for every node that waits.
+"""Why an object is where it is; of a workflow one sentence, and one more for every node that waits.
 
 What it waits for, since when, until when, and what would end it. Pure, and from the object alone: it says what is on
 record, for whoever may read the workflow and nothing else; what the controllers add (an actor that was put aside)
@@ -18,6 +18,7 @@ from tiphys.cli import nodes as status
 from tiphys.cli import tree
 from tiphys.cli.kinds import CRON_WORKFLOWS
 from tiphys.cli.nodes import Node
+from tiphys.cli.problems import InputError
 from tiphys.cli.reasons import ENDS, NodeWait, node_wait, wanted_values
 
 SHOWN: Final = 20
@@ -33,15 +34,33 @@ LEAVES: Final = ("Pod", "Suspend", "HTTP", "Plugin", "Container")
 
 
 async def sentences(api: Api, namespace: str, name: str, now: float) -> list[str]:
-    """What the object of that name waits for: a workflow, or with `cron/` before its name a CronWorkflow."""
+    """What the object of that name waits for: a workflow, or whatever a `kind/` before the name says."""
     from tiphys.cli import selection  # noqa: PLC0415  # the pure half needs no more than the object
 
     kind, _, rest = name.rpartition("/")
     if kind in CRONS:
         return cron_lines(await api.get(Reference(CRON_WORKFLOWS, namespace, rest)), now)
+    if kind and kind not in WORKFLOW_NAMES:
+        return await _of_rollouts(api, namespace, kind, rest)
     (ref,) = await selection.named(api, namespace, [name if kind not in WORKFLOW_NAMES else rest])
     thing = await api.get(ref)
     return [*lines(thing, now), *await put_aside(api, reference(ref.resource, thing))]
+
+
+async def _of_rollouts(api: Api, namespace: str, kind: str, name: str) -> list[str]:
+    from tiphys.cli.rollouts import explaining, objects  # noqa: PLC0415  a workflow needs none of it
+
+    speakers = {
+        ("ro", "rollout", "rollouts"): (objects.ROLLOUTS, explaining.rollout),
+        ("ar", "analysisrun", "analysisruns"): (objects.ANALYSIS_RUNS, explaining.analysis_run),
+        ("exp", "experiment", "experiments"): (objects.EXPERIMENTS, explaining.experiment),
+    }
+    for names, (resource, speak) in speakers.items():
+        if kind in names:
+            thing = await api.get(Reference(resource, namespace, name))
+            return [*speak(thing), *await put_aside(api, reference(resource, thing))]
+    known = ", ".join(("workflow", "cron", *(names[1] for names in speakers)))
+    raise InputError(f"{kind}/{name}: nobody explains a {kind}; there are: {known}")
 
 
 async def put_aside(api: Api, ref: Reference) -> list[str]:
