@@ -37,10 +37,10 @@ USAGE = """usage: python3 dev.py COMMAND [ARGUMENTS]
   demo            run examples/diamond.yaml with real processes, no cluster needed
   test [ARGS]     the whole test suite (arguments go to pytest)
   soak, mutants   the simulator for --seeds N; whether it finds the named bugs
+  bench all       every scenario in its short form, into bench/results/DATE
   check           ruff, ruff format, mypy strict and the import floors
   fix             let ruff repair and format what it can
-  run FILE…       tiphys run FILE…
-  tiphys ARGS     any other tiphys command
+  run, tiphys     tiphys run FILE…; any other tiphys command
   setup           only make the environment
 
 environment: TIPHYS_VENV (where to put it), PIP_INDEX_URL or UV_INDEX_URL, PIP_CERT or SSL_CERT_FILE, https_proxy
@@ -386,15 +386,7 @@ def test(arguments: list[str]) -> None:
     place = environment({"test"})
     cache = caches().get("TIPHYS_PYTEST_CACHE")
     os.chdir(ROOT)
-    options = ["-o", f"cache_dir={cache}"] if cache else []
-    become(place, "python", ["-m", "pytest", *options, *side_by_side(arguments), *arguments])
-
-
-def side_by_side(arguments: list[str]) -> list[str]:
-    """The whole suite runs on all cores, four at most; what somebody picked runs in one process, as it is read."""
-    cores = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, 4)
-    picked = any(argument.startswith(("tests/", "-n", "-k", "-x", "--pdb", "--lf")) for argument in arguments)
-    return [] if picked or cores < 2 else ["-n", str(cores), "--dist", "loadfile"]
+    become(place, "python", ["-m", "pytest", "-n", "auto", *(["-o", f"cache_dir={cache}"] if cache else []), *arguments])
 
 
 def check() -> int:
@@ -429,8 +421,9 @@ def main(arguments: list[str]) -> int:
     use_new_enough_python()
     if command == "demo":
         become(environment(set()), "tiphys", ["run", str(ROOT / "examples" / "diamond.yaml"), *rest])
-    elif command in ("run", "tiphys"):
-        become(environment(set()), "tiphys", ["run", *rest] if command == "run" else rest)
+    elif command in ("run", "bench", "tiphys"):
+        groups = {"bench"} if command == "bench" else set()
+        become(environment(groups), "tiphys", rest if command == "tiphys" else [command, *rest])
     elif command in ("soak", "mutants"):
         module = ["tests.world", "--soak"] if command == "soak" else ["tests.mutants"]
         become(environment({"test"}), "python", ["-m", *module, *rest])
@@ -452,7 +445,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except SetupError as trouble:
-        say(f"dev.py: {trouble}")
-        sys.exit(1)
+        sys.exit(f"dev.py: {trouble}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -17,12 +17,23 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
+CORES_MAX = 4
+"""Processes of the suite: many tests start programs of their own, which want a core too."""
+
 VIRTUAL = ("asyncio", {"loop_factory": VirtualLoop})
 """A backend of anyio's plugin: asyncio on the loop that jumps."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "virtual_time: the module's async tests run on a loop that jumps, never sleeps")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """With `-n auto` the whole suite runs on all cores, four at most; what somebody picked runs in one process."""
+    picked = config.args_source is pytest.Config.ArgsSource.ARGS or config.option.keyword or config.option.maxfail
+    cores = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, CORES_MAX)
+    return 0 if picked or cores < 2 else cores
 
 
 @pytest.fixture(scope="module")

@@ -181,16 +181,3 @@ def test_groups_bring_the_groups_they_include(dev: ModuleType) -> None:
 def test_an_unknown_command_shows_what_there_is(dev: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert dev.main(["demmo"]) == 2
     assert "There is no command 'demmo'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("picked", [["tests/pure"], ["-k", "hello"], ["-n0"], ["-x"]])
-def test_what_somebody_picked_runs_in_one_process(dev: ModuleType, picked: list[str]) -> None:
-    assert dev.side_by_side(picked) == []
-
-
-@pytest.mark.parametrize(("cores", "options"), [(1, []), (2, ["-n", "2"]), (64, ["-n", "4"])])
-def test_the_whole_suite_runs_on_all_cores_four_at_most(
-    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, cores: int, options: list[str]
-) -> None:
-    monkeypatch.setattr(dev.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
-    assert dev.side_by_side(["-p", "tests.house.conformance_count"])[:2] == options

@@ -141,7 +141,7 @@ def test_a_run_that_has_ended_says_how() -> None:
     ("spec", "status", "said"),
     [
         ({"duration": "5m"}, {"availableAt": BEGAN}, f"e is Running since {BEGAN}, until 2026-01-01T00:05:00Z"),
-        ({}, {"availableAt": BEGAN}, f"e is Running since {BEGAN}; without a duration it ends with its analyses"),
+        ({}, {"availableAt": BEGAN}, f"e is Running since {BEGAN}; it has no duration: its analyses end it"),
         ({"duration": "5m"}, {}, "e is Running: it waits for its pods to be available"),
     ],
 )

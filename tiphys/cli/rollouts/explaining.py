@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final, assert_never
 
-from actors.analysis.timing import ERROR_RETRY_S
+from actors.analysis.plan import ERROR_RETRY_S
 from actors.names.durations import parse_duration
 from actors.names.timestamps import rfc3339, seconds
 from actors.rollout.model import DEFAULT_DEADLINE_S, Ro, pause_s
@@ -122,8 +122,8 @@ def _pods(thing: Object) -> str:
 
 def _since(thing: Object) -> str:
     """When something moved last, as the condition Progressing says."""
-    conditions = (thing.get("status") or {}).get("conditions") or ()
-    found = next((one for one in conditions if one.get("type") == "Progressing"), {})
+    conditions: list[Object] = (thing.get("status") or {}).get("conditions") or []
+    found: Object = next((one for one in conditions if one.get("type") == "Progressing"), {})
     return str(found.get("lastUpdateTime") or thing["metadata"].get("creationTimestamp") or "a time unknown")
 
 
@@ -182,7 +182,7 @@ def analysis_run(thing: Object) -> list[str]:
     if not status:
         return [f"{name} waits for its controller, since {thing['metadata'].get('creationTimestamp')}"]
     head = f"{name} is {phase} since {status.get('startedAt')}; ends when every metric is decided, or one fails"
-    return [one_line(head), *(one_line(f"  {sentence}") for sentence in _metrics(thing))]
+    return [one_line(head), *(f"  {one_line(sentence)}" for sentence in _metrics(thing))]
 
 
 def _metrics(thing: Object) -> Iterator[str]:
@@ -231,9 +231,7 @@ def _available(thing: Object) -> str:
     if not since:
         return ": it waits for its pods to be available"
     if not lasts:
-        return (
-            f" since {since}; without a duration it ends with its analyses, or by tiphys rollouts terminate experiment"
-        )
+        return f" since {since}; it has no duration: its analyses end it, or tiphys rollouts terminate experiment"
     try:
         return f" since {since}, until {rfc3339(seconds(since) + parse_duration(str(lasts)))}"
     except ValueError:
