@@ -386,7 +386,7 @@ def test(arguments: list[str]) -> None:
     place = environment({"test"})
     cache = caches().get("TIPHYS_PYTEST_CACHE")
     os.chdir(ROOT)
-    become(place, "python", ["-m", "pytest", "-n", "auto", *(["-o", f"cache_dir={cache}"] if cache else []), *arguments])
+    become(place, "python", ["-m", "pytest", "-nauto", *(["-o", f"cache_dir={cache}"] if cache else []), *arguments])
 
 
 def check() -> int:
