@@ -57,7 +57,7 @@ class HttpApi:
         self.shapes: Mapping[Resource, Shape] = {}  # what is kept of listed and watched objects; others stay whole
         self._access = access
         self._agent = agent
-        self._session: aiohttp.ClientSession | None = None  # for streams and proxies
+        self._session: aiohttp.ClientSession | None = None  # for proxies
         self._wire: Wire | None = None  # for everything else
 
     @classmethod
@@ -257,11 +257,15 @@ class HttpApi:
     async def _through_wire(
         self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], raw: bytes | None
     ) -> Answer:
+        return await self._direct().request(method, _target(path, query), self._every(headers), raw, REQUEST_S)
+
+    def _direct(self) -> Wire:
         if self._wire is None:
             self._wire = Wire(self._access.url, self._access.tls, connect_s=CONNECT_S)
-        target = f"{path}?{_encoded(tuple(query.items()))}" if query else path
-        every = {"User-Agent": self._agent, "Accept": "application/json", **headers}
-        return await self._wire.request(method, target, every, raw, REQUEST_S)
+        return self._wire
+
+    def _every(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {"User-Agent": self._agent, "Accept": "application/json", **headers}
 
     async def _through_session(
         self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], raw: bytes | None
@@ -278,10 +282,41 @@ class HttpApi:
         ) as response:
             return await _whole_answer(response)
 
+    def _stream(
+        self, path: str, query: Mapping[str, str], silence_s: float | None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        way = self._stream_session if self._access.proxy else self._stream_wire
+        return way(path, query, silence_s)
+
     @asynccontextmanager
-    async def _stream(
+    async def _stream_wire(
         self, path: str, query: Mapping[str, str], silence_s: float | None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
+        headers = await self._headers()
+        try:
+            stream = await self._direct().stream(_target(path, query), self._every(headers), silence_s)
+        except (TimeoutError, OSError) as e:
+            raise _unreachable("GET", path, e) from e
+        found = stream.pieces()
+        pieces = _pieces(found, path)
+        try:
+            if stream.status >= 400:
+                if stream.status == UNAUTHORIZED:
+                    self._access.renew()  # whoever asks for a stream asks again by himself
+                raise _error(Answer(stream.status, stream.headers, b"".join([piece async for piece in pieces])))
+            yield pieces
+        finally:
+            await pieces.aclose()
+            await found.aclose()
+            stream.abort()
+            with anyio.CancelScope(shield=True):
+                await stream.closed
+
+    @asynccontextmanager
+    async def _stream_session(
+        self, path: str, query: Mapping[str, str], silence_s: float | None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Proxies are the general client's."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s)
         headers = await self._headers()
         try:
@@ -294,7 +329,7 @@ class HttpApi:
             )
         except (TimeoutError, aiohttp.ClientError, OSError) as e:
             raise _unreachable("GET", path, e) from e
-        chunks = _chunks(response, path)
+        chunks = _pieces(response.content.iter_any(), path)
         try:
             if response.status == UNAUTHORIZED:
                 self._access.renew()  # whoever asks for a stream asks again by himself
@@ -310,6 +345,10 @@ class HttpApi:
             return await self._access.headers()
         except OSError as e:
             raise Unavailable(f"the token cannot be read: {e}") from e
+
+
+def _target(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{_encoded(tuple(query.items()))}" if query else path
 
 
 @lru_cache(maxsize=256)  # nearly always the field manager alone
@@ -336,10 +375,10 @@ def _with_uid(body: Any, uid: str, kind: PatchType) -> Any:
     return {**body, "metadata": {**(body.get("metadata") or {}), "uid": uid}}
 
 
-async def _chunks(response: aiohttp.ClientResponse, path: str) -> AsyncGenerator[bytes, None]:
+async def _pieces(found: AsyncIterator[bytes], path: str) -> AsyncGenerator[bytes, None]:
     try:
-        async for chunk in response.content.iter_any():
-            yield chunk
+        async for piece in found:
+            yield piece
     except (TimeoutError, aiohttp.ClientError, OSError) as e:
         raise _unreachable("GET", path, e) from e
 

@@ -1,8 +1,9 @@
-"""Which command is next? Status writes first, then creations, Events last; one object's commands in order of asking.
+"""Which command is next? Namespaces take turns; status writes first, then creations, and Events last of all.
 
 Every object has a line; only the first of a line may be taken, so two patches of one object are never in flight
-together and never change places. Among the firsts, the order is by urgency; of those that are equally urgent namespaces
-take turns, and within one it is the order of arrival. A patch or deletion that
+together and never change places. Among the firsts, namespaces take turns, and within one the order is by urgency, then
+by arrival: the status writes of ten thousand workflows do not stand before the first pod of another namespace. Events
+are for people, and wait for all else. A patch or deletion that
 is the same as the one that still waits last in the line, of the same actor, is performed once for both: nothing is
 written twice for the same fact.
 """
@@ -15,13 +16,12 @@ from typing import TypeAlias
 from runtime.messages import Command, Create, Delete, List, Patch, Read, ReadLog, WriteStatus
 from runtime.objects import EVENTS, Reference, Resource
 from runtime.registry import DEAD, Actor
-from runtime.turns import Fence, Fenced
+from runtime.turns import Fence, Fenced, Lane, Ranks
 
 Key: TypeAlias = tuple[Resource, str, str]
 
 # A written status releases what waits for it; deletions free what creations need.
 _URGENCY: dict[type, int] = {WriteStatus: 0, Delete: 1, Patch: 1, Read: 1, List: 1, ReadLog: 1, Create: 2}
-_EVENTS_LAST = 3  # they are for people to read: nothing waits for them
 
 
 def always() -> bool:
@@ -67,10 +67,20 @@ def _lane(order: Order) -> str:
     return order.actor.address.namespace
 
 
-def _urgency(command: Command) -> int:
-    if isinstance(command, Create) and command.resource == EVENTS:
-        return _EVENTS_LAST
-    return _URGENCY[type(command)]
+def _urgency(order: Order) -> int:
+    return _URGENCY[type(order.command)]
+
+
+def _by_urgency() -> Ranks[Order]:
+    return Ranks(_urgency, highest=2)
+
+
+def _is_event(order: Order) -> bool:
+    return isinstance(order.command, Create) and order.command.resource == EVENTS
+
+
+def _has_status(lane: Lane[Order]) -> int:
+    return lane.most_urgent() if isinstance(lane, Ranks) else 0
 
 
 def _is_the_same(last: Order, order: Order) -> bool:
@@ -83,7 +93,8 @@ class Orders:
     """The waiting API commands. Pure bookkeeping: nothing here waits."""
 
     def __init__(self) -> None:
-        self._first: tuple[Fenced[Order], ...] = (Fenced(), Fenced(), Fenced(), Fenced())
+        self._first: Fenced[Order] = Fenced(_by_urgency)
+        self._events: Fenced[Order] = Fenced()
         self._lines: dict[Key, deque[Order]] = {}  # present: one of that object is first or in flight
         self._heads: dict[Key, Order] = {}  # that one
         self._waiting = 0
@@ -106,20 +117,26 @@ class Orders:
         self._offer(order)
 
     def _offer(self, order: Order) -> None:
-        self._first[_urgency(order.command)].append(order.fence, _lane(order), order)
+        (self._events if _is_event(order) else self._first).append(order.fence, _lane(order), order)
 
     def take(self, *, statuses_only: bool = False) -> Order | None:
         """The next order to begin, of those whose fence is open; orders of the dead are dropped, but for Events.
 
         Call `done` when it is through."""
-        for queue in self._first[:1] if statuses_only else self._first:
-            while (order := queue.take()) is not None:
-                self._waiting -= 1
-                order.taken = True
-                if order.actor.life != DEAD or queue is self._first[_EVENTS_LAST]:  # what was said is said
-                    return order
-                self.done(order)
-        return None
+        only = _has_status if statuses_only else None
+        while (order := self._first.take(only)) is not None:
+            self._begin(order)
+            if order.actor.life != DEAD:
+                return order
+            self.done(order)
+        order = None if statuses_only else self._events.take()
+        if order is not None:
+            self._begin(order)  # also of the dead: what was said is said
+        return order
+
+    def _begin(self, order: Order) -> None:
+        self._waiting -= 1
+        order.taken = True
 
     def done(self, order: Order) -> None:
         """The order is through: the next of its line may begin."""
@@ -135,11 +152,11 @@ class Orders:
     def again(self, order: Order) -> None:
         """An order that was begun and has to be tried again: the first of its kind. It keeps its object's line."""
         self._waiting += 1
-        self._first[_urgency(order.command)].appendleft(order.fence, _lane(order), order)
+        (self._events if _is_event(order) else self._first).appendleft(order.fence, _lane(order), order)
 
     def statuses(self) -> int:
         """Status writes that could begin now."""
-        return self._first[0].open()
+        return sum(map(_has_status, self._first.open()))
 
     def __len__(self) -> int:
         return self._waiting

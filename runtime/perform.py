@@ -35,6 +35,7 @@ from runtime.messages import (
 )
 from runtime.objects import EVICTION_PATH, Object, Reference, Resource
 from runtime.orders import Order, Orders, always
+from runtime.outage import Outage
 from runtime.registry import DEAD, LIVING, Actor, Registry
 from runtime.turns import Fence, Fenced
 
@@ -103,6 +104,7 @@ class Performers:
         self._window = float(concurrency)
         self._busy = self._aside = self._asking = 0  # in flight, waiting as the server told them to, being asked
         self._begun = self._narrowed = 0  # tries so far, and how many there were when the window was last narrowed
+        self._outage = Outage()
         self._draining = False
         self._idle: list[anyio.Event] = []
         self._idle_asks: list[anyio.Event] = []
@@ -165,6 +167,7 @@ class Performers:
     async def _perform_in_time(self, tasks: TaskGroup, limit: anyio.CancelScope) -> None:
         while True:
             granted = self._busy + self._aside < int(self._window)
+            granted = granted and self._outage.permits(self._busy, anyio.current_time())
             order = self._orders.take(statuses_only=self._draining) if granted else None
             if order is None:
                 await _wait(self._idle)
@@ -188,11 +191,29 @@ class Performers:
                 self._finish(order, message)
 
     def _finish(self, order: Order, message: Message) -> None:
+        self._learn(message)
         self._orders.done(order)
         for _ in range(order.times):
             self._answer(order.actor, message)
         if self._orders:  # the next of its line, or what the window held back
             _rouse(self._idle)
+
+    def _learn(self, message: Message) -> None:
+        """What became of a call says whether the server is there."""
+        if not isinstance(message, Failed) or not isinstance(message.error, Unavailable):
+            if self._outage.answered():
+                log.info("server.back")
+                self.rouse()
+            return
+        was_on, wait_s = self._outage.is_on, self._outage.failed(anyio.current_time())
+        if wait_s and not was_on:
+            log.warning("server.away", error=str(message.error), waiting=len(self._orders))
+        if wait_s and self._tasks is not None:
+            self._tasks.start_soon(self._look_again, wait_s)
+
+    async def _look_again(self, after_s: float) -> None:
+        await anyio.sleep(after_s)
+        _rouse(self._idle)
 
     def _answer(self, actor: Actor, message: Message) -> None:
         self._counts["performed" if isinstance(message, Done) else "failed"] += 1

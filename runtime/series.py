@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runtime.log import Log
@@ -57,6 +57,7 @@ class Series:
     def __init__(self, settings: SeriesSettings = SeriesSettings(), *, wall: Callable[[], float]) -> None:
         self.settings = settings
         self.evicted = 0  # series that made way for others
+        self.sources: list[Callable[[Series], None]] = []  # asked before the text is written, to `put` what they count
         self._wall = wall
         self._metrics: dict[str, Metric] = {}
         self._values: dict[str, dict[Labels, _Value]] = {}
@@ -84,6 +85,17 @@ class Series:
             value.number += command.value
         else:
             value.number = command.value
+
+    def put(self, metric: Metric, labels: Labels, number: float, counts: Sequence[int] = ()) -> None:
+        """Set a series that is counted elsewhere: its number (of a histogram: the sum), and its counts by bucket.
+
+        Buckets that an installation asks for instead are not heeded: the counting is done."""
+        modifier = self.settings.modifiers.get(metric.name, Modifier())
+        if modifier.disabled:
+            return
+        self._metrics.setdefault(metric.name, metric)
+        value = self._series(Measure(metric.name, number, labels), modifier)
+        value.at, value.number, value.counts = self._wall(), number, list(counts)
 
     def _series(self, command: Measure, modifier: Modifier) -> _Value:
         labels = command.labels
@@ -122,6 +134,8 @@ class Series:
 
     def text(self) -> str:
         """All of it in Prometheus' text format."""
+        for source in self.sources:
+            source(self)
         self._age()
         return "".join(line + "\n" for name, metric in self._metrics.items() for line in self._lines(name, metric))
 
@@ -140,6 +154,8 @@ class Series:
 
     def _histogram(self, name: str, metric: Metric, labels: Labels, value: _Value) -> Iterator[str]:
         buckets = self.settings.modifiers.get(metric.name, Modifier()).buckets or metric.buckets
+        if len(value.counts) != len(buckets) + 1:  # counted elsewhere, by the buckets that were declared
+            buckets = metric.buckets
         total = 0
         for bound, number in zip((*buckets, math.inf), value.counts, strict=True):
             total += number

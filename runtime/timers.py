@@ -18,23 +18,19 @@ COMPACT_MIN = 64
 
 
 class _Entry(Generic[Owner]):
-    __slots__ = ("at", "number", "owner", "tag")
+    __slots__ = ("at", "owner", "tag")
 
-    def __init__(self, at: float, number: int, owner: Owner, tag: str) -> None:
+    def __init__(self, at: float, owner: Owner, tag: str) -> None:
         self.at = at
-        self.number = number  # equal times come up in the order of asking
         self.owner: Owner | None = owner  # None: cancelled
         self.tag = tag
-
-    def __lt__(self, other: _Entry[Owner]) -> bool:
-        return (self.at, self.number) < (other.at, other.number)
 
 
 class Timers(Generic[Owner]):
     """Wake-ups of any kind of owner. Owners are told apart by hash and equality (actors: by identity)."""
 
     def __init__(self) -> None:
-        self._heap: list[_Entry[Owner]] = []
+        self._heap: list[tuple[float, int, _Entry[Owner]]] = []  # equal times come up in the order of asking
         self._by_owner: dict[Owner, dict[str, _Entry[Owner]]] = {}
         self._numbers = count()
         self._cancelled = 0
@@ -44,8 +40,8 @@ class Timers(Generic[Owner]):
         tags = self._by_owner.setdefault(owner, {})
         if tag in tags:
             self._strike(tags[tag])
-        entry = tags[tag] = _Entry(at, next(self._numbers), owner, tag)
-        heapq.heappush(self._heap, entry)
+        entry = tags[tag] = _Entry(at, owner, tag)
+        heapq.heappush(self._heap, (at, next(self._numbers), entry))
 
     def cancel(self, owner: Owner, tag: str) -> None:
         """Forget the timer of that tag; nothing happens when there is none."""
@@ -65,15 +61,15 @@ class Timers(Generic[Owner]):
         entry.owner = None
         self._cancelled += 1
         if self._cancelled >= COMPACT_MIN and self._cancelled * 2 > len(self._heap):
-            self._heap = [live for live in self._heap if live.owner is not None]
+            self._heap = [waiting for waiting in self._heap if waiting[2].owner is not None]
             heapq.heapify(self._heap)
             self._cancelled = 0
 
     def due(self, now: float) -> list[tuple[Owner, str]]:
         """Take out all whose time has come, earliest first."""
         found: list[tuple[Owner, str]] = []
-        while self._heap and self._heap[0].at <= now:
-            entry = heapq.heappop(self._heap)
+        while self._heap and self._heap[0][0] <= now:
+            entry = heapq.heappop(self._heap)[2]
             owner = entry.owner
             if owner is None:
                 self._cancelled -= 1
@@ -87,10 +83,10 @@ class Timers(Generic[Owner]):
 
     def next_at(self) -> float | None:
         """The wall time of the earliest timer; None when none is set."""
-        while self._heap and self._heap[0].owner is None:
+        while self._heap and self._heap[0][2].owner is None:
             heapq.heappop(self._heap)
             self._cancelled -= 1
-        return self._heap[0].at if self._heap else None
+        return self._heap[0][0] if self._heap else None
 
     def of(self, owner: Owner) -> dict[str, float]:
         """The timers of `owner`: tag -> wall time."""

@@ -2,7 +2,7 @@
 
 A controller's time goes into its requests: several for each workflow, all to the same server, all small. What a
 general client does for each of them (redirects, cookies, middlewares, URL algebra) is left out; HTTP itself is parsed
-by httptools. Streams and proxies are the general client's.
+by httptools. Proxies are the general client's.
 
 One connection carries one request at a time; the connection used last is taken first, so that as few as the load
 needs stay warm, and the others are closed when they have been idle for a while.
@@ -18,6 +18,8 @@ from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httptools
+
+from runtime.stream import Stream
 
 IDLE_S = 30.0  # shorter than any server's own patience, so that a server seldom hangs up on a request
 SAFE = frozenset({"GET", "PUT", "DELETE"})
@@ -73,6 +75,21 @@ class Wire:
             if connection.is_reusable:
                 self._keep(connection)
             return answer
+
+    async def stream(self, target: str, headers: Mapping[str, str], silence_s: float | None) -> Stream:
+        """GET what goes on and on, over a connection of its own; whoever has it aborts it. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        name = self._host if self._tls else None
+        connecting = loop.create_connection(
+            lambda: Stream(silence_s), self._host, self._port, ssl=self._tls, server_hostname=name
+        )
+        _, stream = await asyncio.wait_for(connecting, self._connect_s)
+        try:
+            await stream.ask(self._head("GET", target, headers, None))
+        except BaseException:
+            stream.abort()
+            raise
+        return stream
 
     async def aclose(self) -> None:
         """Close every connection; requests in flight are Broken."""

@@ -305,6 +305,17 @@ async def test_a_call_without_an_answer_is_unavailable():
         assert b.results() == [("Unavailable", "r")]
 
 
+async def test_who_waited_for_an_answer_in_vain_performs_the_next_command():
+    async with bench(concurrency=1) as b:
+        b.api.delay_s = 10_000.0
+        b.submit(Read(at("a"), "late"), Read(at("b"), "later"))
+        await anyio.sleep(2 * perform.PERFORM_TIMEOUT_S + 1)
+        b.api.delay_s = 0.0
+        b.submit(Read(at("c"), "in time"))
+        await anyio.sleep(5)
+        assert b.results() == [("Unavailable", "late"), ("Unavailable", "later"), ("Gone", "in time")]
+
+
 async def test_a_bug_in_the_api_is_unavailable_and_costs_nobody_else():
     async with bench(concurrency=1) as b:
         b.api.fault = lambda verb, subject: ZeroDivisionError("oops") if subject == "a" else None

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import groupby
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.actor import Room
 from runtime.messages import Address, Create, Patch, Told, WriteStatus
-from runtime.objects import CONFIGMAPS, Reference
+from runtime.objects import CONFIGMAPS, EVENTS, Reference
 from runtime.orders import Order, Orders
 from runtime.registry import Actor
-from runtime.turns import Fenced, Turns
+from runtime.turns import LANES_KEPT, Fenced, Turns
 from tests.kernel.kernel import Kernel, Scripted
 
 OUTSIDE = Address("outside", "", "", "")
@@ -27,6 +26,14 @@ def test_the_first_of_another_namespace_waits_for_one_and_not_for_ten_thousand()
 
     assert [turns.popleft() for _ in range(4)] == ["many 0", "few 0", "many 1", "many 2"]
     assert len(turns) == 9_997
+
+
+def test_namespaces_that_were_are_forgotten_when_there_are_many():
+    turns: Turns[int] = Turns()
+    for number in range(5 * LANES_KEPT):
+        turns.append(str(number), number)
+        assert turns.popleft() == number
+    assert len(turns._lanes) <= LANES_KEPT
 
 
 @given(st.lists(st.none() | st.tuples(st.sampled_from("abc"), st.booleans())))
@@ -61,7 +68,7 @@ def test_behind_a_shut_fence_things_wait_and_behind_an_open_one_they_do_not():
             fenced.append(fence, "n", f"{name}{number}")
 
     assert [fenced.take(), fenced.take()] == ["y0", "y1"]
-    assert (fenced.open(), len(fenced)) == (1, 4)
+    assert (list(map(list, fenced.open())), len(fenced)) == ([["y2"]], 4)
     is_open["x"] = True
     assert [fenced.take() for _ in range(5)] == ["x0", "y2", "x1", "x2", None]
 
@@ -81,23 +88,41 @@ def test_actors_of_namespaces_read_by_turns():
     assert len(order) == 1001
 
 
-def test_of_equally_urgent_commands_namespaces_take_turns_and_urgency_comes_first():
+def test_namespaces_take_turns_at_commands_and_within_one_the_most_urgent_goes_first():
     orders = Orders()
     actor = Actor(Address("a", "", "", ""), Scripted(), None)
     for number in range(50):
-        orders.add(Order(actor, Create(CONFIGMAPS, {"metadata": {"namespace": "many", "generateName": f"{number}-"}})))
-        orders.add(Order(actor, Patch(Reference(CONFIGMAPS, "many", str(number)), {})))
+        orders.add(Order(actor, Create(EVENTS, {"metadata": {"namespace": "many", "generateName": f"{number}-"}})))
+        orders.add(Order(actor, WriteStatus(Reference(CONFIGMAPS, "many", str(number)), {}, "1")))
     orders.add(Order(actor, Create(CONFIGMAPS, {"metadata": {"namespace": "few", "name": "x"}})))
-    orders.add(Order(actor, WriteStatus(Reference(CONFIGMAPS, "few", "y"), {}, "1")))
+    orders.add(Order(actor, Patch(Reference(CONFIGMAPS, "few", "y"), {})))
+    orders.add(Order(actor, WriteStatus(Reference(CONFIGMAPS, "few", "z"), {}, "1")))
     taken = []
     while (order := orders.take()) is not None:
-        taken.append((type(order.command).__name__, "few" in str(order.command)))
+        where = "few" if "few" in str(order.command) else "many"
+        taken.append((where, "Event" if "Event" in str(order.command) else type(order.command).__name__))
         orders.done(order)
 
-    assert [(kind, len(list(same))) for kind, same in groupby(kind for kind, _ in taken)] == [
-        ("WriteStatus", 1), ("Patch", 50), ("Create", 51),
+    assert taken[:6] == [
+        ("many", "WriteStatus"), ("few", "WriteStatus"), ("many", "WriteStatus"), ("few", "Patch"),
+        ("many", "WriteStatus"), ("few", "Create"),
     ]  # fmt: skip
-    assert taken.index(("Create", True)) == 52
+    assert taken[-50:] == [("many", "Event")] * 50, "Events wait for all else"
+    assert len(orders) == 0
+
+
+def test_at_the_end_only_status_writes_are_begun_whoever_elses_turn_it_is():
+    orders = Orders()
+    actor = Actor(Address("a", "", "", ""), Scripted(), None)
+    for namespace in "abc":
+        orders.add(Order(actor, Patch(Reference(CONFIGMAPS, namespace, "p"), {})))
+    orders.add(Order(actor, WriteStatus(Reference(CONFIGMAPS, "b", "s"), {}, "1")))
+
+    assert orders.statuses() == 1
+    found = orders.take(statuses_only=True)
+    assert found is not None
+    assert isinstance(found.command, WriteStatus)
+    assert (orders.take(statuses_only=True), orders.statuses(), len(orders)) == (None, 0, 3)
 
 
 def test_what_one_room_may_not_write_holds_up_no_other_room():
