@@ -3,10 +3,12 @@ PYTHON ?= python3
 
 SEEDS ?= 1000
 
-.PHONY: demo test check fix soak mutants
+.PHONY: demo test check fix soak mutants bench
 demo test check fix:
 	@$(PYTHON) dev.py $@
 soak:  # thousands of simulated runs: make soak SEEDS=20000
 	@$(PYTHON) dev.py soak --seeds $(SEEDS)
+bench:  # every scenario in its short form, into bench/results/DATE; some minutes
+	@$(PYTHON) dev.py bench all
 mutants:  # does the simulator find twelve named bugs?
 	@$(PYTHON) dev.py mutants

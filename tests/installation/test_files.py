@@ -182,12 +182,16 @@ def test_the_chart_takes_options() -> None:
         "networkPolicy=true",
         "configuration.parallelism=5",
         "extraArgs={--record=9}",
+        "extraEnv[0].name=OTEL_TRACES_EXPORTER",
+        "extraEnv[0].value=console",
     )
     found = {(thing["kind"], thing["metadata"]["name"]): thing for thing in things}
 
     assert {("ServiceMonitor", CONTROLLER), ("PrometheusRule", CONTROLLER), ("NetworkPolicy", CONTROLLER)} <= set(found)
     assert yaml.safe_load(found["ConfigMap", "workflow-controller-configmap"]["data"]["config"]) == {"parallelism": 5}
     assert len(found["ConfigMap", "tiphys-dashboards"]["data"]) == 3
+    env = deployment(things)["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "OTEL_TRACES_EXPORTER", "value": "console"} in env
     assert "--record=9" in deployment(things)["spec"]["template"]["spec"]["containers"][0]["args"]
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from runtime.api import Gone, Selection
-from runtime.messages import Measure
 from runtime.metric import Metric
 from runtime.objects import CONFIGMAPS, Object, Reference
+from runtime.series import Modifier, Series, SeriesSettings
 from tests.observability.test_registry import exposition, system
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
@@ -103,9 +103,9 @@ def test_only_what_our_finalizer_has_kept_for_ten_minutes_is_stuck() -> None:
 async def test_requests_are_counted_by_kind_verb_and_answer() -> None:
     server = ApiServer()
     server.start()
-    told: list[Measure] = []
+    series = Series(wall=lambda: 0.0)
     api = Counted(InProcessApi(server), clock=lambda: 0.0)
-    api.measure = told.append
+    series.sources.append(api.put_into)
     ref = Reference(CONFIGMAPS, "default", "c")
 
     await api.create(CONFIGMAPS, {"metadata": {"name": "c", "namespace": "default"}})
@@ -115,9 +115,22 @@ async def test_requests_are_counted_by_kind_verb_and_answer() -> None:
     with pytest.raises(Gone):
         await api.get(ref)
 
-    counted = [tuple(value for _, value in one.labels) for one in told if one.name == "k8s_request_total"]
-    assert counted == [
-        ("ConfigMap", "Create", "201"), ("ConfigMap", "Patch", "200"), ("ConfigMap", "List", "200"),
-        ("ConfigMap", "Delete", "200"), ("ConfigMap", "Get", "404"),
-    ]  # fmt: skip
-    assert len(told) == 2 * len(counted)
+    await api.list(CONFIGMAPS)
+    text = series.text()
+    asked = {("Create", "201"): 1, ("Patch", "200"): 1, ("List", "200"): 2, ("Delete", "200"): 1, ("Get", "404"): 1}
+    for (verb, code), number in asked.items():
+        labels = f'kind="ConfigMap",verb="{verb}",status_code="{code}"'
+        assert f"k8s_request_total{{{labels}}} {number}\n" in text
+        assert f"k8s_request_duration_count{{{labels}}} {number}\n" in text
+        assert f'k8s_request_duration_bucket{{{labels},le="0.005"}} {number}\n' in text
+
+
+def test_other_buckets_do_not_break_what_is_counted_elsewhere() -> None:
+    modifiers = {own.REQUEST_DURATION.name: Modifier(buckets=(1.0,)), own.REQUESTS.name: Modifier(disabled=True)}
+    series = Series(SeriesSettings(modifiers=modifiers), wall=lambda: 0.0)
+    labels = (("kind", "Pod"), ("verb", "Get"), ("status_code", "200"))
+    series.put(own.REQUEST_DURATION, labels, 1.5, [1] * (len(own.REQUEST_DURATION.buckets) + 1))
+    series.put(own.REQUESTS, labels, 1.0)
+
+    assert 'le="60"' in series.text()
+    assert "k8s_request_total" not in series.text()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import anyio
 
 from runtime.api import Api, Gone
 from runtime.objects import NAMESPACES, Reference
 from tiphys.bench.measure import Result
-from tiphys.bench.observer import Observer
+from tiphys.bench.observer import Observer, Stuck
+from tiphys.bench.processes import NotReady
 from tiphys.bench.rig import OURS, Rig, RigSettings, rigged
 from tiphys.bench.scenarios import SCENARIOS, Scenario
 
@@ -42,32 +46,67 @@ class Run:
 Report = Callable[[str, int], None]
 """(what runs, how many workflows have ended)"""
 
+RunOne = Callable[[Scenario, int, RigSettings, Report], Awaitable[Result]]
+"""How a run is done: `run_one`, unless somebody knows another way."""
 
-async def campaign(wish: Wish, report: Report) -> AsyncIterator[Run]:
-    """Every run, as it ends. Raises KeyError for an unknown scenario, and what the rig and the observer raise."""
+Beside = Callable[[Rig], Coroutine[Any, Any, None]]
+"""What is done while a scenario runs."""
+
+
+Turn = tuple[Scenario, int, int, str]
+"""A scenario, its size, which round it is, and under which controller."""
+
+
+def turns(wish: Wish) -> list[Turn]:
+    """Every run there will be, in their order. Raises KeyError for an unknown scenario."""
+    found: list[Turn] = []
     for name in wish.scenarios:
         scenario = SCENARIOS[name]
         for size in wish.sizes or (scenario.full if wish.full else scenario.short):
-            for turn in range(wish.rounds):
-                for controller in wish.controllers:
-                    settings = RigSettings(Path(), wish.kubeconfig, controller, wish.node_delay_s)
-                    yield Run(controller, turn, await _run(scenario, size, settings, report))
+            found += [(scenario, size, turn, who) for turn in range(wish.rounds) for who in wish.controllers]
+    return found
 
 
-async def _run(scenario: Scenario, size: int, settings: RigSettings, report: Report) -> Result:
+def settings_of(wish: Wish, controller: str) -> RigSettings:
+    """What a run's processes are started with."""
+    return RigSettings(Path(), wish.kubeconfig, controller, wish.node_delay_s)
+
+
+async def campaign(wish: Wish, report: Report, run: RunOne | None = None) -> AsyncIterator[Run]:
+    """Every run, as it ends; one that came to no end is a result that says so. Raises KeyError for an unknown scenario,
+    and NotOurs where a scenario cannot be had."""
+    for scenario, size, turn, controller in turns(wish):
+        result = Result(scenario.name, {"size": size}, failed=1)
+        try:
+            result = await (run or run_one)(scenario, size, settings_of(wish, controller), report)
+        except* (Stuck, NotReady) as group:
+            result.more["error"] = str(leaves(group)[0])
+        result.parameters.setdefault("kind", scenario.size)
+        yield Run(controller, turn, result)
+
+
+def leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
+    """The exceptions in a tree of groups."""
+    return [
+        leaf for one in group.exceptions for leaf in (leaves(one) if isinstance(one, BaseExceptionGroup) else [one])
+    ]
+
+
+async def run_one(
+    scenario: Scenario, size: int, settings: RigSettings, report: Report, *, beside: Beside | None = None
+) -> Result:
+    """One run on processes of its own; `beside` is run as long as it lasts. Raises what the rig and observer raise."""
     what = f"{scenario.name} {size} {scenario.size}"
     with tempfile.TemporaryDirectory(prefix="tiphys-bench-") as folder:
         async with rigged(replace(settings, folder=Path(folder))) as rig, _namespace(rig.api) as namespace:
             report(what, 0)
             observer = Observer(rig.api, namespace, lambda ended: report(what, ended))
-            async with observer.watching():
-                return await _driven(scenario, rig, observer, size)
-
-
-async def _driven(scenario: Scenario, rig: Rig, observer: Observer, size: int) -> Result:
-    result = await scenario.drive(rig, observer, size)
-    result.parameters.setdefault("kind", scenario.size)
-    return result
+            async with anyio.create_task_group() as tasks, observer.watching():
+                if beside is not None:
+                    tasks.start_soon(beside, rig)
+                result = await scenario.drive(rig, observer, size)
+                tasks.cancel_scope.cancel()
+            return result
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from tiphys.bench.measure import Result
 
 TITLES = {
     "submit_to_pod": "submitted to first pod",
+    "update": "update to healthy",
     "hop": "pod finished to next pod",
     "pod_to_end": "last pod to workflow's end",
 }

@@ -15,9 +15,10 @@ from typing import Any
 from tiphys.bench.measure import Result
 
 NOT_MEASURED = "not measured"
+STALLS = "tiphys_loop_stalls_total"
 HEAD = (
     "scenario", "size", "workflows", "pods", "wall s", "/min", "start p50/p99 ms", "hop p50/p99 ms", "end p50/p99 ms",
-    "controller ms/wf", "ms/pod", "api ms/wf", "writes/wf", "peak MiB", "failed", "dup",
+    "controller ms/wf", "ms/pod", "api ms/wf", "writes/wf", "peak MiB", "stalls", "failed", "dup",
 )  # fmt: skip
 
 
@@ -41,9 +42,16 @@ def _row(result: Result) -> Sequence[str]:
         _number(result.per_workflow_ms("api")),
         _number(result.writes / result.workflows if result.workflows and result.requests else None),
         f"{result.peak_mib['controller']:.0f}" if "controller" in result.peak_mib else NOT_MEASURED,
+        _stalls(result),
         str(result.failed),
         str(result.duplicates),
     )
+
+
+def _stalls(result: Result) -> str:
+    """How often our controller's loop was late by 100 ms or more; nobody else's tells."""
+    found = (result.more.get("controller_metrics") or {}).get(STALLS)
+    return NOT_MEASURED if found is None else f"{found:.0f}"
 
 
 def _pair(result: Result, name: str) -> str:
@@ -99,9 +107,22 @@ def write(folder: Path, results: Sequence[Result], command: Sequence[str]) -> li
     """One JSON file, and a picture for each result that has something to show. The paths written."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
-    body = {"circumstances": circumstances(command), "results": [result.as_json() for result in results]}
+    about = circumstances(command)
+    body = {"circumstances": about, "results": [result.as_json() for result in results]}
     path.write_text(json.dumps(body, indent=2) + "\n")
-    return [path, *_pictures(folder, results)]
+    return [path, _page(folder, results, about), *_pictures(folder, results)]
+
+
+def _page(folder: Path, results: Sequence[Result], about: dict[str, Any]) -> Path:
+    """The table with its circumstances, for people."""
+    head, *body = ([cell.replace("|", "/") for cell in row] for row in rows(results))
+    lines = [f"- {name}: {' '.join(value) if isinstance(value, list) else value}" for name, value in about.items()]
+    lines += ["", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines += [f"| {' | '.join(row)} |" for row in body]
+    lines += ["", *(f"{result.scenario}: {result.more['error']}" for result in results if "error" in result.more)]
+    path = folder / "README.md"
+    path.write_text(f"# Results\n\n{chr(10).join(lines)}\n")
+    return path
 
 
 def _pictures(folder: Path, results: Sequence[Result]) -> list[Path]:

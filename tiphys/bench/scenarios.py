@@ -14,6 +14,7 @@ import anyio
 
 from runtime.objects import CONFIGMAPS, Object
 from tiphys.bench import workloads
+from tiphys.bench.fleet import fleet
 from tiphys.bench.measure import Result, measured
 from tiphys.bench.observer import Observer
 from tiphys.bench.rig import Rig
@@ -149,6 +150,7 @@ SCENARIOS = {
         ),
         Scenario("S5", "graphs of tasks", "tasks", (100, 1000), (100, 1000, 5000), graphs),
         Scenario("S6", "workflows that wait for one mutex", "workflows", (200,), (1000,), partial(locks, limit=1)),
+        Scenario("S7", "an update of all Rollouts at once", "rollouts", (200,), (2000,), fleet),
         Scenario("S8", "the controller is killed", "live workflows", (500,), (10000,), crash),
         Scenario("S6s", "a semaphore of ten", "workflows", (200,), (1000,), partial(locks, limit=10)),
     )

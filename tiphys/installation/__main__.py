@@ -9,6 +9,9 @@ from tiphys.installation.files import FOLDER, stale, write
 
 def main(arguments: list[str]) -> int:
     """The exit code: 1 when `--check` finds a file that is out of date."""
+    if not FOLDER.is_dir():
+        sys.stderr.write(f"{FOLDER} is not there: run this in the project's own tree\n")
+        return 1
     if arguments == ["--check"]:
         wrong = stale()
         for name in wrong:

@@ -35,10 +35,11 @@ VALUES: Final[dict[str, tuple[Any, str]]] = {
     "only": ("", "workflows or rollouts: the others are somebody else's"),
     "instanceID": ("", "only objects labelled so"),
     "executorPlugins": (False, "those that ConfigMaps define are offered to all workflows"),
-    "networkPolicy": (False, "let in metrics and probes, let out DNS and HTTPS"),
+    "networkPolicy": (False, "let in metrics and probes, let out DNS, HTTPS, Prometheus and traces"),
     "monitoring": (False, "ServiceMonitor and rules: kinds of Prometheus' operator"),
     "dashboards": (False, "ConfigMaps with Grafana's dashboards, labelled grafana_dashboard"),
     "extraArgs": ([], "further arguments of tiphys controller"),
+    "extraEnv": ([], "further variables, OTEL_EXPORTER_OTLP_ENDPOINT for instance (docs/tracing.md)"),
     "resources": ({"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}, ""),
     "nodeSelector": ({}, ""),
     "tolerations": ([], ""),
@@ -152,6 +153,11 @@ _PLACES: Final = {
     r"^          resources:\n(            .*\n)+?(?=          securityContext:)": """\
           resources: {{- toYaml .Values.resources | nindent 12 }}
 """,
+    r"^          ports:$": """\
+            {{- with .Values.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+          ports:""",
     r"^      volumes:$": """\
       {{- with .Values.nodeSelector }}
       nodeSelector: {{- toYaml . | nindent 8 }}

@@ -134,14 +134,16 @@ def disruption_budget(choice: Choice) -> Object:
 
 
 def network_policy(choice: Choice) -> Object:
-    """In: metrics and probes. Out: names, HTTPS (the API server, registries, metric providers)."""
+    """In: metrics and probes. Out: names, the API server and whatever else speaks HTTPS, Prometheus, traces.
+
+    Whoever needs another way (a metric provider, a database) adds a policy: they add up."""
     spec = {
         "podSelector": {"matchLabels": dict(SELECTOR)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"ports": [{"port": "http", "protocol": "TCP"}]}],
         "egress": [
             {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
-            {"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]},
+            {"ports": [{"port": port, "protocol": "TCP"} for port in (443, 6443, 9090, 4318)]},
         ],
     }
     meta = _meta(choice, CONTROLLER)

@@ -1,17 +1,20 @@
-"""A coat around an API that counts its requests, by kind, verb and answer: upstream's two metrics of them."""
+"""A coat around an API that counts its requests, by kind, verb and answer: upstream's two metrics of them.
+
+It is on the way of every request, so counting is an addition; the series are made of the counts at a scrape.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
 from typing import Any, TypeVar
 
 from runtime.api import Api, ApiError, LogOptions, ObjectList, PatchType, Propagation, Selection, WatchEvent
-from runtime.messages import Measure
 from runtime.objects import Object, Reference, Resource
+from runtime.series import Series
 from tiphys.observability import own
-from tiphys.observability.gauges import measured
 
 T = TypeVar("T")
 
@@ -20,9 +23,9 @@ class Counted:
     """The same API; every request is measured. Streams (watches, logs) are counted when they are opened."""
 
     def __init__(self, api: Api, clock: Callable[[], float] = monotonic) -> None:
-        self.measure: Callable[[Measure], None] = _nowhere  # until there are metrics to measure into
         self._api = api
         self._clock = clock
+        self._counts: dict[tuple[str, str, int], _Count] = {}  # by kind, verb and status code
 
     async def get(self, ref: Reference) -> Object:
         """GET one object."""
@@ -39,7 +42,7 @@ class Counted:
         self, resource: Resource, selection: Selection = Selection(), *, resource_version: str, timeout_s: int = 290
     ) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
         """GET with watch=true."""
-        self.measure(measured(own.REQUESTS, 1.0, resource.kind, "Watch", "200"))
+        self._count(resource.kind, "Watch", 200)
         return self._api.watch(resource, selection, resource_version=resource_version, timeout_s=timeout_s)
 
     async def create(self, resource: Resource, thing: Object, *, dry_run: bool = False) -> Object:
@@ -67,7 +70,7 @@ class Counted:
         self, ref: Reference, options: LogOptions = LogOptions()
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """GET a pod's log."""
-        self.measure(measured(own.REQUESTS, 1.0, "Log", "Get", "200"))
+        self._count("Log", "Get", 200)
         return self._api.log(ref, options)
 
     async def _told(self, resource: Resource, verb: str, call: Awaitable[T], code: int) -> T:
@@ -78,10 +81,34 @@ class Counted:
             code = error.code
             raise
         finally:
-            labels = (resource.kind, verb, str(code))
-            self.measure(measured(own.REQUESTS, 1.0, *labels))
-            self.measure(measured(own.REQUEST_DURATION, self._clock() - began, *labels))
+            count = self._count(resource.kind, verb, code)
+            took = self._clock() - began
+            count.seconds += took
+            count.buckets[bisect_left(own.REQUEST_DURATION.buckets, took)] += 1
+
+    def _count(self, kind: str, verb: str, code: int) -> _Count:
+        """One request more."""
+        count = self._counts.get((kind, verb, code))
+        if count is None:
+            count = self._counts[kind, verb, code] = _Count()
+        count.number += 1
+        return count
+
+    def put_into(self, series: Series) -> None:
+        """Show the counts of now; one of `runtime.series.Series.sources`."""
+        for (kind, verb, code), count in self._counts.items():
+            labels = (("kind", kind), ("verb", verb), ("status_code", str(code)))
+            series.put(own.REQUESTS, labels, float(count.number))
+            if any(count.buckets):
+                series.put(own.REQUEST_DURATION, labels, count.seconds, count.buckets)
 
 
-def _nowhere(measure: Measure) -> None:
-    del measure
+class _Count:
+    """Requests of one kind: how many, and how long those took that have an end."""
+
+    __slots__ = ("buckets", "number", "seconds")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.seconds = 0.0
+        self.buckets = [0] * (len(own.REQUEST_DURATION.buckets) + 1)
