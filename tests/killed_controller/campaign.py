@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,12 +18,12 @@ from actors.workflow.state import WORKFLOWS
 from runtime.api import Api
 from runtime.client import HttpApi
 from runtime.objects import CONFIGMAPS, PODS, Object, Resource
+from tests.killed_controller.processes import process, until_ready
 from tests.killed_controller.workloads import SEATS, SEMAPHORE, Workload, judge, workloads
 
-ROOT = Path(__file__).resolve().parents[2]
 NEAR_S = 0.02  # of a write: where half of the kills fall
 UNFINISHED_MAX = 16  # workflows at once: the machine runs their pods, too
-START_S, QUIET_S = 240.0, 240.0  # a machine may be busy with other things
+QUIET_S = 240.0  # a machine may be busy with other things
 
 
 @dataclass
@@ -61,8 +59,8 @@ async def run(kills: int, number: int, seed: int, folder: Path, say: Callable[[s
     begun = time.monotonic()
     kubeconfig = folder / "kubeconfig"
     dev = ["dev", "--no-controllers", "--runtime", "plain", "--kubeconfig", str(kubeconfig)]
-    async with _process(*dev) as cluster:
-        await _until_ready(cluster)
+    async with process(*dev) as cluster:
+        await until_ready(cluster)
         async with HttpApi.from_kubeconfig(str(kubeconfig)) as api:
             here = Campaign(api, kubeconfig, folder / "ledger", dice)
             limit = {
@@ -113,20 +111,20 @@ def _take_in(here: Campaign, resource: Resource, kind: str, thing: Object) -> No
 
 async def _kill_again_and_again(here: Campaign, kills: int, number: int, say: Callable[[str], None]) -> None:
     while len(here.finished) < number:
-        async with _controller(here) as process:
-            await _until_ready(process)
+        async with _controller(here) as controller:
+            await until_ready(controller)
             if here.report.kills >= kills:
                 await _until_all_have_finished(here, number)
-                process.send_signal(signal.SIGTERM)
-                await process.wait()
+                controller.send_signal(signal.SIGTERM)
+                await controller.wait()
                 return
             near = here.report.kills % 2 == 0
             await _progress(here, number * here.report.kills // kills)
             await _moment(here, near)
             if len(here.finished) == number:
                 return
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
+            controller.send_signal(signal.SIGKILL)
+            await controller.wait()
             here.report.kills += 1
             here.report.near += near
             if here.report.kills % 10 == 0:
@@ -187,26 +185,5 @@ def _is_released(pod: Object) -> bool:
 async def _controller(here: Campaign) -> AsyncIterator[asyncio.subprocess.Process]:
     # The same pod each time: a container that is restarted takes its lease back at once.
     where = ["--kubeconfig", str(here.kubeconfig), "--http-address", "127.0.0.1:0", "--log-level", "error"]
-    async with _process("controller", *where, POD_UID="the-one") as process:
-        yield process
-
-
-@asynccontextmanager
-async def _process(*arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tiphys.cli", *arguments,
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=sys.stderr, env={**os.environ, **environment},
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            await process.wait()
-
-
-async def _until_ready(process: asyncio.subprocess.Process) -> None:
-    assert process.stdout is not None
-    with anyio.fail_after(START_S):
-        line = await process.stdout.readline()
-    assert line.startswith(b"ready"), line
+    async with process("controller", *where, POD_UID="the-one") as started:
+        yield started

@@ -9,6 +9,19 @@ import sys
 
 
 def main(arguments: list[str]) -> int:
+    """Run one verb; the exit code. What nobody expected is told like everything else: without what is secret."""
+    try:
+        return run(arguments)
+    except Exception:  # noqa: BLE001  (whatever it is, somebody must be able to read where it happened)
+        import traceback  # noqa: PLC0415
+
+        from tiphys.executor.redaction import redacted  # noqa: PLC0415
+
+        sys.stderr.write(redacted(traceback.format_exc()))
+        return 1
+
+
+def run(arguments: list[str]) -> int:
     """Run one verb; the exit code."""
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if verb == "init":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from actors.contract import paths
 from actors.contract.documents import AgentOrder
 from actors.contract.instructions import from_env
+from tiphys.executor.redaction import redacted
 
 if TYPE_CHECKING:
     from runtime.api import Api
@@ -152,7 +153,7 @@ class Agent:
         try:
             return await self._execute(template)
         except Exception as error:  # noqa: BLE001  (whatever it is, the user must read it on the node)
-            return Answer({"phase": "Error", "message": str(error) or type(error).__name__})
+            return Answer({"phase": "Error", "message": redacted(str(error)) or type(error).__name__})
 
     async def _write(self) -> None:
         """One patch at a time, with all answers there are; an answer that the server refuses becomes an Error."""

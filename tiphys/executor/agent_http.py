@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tiphys.executor.agent import Answer, Template
-from tiphys.executor.redaction import redacted
+from tiphys.executor.redaction import keep_secret, keep_users, redacted, without_kept
 
 if TYPE_CHECKING:
     import aiohttp
@@ -39,6 +39,7 @@ class HttpTasks:
         import aiohttp  # noqa: PLC0415  (it is loaded already where this runs)
 
         section: Mapping[str, Any] = template["http"]
+        keep_users(section)
         try:
             headers = await self._headers(section)
             body = _body(section)
@@ -95,7 +96,7 @@ class HttpTasks:
         value = (secret.get("data") or {}).get(field)
         if value is None:
             raise Unanswerable(f"secret {name!r} of a header has no key {field!r}")
-        return base64.b64decode(value).decode("utf-8", "surrogateescape")
+        return keep_secret(base64.b64decode(value).decode("utf-8", "surrogateescape"))
 
 
 def _judged(condition: str, request: dict[str, Any], response: dict[str, Any]) -> Answer:
@@ -103,7 +104,7 @@ def _judged(condition: str, request: dict[str, Any], response: dict[str, Any]) -
     from actors.language.expression import evaluate  # noqa: PLC0415  (its parts take time to load)
     from actors.language.faults import ExpressionError  # noqa: PLC0415
 
-    node: dict[str, Any] = {"phase": "Succeeded", "outputs": {"result": response["body"]}}
+    node: dict[str, Any] = {"phase": "Succeeded", "outputs": {"result": without_kept(response["body"])}}
     code = response["statusCode"]
     if not condition:
         if not 200 <= code < 300:
@@ -112,7 +113,8 @@ def _judged(condition: str, request: dict[str, Any], response: dict[str, Any]) -
     try:
         verdict = evaluate(condition, {"request": request, "response": response})
     except ExpressionError as error:
-        return Answer({**node, "phase": "Failed", "message": f"successCondition '{condition}': {error}"})
+        text = redacted(f"successCondition '{condition}': {error}")
+        return Answer({**node, "phase": "Failed", "message": text})
     if not isinstance(verdict, bool):
         text = f"successCondition '{condition}' gives {type(verdict).__name__}, not true or false"
         return Answer({**node, "phase": "Failed", "message": text})

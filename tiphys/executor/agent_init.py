@@ -12,7 +12,7 @@ from actors.contract.instructions import from_env
 
 def main() -> int:
     """Write the tokens; the exit code."""
-    folder = Path(os.environ.get(paths.mount_env(paths.PLUGIN_VOLUME), paths.PLUGIN_MOUNT))
+    folder = Path(paths.PLUGIN_MOUNT)
     for plugin in from_env(os.environ)["agent"]["plugins"]:
         own = folder / plugin["name"]
         own.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,6 @@ without that method (404) is not asked again; one that is not there yet (503, re
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from actors.contract import paths
 from actors.contract.documents import AgentOrder, PluginPlace
 from actors.names.durations import parse_duration
 from tiphys.executor.agent import ENDED, Answer, Template
+from tiphys.executor.redaction import keep_secret, redacted
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,7 +32,7 @@ class PluginTasks:
         self._session = session
         self._order = order
         self._plugins = list(order["plugins"])
-        self._folder = folder or Path(os.environ.get(paths.mount_env(paths.PLUGIN_VOLUME), paths.PLUGIN_MOUNT))
+        self._folder = folder or Path(paths.PLUGIN_MOUNT)
 
     async def execute(self, template: Template) -> Answer:
         """Ask until one plugin takes the template."""
@@ -65,16 +65,16 @@ class PluginTasks:
                 if answer.status in (429, 503):
                     return None, f"plugin {plugin['name']} answered {answer.status}"
                 if answer.status != 200:
-                    said = (await answer.text())[:500]
+                    said = redacted(await answer.text())[:500]
                     raise RuntimeError(f"plugin {plugin['name']} answered {answer.status}: {said}")
                 reply: dict[str, Any] = await answer.json(content_type=None) or {}
                 return reply, ""
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
-            return None, f"plugin {plugin['name']} does not answer: {str(error) or 'time-out'}"
+            return None, redacted(f"plugin {plugin['name']} does not answer: {str(error) or 'time-out'}")
 
     def _token(self, plugin: PluginPlace) -> str:
         file = self._folder / plugin["name"] / paths.PLUGIN_TOKEN
-        return file.read_text(encoding="utf-8").strip() if file.exists() else ""
+        return keep_secret(file.read_text(encoding="utf-8").strip()) if file.exists() else ""
 
 
 def _answer(reply: dict[str, Any]) -> Answer:

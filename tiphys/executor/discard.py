@@ -14,6 +14,7 @@ from actors.contract import paths
 from actors.contract.documents import Content, Discard
 from actors.contract.instructions import from_env
 from tiphys.executor.log import Log
+from tiphys.executor.redaction import redacted
 from tiphys.executor.shim import hold, report, shim_directory
 
 AT_ONCE = 8
@@ -48,5 +49,5 @@ def deleted(wanted: Discard, root: str) -> str:
     try:
         with_retries(lambda: artifacts.delete(location, tree=tree, root=root, mount=repository_mount()))
     except (artifacts.StoreError, OSError) as error:
-        return str(error)[:REASON_CHARACTERS_MAX] or type(error).__name__
+        return redacted(str(error))[:REASON_CHARACTERS_MAX] or type(error).__name__
     return ""

@@ -24,8 +24,11 @@ def main() -> int:
     try:
         prepare(told, directory)
     except Exception as error:  # noqa: BLE001  (whatever it is, the user must read it on the node)
-        sys.stderr.write(f"{error}\n")
-        _explain(Path(termination_path(told["container"], str(directory))), str(error))
+        from tiphys.executor.redaction import redacted  # noqa: PLC0415  (only bad news needs it)
+
+        text = redacted(str(error) or type(error).__name__)
+        sys.stderr.write(f"{text}\n")
+        _explain(Path(termination_path(told["container"], str(directory))), text)
         return FAILED
     return 0
 

@@ -18,6 +18,7 @@ from actors.contract.documents import Content, Instructions
 from actors.contract.frame import RESULT_BYTES_MAX
 from actors.contract.instructions import from_env
 from tiphys.executor.log import Log
+from tiphys.executor.redaction import redacted
 from tiphys.executor.shim import hold, report, shim_directory
 
 FAILED = 64
@@ -56,7 +57,7 @@ def _content(told: Instructions) -> Content:
         listed = with_retries(lambda: artifacts.list_keys(location, root=root, mount=repository_mount()))
         result = json.dumps(transformed(listed, told.get("transformation", ())), separators=(",", ":"))
     except (artifacts.StoreError, ExpressionError, OSError, TypeError, ValueError) as error:
-        return {"code": FAILED, "message": f"{error}"}
+        return {"code": FAILED, "message": redacted(f"{error}")}
     if len(result) > RESULT_BYTES_MAX:
         return {
             "code": FAILED,

@@ -11,7 +11,7 @@ import os
 import signal
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from actors.contract import paths
 from actors.contract.documents import Content, Instructions
 from actors.contract.instructions import from_env
 from tiphys.executor.log import Log
+from tiphys.executor.redaction import redacted
 from tiphys.executor.shim import hold, report, shim_directory
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ async def run(api: Api, kinds: Kinds, order: Order, told: Instructions, log: Log
         if thing is not None:
             done.append((target.ref, thing))
         shown = f"{target.ref.resource.plural}/{target.ref.name} {PAST.get(order.action, order.action)}"
-        log.say(json.dumps(thing) if order.action == "get" else shown)
+        log.say(json.dumps(veiled(thing)) if order.action == "get" and thing is not None else shown)
     if order.action == "delete":
         return {"code": 0}
     success, failure = section.get("successCondition", ""), section.get("failureCondition", "")
@@ -89,8 +90,9 @@ async def _act(told: Instructions, action: str, directory: str, log: Log) -> Con
         async with HttpApi(access) as api:
             return await run(api, Kinds(fetcher(access, await access.headers())), order, told, log)
     except Exception as error:  # noqa: BLE001  (whatever it is, the user must read it on the node)
-        log.say(f"{error}")
-        return {"code": FAILED, "message": str(error) or type(error).__name__}
+        text = redacted(str(error)) or type(error).__name__
+        log.say(text)
+        return {"code": FAILED, "message": text}
 
 
 def _order(told: Instructions, action: str, directory: str) -> Order:
@@ -109,6 +111,15 @@ def _order(told: Instructions, action: str, directory: str) -> Order:
         merge_strategy=section.get("mergeStrategy") or "strategic",
         owner=section.get("owner"),
     )
+
+
+def veiled(thing: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object as a log may show it: a Secret with stars in place of what it keeps, and without copies of itself."""
+    if thing.get("kind") != "Secret":
+        return thing
+    stars = {field: dict.fromkeys(thing[field], "*****") for field in ("data", "stringData") if thing.get(field)}
+    meta = {key: value for key, value in thing["metadata"].items() if key != "annotations"}
+    return {**thing, **stars, "metadata": meta}
 
 
 def fetcher(access: Access, headers: dict[str, str]) -> Fetch:

@@ -16,13 +16,17 @@ from typing import TypeVar
 from actors.contract import paths
 from actors.contract.documents import Transfer
 from tiphys.executor import artifacts, pack
+from tiphys.executor.redaction import redacted
 
 PAUSE_S, PAUSE_FACTOR, TRIES, JITTER = 1.0, 1.6, 5, 0.5
 T = TypeVar("T")
 
 
 class TransferError(Exception):
-    """An artifact was not loaded or saved; the text names it and says why."""
+    """An artifact was not loaded or saved; the text names it and says why, without what is secret."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(redacted(text))
 
 
 def load_input(transfer: Transfer, root: str) -> None:

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tiphys.executor.redaction import redacted
+from tiphys.executor.redaction import keep_users, redacted
 
 _MODULES = {
     "artifactory": "artifactory",
@@ -84,6 +84,7 @@ def delete(location: Mapping[str, Any], *, tree: bool, root: str, mount: str) ->
 
 def _driver(location: Mapping[str, Any], root: str, mount: str) -> tuple[Any, Place]:
     name, section = next(iter(location.items()))
+    keep_users(section)
     if name == "s3" and str(section.get("endpoint", "")).startswith("file:///"):
         name = "file"
     if name not in _MODULES:

@@ -44,8 +44,10 @@ def _bucket(place: Place) -> Bucket:
     if key and not section.get("useSDKCreds"):
         config |= {"sas_key": key.lstrip("?")} if "sig=" in key else {"account_key": key}
     options = objects.client_options(insecure=endpoint.startswith("http://"))
-    store = AzureStore(name, config=config, client_options=options, retry_config=objects.retry_options())
-    return Bucket(store, str(section.get("blob") or "").lstrip("/"), f"azure container {name!r} at {endpoint}")
+    shown = f"azure container {name!r} at {endpoint}"
+    with objects.opening(shown):
+        store = AzureStore(name, config=config, client_options=options, retry_config=objects.retry_options())
+    return Bucket(store, str(section.get("blob") or "").lstrip("/"), shown)
 
 
 def _account(endpoint: str) -> str:

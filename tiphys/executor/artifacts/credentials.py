@@ -10,6 +10,7 @@ from typing import Any
 from actors.contract.paths import mount_env
 from actors.contract.secrets import secret_mount, secret_volume
 from tiphys.executor.artifacts import StoreError
+from tiphys.executor.redaction import keep_secret
 
 
 def secret_file(section: Mapping[str, Any], field: str) -> Path | None:
@@ -28,6 +29,6 @@ def secret_file(section: Mapping[str, Any], field: str) -> Path | None:
 
 
 def secret_text(section: Mapping[str, Any], field: str) -> str:
-    """The text of that key, without the newline that editors leave; empty when there is none."""
+    """The text of that key, without the newline that editors leave; empty when there is none. It will not be shown."""
     path = secret_file(section, field)
-    return path.read_text(encoding="utf-8").rstrip("\r\n") if path else ""
+    return keep_secret(path.read_text(encoding="utf-8").rstrip("\r\n")) if path else ""

@@ -40,8 +40,10 @@ def _bucket(place: Place) -> Bucket:
     name, key = str(place.section["bucket"]), secret_text(place.section, "serviceAccountKeySecret")
     config: GCSConfig = {"service_account_key": key} if key else {}
     options = objects.client_options(insecure=_base_url(key).startswith("http://"))
-    store = GCSStore(name, config=config, client_options=options, retry_config=objects.retry_options())
-    return Bucket(store, str(place.section.get("key") or "").lstrip("/"), f"gcs bucket {name!r}")
+    shown = f"gcs bucket {name!r}"
+    with objects.opening(shown):
+        store = GCSStore(name, config=config, client_options=options, retry_config=objects.retry_options())
+    return Bucket(store, str(place.section.get("key") or "").lstrip("/"), shown)
 
 
 def _base_url(key: str) -> str:

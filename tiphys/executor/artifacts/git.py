@@ -16,6 +16,7 @@ from typing import Any
 
 from tiphys.executor.artifacts import Place, StoreError, StoreUnavailable
 from tiphys.executor.artifacts.credentials import secret_file, secret_text
+from tiphys.executor.redaction import redacted
 
 PROTOCOLS = "file:git:http:https:ssh"  # never ext::, which runs what it is given
 SILENCE_S = 60  # slower than 1 kB/s for so long is a dead connection
@@ -130,5 +131,6 @@ def _git(words: Sequence[str], env: Mapping[str, str]) -> None:
     ended = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603  (no shell)
     if ended.returncode == 0:
         return
-    text = f"git {next(word for word in words if not word.startswith(('-', '/')))}: {ended.stderr.strip()[-600:]}"
+    said = redacted(ended.stderr.strip())[-600:]  # half a secret would not be known for one
+    text = f"git {next(word for word in words if not word.startswith(('-', '/')))}: {said}"
     raise StoreUnavailable(text) if _PASSING.search(ended.stderr) else StoreError(text)

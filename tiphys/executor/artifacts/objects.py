@@ -17,6 +17,7 @@ import obstore
 from obstore.exceptions import BaseError
 
 from tiphys.executor.artifacts import NotFound, StoreError, StoreUnavailable
+from tiphys.executor.redaction import redacted
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
@@ -115,6 +116,15 @@ def retry_options() -> RetryConfig:
     }
 
 
+@contextmanager
+def opening(name: str) -> Iterator[None]:
+    """What the client says of its settings, such as a key that is none, as a StoreError."""
+    try:
+        yield
+    except (BaseError, ValueError) as error:
+        raise StoreError(f"{name} cannot be opened: {_first_line(error)}") from error
+
+
 # ------------------------------------------------------------------------------------------------ one object
 
 
@@ -167,5 +177,5 @@ def _no_bucket(error: Any) -> bool:
 
 
 def _first_line(error: Any) -> str:
-    """The client's sentence, without the internals that follow it."""
-    return " ".join(str(error).partition("\n\nDebug source")[0].split())[:600]
+    """The client's sentence, without the internals that follow it; half a secret would not be known for one."""
+    return redacted(" ".join(str(error).partition("\n\nDebug source")[0].split()))[:600]

@@ -70,8 +70,10 @@ def _bucket(place: Place) -> Bucket:
             config["session_token"] = token
     config |= _encryption(section)
     options = objects.client_options(insecure=insecure, root_certificate=secret_text(section, "caSecret"))
-    store = S3Store(name, config=config, client_options=options, retry_config=objects.retry_options())
-    return Bucket(store, str(section.get("key") or "").lstrip("/"), f"s3 bucket {name!r} at {host}")
+    shown = f"s3 bucket {name!r} at {host}"
+    with objects.opening(shown):
+        store = S3Store(name, config=config, client_options=options, retry_config=objects.retry_options())
+    return Bucket(store, str(section.get("key") or "").lstrip("/"), shown)
 
 
 def _virtual(section: Mapping[str, Any], url: str) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tiphys.executor.artifacts import NotFound, Place, StoreError, StoreUnavailable
 from tiphys.executor.artifacts.web_auth import authorization, client_tls
+from tiphys.executor.redaction import keep_secret
 
 TIMEOUT_S = 60.0  # without a byte
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -86,13 +87,22 @@ def _request(place: Place, method: str) -> urllib.request.Request:
     url = str(place.section.get("url") or "")
     if not url.startswith(("http://", "https://")):
         raise StoreError(f"http.url: {url!r} is neither http:// nor https://")
-    url, own = _without_user(url)
+    url, own = _without_user(_checked(url))
     request = urllib.request.Request(url, method=method)  # noqa: S310  (the scheme was checked)
     for header in place.section.get("headers") or ():
         request.add_header(str(header["name"]), str(header.get("value", "")))
     if header := authorization(place.section.get("auth") or {}) or own:
         request.add_unredirected_header("Authorization", header)  # it is for this server, not for another
     return request
+
+
+def _checked(url: str) -> str:
+    try:
+        port = urlsplit(url).port
+    except ValueError as error:
+        raise StoreError(f"http.url: {error}: is there a character in the password that has to be escaped?") from error
+    del port
+    return url
 
 
 def _without_user(url: str) -> tuple[str, str]:
@@ -102,7 +112,7 @@ def _without_user(url: str) -> tuple[str, str]:
         return url, ""
     both = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return bare, f"Basic {b64encode(both.encode()).decode()}"
+    return bare, f"Basic {keep_secret(b64encode(both.encode()).decode())}"
 
 
 def _tls(place: Place) -> ssl.SSLContext:

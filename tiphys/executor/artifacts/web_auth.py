@@ -14,6 +14,7 @@ from typing import Any
 
 from tiphys.executor.artifacts import StoreError, StoreUnavailable
 from tiphys.executor.artifacts.credentials import secret_file, secret_text
+from tiphys.executor.redaction import keep_secret
 
 TIMEOUT_S = 60.0
 
@@ -30,7 +31,7 @@ def authorization(auth: Mapping[str, Any]) -> str:
 def basic(section: Mapping[str, Any]) -> str:
     """User and password of `usernameSecret` and `passwordSecret`, as a header."""
     both = f"{secret_text(section, 'usernameSecret')}:{secret_text(section, 'passwordSecret')}"
-    return f"Basic {b64encode(both.encode()).decode()}"
+    return f"Basic {keep_secret(b64encode(both.encode()).decode())}"
 
 
 def client_tls(auth: Mapping[str, Any]) -> ssl.SSLContext:
@@ -62,7 +63,7 @@ def _token(section: Mapping[str, Any]) -> str:
     request.add_header("Authorization", basic(client))
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  (checked)
-            return str(json.load(answer)["access_token"])
+            return keep_secret(str(json.load(answer)["access_token"]))
     except urllib.error.HTTPError as error:
         text = f"http.auth.oauth2: the token's server answered {error.code} {error.reason}"
         raise (StoreUnavailable(text) if error.code >= 500 else StoreError(text)) from error

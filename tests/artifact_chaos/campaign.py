@@ -1,0 +1,211 @@
+"""Workflows that pass artifacts on while pods, the artifact server and the controller fail under them.
+
+Each makes a text, passes it through two pods, and saves what came of it. The store is the ledger: it must have, for
+every workflow, the text that only an unbroken chain can have made. Time is limited by the workflows themselves.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import anyio
+
+from actors.names.timestamps import seconds
+from actors.workflow.state import WORKFLOWS
+from runtime.api import Api, ApiError
+from runtime.client import HttpApi
+from runtime.objects import PODS, Object, reference
+from tests.artifact_chaos.store import Store, served
+from tests.killed_controller.processes import process, until_ready
+from tiphys.cli.session import EXECUTOR_IMAGE
+
+UNFINISHED_MAX = 8  # workflows at once: the machine runs their pods, too
+LIMIT_S = 900  # of each workflow, by its own activeDeadlineSeconds
+GRACE_S = 60  # beyond it, for its pods to stop and its end to be written
+RETRIES = 30
+
+
+@dataclass(frozen=True)
+class Severity:
+    """How much is done to them."""
+
+    controller_life_s: float = 12.0  # on average
+    pod_life_s: float = 3.0  # between two killed pods, on average
+    hang_s: float = 120.0
+
+
+@dataclass
+class Report:
+    """What happened."""
+
+    workflows: int = 0
+    pod_kills: int = 0
+    controller_kills: int = 0
+    deeds: Mapping[str, int] = field(default_factory=dict)
+    slowest_s: float = 0.0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Campaign:
+    """What is under way."""
+
+    api: Api
+    kubeconfig: Path
+    store: Store
+    dice: Random
+    severity: Severity
+    report: Report
+    finished: dict[str, Object] = field(default_factory=dict)
+
+
+async def run(number: int, severity: Severity, seed: int, folder: Path, say: Callable[[str], None]) -> Report:
+    """Run so many workflows to their end; what was found."""
+    begun = time.monotonic()
+    kubeconfig = folder / "kubeconfig"
+    report = Report(workflows=number)
+    dev = ["dev", "--no-controllers", "--runtime", "process", "--kubeconfig", str(kubeconfig)]
+    with served(Store(Random(seed), hang_s=severity.hang_s)) as store:
+        async with process(*dev) as cluster:
+            await until_ready(cluster)
+            async with HttpApi.from_kubeconfig(str(kubeconfig)) as api:
+                here = Campaign(api, kubeconfig, store, Random(seed), severity, report)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(_watch, here)
+                    tasks.start_soon(_kill_pods, here)
+                    tasks.start_soon(_kill_controllers, here)
+                    await _submit(here, number, say)
+                    tasks.cancel_scope.cancel()
+                report.problems = judge(number, here.finished, store.kept)
+        report.deeds = dict(store.deeds)
+    spans = [_span_s(thing) for thing in here.finished.values()]
+    report.slowest_s, report.seconds = max(spans, default=0.0), time.monotonic() - begun
+    return report
+
+
+def judge(number: int, finished: Mapping[str, Object], kept: Mapping[str, bytes]) -> list[str]:
+    """What was lost, wrong, or took longer than it may."""
+    problems = []
+    for name in (name_of(one) for one in range(number)):
+        thing = finished.get(name)
+        if thing is None:
+            problems.append(f"{name} hangs: it has not ended within {LIMIT_S + GRACE_S} s")
+            continue
+        if _span_s(thing) > LIMIT_S + GRACE_S:
+            problems.append(f"{name} took {_span_s(thing):.0f} s, and {LIMIT_S} are its limit")
+        if thing["status"]["phase"] != "Succeeded":
+            problems.append(f"{name} is {thing['status']['phase']}: {_said(thing)}")
+        elif kept.get(f"/{name}/last") != f"{name} made kept\n".encode():
+            problems.append(f"{name} has lost its artifact: {kept.get(f'/{name}/last')!r}")
+    return problems
+
+
+def name_of(number: int) -> str:
+    """The workflow's name."""
+    return f"chaos-{number}"
+
+
+def workflow(name: str, address: str) -> Object:
+    """Two steps: one saves an artifact, the other loads it, adds to it, and saves it."""
+
+    def place(key: str) -> Object:
+        return {"archive": {"none": {}}, "http": {"url": f"http://{address}/{name}/{key}"}}
+
+    again = {"limit": str(RETRIES), "retryPolicy": "Always"}
+    make = {
+        "name": "make", "retryStrategy": again,
+        "outputs": {"artifacts": [{"name": "a", "path": "/tmp/made", **place("first")}]},
+        "container": {"image": "busybox", "command": ["sh", "-c", f"echo {name} made > /tmp/made"]},
+    }  # fmt: skip
+    keep = {
+        "name": "keep", "retryStrategy": again,
+        "inputs": {"artifacts": [{"name": "a", "path": "/tmp/in"}]},
+        "outputs": {"artifacts": [{"name": "b", "path": "/tmp/out", **place("last")}]},
+        "container": {
+            "image": "busybox",
+            "command": ["sh", "-c", 'echo "$(cat /tmp/in) kept" > /tmp/out'],
+        },
+    }  # fmt: skip
+    given = {"artifacts": [{"name": "a", "from": "{{steps.make.outputs.artifacts.a}}"}]}
+    main = {
+        "name": "main",
+        "steps": [[{"name": "make", "template": "make"}], [{"name": "keep", "template": "keep", "arguments": given}]],
+    }
+    return {
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "entrypoint": "main", "activeDeadlineSeconds": LIMIT_S, "templates": [main, make, keep],
+            "podGC": {"strategy": "OnWorkflowCompletion"},
+        },
+    }  # fmt: skip
+
+
+def _span_s(thing: Object) -> float:
+    status = thing["status"]
+    return seconds(status["finishedAt"]) - seconds(thing["metadata"]["creationTimestamp"])
+
+
+def _said(thing: Object) -> str:
+    """The last words of its attempts."""
+    nodes = (thing["status"].get("nodes") or {}).values()
+    return "; ".join(sorted({str(node["message"]) for node in nodes if node.get("message")}))[-600:]
+
+
+async def _submit(here: Campaign, number: int, say: Callable[[str], None]) -> None:
+    """Create them all, a few at a time, and wait for the last one, but not for ever."""
+    for one in range(number):
+        await _until(here, one - UNFINISHED_MAX + 1)
+        await here.api.create(WORKFLOWS, workflow(name_of(one), here.store.address))
+        if one and one % 10 == 0:
+            say(f"{one} workflows, {here.report.pod_kills} pods and {here.report.controller_kills} controllers killed")
+    await _until(here, number)
+
+
+async def _until(here: Campaign, finished: int) -> None:
+    with anyio.move_on_after(LIMIT_S + GRACE_S):
+        while len(here.finished) < finished:  # noqa: ASYNC110  # it only paces the load
+            await anyio.sleep(0.05)
+
+
+async def _watch(here: Campaign) -> None:
+    """Notice which workflows have ended."""
+    version = (await here.api.list(WORKFLOWS)).resource_version
+    while True:
+        async with here.api.watch(WORKFLOWS, resource_version=version) as events:
+            async for event in events:
+                version = event.object["metadata"]["resourceVersion"]
+                if (event.object.get("status") or {}).get("finishedAt"):
+                    here.finished[event.object["metadata"]["name"]] = event.object
+
+
+async def _kill_pods(here: Campaign) -> None:
+    """Delete one that has not ended, now and then, without grace."""
+    while True:
+        await anyio.sleep(here.dice.expovariate(1 / here.severity.pod_life_s))
+        pods = (await here.api.list(PODS)).items
+        alive = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+        if alive:
+            with suppress(ApiError):  # it was quicker
+                await here.api.delete(reference(PODS, here.dice.choice(alive)), grace_s=0)
+                here.report.pod_kills += 1
+
+
+async def _kill_controllers(here: Campaign) -> None:
+    """Start one after the other, and kill each."""
+    where = ["--kubeconfig", str(here.kubeconfig), "--http-address", "127.0.0.1:0", "--log-level", "error"]
+    where += ["--executor-image", EXECUTOR_IMAGE]
+    while True:
+        async with process("controller", *where, POD_UID="the-one") as controller:
+            await until_ready(controller)
+            await anyio.sleep(here.dice.expovariate(1 / here.severity.controller_life_s))
+            controller.send_signal(signal.SIGKILL)
+            await controller.wait()
+            here.report.controller_kills += 1
