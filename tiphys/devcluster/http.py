@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gzip
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any
@@ -17,12 +18,14 @@ import orjson
 from aiohttp import web
 
 from runtime.api import ApiError
+from runtime.log import Log
 from runtime.objects import Object
 from tiphys.devcluster import commands, errors, query
-from tiphys.devcluster.answers import JSON, Call, answer, check_version
+from tiphys.devcluster.answers import JSON, Answer, Call, answer, check_version
 from tiphys.devcluster.credentials import Credentials, new_credentials
 from tiphys.devcluster.documents import REVIEWS, document
 from tiphys.devcluster.inprocess import close, pod_log
+from tiphys.devcluster.lane import Asked, Lane, response
 from tiphys.devcluster.logs import container_of
 from tiphys.devcluster.pki import server_context
 from tiphys.devcluster.routes import Target, target
@@ -33,7 +36,10 @@ from tiphys.devcluster.tokens import OWNER, User
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHUTDOWN_S = 0.1  # how long open streams may take to end: they have nothing left to say
 GZIP_BYTES = 128 * 1024  # shorter answers are not worth it, as upstream
+STREAMED = (*commands.STREAMS, "log")  # subresources whose answers are no single document
 OPEN_PATHS = ("/readyz", "/livez", "/healthz", "/version")  # asked by probes, which have no token
+
+log = Log()
 
 
 class PortInUse(Exception):
@@ -57,6 +63,7 @@ class HttpsFront:
         server.signing_key = self._credentials.signing.encode()
         self.url = ""
         self._origins: set[str] = set()
+        self._lanes: set[Lane] = set()
 
     @property
     def ca_pem(self) -> bytes:
@@ -86,7 +93,6 @@ class HttpsFront:
                 f"port {self._port} is in use: another dev cluster may be running; choose another with --port, "
                 "or --port 0 for any free one"
             ) from e
-        self._port = runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         self.url = f"https://{host}:{self._port}"
         self._origins = {f"https://{name}:{self._port}" for name in ("127.0.0.1", "[::1]", "localhost")}
@@ -94,12 +100,33 @@ class HttpsFront:
 
     async def _listen(self, runner: web.ServerRunner) -> None:
         """On the wished port; without a wish on the one of last time, if it is free."""
+        full = runner.server
+        assert full is not None, "the runner is set up"
         context = server_context(self._credentials.identity)
+
+        def lane() -> Lane:
+            return Lane(self._quick, full, query.BODY_MAX, self._lanes)
+
+        async def listen(port: int) -> asyncio.Server:
+            loop = asyncio.get_running_loop()
+            return await loop.create_server(lane, self._host, port, ssl=context, backlog=128)
+
+        server: asyncio.Server | None = None
         if not self._port and self._credentials.port:
             with suppress(OSError):
-                await web.TCPSite(runner, self._host, self._credentials.port, ssl_context=context).start()
-                return
-        await web.TCPSite(runner, self._host, self._port, ssl_context=context).start()
+                server = await listen(self._credentials.port)
+        server = server or await listen(self._port)
+        self._stack.push_async_callback(self._close, server, runner)
+        self._port = server.sockets[0].getsockname()[1]
+
+    async def _close(self, server: asyncio.Server, runner: web.ServerRunner) -> None:
+        server.close()
+        lanes = tuple(self._lanes)
+        for lane in lanes:
+            lane.abort()
+        for lane in lanes:
+            await lane.closed
+        await runner.cleanup()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -110,7 +137,7 @@ class HttpsFront:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            return await self._answer(request, self._guard(request))
+            return await self._answer(request, self._guard(request.path, request.headers))
         except ApiError as e:
             return _failed(await self._settled(e))
 
@@ -123,21 +150,41 @@ class HttpsFront:
             return e
         return error
 
-    def _guard(self, request: web.BaseRequest) -> User:
-        """Who asks. Raises Refused (401, 403)."""
-        origin = request.headers.get("Origin")  # WebSocket libraries send our own
+    def _guard(self, path: str, headers: Mapping[str, str]) -> User:
+        """Who asks, by headers that are found in lower case. Raises Refused (401, 403)."""
+        origin = headers.get("origin")  # WebSocket libraries send our own
         if origin is not None and origin not in self._origins:
             raise errors.failure(403, "Forbidden", "requests from web pages (with a foreign Origin header) are refused")
-        host = request.headers.get("Host", "").rsplit(":", 1)[0] if request.host.count(":") != 0 else request.host
+        host = headers.get("host", "").rsplit(":", 1)[0]
         if host.strip("[]") not in LOOPBACK:
             raise errors.failure(403, "Forbidden", f"requests for the host {host!r} are refused: use {self.url}")
-        if request.path in OPEN_PATHS:
+        if path in OPEN_PATHS:
             return OWNER
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        kind, _, token = headers.get("authorization", "").partition(" ")
         user = self._server.user_of(token.strip()) if kind == "Bearer" else None
         if user is None:
             raise errors.failure(401, "Unauthorized", "Unauthorized")
         return user
+
+    def _quick(self, asked: Asked) -> bytes | None:
+        """The response to a request that needs no waiting: neither a stream, nor a disk, nor a document of ours."""
+        server = self._server
+        if server.settled is not None:
+            return None
+        try:
+            self._guard(asked.path, asked.headers)
+            found = target(server.catalog, asked.path)
+            if found is None or found.subresource in STREAMED or query.flag(asked.query, "watch"):
+                return None
+            call = _call(asked.method, found, asked.query, asked.headers, asked.body)
+            made = answer(server, call)
+            server.requests[asked.method, found.kind.resource.plural, made.code] += 1
+            return _plain(made, asked.headers)
+        except ApiError as e:
+            return _plain_failure(e)
+        except Exception as e:  # a bug of one request is not the other requests' business
+            log.exception("request.broke", path=asked.path, exc_info=e)
+            return _plain_failure(errors.internal(f"{type(e).__name__}: {e}"))
 
     async def _answer(self, request: web.BaseRequest, user: User) -> web.StreamResponse:
         found = target(self._server.catalog, request.path)
@@ -164,22 +211,12 @@ class HttpsFront:
         return response
 
     async def _call(self, request: web.BaseRequest, found: Target) -> Call:
-        content_type = request.headers.get("Content-Type", "")
         try:
             raw = await request.read() if request.method != "GET" else b""
         except web.HTTPRequestEntityTooLarge as e:
             message = f"Request entity too large: limit is {query.BODY_MAX}"
             raise errors.failure(413, "RequestEntityTooLarge", message) from e
-        known_patch = request.method != "PATCH" or content_type.startswith("application/")
-        return Call(
-            request.method,
-            found,
-            request.query,
-            query.decode(raw, content_type) if known_patch else None,
-            content_type,
-            request.headers.get("Accept", ""),
-            request.headers.get("User-Agent", ""),
-        )
+        return _call(request.method, found, request.query, request.headers, raw)
 
     async def _watch(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         check_version(self._server, call)
@@ -213,6 +250,28 @@ class HttpsFront:
         finally:
             await close(chunks)
         return response
+
+
+def _call(method: str, found: Target, parameters: query.Query, headers: Mapping[str, str], raw: bytes) -> Call:
+    """A request, decoded. Raises Refused for a body that cannot be read."""
+    content_type = headers.get("content-type", "")
+    known_patch = method != "PATCH" or content_type.startswith("application/")
+    body = query.decode(raw, content_type) if known_patch and raw else None
+    return Call(method, found, parameters, body, content_type, headers.get("accept", ""), headers.get("user-agent", ""))
+
+
+def _plain(made: Answer, headers: Mapping[str, str]) -> bytes:
+    """An answer as it goes over the wire; a long one compressed, if the client takes that."""
+    more = "".join(f"Warning: 299 - {orjson.dumps(warning).decode()}\r\n" for warning in made.warnings)
+    if len(made.body) < GZIP_BYTES or "gzip" not in headers.get("accept-encoding", ""):
+        return response(made.code, JSON, made.body, more)
+    more += "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"
+    return response(made.code, JSON, gzip.compress(made.body, 1), more)
+
+
+def _plain_failure(error: ApiError) -> bytes:
+    after = (error.status.get("details") or {}).get("retryAfterSeconds")
+    return response(error.code, JSON, orjson.dumps(error.status), f"Retry-After: {after}\r\n" if after else "")
 
 
 def _request(*parts: Any) -> web.BaseRequest:

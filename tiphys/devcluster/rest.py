@@ -192,7 +192,7 @@ class Rest:
         if thing["metadata"].get("name") != key[1]:
             raise errors.bad_request("the name of the object does not match the name on the URL")
         metadata.check_namespace(kind, thing, key[0])
-        dropped = self._prune(kind, thing, options)
+        dropped = self._prune(kind, thing, options) if kind.custom else self._prune_news(kind, thing, current, options)
         return self._replace(kind, current, thing, options)._replace(dropped=dropped)
 
     def delete(self, kind: Kind, key: Key, options: DeleteOptions = DeleteOptions()) -> tuple[Record, bool]:
@@ -253,6 +253,19 @@ class Rest:
                 else f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
                 f"strict decoding error: {shown}"
             )
+        return dropped
+
+    def _prune_news(self, kind: Kind, thing: Object, current: Record, options: WriteOptions) -> tuple[str, ...]:
+        """Prune what a patch has changed: the rest was pruned when it was stored, and built-in kinds do not change."""
+        stored = current.object
+        news = {name: part for name, part in thing.items() if part is not stored.get(name)}
+        names = tuple(news)
+        dropped = self._prune(kind, news, options)
+        for name in names:
+            if name not in news:
+                del thing[name]
+            else:
+                thing[name] = news[name]
         return dropped
 
     def _settle(self, kind: Kind, thing: Object, old: Object | None) -> None:

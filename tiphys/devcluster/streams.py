@@ -19,6 +19,9 @@ from tiphys.devcluster.storage import Event, Watcher
 WATCH_S = 1800  # how long a watch without timeoutSeconds lasts
 BATCH = 1024  # events written at once
 GATHER_S = 0.005  # after a piece was written the next one waits so long: the first event is told at once
+GATHER_QUIET_S = 0.001  # in a stream that is not busy: what follows is somebody's next step
+BUSY_PER_S = 500.0  # events of one stream from which on its pieces are gathered longer
+COUNT_S = 0.1  # how often that is looked at
 
 
 class WatchStream:
@@ -32,6 +35,9 @@ class WatchStream:
         self._bookmarks = query.flag(call.query, "allowWatchBookmarks")
         self._initial = query.flag(call.query, "sendInitialEvents")
         self._columns_told = False
+        self._told = 0  # events since `_counted_at`
+        self._counted_at = anyio.current_time()
+        self._is_busy = False
         selection = call.target.selection(call.query.get("labelSelector", ""), call.query.get("fieldSelector", ""))
         since = None if self._initial else query.version(call.query)
         self._watcher: Watcher | None = None
@@ -73,7 +79,7 @@ class WatchStream:
                     event = await watcher.take()
             if event is not None:
                 yield self._event(event) + self._ready(watcher)
-                await anyio.sleep(GATHER_S)  # what happens right after goes out in one piece
+                await anyio.sleep(self._pause_s(anyio.current_time()))  # what happens right after goes out in one piece
                 continue
             if self._bookmarks:
                 yield self._bookmark(self._server.storage.settled)
@@ -86,7 +92,16 @@ class WatchStream:
             lines.append(self._event(event))
         return b"".join(lines)
 
+    def _pause_s(self, now: float) -> float:
+        """How long the next piece waits: fewer pieces for who hears much, quicker ones for who hears little."""
+        took_s = now - self._counted_at
+        if took_s >= COUNT_S:
+            self._is_busy = self._told >= BUSY_PER_S * took_s
+            self._told, self._counted_at = 0, now
+        return GATHER_S if self._is_busy else GATHER_QUIET_S
+
     def _event(self, event: Event) -> bytes:
+        self._told += 1
         form, record = self._call.form, in_version(self._kind, event.record)
         if form == "Table":
             return self._line(event.type, self._table(record.object))
