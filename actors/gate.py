@@ -22,11 +22,14 @@ class Gate:
     failed: bool = False
     held: bool = False  # nobody is let in while the workflow is suspended
     restored: set[str] = field(default_factory=set)  # were inside before a restart, and have not asked again yet
+    owed: set[str] = field(default_factory=set)  # had been let in before a restart, and need no place until they ask
 
     def ask(self, who: str) -> list[str]:
         """`who` wants in; answers who may enter now (asking twice changes nothing)."""
-        if who in self.restored:
+        if self.remembers(who):
             self.restored.discard(who)
+            self.owed.discard(who)
+            self.inside.add(who)
             return [who, *self.admit()]
         if who not in self.inside and who not in self.waiting:
             self.waiting.append(who)
@@ -37,10 +40,21 @@ class Gate:
         self.restored.update(who)
         self.inside |= self.restored
 
+    def vacate(self, who: str) -> list[str]:
+        """What `who` had been let in for before a restart is over, and it has not asked again: what comes before it
+        may need the place. Answers who may enter now."""
+        if who not in self.restored:
+            return []
+        self.restored.discard(who)
+        self.inside.discard(who)
+        self.owed.add(who)
+        return self.admit()
+
     def leave(self, who: str, *, failed: bool = False) -> list[str]:
         """`who` has ended or gives up waiting; answers who may enter now."""
         self.inside.discard(who)
         self.restored.discard(who)
+        self.owed.discard(who)
         if who in self.waiting:
             self.waiting.remove(who)
         self.failed = self.failed or failed
@@ -54,6 +68,16 @@ class Gate:
             self.inside.add(who)
             admitted.append(who)
         return admitted
+
+    @property
+    def stuck(self) -> bool:
+        """Whether all places are kept for those who have not asked again, and others wait for one."""
+        full = bool(self.waiting) and not self.closed and not self.held and not self._has_room()
+        return full and self.inside <= self.restored
+
+    def remembers(self, who: str) -> bool:
+        """Whether `who` had been let in before a restart and has not asked again."""
+        return who in self.restored or who in self.owed
 
     @property
     def closed(self) -> bool:

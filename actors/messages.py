@@ -8,7 +8,6 @@ answers with permits and, once a state is on record, with `Recorded`. Orders tra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -101,23 +100,21 @@ def node_from_json(entry: Mapping[str, Any]) -> NodeStatus:
 # ------------------------------------------------------------------------------------------- told upwards
 
 
-@dataclass(frozen=True, slots=True)
-class ChildChanged:
+class ChildChanged(msgspec.Struct, frozen=True):
     """A child is now in this state. `outbound`: the nodes that whatever follows it hangs on; `variables`: what later
     calls may refer to (`steps.x.outputs.result`, …) when the child is a group; `daemons`: nodes to end with the
     boundary."""
 
     status: NodeStatus
     outbound: tuple[str, ...] = ()
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = msgspec.field(default_factory=dict)
     daemons: tuple[str, ...] = ()
     items: tuple[NodeStatus, ...] = ()  # of a looped task: the last states of its items
     leaves: frozenset[str] = frozenset()  # phases that what follows it inherits; none: it passes on what reached it
     error: str = ""  # the engine could not run it: why (a step group then is Error, not Failed)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeChanged:
+class NodeChanged(msgspec.Struct, frozen=True):
     """To the journal: this is the node's state; `parent` is the id of the node that started it.
 
     With `wants_record`, the sender hears `Recorded` once a status write that contains this state is acknowledged."""
@@ -127,38 +124,33 @@ class NodeChanged:
     wants_record: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True):
     """To the journal: `child` follows each of `parents` in the graph (`children` of status)."""
 
     parents: tuple[str, ...]
     child: str
 
 
-@dataclass(frozen=True, slots=True)
-class WantsPermit:
+class WantsPermit(msgspec.Struct, frozen=True):
     """May I begin? Asked of a boundary with `parallelism` or `failFast`, and of the workflow by pods."""
 
     node_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnsPermit:
+class ReturnsPermit(msgspec.Struct, frozen=True):
     """What the permit was for has ended (or will never begin)."""
 
     node_id: str
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ForAgent:
+class ForAgent(msgspec.Struct, frozen=True):
     """Pass this word on to the workflow's agent, which is started for it."""
 
     word: AgentTask | TaskDone
 
 
-@dataclass(frozen=True, slots=True)
-class AgentTask:
+class AgentTask(msgspec.Struct, frozen=True):
     """Work this template off in the agent's pod, and tell node `node_id` what came of it (AGENT-3)."""
 
     node_id: str
@@ -166,8 +158,7 @@ class AgentTask:
     account: str = ""  # service account of that pod; empty: the workflow's own
 
 
-@dataclass(frozen=True, slots=True)
-class TaskDone:
+class TaskDone(msgspec.Struct, frozen=True):
     """Nobody waits for this node's task any more: its outcome is on record, or the node was stopped."""
 
     node_id: str
@@ -176,8 +167,7 @@ class TaskDone:
 # ----------------------------------------------------------------------------------------- told downwards
 
 
-@dataclass(frozen=True, slots=True)
-class TaskResult:
+class TaskResult(msgspec.Struct, frozen=True):
     """What the agent says of a task: a phase that may still change (a plugin's), or the last one."""
 
     phase: str
@@ -190,75 +180,72 @@ PLUGINS = Address("plugin", "", "plugins", "")
 """Who knows the executor plugins that ConfigMaps define."""
 
 
-@dataclass(frozen=True, slots=True)
-class WantsPlugins:
+class WantsPlugins(msgspec.Struct, frozen=True):
     """Which executor plugins are there for workflows of this namespace?"""
 
     namespace: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plugins:
+class Plugins(msgspec.Struct, frozen=True):
     """These; and why others cannot be read."""
 
     definitions: tuple[Mapping[str, Any], ...]
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AgentTrouble:
+class AgentTrouble(msgspec.Struct, frozen=True):
     """The agent's pod does not run, and why; `lost` when it never will, so that what waits for it is an Error."""
 
     message: str
     lost: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(msgspec.Struct, frozen=True):
     """Begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(msgspec.Struct, frozen=True):
     """You will never begin: the boundary has failed fast, or is being stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class FoundOver(msgspec.Struct, frozen=True):
+    """To the boundaries around it: a pod that was found working at a restart has ended. `name` is its node's.
+
+    Or it works on and has kept its place in vain for a while (`over` False): what its node waits for may need one."""
+
+    name: str
+    over: bool = True
+
+
+class Recorded(msgspec.Struct, frozen=True):
     """Your last state is in an acknowledged status write: what it needed may be released."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(msgspec.Struct, frozen=True):
     """The workflow is being stopped: `strategy` is Stop or Terminate. Exit handlers survive a Stop."""
 
     strategy: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeadlineExceeded:
+class DeadlineExceeded(msgspec.Struct, frozen=True):
     """The workflow's deadline has passed. Exit handlers are exempt."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndDaemon:
+class EndDaemon(msgspec.Struct, frozen=True):
     """The boundary of this daemon is complete: end it; it counts as Succeeded."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowEnded:
+class WorkflowEnded(msgspec.Struct, frozen=True):
     """The whole workflow has ended in this phase, and that is on record: pods kept until now may go (PGC-1)."""
 
     phase: str
 
 
-@dataclass(frozen=True, slots=True)
-class LookAgain:
+class LookAgain(msgspec.Struct, frozen=True):
     """To the collector of artifacts: the workflow is another than it was, perhaps about to be deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edited:
+class Edited(msgspec.Struct, frozen=True):
     """Somebody wrote this state into `status.nodes` (a resume, a `node set`, a stop of one node)."""
 
     status: NodeStatus

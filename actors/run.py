@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 
 from actors.language.functions import Functions
@@ -38,7 +37,8 @@ class Run:
     deadline: float | None = None  # epoch seconds, of spec.activeDeadlineSeconds
     past_deadline: bool = False  # and it has passed
     active: dict[str | None, list[str]] | None = None  # see recorded_inside
-    found: list[str] = field(default_factory=list)  # names of nodes whose pods worked already when it began
+    found: list[str] = field(default_factory=list)  # names of nodes whose pods were there when it began and work
+    found_over: list[str] = field(default_factory=list)  # likewise, and have ended
 
     @property
     def name(self) -> str:
@@ -66,7 +66,15 @@ class Run:
 
     def found_inside(self, boundary: str) -> list[str]:
         """Who holds a permit of a boundary (by its name) for a pod that was found working, on record or not."""
-        calls = {ids.called_from(boundary, name) for name in self.found} - {""}
+        return self._calls(boundary, self.found)
+
+    def found_over_inside(self, boundary: str) -> list[str]:
+        """Who had a permit of a boundary (by its name) for pods that were found and have all ended."""
+        working = self.found_inside(boundary)
+        return [call for call in self._calls(boundary, self.found_over) if call not in working]
+
+    def _calls(self, boundary: str, names: list[str]) -> list[str]:
+        calls = {ids.called_from(boundary, name) for name in names} - {""}
         return [ids.node_id(self.name, call) for call in sorted(calls)]
 
     def recorded_failure(self, boundary: str) -> bool:
@@ -86,7 +94,16 @@ class Run:
 
     def functions(self, who: str, now: float) -> Functions:
         """Time and chance for the expressions of one node: the same again for the same node and second."""
-        return Functions(float(int(now)), Random(f"{self.address.uid}/{who}"))  # noqa: S311  # no secret is made of it
+        return Functions(float(int(now)), seed=f"{self.address.uid}/{who}")
+
+    def own_arguments(self) -> dict[str, Any]:
+        """The workflow's arguments with their values: what an exit handler gets to which nothing is passed."""
+        own = self.spec.get("arguments") or {}
+        parameters = [
+            {"name": entry["name"], "value": self.variables[f"workflow.parameters.{entry['name']}"]}
+            for entry in own.get("parameters") or ()
+        ]
+        return {"parameters": parameters, "artifacts": own.get("artifacts") or []}
 
     def globals(self) -> dict[str, Any]:
         """`workflow.*` as of now, global outputs included."""

@@ -42,9 +42,10 @@ class Meter:
 
     def chance(self, asked_by: str) -> Random:
         """Give the dice of this evaluation; raise Fault where there are none."""
-        if self._functions.chance is None:
+        dice = self._functions.chance
+        if dice is None:
             raise Fault(f"{asked_by} is not available here: this place has no dice")
-        return self._functions.chance
+        return dice
 
     def step(self, count: int = 1) -> None:
         """Take steps; raise OverBudget when there are none left."""

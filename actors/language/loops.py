@@ -1,7 +1,8 @@
 """A loop is a list of items, each with its text, its part of a node's name, and the variables it sets.
 
 `withItems` is a literal list, `withParam` JSON text, `withSequence` numbers run through a printf format. An item's text
-is its own JSON spelling (`1.0` stays `1.0`), because names of nodes and values of parameters are made from it.
+is its own JSON spelling (`1.0` of a JSON text stays `1.0`; that of a spec is `1`, as an API server keeps it), because
+names of nodes and values of parameters are made from it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from actors.language.jsontext import RawNumber, dumps, loads_raw
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _PARENTHESES = str.maketrans("", "", "()")
+EXACT_BELOW = 1e21  # JSON writes larger ones with an exponent
 SEQUENCE_ITEMS_MAX = 1_000_000  # each becomes a node; a longer sequence is a slip of the keyboard
 
 
@@ -44,7 +46,7 @@ def expand(step: Mapping[str, Any]) -> list[Item] | None:
     Raises LoopError with upstream's message for text that is not a JSON list and for bounds that are not integers.
     """
     if step.get("withItems"):
-        values: Iterable[Any] = step["withItems"]
+        values: Iterable[Any] = [_as_kept(value) for value in step["withItems"]]
     elif step.get("withParam"):
         values = _from_text(step["withParam"])
     elif step.get("withSequence") is not None:
@@ -52,6 +54,15 @@ def expand(step: Mapping[str, Any]) -> list[Item] | None:
     else:
         return None
     return [_item(value) for value in values]
+
+
+def _as_kept(value: Any) -> Any:
+    """A literal of a spec as it comes back from an API server, which keeps 1.0 as 1."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_BELOW:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _as_kept(entry) for key, entry in value.items()}
+    return [_as_kept(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _from_text(text: str) -> list[Any]:

@@ -280,7 +280,7 @@ class LockMind:
         state.reading.discard(key)
         commands: list[Command] = []
         for _, request in list(lock.queue) if lock is not None else ():
-            text = f"failed to initialize semaphore {key}: {why}"
+            text = f"failed to initialize semaphore {key} with limit: {why}"
             commands.append(_tell(request, LockRefused(_node(request), text)))
             if isinstance(request.holder, Holder):
                 commands += self._free(state, request.holder, now)

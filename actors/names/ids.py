@@ -11,6 +11,7 @@ from functools import lru_cache
 
 POD_PREFIX_BYTES_MAX = 242  # 253 of a Kubernetes name, less ten digits of hash and the dash before them
 _FNV_OFFSET, _FNV_PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
+_CACHED = 2048  # names of what is at work; those of yesterday's workflows would only be memory that grows
 _CHILD_SEPARATOR = re.compile(r"^(\[[0-9]+\])?\.")
 
 
@@ -22,13 +23,13 @@ def fnv1a(text: str) -> int:
     return state
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=_CACHED)
 def node_id(workflow: str, node_name: str) -> str:
     """Name the entry of `status.nodes`: the workflow's own name for the root, else name and hash."""
     return workflow if node_name == workflow else f"{workflow}-{fnv1a(node_name)}"
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=_CACHED)
 def pod_name(workflow: str, node_name: str, template_name: str) -> str:
     """Name the pod of a node (format v2); an inline template has an empty name and is left out."""
     if node_name == workflow:

@@ -52,7 +52,7 @@ def _key(template: Mapping[str, Any]) -> bytes:
     return orjson.dumps(template, option=orjson.OPT_SORT_KEYS)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)  # a key is a whole template: a few KB
 def _pod_hash(key: bytes, collisions: int | None, *, dated: bool) -> str:
     """Remembered: a template is hashed at every decision, and changes seldom."""
     content = encode(pod_types(), POD_TEMPLATE, orjson.loads(key))

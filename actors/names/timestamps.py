@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,9 +30,15 @@ def moment(seconds_since_epoch: float) -> datetime:
 
 def rfc3339(seconds_since_epoch: float) -> str:
     """Write a time as Kubernetes does: UTC, whole seconds (cut, not rounded), `Z`."""
-    return _wall(moment(int(seconds_since_epoch // 1))) + "Z"
+    return _second(int(seconds_since_epoch // 1))
 
 
+@lru_cache(maxsize=1024)  # what happens within a second is written alike
+def _second(whole: int) -> str:
+    return _wall(moment(whole)) + "Z"
+
+
+@lru_cache(maxsize=4096)
 def seconds(text: str) -> float:
     """Read an RFC 3339 time as seconds since 1970.
 
@@ -63,9 +70,29 @@ def strftime(letter: str, seconds_since_epoch: float) -> str:
 
     Raises KeyError for another letter.
     """
+    return _parts(seconds_since_epoch)[letter]
+
+
+def creation_variables(prefix: str, seconds_since_epoch: float) -> dict[str, str]:
+    """Give all variables of one time: the time itself, `.RFC3339`, `.s` and one per strftime letter."""
+    return dict(_variables(prefix, seconds_since_epoch))
+
+
+@lru_cache(maxsize=256)  # many workflows are created in the same second
+def _variables(prefix: str, seconds_since_epoch: float) -> tuple[tuple[str, str], ...]:
+    whole, parts = rfc3339(seconds_since_epoch), _parts(seconds_since_epoch)
+    return (
+        (prefix, whole),
+        (f"{prefix}.RFC3339", whole),
+        (f"{prefix}.s", str(int(seconds_since_epoch // 1))),
+        *((f"{prefix}.{letter}", parts[letter]) for letter in STRFTIME_LETTERS),
+    )
+
+
+def _parts(seconds_since_epoch: float) -> dict[str, str]:
     when = moment(seconds_since_epoch)
     month, day = _MONTHS[when.month - 1], _DAYS[when.weekday()]
-    parts = {
+    return {
         "B": month,
         "b": month[:3],
         "m": f"{when.month:02d}",
@@ -82,18 +109,6 @@ def strftime(letter: str, seconds_since_epoch: float) -> str:
         "Z": "UTC",
         "z": "+0000",
         "L": f".{when.microsecond // 1000:03d}",
-    }
-    return parts[letter]
-
-
-def creation_variables(prefix: str, seconds_since_epoch: float) -> dict[str, str]:
-    """Give all variables of one time: the time itself, `.RFC3339`, `.s` and one per strftime letter."""
-    whole = rfc3339(seconds_since_epoch)
-    return {
-        prefix: whole,
-        f"{prefix}.RFC3339": whole,
-        f"{prefix}.s": str(int(seconds_since_epoch // 1)),
-        **{f"{prefix}.{letter}": strftime(letter, seconds_since_epoch) for letter in STRFTIME_LETTERS},
     }
 
 

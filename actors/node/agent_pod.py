@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from actors.messages import PLUGINS, AgentTrouble, WantsPlugins
 from actors.names import ids, labels
+from actors.node.agent_stuck import given_up
 from actors.node.assess import blame, waiting_reason
 from actors.node.manifest_agent import agent_pod
 from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings
@@ -51,7 +52,8 @@ class AgentPod:
     @property
     def ended(self) -> bool:
         """Whether it will do nothing any more."""
-        return ((self.pod or {}).get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+        pod = self.pod or {}
+        return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"} or bool(given_up(pod))
 
     def wanted(self, now: float) -> Heard:
         """There is work for it."""
@@ -191,6 +193,8 @@ def _failure(pod: Object) -> str:
     status = pod.get("status") or {}
     if status.get("message"):
         return str(status["message"])
+    if hopeless := given_up(pod):
+        return hopeless
     for entry in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
         ended = (entry.get("state") or {}).get("terminated")
         if ended and ended.get("exitCode"):

@@ -26,6 +26,7 @@ class Behaviour:
         self.parent = parent
         self.status = status
         self.live: set[str] = set()  # node ids of children whose actors live
+        self.awake = False  # it has begun to read
 
     @property
     def retires(self) -> bool:

@@ -12,7 +12,8 @@ from actors.arguments import BadOutput, composite_outputs
 from actors.gate import Gate
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError, results_referenced
-from actors.messages import Denied, EndDaemon, Permit, Phase, ReturnsPermit, Shutdown, WantsPermit
+from actors.messages import Denied, EndDaemon, FoundOver, Permit, Phase, ReturnsPermit, Shutdown, WantsPermit
+from actors.names import ids
 from actors.node.called import Called
 from actors.node.site import Place
 from actors.run import Call
@@ -39,6 +40,7 @@ class Boundary(Called):
         if self.gate is None and (limit is not None or template.get("failFast")):
             self.gate = Gate(int(limit) if limit else None, bool(template.get("failFast")))
             self.gate.restore([*self.run.recorded_inside(self.id), *self.run.found_inside(self.status.name)])
+            self.gate.owed.update(self.run.found_over_inside(self.status.name))
             self.gate.failed = self.gate.fail_fast and self.run.recorded_failure(self.id)
         self.scope = self.scope or dict(self.instance.variables)
         if self.captured is None:
@@ -53,12 +55,14 @@ class Boundary(Called):
         """Children ask for permits; orders are passed on to them."""
         match word:
             case WantsPermit(node_id):
-                if self.gate is not None and self.gate.closed:
+                if self.gate is not None and self.gate.closed and not self.gate.remembers(node_id):
                     return [Tell(self.run.node_address(node_id), Denied())]
                 return self._admit(self.gate.ask(node_id) if self.gate else [node_id])
             case ReturnsPermit(node_id, failed):
                 commands = self._admit(self.gate.leave(node_id, failed=failed)) if self.gate else []
                 return [*commands, *self._fail_fast(now)]
+            case FoundOver(name, over):
+                return self._vacated(name, over=over)
             case EndDaemon():
                 return [*self.end_daemons(), *(self.end("Succeeded", now) if not self.status.ended else [])]
         commands = super().told(sender, word, now)
@@ -72,6 +76,13 @@ class Boundary(Called):
     def _pass_on(self, word: Any) -> list[Command]:
         urgent = isinstance(word, Shutdown)
         return [Tell(self.run.node_address(child), word, urgent=urgent) for child in sorted(self.live)]
+
+    def _vacated(self, name: str, *, over: bool) -> list[Command]:
+        """A pod inside, found at a restart, has ended: its call's place is free, unless another one of it works."""
+        call = ids.node_id(self.run.name, ids.called_from(self.status.name, name))
+        if self.gate is None or (call in self.run.found_inside(self.status.name) if over else not self.gate.stuck):
+            return []
+        return self._admit(self.gate.vacate(call))
 
     def _admit(self, admitted: list[str]) -> list[Command]:
         return [Tell(self.run.node_address(node_id), Permit()) for node_id in admitted]
@@ -115,9 +126,15 @@ class Boundary(Called):
                 functions = self.run.functions(self.id, now)
                 outputs = composite_outputs(self.instance.template, self._closing_scope(), functions)
             except (BadOutput, SubstitutionError, ExpressionError) as error:
-                phase, message = "Error", str(error)
-        ended = self.end(phase, now, message, outputs=outputs, outbound_nodes=self.outbound())
+                erred = self.erred(str(error), now, outbound_nodes=self._ends())
+                return [*self.end_daemons(), *erred]
+        ended = self.end(phase, now, message, outputs=outputs, outbound_nodes=self._ends())
         return [*self.end_daemons(), *ended]
+
+    def _ends(self) -> tuple[str, ...]:
+        """`outboundNodes`: none where nothing inside is an end, or where it ends before its children could."""
+        ends = self.outbound()
+        return () if self.failed_fast or ends == (self.id,) else ends
 
     def _closing_scope(self) -> dict[str, Any]:
         return {**self.run.globals(), **self.scope}

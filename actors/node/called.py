@@ -96,15 +96,16 @@ class Called(Behaviour):
 
     def _gates(self) -> list[Address]:
         """Whose permit it needs: its boundary's, and, for a pod, the workflow's."""
+        return self._limits() if self._may_run() else []  # what will not run anyhow need not wait for that
+
+    def _may_run(self) -> bool:
         on_exit = self.call.on_exit
-        if self.call.permitted or self.run.stopped(on_exit=on_exit) or self.run.overdue(on_exit=on_exit):
-            return []  # what will not run anyhow need not wait for that
-        gates = []
-        if self.gated and self.call.gate is not None:
-            gates.append(self.call.gate)
-        if self.run.permits and template_type(self.call.template) in POD_TYPES:
-            gates.append(self.run.address)
-        return gates
+        return not self.run.stopped(on_exit=on_exit) and not self.run.overdue(on_exit=on_exit)
+
+    def _limits(self) -> list[Address]:
+        boundary = [self.call.gate] if self.gated and self.call.gate is not None else []
+        counted_pods = self.run.permits and template_type(self.call.template) in POD_TYPES
+        return [] if self.call.permitted else [*boundary, *([self.run.address] if counted_pods else [])]
 
     def ask(self) -> list[Command]:
         """Ask for the next permit that is wanted."""
@@ -117,8 +118,7 @@ class Called(Behaviour):
             return self.ask()
         if self.locking:
             return self._go(now) if self.locking == HELD else []
-        wanted = config_maps(self.call)
-        missing = [name for name, _ in wanted if name not in self.config]
+        missing = [name for name, _ in config_maps(self.call) if name not in self.config]
         if missing:
             return [self._read(name) for name in missing]
         return self._resolve(now)
@@ -139,7 +139,10 @@ class Called(Behaviour):
         if named is None:
             text = f"displayName must match the regex {DISPLAY_NAME.pattern}"
             return self.unable(text, now)
-        self.status = msgspec.structs.replace(self.status, inputs=self.instance.inputs or None, display_name=named)
+        changes: dict[str, Any] = {"inputs": self.instance.inputs or None, "display_name": named}
+        if self.call.retried:
+            changes["memoization_status"] = memo.of_attempt(self.instance.template)
+        self.status = msgspec.structs.replace(self.status, **changes)
         return [*commands, *self._lock(now)]
 
     def _go(self, now: float) -> list[Command]:
@@ -152,7 +155,7 @@ class Called(Behaviour):
     def _lock(self, now: float) -> list[Command]:
         """Ask for the template's locks; a Retry node has them for its attempts (SYNC-1, RTY-11)."""
         section = self.instance.template.get("synchronization")
-        if not section or self.call.retried:
+        if not section or self.call.retried or not self._may_run():
             return self._go(now)
         try:
             keys = lock_keys(section, self.run.address.namespace)
@@ -170,13 +173,15 @@ class Called(Behaviour):
         match word:
             case LockAwaited(_, key, message):
                 waiting = {"waiting": key} if key else self.status.synchronization_status
-                self.now_is("Pending", now, message, synchronization_status=waiting)
+                phase: Phase = "Running" if self.status.phase == "Running" else "Pending"  # as a user's retry left it
+                self.now_is(phase, now, message, synchronization_status=waiting)
                 return [*self.announce(), *self._counts_no_more()]
             case LockRefused(_, message):
                 return self.end("Error", now, message) if self.status.phase else self.unable(message, now)
         self.locking = HELD
         if self.status.synchronization_status is not None:
-            self.status = msgspec.structs.replace(self.status, phase="", message="", synchronization_status=None)
+            begun = "Running" if self.status.phase == "Running" else ""
+            self.status = msgspec.structs.replace(self.status, phase=begun, message="", synchronization_status=None)
         self.asking = [gate for gate in self._gates() if gate not in self.permits]
         return self._ask_or_resolve(now)
 
@@ -204,7 +209,8 @@ class Called(Behaviour):
                 try:
                     commands.append(WakeAt(began + parse_duration(str(text)), field))
                 except ValueError as error:
-                    return self.unable(f"{field}: {error}", now)
+                    why = f"invalid {field} format unable to parse {text} as a duration: {error}"
+                    return self.unable(why, now)
         return commands
 
     # ------------------------------------------------------------------------------------------ remembered results
@@ -216,15 +222,14 @@ class Called(Behaviour):
 
     def _recall(self, now: float) -> list[Command] | None:
         """Look for a remembered result, an attempt's Retry node for it (MEMO-5); None when there is nothing to ask."""
-        memory, on_exit = self.memory, self.call.on_exit
+        memory = self.memory
         if memory.step or self.call.retried:
             return [] if memory.step == memo.READING else None
         try:
             memory.cache = memo.cache_of(self.instance.template, self.run.cache_namespace or self.run.address.namespace)
         except memo.BadMemo as error:
             return self.unable(str(error), now)
-        unwanted = self.run.stopped(on_exit=on_exit) or self.run.overdue(on_exit=on_exit)
-        if memory.cache is None or self.there_already or unwanted:
+        if memory.cache is None or self.there_already or not self._may_run():
             return None
         memory.step = memo.READING
         return [memo.recall(memory.cache)]
@@ -269,7 +274,7 @@ class Called(Behaviour):
         following = memo.instead(command, error)
         memory.failures += not isinstance(error, memo.TRANSIENT)  # an API server that is away has refused nothing
         if following is None or memory.failures > memo.SAVE_TRIES_MAX:
-            return self._close("Error", now, f"failed to save the result in its cache: {error.message}")
+            return self._close("Error", now, f"could not save to config map cache: {error.message}")
         memory.closing = replace(memory.closing, command=following)
         return [WakeAt(now + RETRY_READ_S, memo.SAVE)] if following == command else [following]
 
@@ -284,7 +289,13 @@ class Called(Behaviour):
     def unable(self, message: str, now: float) -> list[Command]:
         """The engine cannot run this call: an error entry stands for it."""
         self.status = msgspec.structs.replace(self.status, type="Skipped", progress="")
-        return self.end("Error", now, message, error=message)
+        return self.erred(message, now)
+
+    def erred(self, message: str, now: float, **fields: Any) -> list[Command]:
+        """End as an Error of the engine, which the caller speaks of too; a task's own message says so (DAG-14)."""
+        of_task = self.call.kind == "tasks" and not self.call.hooked and not self.call.retried
+        text = f"task '{self.status.name}' errored: {message}" if of_task else message
+        return self.end("Error", now, text, error=message, **fields)
 
     def _taken_over(self, known: NodeStatus) -> list[Command]:
         """It succeeded in the workflow that this one repeats: Skipped here, a success to all that depends on it."""
@@ -431,7 +442,8 @@ class Called(Behaviour):
 
     def return_permits(self, *, failed: bool | None = None) -> list[Command]:
         """Give back what is held or asked for; a failure closes a boundary that fails fast."""
-        held, self.permits = self.permits + self.asking, []
+        kept = self._limits() if self.id in self.run.known else []  # places from before a restart, never asked for
+        held, self.permits = self.permits + self.asking or kept, []
         self.asking = []
         verdict = self.status.failed if failed is None else failed
         return [Tell(gate, ReturnsPermit(self.id, failed=verdict)) for gate in held]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -50,6 +51,14 @@ def container_entries(node: PodNode, seen: Assessment, now: float) -> list[Comma
     return commands
 
 
+def last_containers(workflow: str, node_name: str, template: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of the containers of a set on which no other one depends: what follows the pod hangs on them."""
+    containers = (template.get("containerSet") or {}).get("containers") or ()
+    needed = {need for container in containers for need in container.get("dependencies") or ()}
+    last = [container["name"] for container in containers if container["name"] not in needed]
+    return tuple(ids.node_id(workflow, ids.container(node_name, name)) for name in last)
+
+
 def _entry(node: PodNode, name: str, verdict: ContainerVerdict, now: float) -> NodeStatus:
     status = new_status(
         ids.container(node.status.name, name), node.run, "Container", boundary_name=node.status.name,
@@ -60,5 +69,4 @@ def _entry(node: PodNode, name: str, verdict: ContainerVerdict, now: float) -> N
     return msgspec.structs.replace(
         status, phase=verdict.phase, message=verdict.message, progress=done,
         started_at=verdict.started_at or node.status.started_at, finished_at=finished,
-        outputs={"exitCode": verdict.exit_code} if verdict.exit_code else None,
     )  # fmt: skip

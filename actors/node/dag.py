@@ -168,8 +168,10 @@ class DagNode(Boundary):
         if not crash or name is None:
             return []
         site = self.sites[name]
-        known = site.hooks.get(child.part, site.status)
-        if known is site.status and name in self.loops:
+        known = site.last_said(child.part)
+        if known.ended:
+            return []
+        if child.part == site.id and name in self.loops:
             known = new_status(site.status.name, self.run, "TaskGroup", boundary_name=self.status.name)
         returned = [Tell(self.address, ReturnsPermit(child.part, failed=True))] if self.gate is not None else []
         return [*crashed(self.run, self.address, known, child.part, crash, now), *returned]

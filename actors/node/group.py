@@ -6,7 +6,7 @@ DAG task (DAG-9). Both wait until every call is settled and then give their verd
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +14,20 @@ import msgspec
 
 from actors.arguments import complete_nested
 from actors.language.aggregate import AggregateError
+from actors.language.expression import ExpressionError
 from actors.language.functions import Functions
 from actors.language.loops import Item, expand, is_loop
-from actors.language.tags import substitute
+from actors.language.tags import SubstitutionError, substitute
+from actors.language.when import WhenError
 from actors.messages import ChildChanged, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
 from actors.names import ids
 from actors.node.behaviour import Behaviour, new_status
-from actors.node.scope import loop_variables
+from actors.node.scope import loop_variables, node_variables
 from actors.node.site import CALL_ERRORS, Place, Site, crashed
 from actors.run import Run
 from runtime.messages import Address, Command, Tell
+
+UNRESOLVED = "failed to resolve references: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,27 @@ class GroupCall:
         return self.run.node_address(ids.node_id(self.run.name, self.node_name))
 
 
+class BadGroup(Exception):
+    """A step of the group cannot be read; the text is the group's message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The calls that one step makes."""
+
+    sites: list[Site]
+    empty: bool = False  # it loops over nothing
+
+
 class Group(Behaviour):
     """Parallel calls under one node."""
 
     def __init__(self, call: GroupCall) -> None:
+        task = call.steps[0] if call.node_type == "TaskGroup" else {}
         status = new_status(
             call.node_name, call.run, call.node_type, boundary_name=call.place.boundary_name,
             boundary_id=call.place.boundary, template_scope=call.place.template_scope,
+            template_name=str(task.get("template") or ""), template_ref=task.get("templateRef"),
         )  # fmt: skip
         super().__init__(call.run, call.parent, status)
         self.call = call
@@ -74,10 +92,23 @@ class Group(Behaviour):
         if self.status.phase in {"", "Pending"}:
             self.now_is("Running", now)
         commands = [] if self.verdict is not None else self.announce()
-        place = self._place()
-        for step in self.call.steps:
-            commands += self._begin(place, step, now)
+        try:
+            plans = [self._plan(step, now) for step in self.call.steps]
+        except BadGroup as error:
+            return [*commands, *self._refuse(str(error), now)]
+        for plan in plans:
+            if plan.empty:  # drawn before those that run
+                commands += self._conclude(plan.sites[0], "Skipped", "Skipped, empty params", now)
+        for site in [site for plan in plans if not plan.empty for site in plan.sites]:
+            commands += self._begin_site(site, now)
         return [*commands, *self._reopened(now), *self._judge(now)]
+
+    def _refuse(self, message: str, now: float) -> list[Command]:
+        """None of its steps begins, since one of them cannot be read (STEP-6)."""
+        if self.verdict is None:
+            self.now_is("Error", now, message)
+            return self.announce()
+        return self._judge(now)
 
     def _reopened(self, now: float) -> list[Command]:
         """A group that has ended on record, but whose call has not, runs again (STEP-11)."""
@@ -96,35 +127,48 @@ class Group(Behaviour):
             on_exit=place.on_exit, gate=place.gate, captured=place.captured,
         )  # fmt: skip
 
-    def _begin(self, place: Place, step: Mapping[str, Any], now: float) -> list[Command]:
+    def _plan(self, step: Mapping[str, Any], now: float) -> Plan:
+        """The calls of one step with their references filled in; none has begun. Raises BadGroup."""
+        place = self._place()
         if self.call.items is not None:
-            return self._begin_items(place, step, list(self.call.items), now)
+            return Plan(self._looped(place, step, self.call.items))
         whole = Site(place, step, ids.step(self.status.name, step.get("name", "")))
-        if not is_loop(step):
-            return self._begin_site(whole, now)
+        items = self._items(whole, now) if is_loop(step) else None
+        if items is not None and not items:
+            return Plan([whole], empty=True)
+        sites = [whole] if items is None else self._looped(place, step, items)
+        for site in sites:
+            known = self.run.known.get(site.id)
+            if known is None or not known.ended:
+                self._prepare(site, now)
+        return Plan(sites)
+
+    def _items(self, whole: Site, now: float) -> list[Item] | None:
+        """What a loop runs over; None when that need not be known, since `when` is false whatever the item."""
         values = whole.values(self.call.scope)
         try:
-            items = expand(loop_fields(step, values, self.run.functions(whole.id, now)))
+            return expand(loop_fields(whole.step, values, self.run.functions(whole.id, now)))
         except CALL_ERRORS as error:
             if whole.unwanted(values):
-                return self._begin_site(whole, now)
-            whole.error = str(error)
-            return self._conclude(whole, "Error", str(error), now)
-        if items is None:
-            return self._begin_site(whole, now)
-        if not items:
-            return self._conclude(whole, "Skipped", "Skipped, empty params", now)
-        return self._begin_items(place, step, items, now)
+                return None
+            unresolved = isinstance(error, SubstitutionError | ExpressionError)
+            raise BadGroup(f"{UNRESOLVED}{error}" if unresolved else str(error)) from error
 
-    def _begin_items(self, place: Place, step: Mapping[str, Any], items: list[Item], now: float) -> list[Command]:
+    def _prepare(self, site: Site, now: float) -> None:
+        try:
+            site.prepare(self.call.scope, now)
+        except WhenError as error:
+            if site.item is None:  # an item's own condition is an Error of that item
+                raise BadGroup(f"{UNRESOLVED}{error}") from error
+        except CALL_ERRORS as error:
+            raise BadGroup(str(error) if site.item is not None else f"{UNRESOLVED}{error}") from error
+
+    def _looped(self, place: Place, step: Mapping[str, Any], items: Sequence[Item]) -> list[Site]:
         name = step.get("name", "")
         base = self.status.name if self.status.type == "TaskGroup" else ids.step(self.status.name, name)
-        commands: list[Command] = []
         sites = [Site(place, step, ids.item(base, i, it.description), it.variables) for i, it in enumerate(items)]
         self.loops[name] = sites
-        for site in sites:
-            commands += self._begin_site(site, now)
-        return commands
+        return sites
 
     def _begin_site(self, site: Site, now: float) -> list[Command]:
         self._keep(site)
@@ -172,7 +216,9 @@ class Group(Behaviour):
         site = self.by_id.get(child.part)
         if not crash or site is None:
             return []
-        known = site.hooks.get(child.part, site.status)
+        known = site.last_said(child.part)
+        if known.ended:
+            return []
         gate = self.call.place.gate  # who crashed cannot give back what it held
         returned = [Tell(gate, ReturnsPermit(child.part, failed=True))] if gate is not None else []
         return [*crashed(self.run, self.address, known, child.part, crash, now), *returned]
@@ -190,13 +236,15 @@ class Group(Behaviour):
             self.now_is(phase, now)
         else:
             self._judge_steps(now)
+        variables, unreadable = {}, ""
         try:
             variables = self._variables()
         except AggregateError as error:
-            variables = {}
-            self.now_is("Error", now, str(error))
+            unreadable = str(error)
+            if self.status.type == "TaskGroup":
+                self.now_is("Error", now, unreadable)
         items = tuple(site.status for site in self.sites)
-        return self.announce(variables=variables, daemons=self._daemons(), items=items)
+        return self.announce(variables=variables, daemons=self._daemons(), items=items, error=unreadable)
 
     def _judge_steps(self, now: float) -> None:
         """The first failure that no `continueOn` excuses decides (STEP-4, STEP-6)."""
@@ -219,6 +267,8 @@ class Group(Behaviour):
                 values |= site.variables()
         for name, sites in self.loops.items():
             items = [site.status for site in sites]
+            if self.status.type == "StepGroup":  # a looped step has no node of its own: its group stands for it
+                values |= node_variables(f"{self.call.place.kind}.{name}", self.status)
             if self.status.type == "TaskGroup" or any(item.phase != "Skipped" for item in items):  # LOOP-9
                 values |= loop_variables(f"{self.call.place.kind}.{name}", items)
         return values

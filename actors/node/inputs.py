@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from actors.arguments import ABSENT, complete_nested
 from actors.contract.repository import driver_of
 from actors.language.functions import NOTHING, Functions
@@ -55,16 +57,17 @@ def instantiate(
     """The template of `call` with its inputs resolved and substituted. Raises BadInputs or a SubstitutionError.
 
     `config` has the contents of `config_maps(call)`, None for one that does not exist."""
-    written = call.template
+    parameters, artifacts = _parameters(call, config or {}), _artifacts(call)
+    body = {key: value for key, value in call.template.items() if key != "inputs"}
+    plain = _without_tags({"parameters": parameters, "artifacts": artifacts, "body": body})
+    if plain is not None:
+        inputs = {key: plain[key] for key in ("parameters", "artifacts") if plain[key]}
+        own = local_variables(call) | input_variables(inputs) | _output_paths(plain["body"])
+        return Instance({**plain["body"], "inputs": inputs} if inputs else plain["body"], inputs, own)
     known = {**texts(call.run.globals()), **local_variables(call)}
-    parameters = substitute(_parameters(call, config or {}), known, functions=functions)
-    artifacts = substitute(_artifacts(call), known, functions=functions)
-    inputs: dict[str, Any] = {}
-    if parameters:
-        inputs["parameters"] = parameters
-    if artifacts:
-        inputs["artifacts"] = artifacts
-    body = {key: value for key, value in written.items() if key != "inputs"}
+    parameters = substitute(parameters, known, functions=functions)
+    artifacts = substitute(artifacts, known, functions=functions)
+    inputs = {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
     body = substitute(body, known, functions=functions)
     own = local_variables(call) | input_variables(inputs) | _output_paths(body)
     values = texts(known | own)
@@ -72,6 +75,18 @@ def instantiate(
     if inputs:
         body["inputs"] = inputs
     return Instance(body, inputs, own)
+
+
+def _without_tags(tree: dict[str, Any]) -> dict[str, Any] | None:
+    """A copy of a tree in which nothing is to be filled in; None when there may be something."""
+    try:
+        text = orjson.dumps(tree)
+    except TypeError:  # a number beyond 64 bits
+        return None
+    if b"{{" in text:
+        return None
+    copy: dict[str, Any] = orjson.loads(text)
+    return copy
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,15 +155,23 @@ def _parameter(
         key = (source.get("valueFrom") or {}).get("configMapKeyRef")
         if key:
             found = _from_config_map(call, key, config)
+            entry = {**_described(declared), "name": name, "valueFrom": source["valueFrom"]}
             if found is not None:
-                return {**_described(declared), "name": name, "value": found}
+                return {**entry, "value": found}
             for default in (source["valueFrom"].get("default"), source.get("default")):
                 if default is not None:
-                    return {**_described(declared), "name": name, "value": parameter_text(default)}
+                    return {**entry, "value": parameter_text(default)}
     if declared.get("default") is not None:
         return {**_described(declared), "name": name, "value": parameter_text(declared["default"])}
     if absent:
-        raise BadInputs(f"inputs.parameters.{name}: argument references an absent optional output without a default")
+        why = "argument references an absent optional (skipped/omitted node output with no default)"
+        raise BadInputs(f"inputs.parameters.{name}: {why}")
+    last = argument if argument and argument.get("valueFrom") else declared
+    wanted = (last.get("valueFrom") or {}).get("configMapKeyRef")
+    if wanted:
+        what = f"unable to retrieve inputs.parameters.{name} from ConfigMap: ConfigMap '{wanted.get('name')}'"
+        there = config.get(str(wanted.get("name"))) is not None
+        raise BadInputs(f"{what} does not " + (f"have the key '{wanted.get('key')}'" if there else "exist"))
     if (declared.get("valueFrom") or {}).get("supplied") is not None:
         return {**_described(declared), "name": name}
     raise BadInputs(f"inputs.parameters.{name} was not supplied")

@@ -26,7 +26,7 @@ class LeftoverNode(PodNode):
         run = leftover.run
         super().__init__(Call(run, run.address, node.name, node.boundary_id, "", resolved), settings)
         self.status = node
-        self.recorded = self.begun = True
+        self.recorded = self.begun = self.introduced = True
         self.ended_phase = leftover.workflow_phase
         self.given_name = leftover.pod
 

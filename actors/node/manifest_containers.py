@@ -12,6 +12,7 @@ from typing import Any
 from actors.contract import paths
 from actors.contract.documents import Instructions
 from actors.contract.instructions import to_env
+from actors.names import tracing
 from actors.node.manifest_request import BadTemplate, PodRequest, UnknownEntrypoint
 from actors.node.patches import merge_container
 
@@ -130,6 +131,8 @@ def own_env(request: PodRequest, container: str) -> list[dict[str, Any]]:
         "ARGO_INCLUDE_SCRIPT_OUTPUT": "true" if request.include_result else "false",
         "ARGO_DEADLINE": request.deadline or NO_DEADLINE,
     }
+    if request.settings.traced:
+        values["TRACEPARENT"] = tracing.traceparent(request.workflow_uid, request.node_id)
     return [{"name": name, "value": value} for name, value in values.items()]
 
 

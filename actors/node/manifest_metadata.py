@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.contract import paths
-from actors.names import labels
+from actors.names import labels, tracing
 from actors.names.resources import ARGO_API_VERSION
 from actors.node.manifest_request import PodRequest
 
@@ -75,6 +75,8 @@ def _annotations(request: PodRequest, source: str) -> dict[str, str]:
     strategy = (request.spec.get("podGC") or {}).get("strategy")
     if strategy:
         own[labels.POD_GC_STRATEGY] = str(strategy)
+    if request.settings.traced:
+        own |= tracing.span_annotations(request.workflow_uid, request.node_id)
     if source:
         own[paths.SOURCE_ANNOTATION] = source
     return own

@@ -92,4 +92,4 @@ def _port(plugin: Mapping[str, Any]) -> int:
 
 
 def _token_volume(plugin: Mapping[str, Any]) -> str:
-    return f"tiphys-account-{_name(plugin)}"[:63]
+    return f"account-{_name(plugin)}"[:63].rstrip("-.")

@@ -40,6 +40,7 @@ class PodSettings:
     frame_bytes: int = FRAME_BYTES_DEFAULT
     main_token: TokenPolicy = "named"  # noqa: S105  (a policy)
     instance_id: str = ""
+    traced: bool = False  # pods carry the ids of their spans (OPS-11)
     main_container: Mapping[str, Any] = field(default_factory=dict)  # merged under each user main container (POD-6)
     executor_container: Mapping[str, Any] = field(default_factory=dict)  # resources, securityContext, env of ours
     host_name_label: str = "kubernetes.io/hostname"  # of RTY-10

@@ -87,7 +87,8 @@ def _automount(request: PodRequest) -> bool | None:
         if holder.get("automountServiceAccountToken") is not None:
             return bool(holder["automountServiceAccountToken"])
     named = request.template.get("serviceAccountName") or request.spec.get("serviceAccountName")
-    return None if named or policy == "always" else False
+    listing = request.template.get("data") is not None  # it talks to a store alone
+    return None if (named and not listing) or policy == "always" else False
 
 
 def _active_deadline(request: PodRequest) -> int | None:

@@ -71,7 +71,7 @@ def cache_of(template: Mapping[str, Any], namespace: str) -> Cache | None:
     key = str(section.get("key") or "")
     name = ((section.get("cache") or {}).get("configMap") or {}).get("name")
     if not KEY.fullmatch(key):
-        raise BadMemo(f"memoize.key {key!r} is not fit to be one: it must match ^{KEY.pattern}$")
+        raise BadMemo(f"invalid cache key: {key}")
     if not name:
         raise BadMemo("memoize.cache.configMap.name is missing: name the ConfigMap that keeps the results")
     text = str(section.get("maxAge") or "")
@@ -105,6 +105,13 @@ def entry_in(found: Object | None, cache: Cache, now: float) -> dict[str, Any] |
 def status_of(cache: Cache, *, hit: bool) -> dict[str, Any]:
     """`memoizationStatus` of the node."""
     return {"hit": hit, "key": cache.key, "cacheName": cache.ref.name}
+
+
+def of_attempt(template: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`memoizationStatus` of an attempt: nothing was remembered, or there would be none."""
+    section = template.get("memoize") or {}
+    name = ((section.get("cache") or {}).get("configMap") or {}).get("name")
+    return {"hit": False, "key": str(section.get("key") or ""), "cacheName": str(name)} if name else None
 
 
 def is_hit(status: NodeStatus) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from actors.messages import Edited
+from actors.messages import Edited, Shutdown
 from actors.node.agent import AgentNode
 from actors.node.agent_leaf import AgentLeaf
 from actors.node.behaviour import Behaviour
@@ -99,7 +99,10 @@ def _is_retried(call: Call) -> bool:
 def _react(state: Behaviour, message: Message, now: float) -> list[Command]:
     match message:
         case Started():
+            state.awake = True
             return state.started(now)
+        case Told(_, Shutdown()) if not state.awake:
+            return []  # it has overtaken the beginning, which asks for itself
         case Told(_, Edited() as word):
             return state.edited(word, now)
         case Told(sender, word):

@@ -12,20 +12,23 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import EndDaemon, Phase, Recorded, WorkflowEnded
-from actors.names import labels
+from actors.messages import DeadlineExceeded, Denied, EndDaemon, Phase, Recorded, Shutdown, WorkflowEnded
+from actors.names import ids, labels
 from actors.node.assess import assess
 from actors.node.assessment import Assessment, ContainerVerdict, Expectation
-from actors.node.container_nodes import close_containers, container_entries
+from actors.node.container_nodes import close_containers, container_entries, last_containers
 from actors.node.manifest_request import PodSettings
-from actors.node.pod_maker import ADOPT, RESTART, PodMaker
+from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin, PodMaker
 from actors.node.release import INPUTS_ANNOTATION, deletion_delay_s, release_patch
 from actors.run import Call
 from runtime.api import ApiError, Gone
-from runtime.messages import Address, Ask, Command, Create, Delete, Patch, Read, ReadLog, WakeAt
+from runtime.messages import Address, Ask, Command, Create, Delete, Patch, Read, ReadLog, Tell, WakeAt
 from runtime.objects import PODS, Object, Reference, owner_uid, reference
 
-CONFIRM, RELEASE, KILL, COLLECT, LOG = "pod:confirm", "pod:release", "pod:kill", "pod:collect", "pod:log"
+CONFIRM, KILL, COLLECT, LOG = "pod:confirm", "pod:kill", "pod:collect", "pod:log"
+DOUBT = "pod:doubt"
+DOUBT_S, DOUBT_MAX_S = 60.0, 600.0  # a pod that the cache has not shown by then may have come and gone unseen
+UNLABELLED_MAX_S = 30.0  # a pod that is deleted within so many seconds is not labelled before
 LOG_ATTEMPTS_MAX = 5  # a log that cannot be read (node gone) is not waited for forever
 
 
@@ -34,19 +37,24 @@ class PodNode(PodMaker):
 
     def __init__(self, call: Call, settings: PodSettings) -> None:
         super().__init__(call, settings)
+        self.introduced = False  # it has been told of the pod that there was, if there was one
+        self.seen = False  # the cache has shown its pod: it will also tell of its end
+        self.doubts = 0  # live looks at a pod that it has not shown, one after the other
         self.recorded = False
         self.logs: dict[str, bytes] = {}  # container -> the end of its log, where outputs were spilled to it
         self.reading_log = False
         self.log_failures = 0
         self.ended_phase = ""  # of the workflow, once all is over
         self.told_to_end = self.killing = False  # its pod was; and the answer to that is still to come
+        self.gone_uids: set[str] = set()  # of its pods that are no more: what still tells of them is late
+        self.collected = False  # its pod is deleted
         self.vanished = False  # its pod is no longer seen, after its end: only a live look is believed
         self.told_containers: dict[str, ContainerVerdict] = {}  # of a containerSet, as the journal knows them
 
     @property
     def retires(self) -> bool:
         """Nothing is left to do for this node."""
-        return self.status.ended and self.released and not self.killing
+        return self.status.ended and self.released and not self.killing and not self.creating
 
     @property
     def wants_record(self) -> bool:
@@ -58,12 +66,25 @@ class PodNode(PodMaker):
         ended = super().end(phase, now, message, error=error, **{"daemoned": False, **fields})
         return [*close_containers(self, now), *ended] if ended and self.status.ended else ended
 
+    def outbound(self) -> tuple[str, ...]:
+        """The pod itself, or the last of the containers of its set that have been seen."""
+        if not self.told_containers:
+            return super().outbound()
+        told = {ids.node_id(self.run.name, ids.container(self.status.name, name)) for name in self.told_containers}
+        last = last_containers(self.run.name, self.status.name, self.instance.template)
+        return tuple(node_id for node_id in last if node_id in told) or (self.id,)
+
     @property
     def there_already(self) -> bool:
         """Its pod may be there although the record does not know it yet."""
         return self.pod is not None or super().there_already
 
     # ------------------------------------------------------------------------------------------ its pod is made
+
+    def started(self, now: float) -> list[Command]:
+        """Begin after what the cache has of its pod, which comes right behind this message."""
+        del now
+        return [Tell(self.address, Begin())]
 
     def begin(self, now: float) -> list[Command]:
         """Say Pending and create the pod, or look at the one that is there."""
@@ -83,6 +104,11 @@ class PodNode(PodMaker):
     def told(self, sender: Address, word: Any, now: float) -> list[Command]:
         """Its outcome is on record; its boundary is complete; the workflow is over."""
         match word:
+            case Begin():
+                self.introduced = True
+                return super().started(now)
+            case Shutdown() | DeadlineExceeded() | Denied() if not self.introduced:
+                return []  # it asks when it begins
             case Recorded():
                 self.recorded = True
                 return self._release(now)
@@ -97,7 +123,7 @@ class PodNode(PodMaker):
         """The pod is now so."""
         if ref.resource != PODS or ref.name != self.pod_name or not self._is_mine(thing):
             return []
-        self.pod = thing
+        self.pod, self.seen = thing, True
         if not self.begun and not self.status.ended:
             recorded = (thing["metadata"].get("annotations") or {}).get(INPUTS_ANNOTATION)
             if recorded and self.status.inputs is None:
@@ -113,9 +139,10 @@ class PodNode(PodMaker):
         """The pod is no longer there: after its end that is fine, before it only a live look is believed."""
         if ref.resource != PODS or ref.name != self.pod_name or (self.pod and ref.uid != self.pod["metadata"]["uid"]):
             return []
-        self.pod = None
+        self.gone_uids.add(ref.uid)
+        self.pod, self.seen = None, False
         if self.status.ended:
-            self.vanished = not self.released
+            self.vanished = not (self.released or self.collected)
             return self._release(now)
         if self.status.phase == "Pending":
             return self._create(now)
@@ -125,10 +152,8 @@ class PodNode(PodMaker):
         """The pod was created, read or released."""
         match command:
             case Create(tag="pod:create"):
-                self.refusals = 0
-                if self.pod is None:
-                    self.pod = result
-                return self._kill() if self.status.ended else self._look(now)
+                self.creating, self.refusals = False, 0
+                return self._made(result, now)
             case Read(tag="pod:adopt") | Read(tag="pod:confirm"):
                 return self._found(result, now)
             case Read(tag="pod:release"):
@@ -147,8 +172,8 @@ class PodNode(PodMaker):
             case Patch(tag="pod:release"):
                 return self._after_release(now)
             case Delete(tag="pod:collect"):
-                self.released = True
-                return []
+                self.collected, self.released = True, self.pod is None
+                return [] if self.released else [WakeAt(now + DOUBT_S, COLLECT)]  # until the cache has heard of it
             case Patch(tag="pod:kill") | Delete(tag="pod:kill"):
                 self.killing = False
                 return []
@@ -162,7 +187,7 @@ class PodNode(PodMaker):
             case Read(tag="pod:adopt") | Read(tag="pod:confirm"):
                 if isinstance(error, Gone):
                     return self._not_there(now)
-                return [WakeAt(now + 1.0, command.tag)]
+                return [WakeAt(now + self._patience_s(), command.tag)]
             case Ask(tag="pod:image"):
                 return self._image_known(command.query, error.message, now)
             case ReadLog():
@@ -201,15 +226,39 @@ class PodNode(PodMaker):
             case "pod:release":
                 return self._release(now)
             case "pod:collect":
-                return self._collect()
+                return self._collect(now)
             case "pod:kill":
                 self.told_to_end = self.killing = False
                 return self._kill()
             case "pod:restart":
                 return self._look(now)
+            case "pod:doubt" if not self.seen and not self.status.ended:
+                self.doubts += 1
+                return [Read(self._reference(), CONFIRM)]
             case "pendingTimeout":
                 return self.timed_out(now)
         return super().woke(tag, now)
+
+    def _made(self, pod: Object, now: float) -> list[Command]:
+        """The pod was created, and may have come and gone since."""
+        if self.pod is None and self._overtaken(pod):
+            return [Read(self._reference(), CONFIRM)]
+        self.pod = self.pod or pod
+        if self.status.ended:
+            return [*self._kill(), *self._release(now)]
+        return [*self._doubt(now), *self._look(now)]
+
+    def _overtaken(self, pod: Object) -> bool:
+        """Whether the cache has said that this pod is no more: an answer may be older than that, the next is not."""
+        uid = pod["metadata"]["uid"]
+        late = uid in self.gone_uids
+        self.gone_uids.discard(uid)
+        return late
+
+    def _doubt(self, now: float) -> list[Command]:
+        """Look again at a pod that only an answer has shown: if it goes before the cache has it, nobody says so."""
+        wait_s = min(DOUBT_S * 2**self.doubts, DOUBT_MAX_S)
+        return [] if self.seen else [WakeAt(now + wait_s, DOUBT)]
 
     def _found(self, pod: Object, now: float) -> list[Command]:
         """A live look: the pod is there. Ours is adopted, one on its way out is waited for, another's is an error."""
@@ -222,12 +271,18 @@ class PodNode(PodMaker):
             return self.end("Error", now, text)
         if pod["metadata"].get("deletionTimestamp") and self.status.phase == "Pending" and self.pod is None:
             return [WakeAt(now + 1.0, ADOPT)]
-        self.pod = pod
-        return self._look(now)
+        if self._overtaken(pod):
+            return [Read(self._reference(), CONFIRM)]
+        if self.pod is None or not self.seen or self.pod["metadata"]["uid"] == pod["metadata"]["uid"]:
+            self.pod = pod
+        return [*self._doubt(now), *self._look(now)]
 
     def _not_there(self, now: float) -> list[Command]:
+        if self.pod is not None and self.seen:
+            return []  # if that is over, too, the cache will tell
+        self.pod = None
         if self.status.ended:
-            return []
+            return self._release(now)
         if self.status.phase == "Pending":
             return self._create(now)
         return self.end("Error", now, "pod deleted")
@@ -318,6 +373,8 @@ class PodNode(PodMaker):
         """Only while Pending: a running pod carries its deadline itself."""
         if self.status.phase != "Pending":
             return []
+        if self.creating:  # first it has to be known what there is to be ended
+            return [WakeAt(now + 1.0, "pendingTimeout")]
         return [*super().timed_out(now), *self._kill()]
 
     def _kill(self) -> list[Command]:
@@ -345,21 +402,29 @@ class PodNode(PodMaker):
         if not self.recorded or self.released:
             return []
         if self.pod is None:
-            self.released = not self.vanished
+            self.released = not self.vanished and not self.creating
             return [Read(self._reference(), RELEASE)] if self.vanished else []
         patch = release_patch(self.pod)
-        if patch is None:
+        if patch is None or (not self.pod["metadata"].get("finalizers") and self._goes_soon(self.pod)):
             return [*self._kill(), *self._after_release(now)]
         return [Patch(reference(PODS, self.pod), patch, tag=RELEASE), *self._kill()]
 
+    def _delay_s(self, pod: Object) -> float | None:
+        """See deletion_delay_s."""
+        rule = self.run.spec.get("podGC")
+        return deletion_delay_s(rule, self.status.phase, self.ended_phase, pod, self.settings.deletion_delay_s)
+
+    def _goes_soon(self, pod: Object) -> bool:
+        """Whether its pod is deleted in a moment: then a label would be one more write that nobody reads (PGC-1)."""
+        delay = self._delay_s(pod)
+        return delay is not None and 0 <= delay <= UNLABELLED_MAX_S
+
     def _after_release(self, now: float) -> list[Command]:
-        """Labelled: now the pod's own collection rule decides (PGC-1..3)."""
+        """Labelled, or not worth a label: now the pod's own collection rule decides (PGC-1..3)."""
         if self.pod is None:
             self.released = True
             return []
-        delay = deletion_delay_s(
-            self.run.spec.get("podGC"), self.status.phase, self.ended_phase, self.pod, self.settings.deletion_delay_s
-        )
+        delay = self._delay_s(self.pod)
         if delay is None:
             self.released = True
             return []
@@ -367,10 +432,12 @@ class PodNode(PodMaker):
             return []
         return [WakeAt(now + delay, COLLECT)]
 
-    def _collect(self) -> list[Command]:
+    def _collect(self, now: float) -> list[Command]:
         if self.pod is None:
             self.released = True
             return []
+        if self.creating:  # its name keeps another from being made
+            return [WakeAt(now + 1.0, COLLECT)]
         return [Delete(reference(PODS, self.pod), self.settings.deletion_grace_s, tag=COLLECT)]
 
     def waiting(self) -> str:

@@ -7,7 +7,7 @@ program began, through no fault of its own, another one is made. (TMPL-14, RTY-1
 from __future__ import annotations
 
 from collections import ChainMap
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -24,13 +24,19 @@ from actors.node.refusals import CREATE_BACKOFF_S, passes
 from actors.node.release import INPUTS_ANNOTATION, inputs_annotation, release_patch
 from actors.node.restarts import restart_reason
 from actors.run import Call
-from runtime.api import AlreadyExists, ApiError, Gone, Refused
+from runtime.api import AlreadyExists, ApiError, Gone, Refused, Unavailable
 from runtime.messages import Ask, Command, Create, Delete, Patch, Read, WakeAt
 from runtime.objects import PODS, Object, Reference, reference
 
 ADOPT, CREATE, IMAGE, RESTART = "pod:adopt", "pod:create", "pod:image", "pod:restart"
+RELEASE = "pod:release"
 KEY_FORMATS = ("keyFormat", "pathFormat", "blobNameFormat")  # as the drivers call it
 REGISTRY = "registry"  # the service that knows how images start
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Said by a node's actor to itself: all that the cache has of its pod has been told by now."""
 
 
 class PodMaker(Called):
@@ -40,6 +46,7 @@ class PodMaker(Called):
         super().__init__(call, "Pod")
         self.settings = settings
         self.pod: Object | None = None
+        self.creating = False  # whether the pod was made by what was asked for last is not known yet
         self.refusals = 0
         self.paced = False  # it waits for its turn to be created
         self.released = False
@@ -54,6 +61,9 @@ class PodMaker(Called):
         return Reference(PODS, self.run.address.namespace, self.pod_name)
 
     def _create(self, now: float) -> list[Command]:
+        """Ask for the pod, one request at a time: a second one, kept waiting, could be granted after the pod's end."""
+        if self.creating or self.pod is not None:
+            return []
         wait_s = self.settings.pace.wait_s(now) if self.settings.pace and not self.paced else 0.0
         self.paced = wait_s > 0
         if self.paced:
@@ -64,6 +74,7 @@ class PodMaker(Called):
             return self._ask_registry(error, now)
         except (BadTemplate, BadLocation, SubstitutionError, ValueError) as error:
             return self.end("Error", now, str(error))
+        self.creating = True
         return [Create(PODS, pod, CREATE)]
 
     def _request(self, now: float) -> PodRequest:
@@ -93,9 +104,10 @@ class PodMaker(Called):
         return max(1, int(min(limits) - now)) if limits else None
 
     def _not_created(self, error: ApiError, now: float) -> list[Command]:
+        """Refused for good or for a while; or nobody knows, and what is there is looked at before it is asked again."""
+        self.creating = False
         if self.status.ended:
-            self.released = not isinstance(error, AlreadyExists)
-            return []
+            return [Read(self._reference(), RELEASE)] if not self.released else []
         if self.pod is not None:
             return []  # it was made, and is seen: only the answer is missing
         if isinstance(error, AlreadyExists):
@@ -103,10 +115,14 @@ class PodMaker(Called):
         if isinstance(error, Refused | Gone) and not passes(error):
             self.released = True
             return self.end("Error", now, error.message)
-        delay = CREATE_BACKOFF_S[min(self.refusals, len(CREATE_BACKOFF_S) - 1)]
-        self.refusals += 1
         self.now_is("Pending", now, error.message)
-        return [*self.announce(), WakeAt(now + delay, CREATE)]
+        again = ADOPT if isinstance(error, Unavailable) else CREATE
+        return [*self.announce(), WakeAt(now + self._patience_s(), again)]
+
+    def _patience_s(self) -> float:
+        """How long to wait before the next try, longer each time."""
+        self.refusals += 1
+        return CREATE_BACKOFF_S[min(self.refusals, len(CREATE_BACKOFF_S)) - 1]
 
     # ------------------------------------------------------------------------------------------ its image
 

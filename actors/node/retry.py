@@ -8,15 +8,27 @@ from typing import Any
 
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError, substitute
-from actors.messages import ChildChanged, Denied, Edge, EndDaemon, NodeStatus, Permit, Phase, Shutdown, counted
+from actors.messages import (
+    ChildChanged,
+    Denied,
+    Edge,
+    EndDaemon,
+    NodeFlag,
+    NodeStatus,
+    Permit,
+    Phase,
+    Shutdown,
+    counted,
+)
 from actors.names import ids
 from actors.names.timestamps import seconds
 from actors.node.behaviour import new_status
 from actors.node.called import FAILED_FAST, Called
 from actors.node.inputs import texts
-from actors.node.retry_policy import Again, Attempts, GiveUp, Wait, decide, last_retry, maximum_end
+from actors.node.retry_policy import Again, Attempts, Wait, decide, last_retry, maximum_end
 from actors.node.site import crashed
 from actors.run import Call
+from actors.templates import NODE_TYPES, template_type
 from runtime.messages import Address, Command, Spawn, Tell, WakeAt
 
 BACKOFF = "retry:backoff"
@@ -29,6 +41,7 @@ class RetryNode(Called):
         super().__init__(call, "Retry")
         self.number = -1  # of the attempt that runs
         self.last: NodeStatus | None = None
+        self.running: NodeStatus | None = None  # the attempt that runs, as it last said
         self.hosts: list[str] = []
         self.stopping = ""
         self.waits = False  # for the permit of its next attempt
@@ -53,11 +66,12 @@ class RetryNode(Called):
         try:
             maximum_end(self.strategy, self.first_started)
         except ValueError as error:  # a duration that cannot be read, or a tag that cannot be filled in
-            return [*commands, *self.end("Error", now, str(error))]
+            return [*commands, *self.erred(str(error), now)]
         while (known := self.run.known.get(self._attempt_id(self.number + 1))) is not None and known.ended:
             self.number += 1
             self._take(known)
-        return [*commands, *(self._ended_attempt(now) if self.last is not None else self._attempt(now))]
+        under_way = known is not None  # then nothing is to be decided, whatever has happened since
+        return [*commands, *(self._attempt(now) if self.last is None or under_way else self._ended_attempt(now))]
 
     def _attempt_id(self, number: int) -> str:
         return ids.node_id(self.run.name, ids.attempt(self.status.name, number))
@@ -153,6 +167,7 @@ class RetryNode(Called):
         if not status.phase:
             return self._give_up(FAILED_FAST, now)
         if not status.ended:
+            self.running = status
             daemon = {"daemoned": status.daemoned, "pod_ip": status.pod_ip} if status.daemoned else {"daemoned": False}
             before = self.status
             self.now_is("Running", now, "", **daemon)
@@ -165,7 +180,7 @@ class RetryNode(Called):
         return [*self.return_permits(failed=self.last.failed), *self._next(now)]
 
     def _take(self, status: NodeStatus) -> None:
-        self.last = counted(status)
+        self.last, self.running = counted(status), None
         if not self.number and status.started_at:
             self.first_started = seconds(status.started_at)
         if status.host_node_name and status.host_node_name not in self.hosts:
@@ -178,12 +193,20 @@ class RetryNode(Called):
         return super().woke(tag, now)
 
     def child_ended(self, child: Address, crash: str, now: float) -> list[Command]:
-        """An attempt's actor crashed: the attempt is an Error."""
-        if not crash:
+        """An attempt's actor crashed: it is an Error, unless it had ended and only its pod was to be let go."""
+        if not crash or child.part != self._attempt_id(self.number) or not self._attempt_runs():
             return []
-        name = ids.attempt(self.status.name, self.number)
-        known = new_status(name, self.run, "Pod", boundary_name=self.call.boundary_name, boundary_id=self.call.boundary)
+        known = self.running or self._unheard()
         return crashed(self.run, self.address, known, child.part, crash, now)
+
+    def _unheard(self) -> NodeStatus:
+        """An attempt that crashed before it said anything: as its own first word would have been."""
+        name, own = ids.attempt(self.status.name, self.number), self.status
+        return new_status(
+            name, self.run, NODE_TYPES.get(template_type(self.call.template), "Skipped"),
+            boundary_name=self.call.boundary_name, boundary_id=own.boundary_id, template_name=own.template_name,
+            template_ref=own.template_ref, template_scope=own.template_scope, node_flag=NodeFlag(retried=True),
+        )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ what follows
 
@@ -202,7 +225,7 @@ class RetryNode(Called):
             values = {**self.run.globals(), **self.instance.variables}
             following = decide(self.strategy, history, values, now)
         except (ValueError, ExpressionError, SubstitutionError) as error:
-            return self._finish("Error", str(error), now)
+            return self.erred(str(error), now, daemoned=False)
         match following:
             case Again():
                 if self.status.message:
@@ -211,8 +234,7 @@ class RetryNode(Called):
             case Wait(until, message):
                 self.now_is("Running", now, message)
                 return [*self.announce(), WakeAt(until, BACKOFF)]
-            case GiveUp(message):
-                return self._give_up(message, now)
+        return self._give_up(following.message, now)
 
     def _give_up(self, message: str, now: float) -> list[Command]:
         phase: Phase = "Error" if self.last is not None and self.last.phase == "Error" else "Failed"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from actors.language.expression import evaluate, nest
+from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import Functions
 from actors.messages import NodeStatus
 from actors.names.durations import parse_duration_or_seconds
@@ -146,9 +146,12 @@ def _policy_allows(strategy: Mapping[str, Any], last: NodeStatus) -> bool:
 
 def _expression_holds(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str, Any], now: float) -> bool:
     known = {**values, **last_retry(attempts, unknown_exit_code="-1")}
-    found = evaluate(str(strategy["expression"]), nest(known), functions=Functions(now))
+    try:
+        found = evaluate(str(strategy["expression"]), nest(known), functions=Functions(now))
+    except ExpressionError as error:
+        raise ValueError(f"unable to evaluate expression '{strategy['expression']}': {error}") from error
     if found is not True and found is not False:
-        raise ValueError(f"retryStrategy.expression: '{strategy['expression']}' must give true or false, not {found!r}")
+        raise ValueError(f"retryStrategy.expression: unable to cast expression result '{found}' to bool")
     return found
 
 

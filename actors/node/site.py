@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import ChainMap, deque
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +24,10 @@ from actors.messages import COMPLETED, ChildChanged, Edge, NodeChanged, NodeStat
 from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.node.behaviour import new_status
+from actors.node.container_nodes import last_containers
 from actors.node.scope import node_variables
 from actors.run import Call, Run
-from actors.templates import TemplateNotFound, template_type
+from actors.templates import POD_TYPES, TemplateNotFound, template_type
 from runtime.messages import Address, Command, Spawn, Tell
 
 CALL_ERRORS = (SubstitutionError, ExpressionError, WhenError, TemplateNotFound, ValueError)
@@ -59,6 +61,7 @@ class Site:
         self.name: str = step.get("name", "")
         self.item = item
         self.status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
+        self.called: Call | None = None  # once it runs
         self.outbound: tuple[str, ...] = ()
         self.leaves: frozenset[str] = frozenset()  # the phases that what follows inherits
         self.functions = NOTHING  # time and chance of this call's expressions, once it begins
@@ -66,6 +69,8 @@ class Site:
         self.daemons: tuple[str, ...] = ()
         self.dropped = False  # it never began and never will
         self.hooks: dict[str, NodeStatus] = {}  # node id -> status of every hook that fired
+        self.skipped = ""  # why it does not run, once it was prepared
+        self.prepared: tuple[Mapping[str, Any], dict[str, Any]] | None = None  # what it calls, with which arguments
         self.exit_node = ""  # id of the exit handler's node, once it was called
         self.exit_decided = False
 
@@ -130,26 +135,67 @@ class Site:
         if known is not None and known.ended:
             self.status = counted(known)
             self.outbound = self._recorded_ends(known)
-            self.leaves = frozenset({self.status.phase}) & COMPLETED
+            self.leaves = self._recorded_leaves()
             return [*self._adopt(known, parents), *self._follow(scope, now)]
-        values = self.values(scope)
-        self.functions = self.place.run.functions(self.id, now)
         try:
-            if not self.wanted(values):
-                return self.conclude("Skipped", f"when '{self.when(values)}' evaluated false", parents, now)
-            call = self._call(values)
+            self.prepare(scope, now)
+            if self.skipped:
+                return self.conclude("Skipped", self.skipped, parents, now)
+            call = self._call()
         except CALL_ERRORS as error:
             self.error = str(error)
             return self.conclude("Error", self.error, parents, now)
+        self.called = call
         edge = Tell(self.place.run.address, Edge(parents, self.id))
         return [edge, Spawn(call.address, call)]
+
+    def last_said(self, node_id: str) -> NodeStatus:
+        """What the call's node, or a hook's, has said last; before its first word, what that would have been."""
+        known, call = self.hooks.get(node_id, self.status), self.called
+        if known.phase or call is None or node_id != self.id or template_type(call.template) not in POD_TYPES:
+            return known
+        if call.template.get("retryStrategy") is not None or call.run.spec.get("retryStrategy") is not None:
+            return known  # a Retry node stands for it
+        return msgspec.structs.replace(
+            known, type="Pod", boundary_id=call.boundary, template_scope=call.caller_scope,
+            template_name="" if call.resolved.reference else call.resolved.name, template_ref=call.resolved.reference,
+        )  # fmt: skip
+
+    def prepare(self, scope: MutableMapping[str, Any], now: float) -> None:
+        """Fill in all that the call refers to; nothing begins. A second time it does nothing. Raises CALL_ERRORS."""
+        if self.prepared is not None or self.skipped:
+            return
+        values = self.values(scope)
+        self.functions = self.place.run.functions(self.id, now)
+        if not self.wanted(values):
+            self.skipped = f"when '{self.when(values)}' evaluated false"
+            return
+        step = {key: value for key, value in self.step.items() if key in {"template", "templateRef", "inline"}}
+        if "inline" not in step:
+            step = substitute(complete_nested(step, values), values, unresolved="references", functions=self.functions)
+        arguments = arguments_for(
+            self.step.get("arguments") or {}, values, strict=self.item is not None, functions=self.functions
+        )
+        self.prepared = (step, arguments)
 
     def _recorded_ends(self, known: NodeStatus) -> tuple[str, ...]:
         """Outbound nodes of a call that ended before a restart."""
         if known.type == "Retry":
             attempts = itertools.takewhile(self.place.run.known.__contains__, self._attempts(known))
             return tuple(deque(attempts, maxlen=1)) or (known.id,)
+        if known.type == "Pod":
+            with suppress(TemplateNotFound):  # then it never was a set of containers
+                called = self.place.run.library.resolve(self.step, self.place.template_scope)
+                last = last_containers(self.place.run.name, known.name, called.template)
+                return tuple(node_id for node_id in last if node_id in self.place.run.known) or (known.id,)
         return known.outbound_nodes or (known.id,)
+
+    def _recorded_leaves(self) -> frozenset[str]:
+        """What its ends pass on: a step that failed, and was forgiven, is an end like any other."""
+        own = frozenset({self.status.phase}) & COMPLETED
+        ends = [self.place.run.known.get(end) for end in self.outbound]
+        found = [frozenset({end.phase}) & COMPLETED or own for end in ends if end is not None and end.id != self.id]
+        return frozenset().union(*found) or own
 
     def _attempts(self, known: NodeStatus) -> Iterator[str]:
         return (ids.node_id(self.place.run.name, ids.attempt(known.name, number)) for number in itertools.count())
@@ -187,20 +233,16 @@ class Site:
         journal = self.place.run.address
         return [Tell(journal, NodeChanged(status, self.place.owner.part)), Tell(journal, Edge(parents, status.id))]
 
-    def _call(self, values: Mapping[str, Any]) -> Call:
+    def _call(self) -> Call:
+        assert self.prepared is not None
         place = self.place
-        step = {key: value for key, value in self.step.items() if key in {"template", "templateRef", "inline"}}
-        if "inline" not in step:
-            step = substitute(complete_nested(step, values), values, unresolved="references", functions=self.functions)
+        (step, arguments), self.prepared = self.prepared, None
         resolved = place.run.library.resolve(step, place.template_scope)
         captured = template_type(resolved.template) == "data" or self.name in place.captured
         return Call(
             run=place.run, parent=place.owner, node_name=self.status.name, boundary=place.boundary,
             boundary_name=place.boundary_name, resolved=resolved, kind=place.kind, caller=self.name,
-            arguments=arguments_for(
-                self.step.get("arguments") or {}, values, strict=self.item is not None, functions=self.functions
-            ),
-            include_result=captured, on_exit=place.on_exit, depth=place.depth + 1, gate=place.gate,
+            arguments=arguments, include_result=captured, on_exit=place.on_exit, depth=place.depth + 1, gate=place.gate,
             boundary_template=place.template, caller_scope=place.template_scope,
         )  # fmt: skip
 
@@ -224,7 +266,9 @@ class Site:
     def _follow(self, scope: MutableMapping[str, Any], now: float) -> list[Command]:
         """Start the hooks whose expression is now true, and the exit handler once the call has completed."""
         hooks = dict(self.step.get("hooks") or {})
-        leave = hooks.pop("exit", None) or ({"template": self.step["onExit"]} if self.step.get("onExit") else None)
+        leave = hooks.pop("exit", None)
+        if self.step.get("onExit"):  # it wins over the hook
+            leave = {"template": self.step["onExit"]}
         commands: list[Command] = []
         if not hooks and leave is None:
             return commands
@@ -256,10 +300,13 @@ class Site:
             if leaving and not fired and place.run.shutdown == "Terminate":
                 return []
             resolved = place.run.library.resolve(hook, place.template_scope)
+            passed = hook.get("arguments") or {}
+            of_workflow = leaving and not (passed.get("parameters") or passed.get("artifacts"))
+            given = arguments_for(passed, values, strict=False, functions=functions)
             call = Call(
                 run=place.run, parent=place.owner, node_name=node_name, boundary=place.boundary,
                 boundary_name=place.boundary_name, resolved=resolved, hooked=True, kind=place.kind, caller=self.name,
-                arguments=arguments_for(hook.get("arguments") or {}, values, strict=False, functions=functions),
+                arguments=place.run.own_arguments() if of_workflow else given,
                 on_exit=leaving or place.on_exit, depth=place.depth + 1, gate=place.gate,
                 boundary_template=place.template, caller_scope=place.template_scope,
             )  # fmt: skip
@@ -283,6 +330,8 @@ def _holds(expression: str, values: Mapping[str, Any], functions: Functions) -> 
 
 def crashed(run: Run, owner: Address, known: NodeStatus, node_id: str, text: str, now: float) -> list[Command]:
     """A child's actor crashed: its node becomes an Error with the exception's text, told as if it had said so."""
+    if not known.phase:  # it has not said anything in this life
+        known = run.known.get(node_id, known)
     if known.ended:
         return []
     stamp = rfc3339(now)

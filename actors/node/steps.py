@@ -21,6 +21,7 @@ class StepsNode(Boundary):
     index = -1  # of the group that runs
     follows: tuple[str, ...] = ()  # the nodes that the next group hangs on
     passed: frozenset[str] = frozenset()  # the phases that the last group passes on
+    empty = False  # the last group made no calls
 
     def begin(self, now: float) -> list[Command]:
         """Start the first group."""
@@ -53,10 +54,13 @@ class StepsNode(Boundary):
             return []
         self.daemons += word.daemons
         self.follows, self.passed = word.outbound, word.leaves
+        self.empty = word.outbound == (word.status.id,)
         if self.failed_fast:
             return self.conclude("Failed", now, FAILED_FAST)
         if word.status.failed:
             return self.conclude("Failed", now, word.status.message)
+        if word.error:  # what its loops have made together cannot be read (LOOP-8)
+            return [*self.end_daemons(), *self.erred(word.error, now)]
         self.scope.update(word.variables)
         return self._next(now)
 
@@ -76,7 +80,7 @@ class StepsNode(Boundary):
 
     def outbound(self) -> tuple[str, ...]:
         """The ends of the last group that ran."""
-        return self.follows or (self.id,)
+        return (self.id,) if self.empty else self.follows or (self.id,)
 
     def leaves(self) -> frozenset[str]:
         """What its last group passes on."""

@@ -35,7 +35,7 @@ class SuspendNode(Called):
             try:
                 length = parse_duration_or_seconds(str(duration))
             except ValueError as error:
-                return self.end("Error", now, f"suspend.duration: {error}")
+                return self.erred(str(error), now)
             commands.append(WakeAt(seconds(self.status.started_at or "") + length, DURATION))
         return commands
 

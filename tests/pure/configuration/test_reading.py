@@ -11,6 +11,7 @@ from actors.history.decide import Retention
 from actors.pace import Pace
 from actors.queue.mind import QueueSettings
 from runtime.series import Modifier
+from tiphys.configuration.databases import persistence
 from tiphys.configuration.environment import Environment, environment
 from tiphys.configuration.keys import Configuration
 from tiphys.configuration.notices import SAYS_NOTHING, notices
@@ -18,6 +19,7 @@ from tiphys.configuration.problems import BadConfiguration, duration_s
 from tiphys.configuration.reading import configuration, from_file, parsed
 from tiphys.configuration.settings import settings
 from tiphys.controllers import ControllerSettings
+from tiphys.persistence.settings import Database, PersistenceSettings, SecretEntry
 
 KEYS = {
     "parallelism": "10",
@@ -113,7 +115,7 @@ def test_what_is_wrong_is_named_with_its_key(data: dict[str, str], says: str) ->
 def test_what_is_not_acted_upon_is_said_key_by_key() -> None:
     given = {
         "namespace": "argo", "kubeConfig": {"secretName": "x"}, "artifactDrivers": [{"name": "a", "image": "b"}],
-        "persistence": {"archive": True}, "telemetryConfig": {"enabled": True}, "podSpecLogStrategy": {"allPods": True},
+        "telemetryConfig": {"enabled": True}, "podSpecLogStrategy": {"allPods": True},
         "initlessPod": {"enabled": True}, "sso": {"issuer": "x"},
         "links": [{"name": "l"}], "columns": [{"name": "c"}], "navColor": "red",
     }  # fmt: skip
@@ -122,6 +124,68 @@ def test_what_is_not_acted_upon_is_said_key_by_key() -> None:
 
     assert {line.partition(":")[0] for line in told} == {*given, "executor.args", "metricsConfig.secure"}
     assert notices(parsed({"sso": {}, "links": []})) == [], "an empty section asks for nothing"
+
+
+POSTGRES = {
+    "host": "db", "database": "argo", "userNameSecret": {"name": "s", "key": "u"},
+    "passwordSecret": {"name": "s", "key": "p"},
+}  # fmt: skip
+
+
+@pytest.mark.spec("ARCHV-1")
+@pytest.mark.spec("ARCHV-3")
+def test_persistence_names_a_database_and_what_it_is_for() -> None:
+    read = parsed(
+        {
+            "persistence": {
+                "archive": True, "archiveTTL": "30d", "clusterName": "c", "skipMigration": True,
+                "archiveLabelSelector": {"matchLabels": {"keep": "yes"}},
+                "connectionPool": {"maxOpenConns": 7, "connMaxLifetime": "1h"},
+                "postgresql": {**POSTGRES, "port": 5433, "tableName": "t", "ssl": True, "sslMode": "verify-full"},
+            }
+        }
+    )  # fmt: skip
+
+    kept = persistence(read.persistence, "i")
+
+    assert kept == PersistenceSettings(
+        Database(
+            "postgresql", "argo", "db", 5433, SecretEntry("s", "u"), SecretEntry("s", "p"), "verify-full", 7, 3600.0
+        ),
+        archive=True, selector={"matchLabels": {"keep": "yes"}}, keep_s=30 * 86400.0, cluster="c", instance_id="i",
+        nodes_table="t", migrate=False,
+    )  # fmt: skip
+    assert notices(read) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"postgresql": POSTGRES, "sqlite": {"path": "x"}}, "persistence: it names postgresql and sqlite"),
+        ({"sqlite": {"path": "x"}, "archiveTTL": "long"}, "persistence.archiveTTL:"),
+        ({"postgresql": POSTGRES, "connectionPool": {"connMaxLifetime": "x"}}, "persistence.connectionPool"),
+    ],
+)
+def test_a_persistence_that_cannot_be_is_named_with_its_key(section: dict[str, object], says: str) -> None:
+    with pytest.raises(BadConfiguration, match=says):
+        persistence(parsed({"persistence": section}).persistence, "")
+
+
+def test_databases_that_are_not_spoken_are_said() -> None:
+    read = parsed(
+        {
+            "persistence": {"archive": True, "mysql": {"host": "db"}, "nodeStatusOffLoad": True},
+            "synchronization": {"controllerName": "c", "postgresql": POSTGRES},
+        }
+    )
+    assert persistence(read.persistence, "") is None
+    told = notices(read)
+    assert [line.partition(":")[0] for line in told] == [
+        "persistence.mysql", "persistence.nodeStatusOffLoad", "synchronization"
+    ]  # fmt: skip
+    assert notices(parsed({"persistence": {"archive": True}})) == [
+        "persistence: it names no database (postgresql or sqlite): nothing is archived"
+    ]
 
 
 def test_variables_of_the_environment_decide_or_are_reported() -> None:

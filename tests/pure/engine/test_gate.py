@@ -67,5 +67,18 @@ def test_after_a_failure_a_gate_that_fails_fast_lets_nobody_in() -> None:
 
 
 @pytest.mark.spec("PAR-3")
+def test_a_place_kept_over_a_restart_is_free_once_what_it_was_kept_for_is_over() -> None:
+    gate = Gate(1)
+    gate.restore(["later"])
+    assert gate.ask("before") == []
+
+    assert gate.vacate("later") == ["before"]
+    assert gate.ask("later") == ["later"], "it had been let in before"
+    assert gate.vacate("later") == [], "who has asked again gives its place back itself"
+    assert gate.leave("before") == []
+    assert gate.ask("another") == []
+
+
+@pytest.mark.spec("PAR-3")
 def test_a_limit_of_zero_holds_everybody_back() -> None:
     assert Gate(0).ask("a") == []

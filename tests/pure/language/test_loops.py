@@ -30,7 +30,7 @@ def test_an_empty_list_of_items_is_no_loop():
 @pytest.mark.spec("LOOP-4")
 def test_items_keep_their_json_spelling():
     step = {"withItems": [1, "1", 1.0, True, "", None]}
-    assert texts(step) == ["1", "1", "1.0", "true", "", "null"]
+    assert texts(step) == ["1", "1", "1", "true", "", "null"]
     step = {"withParam": '[1, "1", 1.0, 1e3, true, 12345678901234567890, "<a>"]'}
     assert texts(step) == ["1", "1", "1.0", "1e3", "true", "12345678901234567890", "<a>"]
 

@@ -111,7 +111,7 @@ def test_a_limit_that_never_was_refuses_those_who_wait(room: Room, error: ApiErr
     [read] = reads(ask(room, "u", SEMAPHORE))
 
     assert words(room.hear(Failed(read, error))) == [
-        LockRefused("", f"failed to initialize semaphore {SEMAPHORE}: {error.message}")
+        LockRefused("", f"failed to initialize semaphore {SEMAPHORE} with limit: {error.message}")
     ]
     assert not room.state.table.locks
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from actors.rollout.release import release
 from actors.rollout.traffic.istio import DESTINATION_RULES, VIRTUAL_SERVICES, Istio, virtual_services
-from actors.rollout.traffic.protocol import Destination, Refusal
+from actors.rollout.traffic.protocol import Destination, Moves, Refusal
 from runtime.messages import Patch
+from runtime.objects import Reference
 from tests.pure.traffic.cases import Cluster, cluster, destination, rollout, shift, thing, virtual_service
 
 ROUTER = Istio()
@@ -46,6 +48,7 @@ def weights(found: Cluster) -> list[int]:
     return [each["weight"] for each in found.one(VIRTUAL_SERVICES, "vs")["spec"]["http"][0]["route"]]
 
 
+@pytest.mark.spec("RO-1.6-istio-subsets")
 def test_subsets_get_the_hashes_of_both_sides_and_keep_everything_else() -> None:
     ro, known = subset_rollout(), subset_cluster()
     known.apply(ROUTER.plan(ro, known, told(25)))
@@ -97,12 +100,27 @@ def _kinds(changes: Any) -> list[str]:
     return [change.ref.resource.kind for change in changes if isinstance(change, Patch)]
 
 
+@pytest.mark.spec("RO-1.6-istio-release")
+def test_a_rule_that_is_given_back_has_no_hash_and_no_mark_and_keeps_the_rest() -> None:
+    ro, known = subset_rollout(), subset_cluster()
+    known.apply(ROUTER.plan(ro, known, told(25)))
+    ref = Reference(DESTINATION_RULES, "web", "dr")
+    patch = release(ref, known.one(DESTINATION_RULES, "dr"))
+    assert patch is not None
+    known.apply(Moves((patch,)))
+    assert subsets(known) == {"stable": {"app": "demo"}, "canary": {}}
+    rule = known.one(DESTINATION_RULES, "dr")
+    assert rule["spec"]["subsets"][0]["trafficPolicy"] == {"kept": True}
+    assert release(ref, rule) is None
+
+
 def test_a_rule_says_which_versions_it_selects() -> None:
     ro, known = subset_rollout(), subset_cluster()
     assert ROUTER.references_hash(ro, known, "gone")
     assert not ROUTER.references_hash(ro, known, "h1")
 
 
+@pytest.mark.spec("RO-1.6-istio-header")
 def test_a_header_route_leads_to_the_rules_host_the_canarys_subset_and_the_weighted_routes_port() -> None:
     ro, known = subset_rollout(), subset_cluster()
     known.one(VIRTUAL_SERVICES, "vs")["spec"]["http"][0]["route"][0]["destination"]["port"] = {"number": 8080}
@@ -126,6 +144,7 @@ def test_managed_routes_stand_above_all_others_in_their_own_order() -> None:
     assert [route["name"] for route in routes] == ["first", "second", "main"]
 
 
+@pytest.mark.spec("RO-1.6-istio")
 def test_tls_and_tcp_routes_are_found_by_port_and_sni_hosts() -> None:
     wish = {"name": "vs", "tlsRoutes": [{"port": 443, "sniHosts": ["a", "b"]}], "tcpRoutes": [{"port": 3000}]}
     ro = rollout({"istio": {"virtualService": wish}})
@@ -166,7 +185,9 @@ def test_a_virtual_service_that_does_not_fit_is_told_in_upstreams_words(
 
 
 def test_one_or_several_virtual_services_but_not_both_and_not_neither() -> None:
-    for istio in ({"virtualService": {"name": "a"}, "virtualServices": [{"name": "b"}]}, {"destinationRule": {}}):
+    both: dict[str, Any] = {"virtualService": {"name": "a"}, "virtualServices": [{"name": "b"}]}
+    neither: dict[str, Any] = {"destinationRule": {}}
+    for istio in (both, neither):
         (fault,) = ROUTER.check(rollout({"istio": istio}), {})
         assert fault.message == "either VirtualService or VirtualServices must be configured"
 

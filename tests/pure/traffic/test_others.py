@@ -24,6 +24,7 @@ def annotations(found: Any) -> dict[str, str]:
     return notes
 
 
+@pytest.mark.spec("RO-1.6-alb")
 def test_albs_action_is_the_text_that_upstream_writes() -> None:
     sticky = {"enabled": True, "durationSeconds": 300}
     ro = rollout({"alb": {"ingress": "in", "servicePort": 443, "rootService": "root", "stickinessConfig": sticky}})
@@ -38,6 +39,7 @@ def test_albs_action_is_the_text_that_upstream_writes() -> None:
     assert json.loads(annotations(known)[NOTES]) == {"demo": [f"{ALB}/actions.root"]}
 
 
+@pytest.mark.spec("RO-1.6-alb-header")
 def test_albs_header_route_is_an_action_a_condition_and_a_path_above_the_others() -> None:
     ro = rollout({"alb": {"ingress": "in", "servicePort": 80}})
     known = cluster(ingress("stable"))
@@ -75,6 +77,7 @@ def test_alb_wants_one_way_to_name_ingresses(alb: dict[str, Any]) -> None:
     assert fault.message.startswith("Either Ingress or Ingresses must be configured.")
 
 
+@pytest.mark.spec("RO-1.6-smi")
 def test_smis_split_is_owned_and_its_weights_are_quantities() -> None:
     known = cluster()
     known.apply(CASES["smi"].plan(known, shift(10)))
@@ -91,6 +94,7 @@ def test_a_split_of_somebody_else_is_left_alone() -> None:
     assert Smi().plan(rollout({"smi": {}}), known, shift(1)) == Refusal("Rollout does not own TrafficSplit `demo`")
 
 
+@pytest.mark.spec("RO-1.6-apisix")
 def test_apisixs_header_route_stands_above_its_base_and_leads_to_the_canary() -> None:
     case = CASES["apisix"]
     known = case.cluster()
@@ -112,6 +116,7 @@ def test_a_route_of_apisix_that_somebody_else_made_is_not_taken_for_a_header_rou
     assert isinstance(answer, Refusal)
 
 
+@pytest.mark.spec("RO-1.6-gateway")
 def test_a_gateway_rollout_may_name_routes_of_every_kind_and_only_some_take_header_routes() -> None:
     plugin = {"httpRoutes": [{"name": "route", "useHeaderRoutes": True}], "grpcRoute": "route", "tcpRoute": "route"}
     ro = rollout({"plugins": {"argoproj-labs/gatewayAPI": plugin}})

@@ -42,7 +42,7 @@ def test_a_step_sees_only_what_is_over(reference, unresolved):
         arguments: {{parameters: [{{name: message, value: "{{{{{reference}}}}}"}}]}}
     - [{{name: later, template: ok}}]
     """
-    assert first_of_steps(steps) == f"templates.t.steps[1].self failed to resolve {{{{{unresolved}}}}}"
+    assert first_of_steps(steps) == f"templates.t.steps failed to resolve {{{{{unresolved}}}}}"
 
 
 @pytest.mark.spec("VAL-2")
@@ -62,14 +62,14 @@ def test_retries_without_a_retry_strategy_are_worth_a_warning():
     ("tasks", "message"),
     [
         ("[]", " must have at least one task"),
-        ("[{name: a, template: ok, dependencies: [b]}]", ".tasks.a dependency 'b' not defined"),
-        ("[{name: a, template: ok, depends: b.Failed}]", ".tasks.a dependency 'b' not defined"),
+        ("[{name: a, template: ok, dependencies: [b]}]", " sorting failed: invalid dependency b"),
+        ("[{name: a, template: ok, depends: b.Failed}]", " sorting failed: invalid dependency b"),
         (
             "[{name: a, template: ok, depends: c}, {name: b, template: ok, depends: a},"
             " {name: c, template: ok, depends: b}]",
-            ".tasks dependency cycle detected: a->c->b->a",
+            " sorting failed: graph with cycle",
         ),
-        ("[{name: a, template: ok, depends: a}]", ".tasks dependency cycle detected: a->a"),
+        ("[{name: a, template: ok, depends: a}]", " sorting failed: graph with cycle"),
         (
             "[{name: a, template: ok}, {name: b, template: ok, depends: a},"
             " {name: c, template: ok, dependencies: [a]}]",
@@ -77,17 +77,16 @@ def test_retries_without_a_retry_strategy_are_worth_a_warning():
         ),
         (
             "[{name: a, template: ok, continueOn: {failed: true}}, {name: b, template: ok, depends: a}]",
-            " cannot use 'continueOn' when using 'depends'. Instead of it on 'a', use 'a.Failed'/'a.Errored' "
-            "where it is depended on",
+            " cannot use 'continueOn' when using 'depends'. Instead use 'dep-task.Failed'/'dep-task.Errored'",
         ),
         (
             "[{name: a, template: ok}, {name: b, template: ok, depends: a.AllFailed}]",
-            ".tasks.b dependency 'a' uses an items-based condition such as .AnySucceeded or .AllFailed "
+            ".tasks.a dependency 'a' uses an items-based condition such as .AnySucceeded or .AllFailed "
             "but does not contain any items",
         ),
         (
             "[{name: a, template: ok}, {name: b, template: ok, depends: a.Foo}]",
-            ".tasks.b.depends task result 'Foo' for task 'a' is invalid",
+            ".tasks.b task result 'Foo' for task 'a' is invalid",
         ),
         (
             "[{name: 1a, template: ok}, {name: b, template: ok, depends: 1a}]",
@@ -97,7 +96,7 @@ def test_retries_without_a_retry_strategy_are_worth_a_warning():
             "[{name: 1a, template: ok}, {name: 2b, template: ok, dependencies: [1a]}]",
             ".tasks.2b name cannot begin with a digit when using either 'depends' or 'dependencies'",
         ),
-        ("[{name: b, template: ok, depends: a.AllFailed}]", ".tasks.b dependency 'a' not defined"),
+        ("[{name: b, template: ok, depends: a.AllFailed}]", " sorting failed: invalid dependency a"),
         ("[{name: a, template: ok}, {name: a, template: ok}]", ".tasks[1].name 'a' is not unique"),
         (
             "[{name: a, template: ok}, {name: b, template: echo, arguments:"
@@ -118,7 +117,7 @@ def test_tasks_need_what_exists_and_not_each_other(tasks, message):
 def test_a_target_is_a_task():
     message = first_of_template("{dag: {target: b, tasks: [{name: a, template: ok}]}}")
 
-    assert message == "templates.t.targets target 'b' is not defined"
+    assert message == "templates.t.targets: target 'b' is not defined"
 
 
 @pytest.mark.spec("VAL-9")
@@ -126,7 +125,7 @@ def test_a_target_is_a_task():
     ("loop", "message"),
     [
         ("{withItems: [a], withParam: x}", f" only one of {LOOPS} can be specified"),
-        ("{withSequence: {count: 1, end: 2}}", ".withSequence only one of count or end can be defined in withSequence"),
+        ("{withSequence: {count: 1, end: 2}}", " only one of count or end can be defined in withSequence"),
         ("{withSequence: {start: 1}}", ".withSequence must have end or count"),
         ("{withSequence: {}}", ".withSequence must have end or count"),
         ("{withItems: [a], withSequence: {}}", f" only one of {LOOPS} can be specified"),
@@ -152,7 +151,7 @@ def test_an_empty_list_of_items_is_no_loop():
         ("{hooks: {running: {template: ok}}}", "spec.hooks.running Expression required"),
         ("{hooks: {exit: {template: nobody}}}", "spec.hooks.exit template name 'nobody' undefined"),
         ("{templates: [{name: t, steps: [[{name: a, template: ok, hooks: {running: {template: ok}}}]]}]}",
-         "templates.t.steps[0].a.hooks.running Expression required"),
+         "templates.t.steps[0].a.running Expression required"),
         ("{templates: [{name: t, steps: [[{name: a, template: ok, onExit: nobody}]]}]}",
          "templates.t.steps[0].a.onExit template name 'nobody' undefined"),
         ("{podGC: {strategy: Never}}",
@@ -173,7 +172,9 @@ def test_a_reference_to_nowhere_is_told():
     step = "{name: a, templateRef: {name: lib, template: t}}"
 
     assert first_of_steps(f"[[{step}]]") == "templates.t.steps[0].a template reference lib.t not found"
-    assert first("{workflowTemplateRef: {name: lib}}")[1] == "spec.templates must be empty beside workflowTemplateRef"
+    assert first("{workflowTemplateRef: {name: lib}}")[1] == (
+        "Templates is invalid field in spec if workflow referred WorkflowTemplate reference"
+    )
 
 
 @pytest.mark.spec("WFT-1")

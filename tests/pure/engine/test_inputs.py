@@ -1,0 +1,37 @@
+"""A template's instance is the run's own, whether there was anything to fill in or not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from actors.node.inputs import instantiate
+from tests.pure.engine.nodes import a_call, a_run
+
+
+@pytest.mark.parametrize("image", ["busybox", "{{workflow.name}}"])
+def test_what_becomes_of_an_instance_is_not_seen_in_the_template(image: str) -> None:
+    call = a_call(a_run())
+    template: dict[str, Any] = {"name": "t", "container": {"image": image, "args": ["a"], "env": [{"name": "E"}]}}
+    call = replace(call, resolved=replace(call.resolved, template=template))
+    made = instantiate(call).template
+    made["container"]["args"].append("b")
+    made["container"]["env"][0]["value"] = "changed"
+    assert template == {"name": "t", "container": {"image": image, "args": ["a"], "env": [{"name": "E"}]}}
+
+
+@pytest.mark.parametrize("number", [1, 1 << 70])
+def test_inputs_and_the_rest_stand_in_an_instance_with_and_without_tags(number: int) -> None:
+    call = a_call(a_run())
+    template: dict[str, Any] = {
+        "name": "t",
+        "inputs": {"parameters": [{"name": "p", "default": "d"}]},
+        "container": {"image": "busybox"},
+        "priority": number,
+    }
+    made = instantiate(replace(call, resolved=replace(call.resolved, template=template)))
+    assert made.inputs == {"parameters": [{"name": "p", "default": "d", "value": "d"}]}
+    assert made.template == {**template, "inputs": made.inputs}
+    assert made.variables["inputs.parameters.p"] == "d"

@@ -1,0 +1,154 @@
+"""A node makes its pod once: what is there already, what nobody answered, and what came and went unseen."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.messages import NodeChanged, Recorded, Shutdown
+from actors.names import labels
+from actors.node.pod import COLLECT, CONFIRM, DOUBT
+from actors.node.pod_maker import ADOPT, CREATE
+from runtime.api import Gone as NotFound
+from runtime.api import Throttled, Unavailable
+from runtime.messages import Command, Create, Delete, Done, Failed, Gone, Patch, Read, Tell, WakeAt, Woke
+from runtime.objects import PODS, reference
+from tests.pure.engine.nodes import NOW, Played, a_call, a_pod, a_run, of
+
+
+def phases(commands: list[Command]) -> list[str]:
+    return [tell.word.status.phase for tell in of(Tell, commands) if isinstance(tell.word, NodeChanged)]
+
+
+def a_node() -> Played:
+    return Played(a_call(a_run()))
+
+
+def test_a_pod_that_was_there_is_not_asked_for_again() -> None:
+    node = a_node()
+    begun = [*node.hears_of_birth(), *node.sees(a_pod(node.call, "Succeeded")), *node.hears_begin()]
+
+    assert of(Create, begun) == []
+    assert phases(begun)[-1] == "Succeeded"
+
+
+def test_what_nobody_answered_is_looked_for_before_it_is_asked_for_again() -> None:
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    (again,) = of(WakeAt, node.hears(Failed(create, Unavailable("timed out"))))
+    assert again.tag == ADOPT
+    (look,) = of(Read, node.hears(Woke(ADOPT)))
+
+    assert of(Create, node.hears(Failed(look, NotFound("no such pod")))) == [create]
+
+
+def test_one_request_for_a_pod_is_under_way_at_a_time() -> None:
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    pod = a_pod(node.call)
+    assert of(Create, [*node.sees(pod), *node.hears(Gone(reference(PODS, pod), pod))]) == []
+
+    (look,) = of(Read, node.hears(Done(create, pod)))  # the answer tells of a pod that is no more
+    assert of(Create, node.hears(Failed(look, NotFound("no such pod")))) == [create]
+
+
+def test_a_pod_that_an_old_list_did_not_have_is_believed_when_it_is_looked_at() -> None:
+    node = a_node()
+    node.begins()
+    pod = a_pod(node.call, "Running")
+    node.sees(pod)
+    (look,) = of(Read, node.hears(Gone(reference(PODS, pod), pod)))
+    (again,) = of(Read, node.hears(Done(look, pod)))
+    node.hears(Done(again, pod))
+
+    assert phases(node.sees(a_pod(node.call, "Succeeded", version="9"))) == ["Succeeded"]
+
+
+def test_a_refusal_that_passes_does_not_make_a_second_pod() -> None:
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    node.hears(Failed(create, Throttled("quota")))
+    node.sees(a_pod(node.call))  # a former life had asked for it
+
+    assert of(Create, node.hears(Woke(CREATE))) == []
+
+
+def test_a_pod_is_not_collected_while_another_may_still_be_granted() -> None:
+    node = Played(a_call(a_run()))
+    node.call.run.spec["podGC"] = {"strategy": "OnPodCompletion", "deleteDelayDuration": "0s"}
+    (create,) = of(Create, node.begins())
+    node.sees(a_pod(node.call, "Succeeded"))
+    node.told(Recorded())
+    assert of(Delete, node.hears(Woke(COLLECT))) == []
+
+    node.hears(Failed(create, Unavailable("timed out")))
+    assert [delete.tag for delete in of(Delete, node.hears(Woke(COLLECT)))] == [COLLECT]
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_pod_that_came_and_went_unseen_is_missed(phase: str) -> None:
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    doubt = next(wake for wake in of(WakeAt, node.hears(Done(create, a_pod(node.call, phase)))) if wake.tag == DOUBT)
+    assert doubt.at > NOW
+    (look,) = of(Read, node.hears(Woke(DOUBT)))
+    assert look.tag == CONFIRM
+    after = node.hears(Failed(look, NotFound("no such pod")))
+
+    assert of(Create, after) == [create] if phase == "Pending" else phases(after) == ["Error"]
+
+
+def test_a_pod_that_the_cache_shows_is_not_doubted() -> None:
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    node.hears(Done(create, a_pod(node.call)))
+    node.sees(a_pod(node.call, "Running", version="8"))
+
+    assert of(Read, node.hears(Woke(DOUBT))) == []
+
+
+@pytest.mark.spec("OP-1")
+def test_a_stop_that_overtakes_the_beginning_is_heeded_by_it() -> None:
+    node = a_node()
+    node.call.run.shutdown = "Terminate"
+    assert node.told(Shutdown("Terminate")) == []
+    begun = node.begins()
+
+    assert of(Create, begun) == []
+    assert phases(begun) == ["Failed"]
+
+
+@pytest.mark.spec("PGC-1")
+@pytest.mark.parametrize(
+    ("rule", "labelled"),
+    [
+        (None, True),
+        ({"strategy": "OnPodCompletion"}, False),
+        ({"strategy": "OnPodCompletion", "deleteDelayDuration": "1h"}, True),
+        ({"strategy": "OnWorkflowCompletion"}, True),
+        ({"strategy": "OnPodCompletion", "labelSelector": {"matchLabels": {"not": "this"}}}, True),
+    ],
+)
+def test_a_pod_that_is_deleted_in_a_moment_is_not_labelled_before(
+    rule: dict[str, str] | None, *, labelled: bool
+) -> None:
+    node = a_node()
+    if rule is not None:
+        node.call.run.spec["podGC"] = rule
+    node.begins()
+    node.sees(a_pod(node.call, "Succeeded"))
+    released = node.told(Recorded())
+
+    assert bool(of(Patch, released)) is labelled
+    assert bool([wake for wake in of(WakeAt, released) if wake.tag == COLLECT]) is not labelled
+
+
+def test_what_holds_a_pod_is_taken_off_even_when_it_is_deleted_in_a_moment() -> None:
+    node = a_node()
+    node.call.run.spec["podGC"] = {"strategy": "OnPodCompletion"}
+    node.begins()
+    pod = a_pod(node.call, "Succeeded")
+    pod["metadata"]["finalizers"] = [labels.FINALIZER_POD_STATUS]
+    node.sees(pod)
+
+    (patch,) = of(Patch, node.told(Recorded()))
+    assert patch.body["metadata"]["finalizers"] is None

@@ -1,0 +1,58 @@
+"""Attempts of a retried call after a restart and after crashes: what had begun goes on, what has ended stays ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.messages import ChildChanged, NodeChanged, NodeFlag, NodeStatus
+from actors.names import ids
+from runtime.messages import Address, Command, Down, Spawn, Started, Tell
+from tests.pure.engine.nodes import LEAF, WORKFLOW, Played, a_call, a_run, of
+
+TWICE = {**LEAF, "retryStrategy": {"limit": 2}}
+STAMP = "2027-01-15T08:00:00Z"
+
+
+def an_attempt(number: int, phase: str) -> NodeStatus:
+    name = f"w.A({number})"
+    return NodeStatus(
+        id=ids.node_id("w", name), name=name, display_name=f"A({number})", type="Pod", template_name="leaf",
+        template_scope="local/w", phase=phase, started_at=STAMP, node_flag=NodeFlag(retried=True),
+        finished_at=STAMP if phase in {"Succeeded", "Failed", "Error"} else None,
+    )  # fmt: skip
+
+
+def address(number: int) -> Address:
+    return WORKFLOW._replace(room="node", part=ids.node_id("w", f"w.A({number})"))
+
+
+def recorded(commands: list[Command]) -> list[NodeStatus]:
+    return [tell.word.status for tell in of(Tell, commands) if isinstance(tell.word, NodeChanged)]
+
+
+@pytest.mark.spec("RTY-1")
+def test_an_attempt_on_record_goes_on_although_no_other_would_begin() -> None:
+    run = a_run(first=an_attempt(0, "Failed"), second=an_attempt(1, "Running"))
+    run.shutdown = "Stop"
+    node = Played(a_call(run, TWICE))
+
+    assert [spawn.address for spawn in of(Spawn, node.hears(Started(0)))] == [address(1)]
+
+
+def test_the_crash_of_an_attempt_keeps_what_the_record_says_of_it() -> None:
+    node = Played(a_call(a_run(), TWICE))
+    node.hears(Started(0))
+    node.told(ChildChanged(an_attempt(0, "Running")), address(0))
+    (status,) = recorded(node.hears(Down(address(0), "crashed", "ValueError: x")))
+
+    assert (status.phase, status.message) == ("Error", "ValueError: x")
+    assert (status.template_name, status.template_scope, status.started_at) == ("leaf", "local/w", STAMP)
+    assert status.node_flag == NodeFlag(retried=True)
+
+
+def test_an_attempt_that_crashes_after_its_end_has_ended() -> None:
+    node = Played(a_call(a_run(), TWICE))
+    node.hears(Started(0))
+    node.told(ChildChanged(an_attempt(0, "Failed")), address(0))
+
+    assert recorded(node.hears(Down(address(0), "crashed", "ValueError: x"))) == []
