@@ -1,7 +1,7 @@
 """An Event is one sentence about an object, where `kubectl describe` looks; a merge patch is what differs.
 
-An Event's name follows from the object, the reason and what is said: written twice, it is there once. Nobody waits for
-one, and a lost one is lost.
+An Event's name follows from the object, the reason, what is said, and when, to ten seconds: written twice, it is there
+once; said again later, it is told again. Nobody waits for one, and a lost one is lost.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from runtime.objects import EVENTS, Object, Reference
 EVENT = "event"  # tag of commands whose outcome nobody waits for
 NAME_MAX = 200
 MESSAGE_MAX = 1024  # characters: as much as newer Events may say
+SAME_S = 10.0  # a sentence said again within this time is the same Event
 COMPONENT = "rollouts-controller"  # what tools that read upstream's Events look for
 
 
@@ -30,7 +31,8 @@ class Said(NamedTuple):
 def event(about: Reference, said: Said, now: float, component: str = COMPONENT) -> Create:
     """The command that writes an Event about an object."""
     at = rfc3339(now)
-    digest = hashlib.sha256("\0".join((about.uid, said.reason, said.message)).encode()).hexdigest()[:16]
+    told = about.uid, said.reason, said.message, str(int(now // SAME_S))
+    digest = hashlib.sha256("\0".join(told).encode()).hexdigest()[:16]
     thing: Object = {
         "apiVersion": "v1",
         "kind": "Event",

@@ -127,7 +127,7 @@ def _follow(known: Known, analysis: Analysis, status: Status, plan: Plan) -> Non
         return
     said = run.get("status") or {}
     if known.ex.phase not in COMPLETED:
-        status["phase"] = said.get("phase") or ""
+        status["phase"] = said.get("phase") or "Pending"  # it may not have been looked at yet
         status.pop("message", None)
         if said.get("message"):
             status["message"] = said["message"]

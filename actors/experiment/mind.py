@@ -16,7 +16,7 @@ from actors.experiment.model import Ex, invalid
 from actors.experiment.scene import Known, Plan
 from actors.experiment.state import ExperimentState
 from actors.experiment.templates import SCALE, SERVICE, SET
-from actors.experiment.verdict import concluded, invalidated
+from actors.experiment.verdict import concluded, invalidated, phase_told
 from actors.kube_events import EVENT, Said, difference, event
 from actors.names.resources import CLUSTER_ANALYSIS_TEMPLATE, ROLLOUT
 from runtime import api
@@ -234,6 +234,7 @@ def _carried_out(known: Known, now: float) -> Plan:
     for analysis in ex.analyses:
         analyses.reconcile(known, analysis, plan)
     plan.status = concluded(ex, plan.status, now)
+    plan.said += phase_told(ex.phase, plan.status["phase"])
     if ex.ends_at is not None and not ex.is_over(now):
         plan.times.append(ex.ends_at)
     return plan

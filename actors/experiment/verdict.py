@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.analysis_templates import COMPLETED, is_worse
 from actors.experiment.model import Ex, Status, is_worse_template, required, required_succeeded
+from actors.kube_events import Said
 from actors.names.timestamps import rfc3339
 
 REQUIRED_DONE = "Required AnalysisRuns completed"
@@ -28,6 +29,14 @@ def concluded(ex: Ex, status: Status, now: float) -> Status:
         if message:
             done["message"] = message
     return _with_conditions(ex, done, now)
+
+
+def phase_told(before: str, after: str) -> list[Said]:
+    """The Event of a change of phase; none where there is no change."""
+    if before == after:
+        return []
+    text = f"Experiment transitioned from {before} -> {after}"
+    return [Said(f"Experiment{after}", text, warning=after in ("Failed", "Error", "Inconclusive"))]
 
 
 def _together(ex: Ex, status: Status, templates: tuple[str, str], analyses: tuple[str, str]) -> tuple[str, str]:

@@ -139,12 +139,13 @@ def _invalid(scene: Scene, text: str) -> Plan:
     message = f'The Rollout "{ro.name}" is invalid: {text}'
     before = conditions.find(ro.status, conditions.INVALID)
     status: Object | None = None
+    _greet(scene)
     if before is None or before.get("message") != message or ro.status.get("observedGeneration") != ro.generation:
         ro.status = copy.deepcopy(ro.status)
         if before is not None and before.get("message") != message:
             conditions.drop(ro.status, conditions.INVALID)
         status, _ = with_conditions(scene, Condition(conditions.INVALID, "True", "InvalidSpec", message))
-    return Plan(tuple(scene.changes), status, wake_at=scene.now + INVALID_AGAIN_S, waiting=message)
+    return Plan(tuple(scene.changes), status, tuple(scene.said), scene.now + INVALID_AGAIN_S, waiting=message)
 
 
 # ------------------------------------------------------------------------------------------------- the new set
@@ -164,12 +165,18 @@ def _birth(scene: Scene) -> Plan:
         if (known.get("reason"), known.get("message")) != (entry.reason, entry.message):
             scene.say(entry.reason, message, warning=True)
             return _plan(scene, Outcome(*with_conditions(scene, entry)))
-    if not ro.status:
-        scene.say("RolloutAddedToInformer", f"Rollout resource added to informer: {ro.namespace}/{ro.name}")
+    _greet(scene)
     newset.create(scene)
     message = f'Created new replica set "{name}"'
     conditions.put(status, Condition(conditions.PROGRESSING, "True", "NewReplicaSetCreated", message), scene.now)
     return Plan(tuple(scene.changes), compact(status), tuple(scene.said), waiting="for its new ReplicaSet")
+
+
+def _greet(scene: Scene) -> None:
+    """Say once that a Rollout has been seen."""
+    ro = scene.ro
+    if not ro.status:
+        scene.say("RolloutAddedToInformer", f"Rollout resource added to informer: {ro.namespace}/{ro.name}")
 
 
 def _found(scene: Scene) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from actors.rollout import wire
-from runtime.messages import Address, Command, Gone, Message, Observed, Patch, Stop, Tell, Told
-from runtime.objects import SERVICES, Object, Reference, reference
+from actors.rollout.release import release
+from runtime.messages import Address, Command, Gone, Message, Observed, Stop, Tell, Told
+from runtime.objects import Object, Reference
 
 ROOM: Final = "rollout-references"
 
@@ -66,7 +67,7 @@ class Shelf:
     wanted: dict[Reference, set[Address]] = field(default_factory=dict)
     rollouts: set[Address] = field(default_factory=set)
     silent: set[Address] = field(default_factory=set)  # those that have not said yet what they seek
-    let_go: set[str] = field(default_factory=set)  # versions (uid and resourceVersion) of Services being given back
+    let_go: set[str] = field(default_factory=set)  # versions (uid and resourceVersion) of what is being given back
 
 
 class ReferencesMind:
@@ -124,25 +125,21 @@ def _changed(state: Shelf, ref: Reference, thing: Object | None) -> Iterable[Com
 
 
 def _let_go(state: Shelf, dropped: Iterable[Reference]) -> Iterable[Command]:
-    """Give Services back that no Rollout refers to any more: they select by their user's labels alone again.
+    """Give back what no Rollout refers to any more: it selects by its user's labels alone again.
 
     Only when all Rollouts have said what they seek: before that nobody knows."""
     if state.silent:
         return
     for ref in sorted(dropped):
-        thing = state.objects.get(ref) if ref.resource == SERVICES and not state.wanted.get(ref) else None
-        if thing is None or wire.MANAGED_BY not in (thing["metadata"].get("annotations") or {}):
+        thing = state.objects.get(ref) if not state.wanted.get(ref) else None
+        patch = release(ref, thing) if thing is not None else None
+        if thing is None or patch is None:
             continue
         meta = thing["metadata"]
         version = f"{meta['uid']} {meta['resourceVersion']}"
-        if version in state.let_go:
-            continue
-        state.let_go.add(version)
-        selector = (thing.get("spec") or {}).get("selector") or {}
-        body: Object = {"metadata": {"annotations": {wire.MANAGED_BY: None}}}
-        if wire.HASH in selector:
-            body["spec"] = {"selector": {wire.HASH: None}}
-        yield Patch(reference(SERVICES, thing), body)
+        if version not in state.let_go:
+            state.let_go.add(version)
+            yield patch
 
 
 def _unseek(state: Shelf, who: Address) -> Iterable[Reference]:

@@ -43,7 +43,8 @@ def rollout_rooms(settings: RolloutSettings | None = None, services: Mapping[str
         Watch(wire.ANALYSIS_RUNS, owned_address),
         Watch(wire.EXPERIMENTS, owned_address),
     )
-    others = tuple(Watch(resource, by_namespace) for resource in referred(chosen))
+    routed = {resource for router in chosen.routers.values() for resource in router.resources} - {SERVICES}
+    others = tuple(Watch(resource, by_namespace, optional=resource in routed) for resource in referred(chosen))
     clustered = (Watch(wire.CLUSTER_TEMPLATES, by_namespace),) if chosen.whole_cluster else ()
     wakers = (Watch(wire.ROLLOUTS, by_namespace, wakes=True), Watch(wire.ROLLOUTS, by_cluster, wakes=True))
     asked = {STEP_PLUGIN: no_plugin, **(services or {})}

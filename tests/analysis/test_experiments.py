@@ -441,8 +441,13 @@ async def test_events_tell_the_story():
         await here.phase(ref, "Successful")
         await anyio.sleep(5)
 
-        of_runs = ("Metric 'm'", "Analysis Completed")
-        assert [said for said in here.events() if not said[1].startswith(of_runs)] == [
+        others = ("Metric 'm'", "Analysis Completed", "Experiment ")
+        assert [text for _, text in here.events() if text.startswith("Experiment ")] == [
+            "Experiment transitioned from  -> Pending",
+            "Experiment transitioned from Pending -> Running",
+            "Experiment transitioned from Running -> Successful",
+        ]
+        assert [said for said in here.events() if not said[1].startswith(others)] == [
             ("TemplateProgressing", "Template 'a' transitioned from  -> Progressing"),
             ("ScalingReplicaSet", "Scaled up ReplicaSet e-a from 0 to 1"),
             ("TemplateRunning", "Template 'a' transitioned from Progressing -> Running"),

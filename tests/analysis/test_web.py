@@ -13,11 +13,12 @@ import pytest
 from aiohttp import web
 
 from actors.analysis.conditions import verdict
-from actors.analysis.query import Answer
+from actors.analysis.query import Answer, ProviderError
 from tests.analysis.servers import query, serving
 from tiphys.devcluster.pki import new_identity, server_context
 from tiphys.providers import http
 from tiphys.providers.measure import measure
+from tiphys.providers.web import value_in
 
 
 async def ask(url: str, hidden: tuple[str, ...] = (), **settings: Any) -> Answer:
@@ -69,7 +70,12 @@ async def test_a_path_that_leads_nowhere_is_an_error(path):
         answer = await ask(server.url, jsonPath=path)
 
         assert answer.phase == "Error"
-        assert "JSONPath" in answer.message or "produced no value" in answer.message
+        assert answer.message.startswith("Could not find JSONPath in body: ")
+
+
+def test_the_name_that_is_not_there_is_told_in_upstreams_words():
+    with pytest.raises(ProviderError, match=r"^Could not find JSONPath in body: nope is not found$"):
+        value_in('{"value": 1}', "{$.nope}")
 
 
 @pytest.mark.parametrize("status", [199 + 5, 301, 404, 500, 503])

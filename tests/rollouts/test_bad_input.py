@@ -121,6 +121,24 @@ async def test_a_service_of_other_pods_or_of_another_rollout() -> None:
     assert text == f'{PATH}.canary.stableService: Invalid value: "s": Service "s" is managed by another Rollout'
 
 
+@pytest.mark.parametrize(("routing", "message"), [
+    ({"nginx": {}}, "trafficRouting.nginx: Internal error: Either StableIngress or StableIngresses must be configured. Neither are configured."),
+    ({"istio": {}}, "trafficRouting.istio: Internal error: either VirtualService or VirtualServices must be configured"),
+])  # fmt: skip
+async def test_a_router_that_is_named_without_any_settings_is_named(routing: Object, message: str) -> None:
+    text = await told(service("c"), service("s"), canary(**BOTH, trafficRouting=routing))
+    assert text == f"{PATH}.canary.{message}"
+
+
+async def test_an_unfit_rollout_is_greeted_once_too() -> None:
+    async with rollout_world() as here:
+        await here.apply(canary(stableService="s"))
+        await here.until_phase("Degraded")
+        await here.apply(service("s"))
+        await here.until_phase("Healthy")
+        assert here.events("RolloutAddedToInformer") == ["Rollout resource added to informer: default/r"]
+
+
 @pytest.mark.spec("RO-1.16-recovery")
 async def test_what_is_missing_may_come_later() -> None:
     async with rollout_world() as here:

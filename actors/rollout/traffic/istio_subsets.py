@@ -42,6 +42,11 @@ def hashes(rule: Object) -> set[str]:
     return {str((subset.get("labels") or {}).get(HASH_LABEL) or "") for subset in entries(rule, "spec", "subsets")}
 
 
+def without_hashes(rule: Object) -> list[Object]:
+    """The subsets as they were before any Rollout wrote a hash into them."""
+    return [_marked(subset, "") if subset.get("labels") else subset for subset in entries(rule, "spec", "subsets")]
+
+
 def _marked(subset: Object, value: str) -> Object:
     labels = {key: text for key, text in (subset.get("labels") or {}).items() if key != HASH_LABEL}
     if value:

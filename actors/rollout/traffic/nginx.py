@@ -67,7 +67,8 @@ class Nginx(Router):
             known = objects.get(Reference(INGRESSES, ro.namespace, canary_name(ro, name)))
             if known is None:
                 changes.append(Create(INGRESSES, wanted))
-                said.append(Said("CreatingCanaryIngress", f"Creating canary ingress `{wanted['metadata']['name']}`"))
+                text = f"Creating canary ingress `{wanted['metadata']['name']}` with weight `{shift.canary}`"
+                said.append(Said("CreatingCanaryIngress", text))
                 continue
             if owner_uid(known) != ro.uid:
                 return Refusal(

@@ -27,13 +27,18 @@ ROUTERS: Final[Mapping[str, Router]] = MappingProxyType({router.key: router for 
 
 def routers_of(ro: Ro, known: Mapping[str, Router] = ROUTERS) -> list[Router]:
     """The routers that a Rollout names, in the order in which they are told."""
-    named = ro.routing or {}
-    return [known[key] for key in (*ORDER, *sorted(set(known) - set(ORDER))) if named.get(key) and key in known]
+    return [known[key] for key in (*ORDER, *sorted(set(known) - set(ORDER))) if _is_named(ro, key) and key in known]
 
 
 def unknown_routers(ro: Ro, known: Mapping[str, Router] = ROUTERS) -> list[str]:
     """The routers that a Rollout names and nobody here can work."""
-    return [key for key in ORDER if (ro.routing or {}).get(key) and key not in known]
+    return [key for key in ORDER if _is_named(ro, key) and key not in known]
+
+
+def _is_named(ro: Ro, key: str) -> bool:
+    """Whether a Rollout names a router: `smi: {}` does; of plugins there has to be one."""
+    given = (ro.routing or {}).get(key)
+    return given is not None and (key != "plugins" or bool(given))
 
 
 def table(known: Mapping[str, Router] = ROUTERS) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import anyio
@@ -13,6 +14,7 @@ from runtime.api import Api, Conflict, Gone, Selection
 from runtime.objects import PODS, Object, Reference, Resource
 from tiphys.cli import results
 from tiphys.cli.connect import Connection
+from tiphys.cli.follow import changes
 from tiphys.cli.problems import EXIT_FAILED, EXIT_SUCCEEDED, InputError
 from tiphys.cli.rollouts import facts, show, templates
 from tiphys.cli.rollouts.actions import Patch
@@ -29,7 +31,6 @@ from tiphys.cli.rollouts.objects import (
 from tiphys.cli.screen import Screen
 
 REDRAW_S = 1.0
-POLL_S = 0.3
 TRIES = 5
 
 WORKLOADS = {
@@ -103,18 +104,29 @@ async def status(at: Connection, ref: Reference, *, watch: bool, limit_s: float)
     """Print phase and message as they change, until Healthy (0) or Degraded (1). Raises InputError at the limit."""
     told: facts.Phase | None = None
     with anyio.move_on_after(limit_s or None):
-        while True:
-            phase = facts.phase(await at.api.get(ref))
-            if phase != told:
-                print(" - ".join(word for word in phase if word), flush=True)
-                told = phase
-            if phase.name == "Degraded":
-                print(f"The rollout is in a degraded state with message: {phase.message}", file=sys.stderr)
-                return EXIT_FAILED
-            if phase.name == "Healthy" or not watch:
-                return EXIT_SUCCEEDED
-            await anyio.sleep(POLL_S)
+        async with aclosing(states(at.api, ref)) as seen:
+            async for thing in seen:
+                phase = facts.phase(thing)
+                if phase != told:
+                    print(" - ".join(word for word in phase if word), flush=True)
+                    told = phase
+                if phase.name == "Degraded":
+                    print(f"The rollout is in a degraded state with message: {phase.message}", file=sys.stderr)
+                    return EXIT_FAILED
+                if phase.name == "Healthy" or not watch:
+                    return EXIT_SUCCEEDED
     raise InputError("Rollout status watch exceeded timeout")
+
+
+async def states(api: Api, ref: Reference) -> AsyncGenerator[Object]:
+    """An object as it is, then as it changes. Raises Gone when it is not there, or goes."""
+    yield await api.get(ref)
+    selection = Selection(ref.namespace, fields=f"metadata.name={ref.name}")
+    async with aclosing(changes(api, ref.resource, selection)) as seen:
+        async for event in seen:
+            if event.type == "DELETED":
+                raise Gone(f'{ref.resource.plural}.argoproj.io "{ref.name}" was deleted')
+            yield event.object
 
 
 async def act(at: Connection, refs: Sequence[Reference], decide: Decide, said: Callable[[str], str]) -> int:
