@@ -139,8 +139,7 @@ def composite_outputs(
     """`outputs` of a finished steps or dag template; None when it declares none. Raises BadOutput."""
     declared = template.get("outputs") or {}
     result: dict[str, Any] = {}
-    made = (_output(entry, values, functions) for entry in declared.get("parameters") or ())
-    parameters = [entry for entry in made if entry is not None]
+    parameters = [_output(entry, values, functions) for entry in declared.get("parameters") or ()]
     if parameters:
         result["parameters"] = parameters
     artifacts = []
@@ -162,7 +161,7 @@ def composite_outputs(
     return result or None
 
 
-def _output(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> dict[str, Any] | None:
+def _output(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> dict[str, Any]:
     source = entry.get("valueFrom") or {}
     default = source.get("default")
     try:
@@ -173,17 +172,18 @@ def _output(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Func
         value = None
     if value is None:
         if default is None:
-            return None
+            what = f'output parameter "{entry["name"]}": "{source.get("parameter") or ""}"'
+            raise BadOutput(f"{what} is an absent optional (skipped/omitted node output with no default)")
         value = parameter_text(default)
     kept = {key: substitute(entry[key], values) for key in ("globalName", "description") if key in entry}
-    return {"name": entry["name"], "valueFrom": dict(source), **kept, "value": value}
+    return {"name": entry["name"], **kept, "value": value}
 
 
 def _output_value(name: str, source: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> str | None:
     if source.get("expression") is not None:
         found = evaluate(str(source["expression"]), nest(values), functions=functions)
         if found is None and source.get("default") is None:
-            raise BadOutput(f"outputs.parameters.{name}: the expression '{source['expression']}' gives nil")
+            raise BadOutput(f'output parameter "{name}": failed to evaluate expression "{source["expression"]}"')
         return None if found is None else render(found)
     text = source.get("parameter")
     reference = pure_reference(text)

@@ -41,7 +41,8 @@ def lock_keys(synchronization: Mapping[str, Any], namespace: str) -> tuple[str, 
     keys += [_mutex_key(entry, namespace) for entry in synchronization.get("mutexes") or ()]
     for key in keys:
         if keys.count(key) > 1:
-            raise BadLock(f"synchronization: the lock {key} is named {keys.count(key)} times: name it once")
+            why = f"{key} is named {keys.count(key)} times: name it once"
+            raise BadLock(f"requested configuration is invalid: duplicate synchronization item found ({why})")
     return tuple(keys)
 
 

@@ -68,10 +68,11 @@ def template_took(name: str, namespace: str, took_s: float, *, cluster: bool) ->
 
 def lock_taken(key: str) -> Measure:
     """A lock was given."""
-    return _measure(_TAKEN, 1.0, *_of_lock(key))
+    return _measure(_TAKEN, 1.0, *lock_labels(key))
 
 
-def _of_lock(key: str) -> tuple[str, str, str, str]:
+def lock_labels(key: str) -> tuple[str, str, str, str]:
+    """The type, the storage, the name and the namespace of a lock."""
     namespace, kind, name = key.split("/", 2)
     types = {"Mutex": ("mutex", "local"), "ConfigMap": ("semaphore", "configmap")}
     type_, storage = types.get(kind, ("semaphore", "database"))

@@ -82,7 +82,11 @@ async def _serve(port: Connection, events: int) -> None:
     ]
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.readuntil(b"\r\n\r\n"):
+        while not reader.at_eof():
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                return  # it has hung up
             target = head.split(b" ", 2)[1].decode()
             if "watch=true" in target:
                 await _stream(writer, lines)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from actors.analysis.room import analysis_room
 from actors.analysis.state import AnalysisSettings
+from actors.archive.mind import ArchiveMind, ArchiveSettings, archive_address
 from actors.cache.mind import CACHES, CacheMind, CacheSettings
 from actors.census.mind import CENSUS, CensusMind
 from actors.cron.room import cron_room
 from actors.cron.state import CronSettings
+from actors.database_messages import DATABASE
 from actors.experiment.room import experiment_room
 from actors.history.decide import Retention
 from actors.history.mind import HistoryMind
-from actors.history_messages import HISTORY
+from actors.history_messages import HISTORY, RetentionChanged
 from actors.language.tags import use_expressions
 from actors.lock.mind import LockMind, LockSettings
 from actors.lock_messages import LOCKS
@@ -27,11 +29,10 @@ from actors.node.pod_maker import REGISTRY
 from actors.node.task_set import TASK_SETS
 from actors.plugin.mind import PluginMind
 from actors.queue.mind import QueueMind, QueueSettings
-from actors.rollout.metrics import ROLLOUT_METRICS
 from actors.rollout.mind import STEP_PLUGIN
 from actors.rollout.room import rollout_rooms
 from actors.rollout.state import RolloutSettings
-from actors.turn_messages import QUEUE
+from actors.turn_messages import QUEUE, LimitsChanged
 from actors.upstream_metrics import PREFIX
 from actors.workflow.mind import WorkflowMind
 from actors.workflow.state import WORKFLOWS, Restriction, WorkflowSettings
@@ -42,13 +43,19 @@ from runtime.messages import Address
 from runtime.objects import CONFIGMAPS, NAMESPACES, PODS, Object
 from runtime.series import SeriesSettings
 from tiphys.localzone import local_zone
+from tiphys.observability.own import DECLARED
+from tiphys.observability.tracing import tracing_room
+from tiphys.persistence.service import Databases
+from tiphys.persistence.settings import PersistenceSettings
 from tiphys.providers.measure import measure
 from tiphys.providers.surroundings import analysis_settings
 from tiphys.registry import Registry
 from tiphys.step_plugins import ask, rollout_settings
 
-METRICS = ROLLOUT_METRICS
-"""Metrics whose names have no prefix: upstream's other controller is scraped under them."""
+Service: TypeAlias = Callable[[Any], Awaitable[Any]]
+
+METRICS = DECLARED
+"""Metrics that no prefix is added to: upstream's of Rollouts, and those read off around the actors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class ControllerSettings:
     expressions: bool = True  # {{= }} is one
     instance_id: str = ""  # only objects labelled so, and only those without such a label when it is empty
     propagation: Propagation = "Background"  # of workflows that are deleted when their time has come
+    traced: bool = False  # workflows are told as OpenTelemetry's spans, whose ids they and their pods carry
     workflow_bytes: int = 1 << 20  # of nodes in a finished workflow's status; larger ones are written compressed
     whole_cluster: bool = True  # limits of namespaces may stand in their labels
     plugin_namespace: str = ""  # whose executor plugins are for every namespace
@@ -80,21 +88,26 @@ class ControllerSettings:
     rollouts: RolloutSettings = field(default_factory=rollout_settings)  # instance id and scope are those of above
     initial_delay_s: float = 0.0  # how long a new workflow is left alone
     zone: str = ""  # of schedules that name none; empty: this machine's
+    persistence: PersistenceSettings | None = None  # the database of the archive
+    archive_period_s: float = 86400.0  # between two looks for archived workflows that are too old
 
 
-def rooms(settings: ControllerSettings | None = None) -> list[Room]:
-    """Every room: of workflows, analyses, experiments and rollouts."""
+def rooms(settings: ControllerSettings | None = None, ask_database: Service | None = None) -> list[Room]:
+    """Every room: of workflows, analyses, experiments and rollouts; `ask_database` answers what they ask of it."""
     chosen = settings or ControllerSettings()
+    services = {DATABASE: ask_database or Databases(chosen.persistence).ask}
     use_expressions(chosen.expressions)
     mine = labels.of_instance(chosen.instance_id)
     pods = f"{labels.WORKFLOW},{mine}"
     return [
-        Room("workflow", WorkflowMind(_of_workflows(chosen)), _workflow_watches(mine, pods)),
+        Room("workflow", WorkflowMind(_of_workflows(chosen)), _workflow_watches(mine, pods), services),
+        Room("archive", ArchiveMind(_of_archive(chosen)), _archive_watches(mine), services),
         _nodes(chosen, pods),
         Room("lock", LockMind(chosen.locks), (Watch(WORKFLOWS, lock_address, mine, wakes=True),)),
         Room("queue", QueueMind(chosen.queue), _queue_watches(chosen, mine)),
         Room("history", _history(chosen), (Watch(WORKFLOWS, history_address, mine, wakes=True),)),
         Room("census", CensusMind(), _census_watches(mine, pods)),
+        *([tracing_room(mine)] if chosen.traced else []),
         Room("cache", CacheMind(chosen.caches), _cache_watches(chosen)),
         cron_room(CronSettings(chosen.zone or local_zone(), validate), mine),
         *_plugins(chosen),
@@ -144,8 +157,14 @@ def renew(running: Sequence[Room], chosen: ControllerSettings) -> None:
                 mind.settings = chosen.locks
             case QueueMind() as mind:
                 mind.settings = chosen.queue
+            case ArchiveMind() as mind:
+                mind.settings = _of_archive(chosen)
             case HistoryMind() as mind:
                 mind.retention, mind.propagation = chosen.retention, chosen.propagation
+
+
+CHANGED: tuple[tuple[Address, Any], ...] = ((QUEUE, LimitsChanged()), (HISTORY, RetentionChanged()))
+"""Who is told what when settings have changed: they keep timers, or others wait for them."""
 
 
 def _history(chosen: ControllerSettings) -> HistoryMind:
@@ -154,7 +173,7 @@ def _history(chosen: ControllerSettings) -> HistoryMind:
 
 def _of_pods(chosen: ControllerSettings) -> PodSettings:
     """A pod without this installation's label would not be seen again."""
-    return replace(chosen.pods, instance_id=chosen.instance_id)
+    return replace(chosen.pods, instance_id=chosen.instance_id, traced=chosen.traced)
 
 
 def _of_workflows(chosen: ControllerSettings) -> WorkflowSettings:
@@ -163,8 +182,16 @@ def _of_workflows(chosen: ControllerSettings) -> WorkflowSettings:
         workflow_events=chosen.workflow_events, node_events=chosen.node_events, defaults=chosen.workflow_defaults,
         restriction=chosen.restriction, permitted_overrides=chosen.permitted_overrides,
         initial_delay_s=chosen.initial_delay_s, estimates=chosen.estimates,
-        propagation=chosen.propagation, final_inline_bytes=chosen.workflow_bytes,
+        propagation=chosen.propagation, final_inline_bytes=chosen.workflow_bytes, traced=chosen.traced,
+        archive=chosen.persistence.selector if chosen.persistence is not None and chosen.persistence.archive else None,
     )  # fmt: skip
+
+
+def _of_archive(chosen: ControllerSettings) -> ArchiveSettings:
+    kept = chosen.persistence
+    if kept is None:
+        return ArchiveSettings()
+    return ArchiveSettings(kept.archive, kept.keep_s, chosen.archive_period_s)
 
 
 def workflow_address(thing: Object) -> Address:
@@ -203,6 +230,10 @@ def queue_address(thing: Object) -> Address | None:
 def history_address(thing: Object) -> Address | None:
     """Every finished workflow is part of the past."""
     return HISTORY if queue_address(thing) is None else None
+
+
+def _archive_watches(mine: str) -> tuple[Watch, ...]:
+    return (Watch(WORKFLOWS, archive_address, mine, wakes=True),)
 
 
 def _cache_watches(chosen: ControllerSettings) -> tuple[Watch, ...]:

@@ -12,7 +12,7 @@ from actors.gate import Gate
 from actors.lock_messages import BadLock
 from actors.messages import NodeStatus
 from actors.workflow import collecting, ending, estimates, guard, locks, opening, pods, turn, writing
-from actors.workflow.leftovers import leftovers_of_finished
+from actors.workflow.leftovers import leftovers_of_finished, run_of_finished
 from actors.workflow.retention import expires_at
 from actors.workflow.state import WorkflowState, is_completed
 from runtime.messages import Command, Read, Tell, WakeAt
@@ -25,6 +25,11 @@ NO_LOCK = "Failed to acquire the synchronization lock."
 @dataclass(frozen=True, slots=True)
 class Begin:
     """Said by the workflow's actor to itself: everything that was there before it has been told by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Likewise, of a workflow that was found finished: its pods have been told of by now."""
 
 
 def look(state: WorkflowState, thing: Object, now: float) -> list[Command]:
@@ -41,7 +46,10 @@ def meet(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     """The workflow is seen for the first time in this life."""
     if is_completed(thing):
         state.object, state.ended, state.closed = thing, True, True
-        return [*retire(state), *leftovers_of_finished(state.address, thing, now), *collecting.collect(state)]
+        state.former = run_of_finished(state.address, thing, now)
+        left = leftovers_of_finished(state.former, thing) if state.former is not None else []
+        state.acquainted = False
+        return [*retire(state), *left, *collecting.collect(state), Tell(state.address, Met())]
     state.object = thing
     state.locks = locks.Ledger.of(thing.get("status") or {}, state.address)
     found = thing.get("status") or {}
@@ -61,9 +69,9 @@ def wait_turn(state: WorkflowState, now: float) -> list[Command]:
 
 def meet_again(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     """Somebody has opened the finished workflow again, and nothing of its former life is left (OP-4)."""
-    found = state.pods
+    found, shown = state.pods, state.shown
     state.renew()
-    state.pods = found
+    state.pods, state.shown = found, shown
     return [WakeAt(None, EXPIRY), *meet(state, thing, now)]
 
 
@@ -107,8 +115,7 @@ def begin(state: WorkflowState, now: float) -> list[Command]:
         state.root = known
         return ending.after(state, now)
     state.root = NodeStatus(id=state.running.name, name=state.running.name)
-    pods.take_places(state)
-    return opening.spawn_root(state)
+    return [*pods.take_places(state, now), *opening.spawn_root(state)]
 
 
 def heed_spec(state: WorkflowState) -> None:

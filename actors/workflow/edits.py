@@ -6,20 +6,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from actors.messages import Edited, Permit, Shutdown
 from actors.packing import nodes_of
 from actors.workflow import beginning, collecting, ending, guard, locks, writing
-from actors.workflow.state import WorkflowState, is_completed, newer
+from actors.workflow.state import Superseded, WorkflowState, is_completed, newer
 from runtime.messages import Command, Tell
 from runtime.objects import Object
 
 
 def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
-    """Somebody else's newer object."""
+    """Somebody else's newer object. Raises Superseded, and the next life looks at what there is."""
     assert state.object is not None
     if not newer(thing, state.object):
         return []
+    if is_completed(thing) and not state.ended and not state.closed:
+        raise Superseded(f"workflow {state.address.name} has ended on record while it ran here")
     state.object = thing
+    _note(state, thing.get("status") or {})
     if state.closed and not is_completed(thing):
         state.reopened = thing
     elif state.closed and not state.writing:
@@ -43,6 +48,15 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     if state.journal.dirty:
         commands += writing.changed(state, state.limits, now)
     return commands
+
+
+def _note(state: WorkflowState, status: dict[str, Any]) -> None:
+    """What is on record by now, also by writes of ours that nobody has answered."""
+    for key in writing.COMPUTED:
+        state.summary_written.pop(key, None)
+        if key in status:
+            state.summary_written[key] = status[key]
+    state.compressed = bool(status.get("compressedNodes"))
 
 
 def _resume(state: WorkflowState, now: float) -> list[Command]:

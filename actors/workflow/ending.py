@@ -11,13 +11,14 @@ from actors.names import ids
 from actors.names.timestamps import rfc3339, seconds
 from actors.run import Call
 from actors.templates import TemplateNotFound
-from actors.workflow import collecting, disruption, writing
+from actors.workflow import collecting, disruption, locks, writing
 from actors.workflow.opening import entry_call
 from actors.workflow.state import WorkflowState
 from actors.workflow.variables import failures
 from runtime.messages import Command, Delete, Spawn, Tell
 from runtime.objects import CLAIMS, Reference
 
+ENTRY_ERROR, EXIT_ERROR = "error in entry template execution: ", "error in exit template execution : "
 OF_ENTRY = {"Succeeded": "Succeeded", "Skipped": "Succeeded", "Omitted": "Succeeded", "Failed": "Failed"}
 
 
@@ -42,6 +43,8 @@ def review(state: WorkflowState, now: float) -> list[Command]:
     commands = fire_hooks(state, now)
     if not root.ended or any(not hook.fulfilled for hook in state.hooks.values()):
         return commands
+    if locks.abandon(state):
+        commands += writing.changed(state, state.limits, now)
     if not state.exit_called:
         commands += _call_exit_handler(state, now)
     if state.exit_called and state.exit_node is not None and not state.exit_node.ended:
@@ -94,7 +97,7 @@ def _evaluated(expression: str, state: WorkflowState, now: float) -> Any:
 def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
     run = state.running
     hook = (run.spec.get("hooks") or {}).get("exit") or {}
-    if not hook and run.spec.get("onExit"):
+    if run.spec.get("onExit"):  # it wins over the hook of that name
         hook = {"template": run.spec["onExit"]}
     state.exit_called = True
     node_name = ids.on_exit(run.name)
@@ -111,7 +114,7 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
         if not fired and hook.get("expression") and _evaluated(str(hook["expression"]), state, now) is not True:
             return []
         arguments = hook.get("arguments") or {}
-        given = _hook_arguments(state, hook, now) if arguments else dict(_own_arguments(state))
+        given = _hook_arguments(state, hook, now) if arguments else run.own_arguments()
         call: Call = entry_call(state, hook, node_name, hooked=True, on_exit=True, arguments=given)
     except (ExpressionError, TemplateNotFound, ValueError) as error:
         state.exit_node = NodeStatus(phase="Error", message=f"error in exit template execution : {error}")
@@ -120,18 +123,17 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
     return [Spawn(call.address, call)]
 
 
-def _own_arguments(state: WorkflowState) -> dict[str, Any]:
-    run = state.running
-    own = run.spec.get("arguments") or {}
-    parameters = [
-        {"name": entry["name"], "value": run.variables[f"workflow.parameters.{entry['name']}"]}
-        for entry in own.get("parameters") or ()
-    ]
-    return {"parameters": parameters, "artifacts": own.get("artifacts") or []}
-
-
 def _set_duration(state: WorkflowState, now: float) -> None:
     state.running.variables["workflow.duration"] = f"{now - seconds(state.started_at):.6f}"
+
+
+def _said_of(node: NodeStatus, prefix: str) -> str:
+    """A node's message, and, where the engine could not go on with it, that this is so.
+
+    Seen from the record, since the workflow's actor may have begun after the node's end: an entry of type
+    Skipped, steps and a DAG are an Error with words of their own for no other reason."""
+    refused = node.phase == "Error" and node.type in {"Skipped", "Steps", "DAG"} and bool(node.message)
+    return f"{prefix}{node.message}" if refused else node.message
 
 
 def decide(state: WorkflowState, now: float) -> None:
@@ -139,11 +141,11 @@ def decide(state: WorkflowState, now: float) -> None:
     root = state.root
     assert root is not None
     phase = OF_ENTRY.get(root.phase, "Error")
-    message = "" if phase == "Succeeded" else root.message
+    message = "" if phase == "Succeeded" else _said_of(root, ENTRY_ERROR)
     if root.failed and state.running.shutdown:
         message = f"Stopped with strategy '{state.running.shutdown}'"
     if phase == "Succeeded" and state.exit_node is not None and state.exit_node.failed:
-        phase, message = state.exit_node.phase, state.exit_node.message
+        phase, message = state.exit_node.phase, _said_of(state.exit_node, EXIT_ERROR)
     if state.condemned:
         phase, message = "Error", state.condemned
     conclude(state, phase, message, now)

@@ -8,7 +8,7 @@ end, so which Events there are does not depend on who was quick. (EVT-5.)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from actors.messages import COMPLETED, NodeStatus
@@ -16,7 +16,7 @@ from actors.names import labels
 from actors.names.timestamps import rfc3339, seconds
 from actors.workflow.journal import Turn
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState
-from runtime.messages import Command, Create
+from runtime.messages import Command, Create, Done
 from runtime.objects import EVENTS, Object
 
 EVENT = "event"  # tag of commands whose outcome nobody waits for
@@ -36,14 +36,18 @@ class Said(NamedTuple):
     node: NodeStatus | None = None
 
 
-def due(state: WorkflowState, settings: WorkflowSettings, turns: Iterable[Turn], now: float) -> list[Command]:
+def due(state: WorkflowState, settings: WorkflowSettings, turns: Sequence[Turn], now: float) -> list[Command]:
     """The Events to write: of the workflow's own news, and of the nodes that turned into another phase."""
-    said: list[Said] = []
-    if settings.workflow_events:
-        said += of_workflow(state)
-    if settings.node_events:
+    said = of_workflow(state) if settings.workflow_events else []
+    if turns and settings.node_events:
         said += [one for turn in turns for one in of_node(turn)]
     return [Create(EVENTS, event(state, one, now), EVENT) for one in said]
+
+
+def is_said(answer: Done) -> bool:
+    """Whether an Event was written, which changes nothing."""
+    command = answer.command
+    return command.__class__ is Create and command.tag == EVENT
 
 
 def of_workflow(state: WorkflowState) -> list[Said]:

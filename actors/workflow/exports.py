@@ -15,7 +15,8 @@ def export(state: WorkflowState, status: NodeStatus) -> None:
         if named and status.ended:
             known = {entry["name"]: entry for entry in mine.get(kind) or ()}
             for entry in named:
-                kept = {key: value for key, value in entry.items() if key not in {"globalName", "path"}}
+                left = {"globalName", "path"} if kind == "artifacts" else entry.keys() - {"value"}
+                kept = {key: value for key, value in entry.items() if key not in left}
                 known[entry["globalName"]] = {**kept, "name": entry["globalName"]}
             mine[kind] = list(known.values())
     if mine and mine != state.status_extra.get("outputs"):

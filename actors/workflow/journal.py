@@ -48,6 +48,10 @@ def parent_of(name: str, composites: Mapping[str, str]) -> str:
     return WHOLE
 
 
+def _runs_a_pod(status: NodeStatus) -> bool:
+    return status.type == "Pod" and status.phase == "Running"
+
+
 class Turn(NamedTuple):
     """A node is in another phase than `before` (empty: it is new)."""
 
@@ -68,6 +72,7 @@ class Journal:
     progress: dict[str, tuple[int, int]] = field(default_factory=dict)  # done, all: of each node and what is below it
     durations: dict[str, dict[str, int]] = field(default_factory=dict)  # likewise, resource -> seconds of its base unit
     unended: set[str] = field(default_factory=set)  # nodes that are under way: the workflow waits for them
+    pods_running: int = 0  # nodes that are a running pod
     estimates: dict[str, int] = field(default_factory=dict)  # name of a node -> how many seconds it may take
     turns: list[Turn] = field(default_factory=list)  # changes of phase that nobody has reported yet
     waiting: dict[str, None] = field(default_factory=dict)  # nodes to tell when their last state is on record
@@ -87,6 +92,7 @@ class Journal:
             journal.pack.put(node_id, entry)
             if entry.get("estimatedDuration"):
                 journal.estimates[entry["name"]] = entry["estimatedDuration"]
+        journal.pods_running = sum(_runs_a_pod(node) for node in journal.statuses.values())
         journal._sum_up()
         return journal
 
@@ -106,6 +112,7 @@ class Journal:
         first = status.id not in self.parents
         if before is None or before.phase != status.phase:
             self.turns.append(Turn(status, before.phase if before is not None else ""))
+        self.pods_running += _runs_a_pod(status) - (before is not None and _runs_a_pod(before))
         self.parents.setdefault(status.id, parent)
         self.statuses[status.id] = status
         self.asked.discard(status.id)

@@ -26,12 +26,16 @@ def leftovers(run: Run, workflow_phase: str = "") -> list[Command]:
     return [Spawn(run.node_address(node.id), Leftover(run, node, workflow_phase)) for node in ended]
 
 
-def leftovers_of_finished(address: Address, workflow: Object, now: float) -> list[Command]:
-    """The same for a workflow that is over, unless that is long ago."""
+def run_of_finished(address: Address, workflow: Object, now: float) -> Run | None:
+    """What is left of a workflow that is over, as far as its pods are concerned; None when that was long ago."""
     status: Mapping[str, Any] = workflow.get("status") or {}
     if not status.get("finishedAt") or now - seconds(status["finishedAt"]) > LOOKED_AFTER_S:
-        return []
+        return None
     spec = status.get("storedWorkflowTemplateSpec") or workflow.get("spec") or {}
     known = {key: node_from_json(entry) for key, entry in nodes_of(status).items()}
-    run = Run(address, spec, TemplateLibrary(f"local/{address.name}"), {}, known)
-    return [*leftovers(run, status.get("phase") or ""), *agents.traces(run)]
+    return Run(address, spec, TemplateLibrary(f"local/{address.name}"), {}, known)
+
+
+def leftovers_of_finished(run: Run, workflow: Object) -> list[Command]:
+    """Look after the pods of all nodes of a workflow that is over."""
+    return [*leftovers(run, (workflow.get("status") or {}).get("phase") or ""), *agents.traces(run)]

@@ -164,6 +164,9 @@ def wants(state: WorkflowState, node_id: str, keys: tuple[str, ...]) -> list[Com
         state.locks.enter(node_id, keys)
     elif claim.stage == "held":
         return [Tell(state.running.node_address(node_id), LockGranted(node_id))]
+    elif claim.stage == "leaving" and not _has_ended(state, node_id):
+        state.locks.move(node_id, "granted")  # it was thought to be nobody's
+        return []
     elif claim.stage != "asked":
         return []  # it hears of it with the next acknowledged write, or has ended
     return [] if state.suspended else [_ask(state, node_id)]
@@ -262,6 +265,25 @@ def node_changed(state: WorkflowState, status: NodeStatus) -> list[Command]:
         return [Tell(LOCKS, ReturnLocks(status.id))]
     state.locks.move(status.id, "leaving")
     return []
+
+
+def _has_ended(state: WorkflowState, node_id: str) -> bool:
+    status = state.journal.statuses.get(node_id)
+    return status is not None and status.ended
+
+
+def abandon(state: WorkflowState) -> bool:
+    """Locks on record of nodes that were never written down, and that nobody begins after the end of the first node,
+    go back once their pods work no longer; whether there are any. An exit handler may want them."""
+    found = [
+        node_id
+        for node_id, claim in state.locks.claims.items()
+        if claim.stage == "held" and node_id != WHOLE and node_id not in state.journal.statuses
+        if not state.pods.get(node_id, ("", "", False))[2]
+    ]
+    for node_id in found:
+        state.locks.move(node_id, "leaving")
+    return bool(found)
 
 
 def recorded(state: WorkflowState) -> list[Command]:

@@ -88,6 +88,8 @@ class WorkflowMind:
 
     def receive(self, state: WorkflowState, message: Message, now: float) -> Iterable[Command]:
         """Take in one message; an unfit workflow ends with a sentence instead of starting."""
+        if message.__class__ is Done and events.is_said(message):
+            return []
         state.limits = self.settings  # as the installation has them by now
         if isinstance(message, Down):
             state.live.discard(message.child.part)
@@ -109,18 +111,20 @@ class WorkflowMind:
                 state.live.add(command.address.part)
             elif isinstance(command, WriteStatus):
                 state.sent_at = now
-        if over and not pods.held(state) and not state.live and not state.budget and state.expiry is None:
+        kept = pods.held(state) or state.live or state.budget or state.expiry is not None
+        if over and not kept and state.caught_up and state.acquainted:
             commands.append(Stop())
         return commands
 
     def _react(self, state: WorkflowState, message: Message, now: float) -> list[Command]:
         match message:
             case Observed(ref, thing) if ref.resource == WORKFLOWS:
+                state.shown = thing
                 return self._observed(state, thing, now)
             case Observed(ref, thing) if ref.resource == PODS:
-                return pods.seen(state, thing)
+                return [*pods.seen(state, thing), *self._after_pod(state, now)]
             case Gone(ref, last) if ref.resource == PODS:
-                return pods.gone(state, last)
+                return [*pods.gone(state, last), *self._after_pod(state, now)]
             case Gone(ref, _) if ref.resource == WORKFLOWS:
                 return [Stop()]
             case Told(sender, word):
@@ -139,6 +143,10 @@ class WorkflowMind:
             case Observed() | Gone() | Down():
                 return []
         raise AssertionError(f"unknown message {message!r}")
+
+    def _after_pod(self, state: WorkflowState, now: float) -> list[Command]:
+        """The end may wait for locks whose only trace is a pod."""
+        return ending.after(state, now) if state.root is not None and state.root.ended and state.locks.claims else []
 
     # ------------------------------------------------------------------------------------------ the object
 
@@ -175,6 +183,8 @@ class WorkflowMind:
                 return [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
             case ForAgent():
                 return agents.forward(state, word)
+            case beginning.Met():
+                state.acquainted = True
             case beginning.Begin():
                 return beginning.begin(state, now)
             case WantsLocks(node_id, keys):
@@ -258,6 +268,8 @@ class WorkflowMind:
         match tag:
             case writing.FLUSH:
                 return [*writing.flush(state), *ending.after(state, now)]
+            case pods.PLACES:
+                return pods.give_way(state, now)
             case collecting.COLLECT:
                 return collecting.collect(state)
             case writing.REREAD:

@@ -6,14 +6,13 @@ Start is restart: everything here works the same on a status that already has no
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import Functions
 from actors.language.tags import SubstitutionError, substitute
 from actors.messages import node_from_json
-from actors.names import labels
+from actors.names import labels, tracing
 from actors.names.timestamps import rfc3339, seconds
 from actors.packing import nodes_of
 from actors.run import Call, Run
@@ -21,15 +20,24 @@ from actors.templates import Resolved, Source, TemplateLibrary, TemplateNotFound
 from actors.workflow import disruption, gather, guard
 from actors.workflow.defaults import completed
 from actors.workflow.journal import Journal
+from actors.workflow.judged import problems_of
 from actors.workflow.leftovers import leftovers
 from actors.workflow.state import WorkflowSettings, WorkflowState
-from actors.workflow.validation import LibraryRef, validate
+from actors.workflow.validation import LibraryRef
+from actors.workflow.validation.workflow import LABEL_VALUE
 from actors.workflow.variables import MissingValue, workflow_variables
 from crds.features import unsupported
 from runtime.messages import Command, Create, Read, Spawn, WakeAt
 from runtime.objects import CLAIMS, CONFIGMAPS, Object
 
 GATHER, CLAIM, DEADLINE = "gather", "claim", "deadline"
+
+
+LABEL_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
 
 
 class Unfit(ValueError):
@@ -76,7 +84,7 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
         variables = workflow_variables(completed(workflow, None, state.defaults), spec, config)
         repository, recorded = gather.repository(spec, workflow, state.found, settings.repository)
     except MissingValue as error:
-        raise Unfit(f"invalid spec: {error}") from error
+        raise Unfit(str(error)) from error
     except gather.NoRepository as error:
         raise Unfit(str(error), "Error") from error
     templates = gather.library(workflow, spec, state.found)
@@ -105,8 +113,8 @@ def start(state: WorkflowState, now: float) -> list[Command]:
 def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) -> None:
     reference = (workflow.get("spec") or {}).get("workflowTemplateRef")
     if reference and not spec:
-        kind = "ClusterWorkflowTemplate" if reference.get("clusterScope") else "WorkflowTemplate"
-        raise Unfit(f'invalid spec: {kind} "{reference.get("name", "")}" not found', "Error")
+        kinds = "clusterworkflowtemplates" if reference.get("clusterScope") else "workflowtemplates"
+        raise Unfit(f'{kinds}.argoproj.io "{reference.get("name", "")}" not found', "Error")
 
     status = workflow.get("status") or {}
     if status.get("phase") in {"Running", "Succeeded", "Failed", "Error"} or status.get("storedTemplates"):
@@ -116,7 +124,7 @@ def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) 
         source = Source(reference.name, reference.cluster)
         return state.found.get(gather.template_reference(source, workflow))
 
-    problems = validate(completed(workflow, spec, state.defaults), lookup=lookup)
+    problems = problems_of(completed(workflow, spec, state.defaults), lookup)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise Unfit(f"invalid spec: {errors[0].message}")
@@ -125,7 +133,7 @@ def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) 
 def _functions(workflow: Object) -> Functions:
     """Time and chance for what is decided once for the whole workflow: as of its creation, however often it starts."""
     meta = workflow["metadata"]
-    return Functions(seconds(meta["creationTimestamp"]), Random(meta["uid"]))  # noqa: S311  # no secret is made of it
+    return Functions(seconds(meta["creationTimestamp"]), seed=meta["uid"])
 
 
 def _substituted(spec: dict[str, Any], variables: dict[str, Any], functions: Functions) -> dict[str, Any]:
@@ -169,6 +177,11 @@ def _remember(
         state.status_extra["artifactRepositoryRef"] = repository
 
 
+def _go_kind(value: Any) -> str:
+    kinds = {bool: "bool", int: "int", float: "float64", list: "[]interface {}", dict: "map[string]interface {}"}
+    return kinds.get(type(value), "<nil>")
+
+
 def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> None:
     """Labels and annotations that the spec gives its own workflow (WMETA-1)."""
     own, under = (state.object or {}).get("metadata") or {}, state.defaults.get("metadata") or {}
@@ -179,13 +192,20 @@ def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> 
     state.labels_extra |= {key: str(value) for key, value in (meta.get("labels") or {}).items()}
     state.annotations_extra |= {key: str(value) for key, value in (meta.get("annotations") or {}).items()}
     state.annotations_extra[labels.POD_NAME_FORMAT] = "v2"
+    if state.limits.traced:
+        state.annotations_extra |= tracing.span_annotations(state.address.uid)
     for key, source in (meta.get("labelsFrom") or {}).items():
+        written = str(source.get("expression", ""))
         try:
-            value = evaluate(str(source.get("expression", "")), nest(state.running.globals()), functions=functions)
+            value = evaluate(written, nest(state.running.globals()), functions=functions)
         except ExpressionError as error:
-            raise Unfit(f"invalid spec: workflowMetadata.labelsFrom.{key}: {error}", "Error") from error
+            raise Unfit(f'failed to evaluate label "{key}" expression "{written}": {error}', "Error") from error
         if not isinstance(value, str):
-            raise Unfit(f"invalid spec: workflowMetadata.labelsFrom.{key}: the expression must give a string", "Error")
+            why = f"evaluted to {_go_kind(value)} but must be a string"  # sic
+            raise Unfit(f'failed to evaluate label "{key}" expression "{written}" {why}', "Error")
+        if not LABEL_VALUE.fullmatch(value):
+            where = f'invalid label value "{value}" for label "{key}" and expression "{written}"'
+            raise Unfit(f"{where}: {LABEL_RULE}", "Error")
         state.labels_extra[key] = value
     values = state.running.variables
     values |= {f"workflow.labels.{key}": value for key, value in state.labels_extra.items()}

@@ -7,12 +7,16 @@ released. (§5: a pod that exists wins over a status that does not know it yet.)
 
 from __future__ import annotations
 
-from actors.messages import NodeStatus, Phase
+from actors.messages import FoundOver, NodeStatus, Permit, Phase
 from actors.names import ids, labels
 from actors.run import Leftover
 from actors.workflow.state import WorkflowState
-from runtime.messages import Command, Spawn
+from runtime.messages import Command, Spawn, Tell, WakeAt
 from runtime.objects import Object
+
+PLACES = "places"  # the wake-up
+GIVE_WAY_S = 60.0  # a place is kept for so long for a pod whose node cannot begin
+BOUNDARIES = frozenset({"Steps", "DAG"})
 
 
 def seen(state: WorkflowState, pod: Object) -> list[Command]:
@@ -27,22 +31,66 @@ def seen(state: WorkflowState, pod: Object) -> list[Command]:
         return gone(state, pod)
     over = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
     state.pods[node_id] = (meta["name"], name, not over)
-    return []
+    return _over(state, name) if over else []
 
 
 def gone(state: WorkflowState, pod: Object | None) -> list[Command]:
     """A pod is no longer there."""
     notes = ((pod or {}).get("metadata") or {}).get("annotations") or {}
     state.pods.pop(notes.get(labels.NODE_ID, ""), None)
-    return []
+    return _over(state, notes.get(labels.NODE_NAME, ""))
+
+
+def _over(state: WorkflowState, name: str) -> list[Command]:
+    """A pod has ended. If it was found at a restart and its node has not begun again, its places are free: what comes
+    before that node may need one, because nothing of its end was on record."""
+    run = state.run
+    if run is None or name not in run.found:
+        return []
+    run.found.remove(name)
+    run.found_over.append(name)
+    holder = ids.node_id(run.name, ids.without_attempt(name))
+    admitted = state.gate.vacate(holder) if state.gate is not None else []
+    return [*_permits(state, admitted), *_tell_around(state, FoundOver(name))]
+
+
+def give_way(state: WorkflowState, now: float) -> list[Command]:
+    """Where every place is kept for pods that were found, and the nodes of those wait for one that waits for a place,
+    the limit gives way: nothing would ever move again."""
+    run = state.run
+    known = state.journal.statuses
+    unheard = [name for name in run.found if ids.node_id(run.name, name) not in known] if run is not None else []
+    commands: list[Command] = []
+    for name in unheard:
+        if state.gate is not None and state.gate.stuck:
+            holder = ids.node_id(state.address.name, ids.without_attempt(name))
+            commands += _permits(state, state.gate.vacate(holder))
+        commands += _tell_around(state, FoundOver(name, over=False))
+    return [*commands, WakeAt(now + GIVE_WAY_S, PLACES)] if unheard else []
+
+
+def _permits(state: WorkflowState, admitted: list[str]) -> list[Command]:
+    return [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
+
+
+def _tell_around(state: WorkflowState, word: FoundOver) -> list[Command]:
+    """Tell all steps and dags that a node is in."""
+    run, name = state.running, word.name
+    commands: list[Command] = []
+    around = [ids.node_id(run.name, name[:at]) for at in range(1, len(name)) if name[at] in "[.("]
+    for one in around:
+        status = state.journal.statuses.get(one)
+        if status is not None and status.type in BOUNDARIES and not status.ended:
+            commands.append(Tell(run.node_address(one), word))
+    return commands
 
 
 def held(state: WorkflowState) -> bool:
     """Whether there are still pods to be let go, of a workflow that this life has run."""
-    return state.run is not None and bool(state.pods)
+    return bool(state.run or state.former) and bool(state.pods)
 
 
-def take_places(state: WorkflowState) -> None:
+def take_places(state: WorkflowState, now: float) -> list[Command]:
     """Pods that work already have their places in every limit before anybody asks for one."""
     run = state.running
 
@@ -51,22 +99,29 @@ def take_places(state: WorkflowState) -> None:
         nodes = [run.known.get(ids.node_id(run.name, each)) for each in {name, ids.without_attempt(name)}]
         return not any(node is not None and node.ended for node in nodes)
 
-    run.found = [name for _, name, works in state.pods.values() if works and counts(name)]
+    found = [(name, works) for _, name, works in state.pods.values() if counts(name)]
+    run.found = [name for name, works in found if works]
+    run.found_over = [name for name, works in found if not works]
     if state.gate is not None:
+        state.gate.owed.update(ids.node_id(run.name, ids.without_attempt(name)) for name in run.found_over)
         state.gate.restore(ids.node_id(run.name, ids.without_attempt(name)) for name in run.found)
+    unheard = any(ids.node_id(run.name, name) not in run.known for name in run.found)
+    return [WakeAt(now + GIVE_WAY_S, PLACES)] if unheard else []
 
 
 def nobodys(state: WorkflowState) -> list[Command]:
     """All is over and on record, and nobody lives below: what is not let go by now is looked after, once each."""
-    if state.run is None:
+    run = state.run or state.former
+    if run is None:
         return []
     commands: list[Command] = []
+    ended_phase = state.phase or ((state.object or {}).get("status") or {}).get("phase") or ""
     for node_id, (pod, name, _) in state.pods.items():
         if node_id in state.swept:
             continue
         state.swept.add(node_id)
         phase: Phase = "Failed"
-        known = state.journal.statuses.get(node_id) or NodeStatus(id=node_id, name=name, type="Pod", phase=phase)
-        leftover = Leftover(state.run, known, state.phase, pod)
-        commands.append(Spawn(state.run.node_address(node_id), leftover))
+        known = state.journal.statuses.get(node_id) or run.known.get(node_id)
+        known = known or NodeStatus(id=node_id, name=name, type="Pod", phase=phase)
+        commands.append(Spawn(run.node_address(node_id), Leftover(run, known, ended_phase, pod)))
     return commands

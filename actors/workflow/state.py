@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -36,9 +37,11 @@ class WorkflowSettings:
     defaults: Object = field(default_factory=dict)  # metadata and spec below those of every new workflow (WDEF-1)
     restriction: Restriction = ""  # which workflows may run at all (RESTR-1, RESTR-2)
     permitted_overrides: frozenset[str] = frozenset()  # fields of the spec that a restricted workflow may set besides
+    traced: bool = False  # workflows carry the ids of their trace (OPS-11)
     estimates: bool = True  # how long it will take, from the last successful run
     propagation: Propagation = "Background"  # of workflows that are deleted when their time has come
     initial_delay_s: float = 0.0  # how long a new workflow is left alone
+    archive: Mapping[str, Any] | None = None  # a LabelSelector of those that are archived; None: none are
 
 
 @dataclass
@@ -47,9 +50,12 @@ class WorkflowState:
 
     address: Address
     object: Object | None = None  # as last seen or acknowledged
+    shown: Object | None = None  # as the cache has it, which lags behind our own writes
     found: dict[Reference, Object | None] = field(default_factory=dict)  # what was read before it could start
     reading: set[Reference] = field(default_factory=set)
     run: Run | None = None
+    former: Run | None = None  # of a workflow that had ended before this life, for its pods
+    acquainted: bool = True  # all of them have been told of
     journal: Journal = field(default_factory=Journal)
     limits: WorkflowSettings = field(default_factory=WorkflowSettings)
     phase: str = ""  # as decided, which may be ahead of the record
@@ -114,6 +120,11 @@ class WorkflowState:
         WorkflowState.__init__(self, self.address, limits=self.limits)
 
     @property
+    def caught_up(self) -> bool:
+        """Whether the cache has what this life knows: before that, a successor would begin with an older state."""
+        return self.shown is None or self.object is None or not newer(self.object, self.shown)
+
+    @property
     def ref(self) -> Reference:
         """That very workflow."""
         return Reference(WORKFLOWS, self.address.namespace, self.address.name, self.address.uid)
@@ -123,6 +134,10 @@ class WorkflowState:
         """What nodes share; only asked once the workflow has opened."""
         assert self.run is not None, "the workflow has not opened"
         return self.run
+
+
+class Superseded(RuntimeError):
+    """The record says that the workflow has ended, and this life of its actor knows nothing of it."""
 
 
 def is_completed(workflow: Object) -> bool:

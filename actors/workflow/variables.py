@@ -65,9 +65,13 @@ def argument(entry: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | 
         if default is not None:
             return {**entry, "value": parameter_text(default)}
     if key:
-        where = f"ConfigMap {key.get('name')!r}, key {key.get('key')!r}"
-        raise MissingValue(f"failed to set global parameter {name} from {where}: it is not there and has no default")
-    raise MissingValue(f"spec.arguments.{name}.value or spec.arguments.{name}.valueFrom is required")
+        where = f"configmap with name {key.get('name')} and key {key.get('key')}"
+        there = config.get(key.get("name", "")) is not None
+        why = f"ConfigMap '{key.get('name')}' does not " + (f"have the key '{key.get('key')}'" if there else "exist")
+        raise MissingValue(
+            f"failed to set global parameters: failed to set global parameter {name} from {where}: {why}"
+        )
+    raise MissingValue(f"invalid spec: spec.arguments.{name}.value or spec.arguments.{name}.valueFrom is required")
 
 
 def failures(nodes: Sequence[NodeStatus], workflow: str) -> str:

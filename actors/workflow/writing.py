@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.messages import Recorded
 from actors.names import labels
-from actors.workflow import collecting
+from actors.workflow import archiving, collecting
 from actors.workflow.defaults import with_defaults
 from actors.workflow.journal import merge_patch
 from actors.workflow.state import WorkflowSettings, WorkflowState
@@ -21,6 +21,7 @@ from runtime.objects import Object
 WINDOW_PER_WRITE = 50  # a write may take a fiftieth of the time: large objects are written less often
 WINDOW_MAX_S = 10.0
 FLUSH, REREAD = "flush", "reread"
+NOTHING_TO_RUN = "0/0"  # progress of a workflow without nodes that do something
 COMPUTED = frozenset(
     {"phase", "message", "startedAt", "finishedAt", "progress", "resourcesDuration", "conditions", "synchronization"}
 )
@@ -43,7 +44,9 @@ def summary(state: WorkflowState) -> dict[str, Any]:
         status["synchronization"] = locks
     if state.journal.durations.get(""):
         status["resourcesDuration"] = dict(state.journal.durations[""])
-    conditions = [{"type": "PodRunning", "status": "False"}] if state.ended else []
+    conditions = []
+    if status["progress"] != NOTHING_TO_RUN:
+        conditions.append({"type": "PodRunning", "status": "True" if state.journal.pods_running else "False"})
     if state.ended:
         conditions.append({"type": "Completed", "status": "True"})
     conditions += [{"type": "SpecWarning", "status": "True", "message": text} for text in state.warnings]
@@ -79,7 +82,9 @@ def flush(state: WorkflowState) -> list[Command]:
     meta = _metadata(state)
     spec = _spec(state)
     if not patch and not meta and not spec:
-        return []
+        if not _awaited(state):
+            return []
+        patch = {"phase": state.phase}  # it is all on record, by a write that nobody has answered: this one is
     state.writing = True
     state.summary_sent = wanted
     body: Object = {"status": patch} if patch else {}
@@ -89,6 +94,12 @@ def flush(state: WorkflowState) -> list[Command]:
         body["metadata"] = meta
     version = state.object["metadata"]["resourceVersion"]
     return [WriteStatus(state.ref, body, version, tag="status")]
+
+
+def _awaited(state: WorkflowState) -> bool:
+    """Whether somebody waits to hear that what he said is on record."""
+    told = any(node_id in state.journal.sent for node_id in state.journal.waiting)
+    return told or bool(state.locks.open) or (state.ended and not state.closed)
 
 
 def _nodes(state: WorkflowState, changes: dict[str, Any]) -> dict[str, Any]:
@@ -118,6 +129,9 @@ def _metadata(state: WorkflowState) -> dict[str, Any]:
     wanted = {**state.labels_extra, labels.PHASE: state.phase}
     if state.ended:
         wanted[labels.COMPLETED] = "true"
+        wanted |= archiving.mark(state, {**(meta.get("labels") or {}), **wanted})
+    elif labels.COMPLETED not in (meta.get("labels") or {}):
+        wanted[labels.COMPLETED] = "false"
     patch: dict[str, Any] = {}
     for field, entries in (("labels", wanted), ("annotations", state.annotations_extra)):
         have = meta.get(field) or {}

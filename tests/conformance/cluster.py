@@ -29,6 +29,7 @@ RESOURCES = {
         SECRETS,
         CLAIMS,
         Resource("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates"),
+        Resource("argoproj.io/v1alpha1", "CronWorkflow", "cronworkflows"),
         Resource("argoproj.io/v1alpha1", "ClusterWorkflowTemplate", "clusterworkflowtemplates", namespaced=False),
     )
 }

@@ -7,6 +7,7 @@
 | `expect`    | the end: `phase`, `message`, `types` (nodes by type), `nodes` (by display name), `absent`, …     |
 | `twin`      | `breaks` (JSON pointer), `in` (file and object, when it is not the example itself) and `expect`  |
 | `with`      | what is applied first: files of the examples, or names of `objects` of the table                 |
+| `submit`    | of a definition: `from` (KIND/NAME), `entrypoint`, `parameters` of its run; or the `file` that uses it |
 | `act`       | what a person does meanwhile: `resume`, `set` outputs of a waiting node                          |
 | `random`    | chance decides; only what holds for every outcome is expected                                    |
 | `takes_s`   | how long it sleeps of its own accord; above SLOW_S it is slow and runs only when asked for       |
@@ -26,9 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from actors.cron.child import submitted_manifest
 from crds.features import MISSING
 from runtime.objects import Object
 from tests.conformance import corpus
+from tiphys.cli.submission import origin, workflow_of
 
 TABLE: Final = Path(__file__).with_name("table.json")
 SLOW_S: Final = 35.0
@@ -124,7 +127,9 @@ def entries() -> dict[str, Entry]:
 
 def trial(entry: Entry) -> Trial:
     """The example itself, ready to be run."""
-    things = [*_companions(entry.raw), *corpus.documents(entry.file)]
+    things = _with_run(
+        entry, [*_companions(entry.raw), *(doc for file in _own(entry) for doc in corpus.documents(file))]
+    )
     expect = entry.raw["expect"] if entry.lacks else {**entry.raw["expect"], **entry.raw.get("also", {})}
     return Trial(entry.file, False, things, expect, entry.raw.get("act", []), entry.takes_s)
 
@@ -137,10 +142,37 @@ def twin(entry: Entry) -> Trial:
     for companion in entry.raw.get("with", []):
         found = _objects(companion)
         things += corpus.broken(found, name, described["breaks"]) if companion == file else found
-    own = corpus.documents(entry.file)
-    things += corpus.broken(own, name, described["breaks"]) if entry.file == file else own
+    for own in _own(entry):
+        found = corpus.documents(own)
+        things += corpus.broken(found, name, described["breaks"]) if own == file else found
     takes_s = float(described.get("takes_s", entry.takes_s))
-    return Trial(entry.file, True, things, described["expect"], described.get("act", []), takes_s)
+    return Trial(entry.file, True, _with_run(entry, things), described["expect"], described.get("act", []), takes_s)
+
+
+def _own(entry: Entry) -> list[str]:
+    """The files of the trial itself: the example, and the one that uses it when it is a definition."""
+    user = entry.raw.get("submit", {}).get("file")
+    return [entry.file, user] if user else [entry.file]
+
+
+def _with_run(entry: Entry, things: list[Object]) -> list[Object]:
+    """The objects, and, where they are definitions, the workflow that `submit --from` makes of one of them."""
+    wish = entry.raw.get("submit")
+    if wish is None or "file" in wish:
+        return things
+    ref = origin(wish["from"], "")
+    [template] = [one for one in things if (one["kind"], one["metadata"]["name"]) == (ref.resource.kind, ref.name)]
+    cron = template["kind"] == "CronWorkflow"
+    made = {**template, "metadata": {**template["metadata"], "uid": ""}}
+    workflow = submitted_manifest(made, 0.0) if cron else workflow_of(template, ref)
+    workflow["metadata"].pop("ownerReferences", None)  # nobody knows its owner's uid yet
+    spec = workflow["spec"] = {**workflow["spec"]}
+    if "entrypoint" in wish:
+        spec["entrypoint"] = wish["entrypoint"]
+    if "parameters" in wish:
+        spec["arguments"] = {"parameters": [{"name": k, "value": v} for k, v in wish["parameters"].items()]}
+    still = [{**one, "spec": {**one["spec"], "suspend": True}} if one is template and cron else one for one in things]
+    return [*still, workflow]  # a CronWorkflow is suspended: it runs when it is told to, once
 
 
 def _unfit(wanted: dict[str, Any]) -> str:

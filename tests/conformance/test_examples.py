@@ -15,7 +15,7 @@ from tests.conformance.verdict import problems
 ABSENT = corpus.absent()
 pytestmark = pytest.mark.skipif(bool(ABSENT), reason=ABSENT)
 ENTRIES = {} if ABSENT else table.entries()
-GOAL = 45
+GOAL = 130
 READ_AS_ROOT = {
     "artifact-disable-archive.yaml": "saves all of /etc, which here is the machine's: only root can read it"
 }
@@ -62,6 +62,9 @@ def test_the_table_says_what_the_corpus_says(entry: Entry) -> None:
         assert entry.why_not_run
         return
     phase = entry.raw["expect"]["phase"]
+    if "submit" in entry.raw:  # a definition, which the corpus expects nothing of
+        assert (words.partition(" ")[0], phase) == ("n/a", "Succeeded")
+        return
     assert phase in (_phase(words), ["Succeeded", "Failed"] if _by_chance(words) else None)
     assert isinstance(phase, str) or entry.raw["random"], "two ends are possible only where chance decides"
 
@@ -69,6 +72,8 @@ def test_the_table_says_what_the_corpus_says(entry: Entry) -> None:
 @pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.has_twin], ids=lambda entry: entry.file)
 def test_a_twin_differs_from_its_example_in_one_command_and_fails(entry: Entry) -> None:
     own, other = table.trial(entry).things, table.twin(entry).things
+    if entry.raw.get("submit", {}).get("from", "").startswith("cron"):
+        own, other = own[:-1], other[:-1]  # its run differs too
     assert sum(mine != theirs for mine, theirs in zip(own, other, strict=True)) == 1
     expect = entry.raw["twin"]["expect"]
     assert expect["phase"] == "Failed"

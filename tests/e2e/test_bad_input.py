@@ -20,9 +20,9 @@ Tiphys = Callable[..., Refusal]
         ("bad/no-entrypoint.yaml", "spec.entrypoint is required"),
         (
             "bad/unknown-template.yaml",
-            "unknown-template.yaml:7: Workflow/unknown-template-: spec.entrypoint template name",
+            "unknown-template.yaml:7: Workflow/unknown-template-: template name 'helo' undefined",
         ),
-        ("bad/cycle.yaml", "dependency cycle detected: A->B->A"),
+        ("bad/cycle.yaml", "sorting failed: graph with cycle (A->B->A depend on each other"),
         (
             "bad/duplicate-names.yaml",
             "duplicate-names.yaml:13: Workflow/duplicate-names-: spec.templates[1].name 'hello'",

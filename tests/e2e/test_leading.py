@@ -31,8 +31,13 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield path
 
 
+def elections(url: str) -> list[dict]:
+    return list(json.loads(read(f"{url}/debug/actors?room=none"))["statistics"]["elections"])
+
+
 def election(url: str) -> dict:
-    return dict(json.loads(read(f"{url}/debug/actors?room=none"))["statistics"]["election"])
+    """The one for workflows."""
+    return dict(elections(url)[0])
 
 
 def until_it_leads(url: str, limit_s: float) -> float:
@@ -71,11 +76,22 @@ def test_a_standby_takes_over_in_time(
 def test_who_does_not_stand_works_at_once(kubeconfig: str, capfd: pytest.CaptureFixture[str]) -> None:
     with controller(kubeconfig, "--no-leader-elect") as alone:
         state = json.loads(read(f"{url_of(alone)}/debug/actors"))["statistics"]
-        assert state["election"] is None
+        assert state["elections"] == []
         assert state["ready"]
 
 
 def test_the_lease_is_named_as_upstream_names_it(kubeconfig: str) -> None:
     """So that a controller of upstream's and ours never work side by side."""
     with controller(kubeconfig, "--lease-namespace", "kube-system", "--instance-id", "blue") as first:
-        assert election(url_of(first))["lease"] == "kube-system/workflow-controller-blue"
+        leases = [each["lease"] for each in elections(url_of(first))]
+        assert leases == ["kube-system/workflow-controller-blue", "kube-system/argo-rollouts-controller-lock"]
+
+
+@pytest.mark.spec("OPS-3")
+def test_two_controllers_may_share_the_work_each_with_the_lease_of_its_part(kubeconfig: str) -> None:
+    with (
+        controller(kubeconfig, "--only", "workflows") as one,
+        controller(kubeconfig, "--only", "rollouts") as other,
+    ):
+        held = [(each["lease"], each["held"]) for process in (one, other) for each in elections(url_of(process))]
+        assert held == [("default/workflow-controller", True), ("default/argo-rollouts-controller-lock", True)]

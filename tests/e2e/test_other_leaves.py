@@ -108,6 +108,15 @@ def test_a_plugin_of_the_workflow_works_off_its_templates(run: Run, tmp_path: Pa
     assert ended.nodes[""]["message"] == "hello from default"
 
 
+@pytest.mark.spec("AGENT-4")
+def test_a_plugin_that_cannot_be_started_here_fails_its_nodes_with_the_reason(run: Run, tmp_path: Path) -> None:
+    ended = run(flow(tmp_path, "  - {name: main, plugin: {hello: {}}}\n", PLUGIN), "--runtime", "plain")
+    said = ended.nodes[""]["message"]
+    assert (ended.code, ended.nodes[""]["phase"]) == (1, "Error")
+    assert said.startswith('agent pod failed with reason:"init: ContainerCannotRun (exit code 128): ')
+    assert "allow user namespaces on this machine" in said
+
+
 @pytest.mark.spec("TMPL-4")
 @pytest.mark.spec("DATA-3")
 def test_a_data_template_lists_what_was_saved_and_a_loop_takes_it(run: Run, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class Judge:
         mine = self.pods.setdefault(workflow, {})
         if change.type == "DELETED":
             mine.pop(meta["name"], None)
-            if self.by_kubelet(meta["name"]):  # nobody can know whether it ran: it may be made again
+            if self.by_kubelet(meta["name"]) or self.user_writes:  # it may be made again: nobody knows whether it ran
                 self.made[workflow + node_id] = "made"
             self._let_go(change, workflow, node_id)
             return

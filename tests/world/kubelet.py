@@ -41,7 +41,7 @@ REASONS: Final = {
     "node_lost": ("NodeLost", "Node which was running the pod is gone"),
     "out_of_memory": ("", ""),
 }
-STARTED = "2026-01-01T00:00:00Z"
+STARTED, ENDED = "2026-01-01T00:00:00Z", "2026-01-01T00:00:10Z"
 
 
 class Fates:
@@ -73,7 +73,7 @@ class Fates:
             fatal.remove("node_death")
         if "squatted" in self.plan.kinds and throw < 0.06:
             return "squatted"
-        return "fails" if throw > 0.6 or not fatal else fatal[int(throw / 0.6 * len(fatal))]
+        return "fails" if throw >= 0.6 or not fatal else fatal[int(throw / 0.6 * len(fatal))]
 
     def phase(self, node: Expected) -> str:
         """The phase that the node of the pod has in the end."""
@@ -191,7 +191,10 @@ def _last_status(pod: Object, fate: str, name: str) -> Object:
         each = [{"name": entry["name"], "state": {"terminated": killed}} for entry in pod["spec"]["containers"]]
         said = {"reason": reason, "message": message} if reason else {}
         return {"phase": "Failed", "containerStatuses": each, **said}
-    return ended(pod, Outcome(code=1 if fate == "fails" else 0, parameters={"p": made_by(name)}))
+    status = ended(pod, Outcome(code=1 if fate == "fails" else 0, parameters={"p": made_by(name)}))
+    for entry in status["containerStatuses"]:
+        entry["state"]["terminated"] |= {"startedAt": STARTED, "finishedAt": ENDED}  # it has used something
+    return status
 
 
 def made_by(name: str) -> str:

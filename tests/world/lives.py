@@ -32,6 +32,8 @@ from tiphys.devcluster.server import ApiServer
 DEATHS_MAX = 8
 CONCURRENCY = 8
 ROOMS = frozenset({"workflow", "node", "lock", "queue"})  # those that a workflow needs
+SEEN = frozenset({"workflows", "pods"})  # what a workflow here is made of; other streams would only cost time
+SETTINGS = ControllerSettings(node_events=False)  # likewise Events about nodes: nothing depends on them
 _POD_LABELS = f"{labels.WORKFLOW},!nobody"  # all pods of workflows, by a stream of its own
 
 
@@ -158,8 +160,8 @@ class Lives:
         self.witness = Witness(self.judge.wrong)
         probe = Room("witness", self.witness, (Watch(PODS, _to_witness, labels=_POD_LABELS, wakes=True),))
         minds = [
-            replace(room, mind=Mortal(room.mind, self._strikes_actor))
-            for room in rooms(ControllerSettings())
+            replace(room, mind=Mortal(room.mind, self._strikes_actor), watches=_seen(room))
+            for room in rooms(SETTINGS)
             if room.name in ROOMS
         ]
         dice = Random(self.plan.dice("lives").random())
@@ -265,6 +267,11 @@ async def _land(call: Call, after_s: float) -> None:
     await anyio.sleep(after_s)
     with suppress(ApiError):
         await call()
+
+
+def _seen(room: Room) -> tuple[Watch, ...]:
+    """A room's watches of what there is in this world."""
+    return tuple(watch for watch in room.watches if watch.resource.plural in SEEN)
 
 
 def _to_witness(pod: Object) -> Address:

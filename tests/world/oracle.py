@@ -127,8 +127,10 @@ class Oracle:
         again: tuple[str, ...] = {"Always": BAD, "OnError": ("Error",)}.get(policy, ("Failed",))
         if "expression" in strategy:  # the only one there is: lastRetry.status != "Error"
             again = ("Failed",)
+        if policy == "OnTransientError" or "maxDuration" in strategy.get("backoff", {}):  # longer waits than it allows
+            again = ()
         phase, last = "", ""
-        for number in range(int(strategy["limit"]) + 1):
+        for number in range(int(strategy.get("limit", 1000)) + 1):
             last = f"{name}({number})"
             self.edge([name], last)
             phase = self.call(last, template_name, replace(place, retried=True, step=False))
@@ -161,6 +163,8 @@ class Oracle:
             self.edge(follows, here)
             phase, ends = "Succeeded", []
             for step in group:
+                if self.over_nothing(step, name):
+                    ends += self.nothing(f"{here}.{step['name']}", [here])
                 for call, item in self.items(f"{here}.{step['name']}", step, name):
                     below = replace(place, value=self.argument(step, item, name), step=True)
                     if self.unforgiven(step, self.site(call, step, [here], below, scope)):
@@ -182,6 +186,15 @@ class Oracle:
         else:
             return [(name, "")]
         return [(f"{name}({index}:{item})", item) for index, item in enumerate(found)]
+
+    def over_nothing(self, step: dict[str, Any], inside: str) -> bool:
+        return "withParam" in step and json.loads(self.filled(step["withParam"], "", inside)) == []
+
+    def nothing(self, name: str, parents: list[str]) -> list[str]:
+        """A loop over nothing is one node that was skipped."""
+        self.edge(parents, name)
+        self.note(name, "Skipped", "Skipped")
+        return self.outbound[name]
 
     def argument(self, step: dict[str, Any], item: str, inside: str) -> str | None:
         """The value of parameter m that a step gives, if it gives one."""
@@ -212,24 +225,33 @@ class Oracle:
 
     def dag(self, name: str, dag: dict[str, Any], place: Place) -> str:
         tasks = {task["name"]: task for task in dag["tasks"]}  # written in an order that fits
-        needed: set[str] = set()
+        needed = {need for task in dag["tasks"] for need in self.needs(task)}
+        targets = dag["target"].split() if dag.get("target") else sorted(tasks.keys() - needed)
+        wanted = set(targets)
+        for task in reversed(dag["tasks"]):
+            wanted |= set(self.needs(task)) if task["name"] in wanted else set()
         for task in dag["tasks"]:
-            needs = sorted({*re.findall(r"T\d+", task.get("depends", "")), *task.get("dependencies", ())})
-            needed |= set(needs)
+            if task["name"] not in wanted:
+                continue
+            needs = self.needs(task)
             full = f"{name}.{task['name']}"
             parents = [end for need in needs for end in self.outbound[f"{name}.{need}"]] or [name]
             if not self.depends(name, task, tasks):
                 self.edge(parents, full)
                 self.note(full, "Skipped", "Omitted")
+            elif self.over_nothing(task, name):
+                self.nothing(full, parents)
             elif {"withItems", "withParam", "withSequence"} & task.keys():
                 self.edge(parents, full)
                 self.loop(full, task, place)
             else:
                 below = replace(place, value=self.argument(task, "", name))
                 self.site(full, task, parents, below)
-        targets = sorted(task for task in tasks if task not in needed)
         ends = [end for target in targets for end in self.outbound[f"{name}.{target}"]]
         return self.note(name, "DAG", self.verdict(name, dag, tasks, targets), ends)
+
+    def needs(self, task: dict[str, Any]) -> list[str]:
+        return sorted({*re.findall(r"T\d+", task.get("depends", "")), *task.get("dependencies", ())})
 
     def depends(self, name: str, task: dict[str, Any], tasks: dict[str, dict[str, Any]]) -> bool:
         for need in task.get("dependencies", ()):

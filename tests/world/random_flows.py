@@ -6,6 +6,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from tests.world import extra_flows
 from tests.world.oracle import Oracle
 
 NODES_MIN, NODES_MAX = 22, 70
@@ -94,6 +95,8 @@ def random_spec(seed: int, *, nodes: tuple[int, int] = (NODES_MIN, NODES_MAX)) -
     distance = 10_000
     for number in range(40):
         spec = _spec(Random(f"{seed}/flow/{number}"))
+        if seed % 10**9 >= extra_flows.FIRST:
+            extra_flows.enrich(spec, seed)
         size = size_of(spec)
         away = max(nodes[0] - size, size - nodes[1], 0)
         if away < distance:

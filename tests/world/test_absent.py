@@ -67,7 +67,9 @@ async def test_without_any_default_it_is_an_error(build: object, kind: str, phas
     done = await run(build("make", argument(kind, "wants", "needed")))  # type: ignore[operator]
 
     assert nodes(done)["C"]["phase"] == "Error"
-    assert "argument references an absent optional" in nodes(done)["C"]["message"]
+    why = "argument references an absent optional (skipped/omitted node output with no default)"
+    said = f"inputs.parameters.needed: {why}"
+    assert nodes(done)["C"]["message"] == (said if kind == "steps" else f"task 'w.C' errored: {said}")
     assert done["status"]["phase"] == phase
 
 
@@ -77,7 +79,9 @@ async def test_without_any_default_it_is_an_error(build: object, kind: str, phas
 async def test_inside_a_longer_text_it_is_an_error_at_once(build: object, kind: str, phase: str) -> None:
     done = await run(build("make", argument(kind, text="a {{%s.P.outputs.parameters.p}}")))  # type: ignore[operator]
 
-    assert "output is an absent optional" in nodes(done)["C"]["message"]
+    refused = nodes(done)["C"] if kind == "tasks" else nodes(done)["[1]"]
+    assert "output is an absent optional" in refused["message"]
+    assert ("C" in nodes(done)) == (kind == "tasks")  # a group whose steps cannot all be read begins none
     assert done["status"]["phase"] == phase
 
 
@@ -90,20 +94,27 @@ async def test_an_expression_may_fall_back(build: object, kind: str, phase: str)
 
 
 @pytest.mark.spec("ABS-6")
-async def test_a_template_output_that_points_at_it_has_its_own_default_or_is_left_out() -> None:
-    done = await run(flow("""
+@pytest.mark.parametrize("default", ["", "default: mine"])
+async def test_a_template_output_that_points_at_it_has_its_own_default_or_is_an_error(default: str) -> None:
+    done = await run(flow(f"""
   - name: inner
-    steps: [[{name: P, template: make, when: "false"}]]
+    steps: [[{{name: P, template: make, when: "false"}}]]
     outputs:
       parameters:
-      - {name: a, valueFrom: {parameter: "{{steps.P.outputs.parameters.p}}", default: mine}}
-      - {name: b, valueFrom: {parameter: "{{steps.P.outputs.parameters.p}}"}}
+      - {{name: a, valueFrom: {{parameter: "{{{{steps.P.outputs.parameters.p}}}}", {default}}}}}
   - name: main
-    steps: [[{name: in, template: inner}]]
+    steps: [[{{name: in, template: inner}}]]
 """))  # fmt: skip
 
-    assert [(entry["name"], entry["value"]) for entry in nodes(done)["in"]["outputs"]["parameters"]] == [("a", "mine")]
-    assert done["status"]["phase"] == "Succeeded"
+    if default:
+        assert nodes(done)["in"]["outputs"]["parameters"] == [{"name": "a", "value": "mine"}]
+        assert done["status"]["phase"] == "Succeeded"
+    else:
+        why = "is an absent optional (skipped/omitted node output with no default)"
+        said = f'output parameter "a": "{{{{steps.P.outputs.parameters.p}}}}" {why}'
+        assert (nodes(done)["in"]["phase"], nodes(done)["in"]["message"]) == ("Error", said)
+        assert done["status"]["phase"] == "Failed"
+        assert done["status"]["message"] == f"step group deemed errored due to child w[0].in error: {said}"
 
 
 @pytest.mark.spec("ABS-7")

@@ -178,6 +178,41 @@ async def test_an_agent_that_fails_makes_its_nodes_errors_and_the_next_attempt_h
     assert remains == []
 
 
+def crashing(reason: str, restarts: int) -> Object:
+    """The status of an agent's pod of which a container is started again and again."""
+    last = {"reason": reason, "exitCode": 128, "message": "it mounts a volume"}
+    waits = {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
+    entry = {"name": "hello", "restartCount": restarts, "state": {"waiting": waits}, "lastState": {"terminated": last}}
+    return {"phase": "Running", "containerStatuses": [entry]}
+
+
+@pytest.mark.spec("AGENT-4")
+@pytest.mark.parametrize(("reason", "restarts"), [("ContainerCannotRun", 1), ("StartError", 1), ("Error", 5)])
+async def test_an_agent_that_only_crashes_is_given_up_and_the_next_attempt_has_another(
+    reason: str, restarts: int
+) -> None:
+    retried = ONE.replace("{name: get, inputs", "{name: get, retryStrategy: {limit: 2, retryPolicy: Always}, inputs")
+    async with with_agent(work_s=20) as (here, _):
+        ref = await here.submit(retried)
+        await here.after(5)
+        (pod,) = (await here.api.list(PODS)).items
+        await here.api.patch(reference(PODS, pod), {"status": crashing("Error", 1)}, subresource="status")
+        await here.after(2)
+        patient = named(await here.api.get(ref))["w[0].a(0)"]
+        await here.api.patch(reference(PODS, pod), {"status": crashing(reason, restarts)}, subresource="status")
+        done = await here.end_of(ref)
+        await here.at_rest(ref)
+        remains = await left(here)
+
+    said = f'agent pod failed with reason:"hello: {reason} (exit code 128): it mounts a volume"'
+    assert (patient["phase"], patient["message"]) == (
+        "Pending", "CrashLoopBackOff: back-off 10s restarting failed container",
+    )  # fmt: skip
+    assert (phases(done)["w[0].a(0)"], named(done)["w[0].a(0)"]["message"]) == ("Error", said)
+    assert phases(done)["w[0].a(1)"] == "Succeeded"
+    assert remains == []
+
+
 @pytest.mark.spec("AGENT-4")
 async def test_an_agents_pod_that_somebody_deletes_is_made_anew_and_asks_again() -> None:
     async with with_agent(work_s=10) as (here, asked):

@@ -339,7 +339,7 @@ async def test_one_that_cannot_run_says_so_until_it_is_mended() -> None:
         assert conditions(await here.status(ref)) == {"SpecError": text}
         await here.edit(ref, timezone=None, workflowSpec={"entrypoint": "nobody"})
         await anyio.sleep(1)
-        text = "cannot validate Workflow: spec.entrypoint template name 'nobody' undefined"
+        text = "cannot validate Workflow: template name 'nobody' undefined"
         assert conditions(await here.status(ref)) == {"SpecError": text}
         await here.until("2026-01-01T00:01:30Z")
         assert here.seen == {}

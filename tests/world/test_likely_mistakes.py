@@ -58,7 +58,7 @@ PROMISES = {
     32: ("tests/pure/language/test_paths.py", "test_a_failure_condition_fails_on_its_first_match"),
     33: ("tests/world/test_dag.py", "test_a_looped_task_is_a_task_group_that_ignores_continue_on"),
     34: (HERE, "test_a_quota_that_is_used_up_is_waited_for"),
-    35: ("tests/world/test_absent.py", "test_a_template_output_that_points_at_it_has_its_own_default_or_is_left_out"),
+    35: ("tests/world/test_absent.py", "test_a_template_output_that_points_at_it_has_its_own_default_or_is_an_error"),
     36: ("tests/world/test_artifact_gc.py", "test_each_artifact_goes_at_its_own_time_and_the_workflow_after_them"),
     37: (OPERATIONS, "test_a_retry_takes_away_what_failed_and_opens_what_is_around_it"),
     38: ("tests/world/test_cron.py", "test_schedules_that_name_the_same_minute_run_once"),

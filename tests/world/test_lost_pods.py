@@ -248,10 +248,10 @@ async def with_registry(answer: Any) -> Object:
 
     made = module.rooms
 
-    def rooms(settings: ControllerSettings) -> list[Room]:
+    def rooms(settings: ControllerSettings, *services: Any) -> list[Room]:
         return [
             Room(room.name, room.mind, room.watches, {"registry": registry}) if room.name == "node" else room
-            for room in made(settings)
+            for room in made(settings, *services)
         ]
 
     module.rooms = rooms

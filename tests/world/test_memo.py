@@ -108,8 +108,8 @@ async def test_an_entry_older_than_max_age_is_made_anew() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (leaf(key="no_good"), "memoize.key 'no_good' is not fit"),
-        (leaf(key=""), "memoize.key '' is not fit"),
+        (leaf(key="no_good"), "invalid cache key: no_good"),
+        (leaf(key=""), "invalid cache key: "),
         (leaf(age="10"), "invalid maxAge: "),
     ],
 )
@@ -252,7 +252,7 @@ async def test_a_result_that_cannot_be_saved_is_an_error(failures: int, error: E
 
         assert nodes(done)["one"]["phase"] == phase
         if phase == "Error":
-            assert nodes(done)["one"]["message"] == f"failed to save the result in its cache: {error}"
+            assert nodes(done)["one"]["message"] == f"could not save to config map cache: {error}"
 
 
 async def test_an_installation_may_keep_all_results_in_one_namespace() -> None:

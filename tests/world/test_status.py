@@ -36,7 +36,8 @@ async def test_a_running_workflow_is_labelled_so_from_its_first_write() -> None:
 
         assert thing["status"]["phase"] == "Running"
         assert thing["metadata"]["labels"]["workflows.argoproj.io/phase"] == "Running"
-        assert "workflows.argoproj.io/completed" not in thing["metadata"]["labels"]
+        assert thing["metadata"]["labels"]["workflows.argoproj.io/completed"] == "false"
+        assert thing["status"]["conditions"] == [{"type": "PodRunning", "status": "True"}]
         assert named(thing)["w[0].a"]["phase"] == "Running"
         assert thing["status"]["progress"] == "0/1"
 

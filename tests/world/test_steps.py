@@ -107,16 +107,43 @@ async def test_a_skipped_step_says_which_condition_was_false() -> None:
 
 
 @pytest.mark.spec("COND-1")
-async def test_a_condition_that_cannot_be_read_is_an_error_of_the_step() -> None:
+@pytest.mark.spec("STEP-6")
+async def test_a_condition_that_cannot_be_read_is_an_error_of_the_group_and_none_of_its_steps_begins() -> None:
     done = await run(flow("""
   - name: main
     steps:
     - - {name: a, template: leaf, when: "1 +"}
+      - {name: b, template: leaf}
 """))  # fmt: skip
 
-    assert nodes(done)["a"]["phase"] == "Error"
-    assert "Invalid 'when' expression '1 +'" in nodes(done)["a"]["message"]
+    assert phases(done) == {"w": "Failed", "w[0]": "Error"}
+    assert done["status"]["message"].startswith("failed to resolve references: Invalid 'when' expression '1 +'")
     assert done["status"]["phase"] == "Failed"
+
+
+@pytest.mark.spec("STEP-6")
+async def test_a_loop_over_what_is_no_list_is_an_error_of_the_group_in_the_loops_own_words() -> None:
+    done = await run(flow("""
+  - name: main
+    steps:
+    - - {name: b, template: leaf}
+      - {name: a, template: leaf, withParam: nonsense}
+"""))  # fmt: skip
+
+    assert phases(done) == {"w": "Failed", "w[0]": "Error"}
+    assert done["status"]["message"].startswith("withParam value could not be parsed as a JSON list: nonsense: ")
+
+
+@pytest.mark.spec("DAG-10")
+async def test_a_loop_over_nothing_is_drawn_before_the_steps_beside_it() -> None:
+    done = await run(flow("""
+  - name: main
+    steps:
+    - - {name: b, template: leaf}
+      - {name: a, template: leaf, withParam: "[]"}
+"""))  # fmt: skip
+
+    assert named(done)["w[0]"]["children"] == [node_id("w[0].a"), node_id("w[0].b")]
 
 
 @pytest.mark.spec("COND-3")

@@ -25,6 +25,7 @@ from tiphys.devcluster.storage import Event, Watcher
 Call = Callable[[], Awaitable[Any]]
 WRITES = frozenset({"create", "replace", "patch", "delete"})
 LATENCY_S = 0.06
+STALE_MAX = 3  # old lists in a row: a server that lags behind catches up
 QUIET_S = 60.0  # between bookmarks
 
 
@@ -50,7 +51,7 @@ class Weather:
         self.flying: dict[int, tuple[str, Call]] = {}  # writes that are sent and not yet carried out
         self.stalled = False  # nothing comes through any more, in either direction
         self.away_until = 0.0
-        self._listed: set[Resource] = set()
+        self._listed: dict[str, int] = {}  # source -> how many stale lists in a row it was given
 
     # ------------------------------------------------------------------------------------------------ calls
 
@@ -61,10 +62,12 @@ class Weather:
     async def list(self, resource: Resource, selection: Selection = Selection(), **options: Any) -> ObjectList:
         """Read a collection, or what it was a while ago."""
         # The first list of a life is a quorum read and so the newest there is; a later one may be any server's.
-        stale = resource in self._listed and self._plan.throw("stale_list", 0.5)
+        source = f"{resource.plural}?{selection.labels}"
+        listed = self._listed.get(source)
+        stale = listed is not None and listed < STALE_MAX and self._plan.throw("stale_list", 0.5)
         call = self._stale(resource, selection) if stale else lambda: self._api.list(resource, selection, **options)
-        found: ObjectList = await self._pass("list", f"{resource.plural}?{selection.labels}", call)
-        self._listed.add(resource)
+        found: ObjectList = await self._pass("list", source, call)
+        self._listed[source] = (listed or 0) + 1 if stale else 0
         return found
 
     async def create(self, resource: Resource, thing: Object, **options: Any) -> Object:

@@ -26,6 +26,7 @@ from runtime.api import Api, ApiError, Gone
 from runtime.objects import CRDS, PODS, Object, Reference, reference
 from runtime.system import Settings, System
 from tests.virtual_time import VirtualClock
+from tests.world.databases import MemoryDatabase
 from tiphys.controllers import ControllerSettings, rooms
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
@@ -71,6 +72,7 @@ class World:
     settings: ControllerSettings = field(default_factory=ControllerSettings)
     system: System | None = None  # the controllers' present life
     replaced: bool = False  # a test has put others in their place
+    database: MemoryDatabase | None = None  # what the rooms' questions go to
 
     async def submit(self, text: str, name: str = "w") -> Reference:
         """Create a workflow from YAML."""
@@ -249,6 +251,7 @@ async def world(
     deaths_every_s: float | None = None,
     coat: Callable[[Api], Api] | None = None,
     settings: ControllerSettings | None = None,
+    database: MemoryDatabase | None = None,
 ) -> AsyncIterator[World]:
     """A world whose controllers die at random moments when `deaths_every_s` is given, and start again at once; with a
     `coat` they see the API through it."""
@@ -258,7 +261,7 @@ async def world(
     api = InProcessApi(server)
     for definition in DEFINITIONS:
         await api.create(CRDS, definition)
-    here = World(api, script, Random(seed), settings=settings or ControllerSettings())
+    here = World(api, script, Random(seed), settings=settings or ControllerSettings(), database=database)
     async with anyio.create_task_group() as tasks:
         await tasks.start(here.play)
         await tasks.start(_controllers, here, coat(api) if coat else api, clock, deaths_every_s)
@@ -272,7 +275,8 @@ async def _controllers(
     first = True
     while not here.replaced:
         system = System(
-            api, rooms(here.settings), settings=Settings(series=here.settings.series), clock=clock,
+            api, rooms(here.settings, here.database.ask if here.database else None),
+            settings=Settings(series=here.settings.series), clock=clock,
             dice=Random(here.dice.random()),
         )  # fmt: skip
         here.system = system

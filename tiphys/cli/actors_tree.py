@@ -27,16 +27,18 @@ def lines(document: Mapping[str, Any]) -> list[str]:
 
 def _as_a_whole(statistics: Mapping[str, Any]) -> str:
     rooms = ", ".join(f"{number} {room}" for room, number in statistics["registry"]["actors"].items() if number)
-    election = statistics.get("election")
-    role = (
-        ""
-        if election is None
-        else "leads, "
-        if election["held"]
-        else f"stands by for {election['holder'] or 'nobody'}, "
-    )
+    role = _role(statistics.get("elections") or [])
     crashes = statistics["lives"]["crashes"]
     return f"{role}{rooms or 'no actors'}" + (f"; {crashes} crashes so far" if crashes else "")
+
+
+def _role(elections: Sequence[Mapping[str, Any]]) -> str:
+    held = [election["lease"] for election in elections if election["held"]]
+    others = [election for election in elections if not election["held"]]
+    which = {election["lease"]: f" ({election['lease']})" if held else "" for election in others}
+    stands = [f"stands by for {each['holder'] or 'nobody'}{which[each['lease']]}, " for each in others]
+    leads = "" if not held else f"leads {', '.join(held)}, " if others else "leads, "
+    return leads + "".join(dict.fromkeys(stands))
 
 
 def _top(statistics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -52,7 +54,7 @@ def _top(statistics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _rooms(statistics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     names = [child["name"] for child in statistics["children"]]
-    last = names.index("opening") if "opening" in names else len(names) - 1
+    last = max((at for at, name in enumerate(names) if name.startswith("opening")), default=len(names) - 1)
     informers = len(statistics["informers"])
     return list(statistics["children"][last + 1 + informers :])
 

@@ -10,11 +10,13 @@ import typer
 
 from runtime.api import ApiError
 from tiphys.cli import (
+    commands_archive,
     commands_bench,
     commands_cluster,
     commands_controller,
     commands_cron,
     commands_insight,
+    commands_install,
     commands_local,
     commands_node,
     commands_rerun,
@@ -27,6 +29,7 @@ from tiphys.cli import (
 from tiphys.cli.panels import arrange
 from tiphys.cli.problems import EXIT_BAD_INPUT, InputError
 from tiphys.cli.rollouts import commands as commands_rollouts
+from tiphys.configuration.problems import BadConfiguration
 
 SWITCHES: Final = ("watch", "wait", "log", "strict", "controllers")
 """Flags that may be written with =true or =false."""
@@ -43,11 +46,13 @@ commands_controller.register(app)
 commands_insight.register(app)
 commands_node.register(app)
 commands_bench.register(app)
+commands_install.register(app)
 commands_cluster.register(app)
 commands_steer.register(app)
 commands_rerun.register(app)
 commands_template.register(app)
 commands_sync.register(app)
+commands_archive.register(app)
 commands_tools.register(app)
 commands_cron.register(app)
 commands_rollouts.register(app)
@@ -75,7 +80,7 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
         app(args=spelled_out(sys.argv[1:] if arguments is None else arguments), prog_name="tiphys")
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else 0 if e.code is None else 1
-    except (InputError, ApiError, BaseExceptionGroup) as e:
+    except (InputError, ApiError, BadConfiguration, BaseExceptionGroup) as e:
         found = list(_problems(e))
         if any(problem is None for problem in found):
             raise
@@ -102,6 +107,8 @@ def _problems(error: BaseException) -> Iterator[str | None]:
         yield error.message
     elif isinstance(error, InputError):
         yield from map(str, error.problems)
+    elif isinstance(error, BadConfiguration):  # an environment variable: what a file says is named where it is read
+        yield from (f"configuration: {problem}" for problem in error.problems)
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _problems(inner)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tiphys.cli.problems import InputError
+
+OURS = "tiphys"
 
 if TYPE_CHECKING:
     from tiphys.bench.campaign import Run, Wish
@@ -34,7 +39,14 @@ def bench(
         str, typer.Option(help="A cluster with nodes. Default: a dev cluster of its own, with a simulated node.")
     ] = "",
     delay: Annotated[float, typer.Option(min=0.0, help="Seconds a pod of the simulated node runs.")] = 0.0,
-    report: Annotated[Path | None, typer.Option(help="Write JSON and pictures into this folder.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write JSON, a table and pictures into this folder; with `all`: bench/results/DATE."),
+    ] = None,
+    flame: Annotated[
+        bool | None,
+        typer.Option(help="With a report: a flame graph of ours by py-spy; default: with `all`, where it is."),
+    ] = None,
 ) -> None:
     """Measure a controller: throughput, latencies, CPU, memory and API requests, as the API shows them."""
     import anyio  # noqa: PLC0415
@@ -47,28 +59,58 @@ def bench(
         known = "\n".join(f"  {name}: {one.claim} (size: {one.size})" for name, one in SCENARIOS.items())
         raise InputError(f"unknown scenario {unknown[0]!r}; there are\n{known}\n  all: every one")
     wish = Wish(named, full, size, controller, rounds, kubeconfig, delay)
-    failed = anyio.run(_bench, wish, report, backend_options={"use_uvloop": sys.platform != "win32"})
+    whole = "all" in scenarios
+    folder = report or (Path("bench", "results", datetime.now(UTC).date().isoformat()) if whole else None)
+    drawn = OURS in controller and (whole if flame is None else flame)
+    failed = anyio.run(_bench, wish, folder, drawn, backend_options={"use_uvloop": sys.platform != "win32"})
     raise typer.Exit(1 if failed else 0)
 
 
-async def _bench(wish: Wish, folder: Path | None) -> bool:
-    """Run and print; whether something ended otherwise than it should have."""
-    from rich.console import Console  # noqa: PLC0415
-
+async def _bench(wish: Wish, folder: Path | None, drawn: bool) -> bool:
+    """Run and print; whether something ended otherwise than it should have. What is done is kept, should the rest not
+    come to be."""
     from tiphys.bench import report  # noqa: PLC0415
-    from tiphys.bench.campaign import campaign  # noqa: PLC0415
+    from tiphys.bench.campaign import campaign, settings_of, turns  # noqa: PLC0415
+    from tiphys.bench.flame import flame, spy  # noqa: PLC0415
     from tiphys.cli.table import aligned  # noqa: PLC0415
 
-    with Console(stderr=True).status("starting") as status:
-        runs = [run async for run in campaign(wish, lambda what, ended: status.update(f"{what}: {ended} ended"))]
+    runs: list[Run] = []
+    written: list[Path] = []
+    with _bar(len(turns(wish)) + (1 if drawn and folder else 0)) as (tell, step):
+        async for run in campaign(wish, tell):
+            runs.append(run)
+            step()
+            if folder is not None:
+                written = report.write(folder, [one.result for one in runs], sys.argv)
+        if drawn and folder is not None:
+            svg = await flame(folder, settings_of(wish, OURS), tell, spy())
+            written += [svg] if svg is not None else []
     results = [run.result for run in runs]
     print("\n".join(aligned(report.rows(results))))
-    for line in _comparison(wish, runs):
+    for line in (*_errors(runs), *_comparison(wish, runs)):
         print(line)
-    if folder is not None:
-        for path in report.write(folder, results, sys.argv):
-            print(path, file=sys.stderr)
+    for path in written:
+        print(path, file=sys.stderr)
     return any(result.failed or result.duplicates for result in results)
+
+
+@contextmanager
+def _bar(number: int) -> Iterator[tuple[Callable[[str, int], None], Callable[[], None]]]:
+    """A progress bar on standard error over so many runs: what says what runs, and what counts one as done."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=number)
+        yield (
+            lambda what, ended: progress.update(task, description=f"{what}: {ended} ended"),
+            lambda: progress.advance(task),
+        )
+
+
+def _errors(runs: list[Run]) -> list[str]:
+    return [f"{run.result.scenario}: {run.result.more['error']}" for run in runs if "error" in run.result.more]
 
 
 def _comparison(wish: Wish, runs: list[Run]) -> list[str]:

@@ -47,11 +47,14 @@ def controller(
         str,
         typer.Option(help="A YAML file (s3: {endpoint, bucket, …}): where artifacts go by default."),
     ] = "",
+    only: Annotated[
+        str, typer.Option(help="workflows or rollouts: leave the others to another controller; default: both.")
+    ] = "",
     leader_elect: Annotated[
-        bool, typer.Option(help="Stand for upstream's lease and work only while it is held (LEADER_ELECTION_DISABLE).")
+        bool, typer.Option(help="Stand for upstream's leases and work while they are held (LEADER_ELECTION_DISABLE).")
     ] = True,
-    lease_namespace: Annotated[str, typer.Option(help="Where the lease is; default: the credentials' own.")] = "",
-    instance_id: Annotated[str, typer.Option(help="Its lease is workflow-controller-ID.")] = "",
+    lease_namespace: Annotated[str, typer.Option(help="Where the leases are; default: the credentials' own.")] = "",
+    instance_id: Annotated[str, typer.Option(help="Its lease for workflows is workflow-controller-ID.")] = "",
     executor_plugins: Annotated[
         bool, typer.Option("--executor-plugins", envvar="ARGO_EXECUTOR_PLUGINS", help="Use those of ConfigMaps, too.")
     ] = False,
@@ -68,17 +71,20 @@ def controller(
     from tiphys.cli.configured import configuration_of  # noqa: PLC0415
     from tiphys.cli.problems import InputError  # noqa: PLC0415
     from tiphys.configuration.problems import BadConfiguration, problems_of  # noqa: PLC0415
-    from tiphys.controller.leading import Candidacy  # noqa: PLC0415
+    from tiphys.controller.leading import PARTS, Candidacy  # noqa: PLC0415
     from tiphys.controller.process import ProcessSettings, control  # noqa: PLC0415
 
     host, _, port = http_address.rpartition(":")
     if not port.isdigit():
         raise InputError(f"--http-address {http_address!r}: write HOST:PORT, for instance 127.0.0.1:9090")
+    parts = tuple(part for part in PARTS if only in ("", part))
+    if not parts:
+        raise InputError(f"--only {only!r}: write {' or '.join(PARTS)}, or leave it out for both")
     settings = ProcessSettings(
         kubeconfig=kubeconfig, context=context, namespace=namespace or managed_namespace,
         host=host or "0.0.0.0", port=int(port),  # noqa: S104
         executor_image=executor_image, repository=_repository(artifact_repository), record=record,
-        executor_plugins=executor_plugins,
+        executor_plugins=executor_plugins, parts=parts,
         candidacy=Candidacy(leader_elect, lease_namespace, instance_id), namespaced=namespaced,
         config=configuration_of(config), config_map=configmap,
     )  # fmt: skip

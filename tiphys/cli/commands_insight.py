@@ -42,12 +42,13 @@ def replay(
     from runtime.replay import header  # noqa: PLC0415
     from runtime.replay import replay as run  # noqa: PLC0415
     from tiphys.cli.problems import InputError  # noqa: PLC0415
-    from tiphys.controller.recordings import rooms_of  # noqa: PLC0415
+    from tiphys.controller.recordings import changing, rooms_of  # noqa: PLC0415
 
     lines = _lines(file)
     try:
         about = header(lines[0] if lines else "")
-        found = run(lines[1:], rooms_of(about["about"]))
+        rooms = rooms_of(about["about"])
+        found = run(lines[1:], rooms, changing(rooms))
     except Unreadable as e:
         raise InputError(f"{file}: {e}") from e
     if about["dropped"]:

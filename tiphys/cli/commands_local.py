@@ -148,6 +148,9 @@ def dev(
     controllers: Annotated[bool, typer.Option(help="Run the controllers too.")] = True,
     kubeconfig: Annotated[Path | None, typer.Option(help="Where to write the kubeconfig.")] = None,
     config: ConfigOption = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="Archive finished workflows in this SQLite file: see `tiphys archive`.")
+    ] = None,
 ) -> None:
     """Serve a local cluster until Ctrl-C: `ready <url>` is printed when a Workflow posted then is accepted and runs."""
     from tiphys.cli.configured import configuration_of  # noqa: PLC0415
@@ -157,7 +160,7 @@ def dev(
 
     session = SessionSettings(
         mode=runtime.value, port=port, data=data, durable=durable, controllers=controllers,
-        config=configuration_of(config),
+        config=configuration_of(config), archive=archive,
     )  # fmt: skip
     raise typer.Exit(serve(DevSettings(session, kubeconfig)))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, assert_never
 
+from actors.names import labels
 from actors.names.durations import parse_duration_or_seconds
 from actors.names.timestamps import rfc3339, seconds
 from runtime.api import Api, ApiError, Selection
@@ -123,7 +124,15 @@ def _ended(workflow: Object, found: Mapping[str, Node]) -> list[str]:
     ]
     shown = causes[:SHOWN] if status.phase_of(workflow) != "Succeeded" else []
     more = [f"  … and {len(causes) - SHOWN} more"] if len(causes) > SHOWN and shown else []
-    return [tree.one_line(first), *map(_indented, shown), *more]
+    return [tree.one_line(first), *map(_indented, shown), *more, *_archiving(workflow)]
+
+
+def _archiving(workflow: Object) -> list[str]:
+    """Why a finished workflow stays that is to be archived."""
+    have = _mapping(_mapping(workflow.get("metadata")).get("labels"))
+    if have.get(labels.ARCHIVING_STATUS) != "Pending":
+        return []
+    return ["  it waits for the database to archive it, and is not deleted by its TTL before (tiphys actors says why)"]
 
 
 def _as_a_whole(workflow: Object, waiting: int, now: float) -> str:

@@ -59,7 +59,7 @@ def retrying(wish: Again) -> Rerun:
                 restart_successful=wish.restart_successful, selector=wish.terms,
             )  # fmt: skip
             for name in pods:
-                await _without_pod(api, Reference(PODS, ref.namespace, name), ref.name)
+                await without_pod(api, Reference(PODS, ref.namespace, name), ref.name)
             try:
                 return await api.replace(WORKFLOWS, thing)
             except Conflict:
@@ -119,7 +119,7 @@ def setting(terms: Sequence[Term], phase: str, message: str, outputs: Mapping[st
     return decide
 
 
-async def _without_pod(api: Api, ref: Reference, workflow: str) -> None:
+async def without_pod(api: Api, ref: Reference, workflow: str) -> None:
     """Delete a pod of the workflow and wait until its name is free. Raises InputError when it does not go."""
     with anyio.move_on_after(POD_GONE_S):
         try:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -53,6 +53,7 @@ class SessionSettings:
     serving: bool = True  # over HTTPS too; without it pods get no token
     simulated_delay_s: float = 0.0
     config: Configuration | None = None  # of the controllers; None: as the ConfigMap says, where there is one
+    archive: Path | None = None  # a SQLite file that finished workflows are archived in
 
 
 class Session:
@@ -128,9 +129,11 @@ async def _controllers(api: Api, settings: SessionSettings, root: Path) -> Async
         return
     from actors.node.manifest_request import PodSettings  # noqa: PLC0415
     from runtime.system import Settings, System  # noqa: PLC0415
+    from tiphys.cli.archive_place import settings_of_file  # noqa: PLC0415
     from tiphys.configuration.installation import Installation  # noqa: PLC0415
     from tiphys.controllers import METRICS, ControllerSettings  # noqa: PLC0415
     from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # noqa: PLC0415
+    from tiphys.observability.tracing import wanted  # noqa: PLC0415
 
     folder = str(root / "artifacts")
     pods = PodSettings(
@@ -140,13 +143,17 @@ async def _controllers(api: Api, settings: SessionSettings, root: Path) -> Async
         executor_plugins=settings.serving,
     )
     repository = {"s3": {"endpoint": f"file://{folder}", "bucket": "artifacts"}}
-    base = ControllerSettings(pods=pods, repository=repository)
+    base = ControllerSettings(pods=pods, repository=repository, traced=wanted(os.environ))
+    if settings.archive is not None:
+        base = replace(base, persistence=settings_of_file(settings.archive))
     installation = Installation(base, os.environ, settings.config)
+    installation.databases.api, installation.databases.namespace = api, NAMESPACE
     for notice in installation.notices:
         print(f"warning: {notice}", file=sys.stderr)
-    chosen = Settings(manager="tiphys", metrics=METRICS, series=installation.settings.series)
+    series = installation.settings.series
+    chosen = Settings(manager="tiphys", metrics=METRICS, metrics_prefix="tiphys_", series=series)
     system = installation.system = System(api, installation.rooms, settings=chosen)
-    async with anyio.create_task_group() as tasks:
+    async with installation.databases, anyio.create_task_group() as tasks:
         await tasks.start(system.run)
         if settings.config is None and settings.serving:  # else nobody can write a ConfigMap
             tasks.start_soon(_follow, api, installation)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from actors.names import labels
 from runtime.objects import Object
 from tiphys.cli import nodes as status
 from tiphys.cli import table, tree
@@ -44,10 +45,13 @@ def _more(node: status.Node, form: str) -> tuple[str, ...]:
 def header(thing: Object, now: float, screen: Screen) -> list[str]:
     """Name, status, times, parameters and outputs, one a line; what is absent has no line."""
     meta = _mapping(thing.get("metadata"))
+    notes = _mapping(meta.get("annotations"))
     spec = _mapping(thing.get("spec"))
     state = status.status_of(thing)
     facts: list[tuple[str, str]] = [
         ("Name", status.text(meta, "name")),
+        ("Title", status.text(notes, labels.TITLE)),
+        ("Description", status.text(notes, labels.DESCRIPTION)),
         ("Namespace", status.text(meta, "namespace")),
         ("ServiceAccount", status.text(spec, "serviceAccountName") or "unset"),
         ("Status", decorated_phase(thing)),

@@ -23,9 +23,8 @@ NOT_NEEDED: Final = {
     "CRON_SYNC_PERIOD": "schedules are timers",
     "SEMAPHORE_NOTIFY_DELAY": "who waits for a lock is told when it is free",
     "BUBBLE_ENTRY_TEMPLATE_ERR": "it is always so",
-    "ALWAYS_OFFLOAD_NODE_STATUS": "there is no database for nodes",
-    "OFFLOAD_NODE_STATUS_TTL": "there is no database for nodes",
-    "ARCHIVED_WORKFLOW_GC_PERIOD": "there is no archive",
+    "ALWAYS_OFFLOAD_NODE_STATUS": "nodes are not moved to the database",
+    "OFFLOAD_NODE_STATUS_TTL": "nodes are not moved to the database",
     "WORKFLOW_COMPRESSION_ALGORITHM": "nodes are compressed by gzip, which every reader of upstream's understands",
     "WORKFLOW_COMPRESSION_LEVEL": "the level is chosen for speed",
     "RETRY_BACKOFF_DURATION": "back-off follows what the API server says",
@@ -60,6 +59,7 @@ class Environment:
     workflow_bytes: int = 1 << 20  # MAX_WORKFLOW_SIZE
     propagation: Propagation = "Background"  # WF_DEL_PROPAGATION_POLICY
     series_max: int = 1000  # TIPHYS_METRIC_SERIES_MAX
+    archive_period_s: float = 86400.0  # ARCHIVED_WORKFLOW_GC_PERIOD
     notices: tuple[str, ...] = ()
 
 
@@ -97,6 +97,7 @@ def environment(variables: Mapping[str, str]) -> Environment:
         workflow_bytes=number("MAX_WORKFLOW_SIZE", 1 << 20),
         propagation=cast("Propagation", policy),
         series_max=number("TIPHYS_METRIC_SERIES_MAX", 1000),
+        archive_period_s=lasting("ARCHIVED_WORKFLOW_GC_PERIOD", 86400.0),
         notices=tuple(f"{name} changes nothing: {why}" for name, why in NOT_NEEDED.items() if name in found),
     )
     if problems:

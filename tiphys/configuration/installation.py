@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from actors.history_messages import HISTORY, RetentionChanged
-from actors.turn_messages import QUEUE, LimitsChanged
 from runtime.actor import Room
 from runtime.system import System
 from tiphys.configuration.environment import environment
 from tiphys.configuration.notices import notices
 from tiphys.configuration.settings import settings
-from tiphys.controllers import ControllerSettings, renew, rooms
+from tiphys.controller.recordings import about
+from tiphys.controllers import CHANGED, ControllerSettings, renew, rooms
+from tiphys.persistence.service import Databases
 
 if TYPE_CHECKING:
     from tiphys.configuration.keys import Configuration
@@ -28,7 +28,8 @@ class Installation:
         self._base = base
         self._environment = environment(variables)
         self.settings = settings(read, base, self._environment)
-        self.rooms: list[Room] = rooms(self.settings)
+        self.databases = Databases(self.settings.persistence)
+        self.rooms: list[Room] = rooms(self.settings, self.databases.ask)
         self.system: System | None = None  # once it is built of the rooms
         self.notices = [*self._environment.notices, *(notices(read) if read is not None else ())]
 
@@ -39,9 +40,11 @@ class Installation:
         if chosen.instance_id != self.settings.instance_id:
             told.append("instanceID: which objects are looked after changes with the next start")
         self.settings = chosen
+        self.databases.use(chosen.persistence)
         renew(self.rooms, chosen)
         if self.system is not None:
             self.system.series.settings = chosen.series
-            self.system.tell(QUEUE, LimitsChanged())
-            self.system.tell(HISTORY, RetentionChanged())
+            self.system.changed(about(chosen))
+            for address, word in CHANGED:
+                self.system.tell(address, word)
         return told

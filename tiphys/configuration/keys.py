@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Section(BaseModel):
-    """A map whose keys are all named here; numbers and flags may be written as text, as ConfigMaps do."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+from tiphys.configuration.databases import Persistence, Synchronization
+from tiphys.configuration.section import Section
 
 
 class NodeEvents(Section):
@@ -111,30 +108,6 @@ class InitlessPod(Section):
     enabled: bool = False
 
 
-class Synchronization(BaseModel):
-    """Locks that a database keeps."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-
-    enableAPI: bool = False
-    controllerName: str = ""
-    skipMigration: bool = False
-    limitTableName: str = "sync_limit"
-    stateTableName: str = "sync_state"
-    controllerTableName: str = "sync_controller"
-    lockTableName: str = "sync_lock"
-    pollSeconds: int = Field(default=5, gt=0)
-    heartbeatSeconds: int = Field(default=60, gt=0)
-    inactiveControllerSeconds: int = Field(default=300, gt=0)
-    semaphoreLimitCacheSeconds: int | None = Field(default=None, ge=0)
-    postgresql: dict[str, Any] | None = None
-    mysql: dict[str, Any] | None = None
-    connectionPool: dict[str, Any] | None = None
-    reconnectionConfig: dict[str, Any] | None = None
-    dbReconnectConfig: dict[str, Any] | None = None
-    connectionTimeoutSeconds: int | None = None
-
-
 class Configuration(Section):
     """All of it."""
 
@@ -154,7 +127,7 @@ class Configuration(Section):
     artifactDrivers: list[ArtifactDriver] = []
     workflowDefaults: dict[str, Any] = {}
     workflowRestrictions: WorkflowRestrictions = WorkflowRestrictions()
-    persistence: dict[str, Any] | None = None
+    persistence: Persistence | None = None
     synchronization: Synchronization | None = None
     semaphoreLimitCacheSeconds: int | None = Field(default=None, ge=0)
     metricsConfig: MetricsConfig = MetricsConfig()

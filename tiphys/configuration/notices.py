@@ -11,7 +11,6 @@ SAYS_NOTHING: Final = {
     "namespace": "which namespaces are looked after is said by --namespaced and --managed-namespace",
     "kubeConfig": "no pod of a workflow talks to the API server with a kubeconfig; use service accounts",
     "artifactDrivers": "drivers are Python packages in the executor's image, found by their entry points",
-    "persistence": "there is no archive and no database for nodes yet (ARCHV-1, OFF-2)",
     "telemetryConfig": "metrics are scraped from one place, which metricsConfig is about",
     "podSpecLogStrategy": "pods are in the API server's audit log; nothing is logged of them here",
     "initlessPod": "a pod has an init container only when something must be there before its containers begin",
@@ -44,6 +43,24 @@ def notices(read: Configuration) -> list[str]:
         told.append("metricsConfig: options and temporality are for OTLP, which is not spoken")
     if read.nodeEvents.sendAsPod:
         told.append("nodeEvents.sendAsPod: Events of nodes are about their workflow")
-    if read.synchronization is not None and (read.synchronization.postgresql or read.synchronization.mysql):
+    return [*told, *_of_databases(read)]
+
+
+def _of_databases(read: Configuration) -> list[str]:
+    told = []
+    kept = read.persistence
+    if kept is not None:
+        if kept.mysql:
+            told.append("persistence.mysql: PostgreSQL and SQLite are spoken: nothing is archived")
+        elif kept.archive and kept.postgresql is None and kept.sqlite is None:
+            told.append("persistence: it names no database (postgresql or sqlite): nothing is archived")
+        if kept.reconnectionConfig or kept.dbReconnectConfig:
+            told.append("persistence.reconnectionConfig: a database that is away is asked again, however long it takes")
+        if kept.postgresql is not None and (kept.postgresql.azureToken or kept.postgresql.awsRDSToken):
+            told.append("persistence.postgresql: tokens of Azure and AWS are not made here; name a passwordSecret")
+        if kept.nodeStatusOffLoad:
+            told.append("persistence.nodeStatusOffLoad: nodes are compressed, and not moved to the database (OFF-2)")
+    locks = read.synchronization
+    if locks is not None and (locks.postgresql or locks.mysql or locks.sqlite):
         told.append("synchronization: locks of a database are not there yet (SYNC-4); use ConfigMaps and mutexes")
     return told

@@ -55,22 +55,27 @@ def settings(read: Configuration | None, base: ControllerSettings, around: Envir
         expressions=around.expressions,
         workflow_bytes=around.workflow_bytes,
         propagation=around.propagation,
+        archive_period_s=around.archive_period_s,
     )
     return base if read is None else _configured(read, base, around)
 
 
 def _configured(read: Configuration, base: ControllerSettings, around: Environment) -> ControllerSettings:
     defaults = {key: read.workflowDefaults[key] for key in ("metadata", "spec") if read.workflowDefaults.get(key)}
+    from tiphys.configuration.databases import persistence  # noqa: PLC0415  (pydantic is slow to import)
+
     kept = read.retentionPolicy
+    instance_id = read.instanceID or base.instance_id
     return replace(
         base,
+        persistence=persistence(read.persistence, instance_id) or base.persistence,
         pods=_pods(read, base.pods),
         repository=read.artifactRepository or base.repository,
         locks=_locks(read, base.locks),
         queue=QueueSettings(read.parallelism, read.namespaceParallelism),
         retention=Retention() if kept is None else Retention(kept.completed, kept.failed, kept.errored),
         series=_series(read, around),
-        instance_id=read.instanceID or base.instance_id,
+        instance_id=instance_id,
         workflow_events=read.workflowEvents.enabled,
         node_events=read.nodeEvents.enabled,
         workflow_defaults=defaults,

@@ -8,6 +8,7 @@ waits for; `/debug/recording` is the flight recorder's, where there is one.
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +17,9 @@ import msgspec
 from aiohttp import web
 
 from runtime.health import not_alive, not_ready
-from runtime.system import Resident, System, SystemStatistics
+from runtime.statistics import Resident, SystemStatistics
+from runtime.system import System
+from tiphys.observability.gauges import exposition
 
 ACTORS_MAX = 10_000  # listed at once
 
@@ -52,7 +55,7 @@ def application(system: System, token: str = "") -> web.Application:
 
     async def metrics(request: web.Request) -> web.Response:
         del request
-        return web.Response(body=system.exposition(), content_type="text/plain", charset="utf-8")
+        return web.Response(body=exposition(system, time.time()), content_type="text/plain", charset="utf-8")
 
     async def actors(request: web.Request) -> web.Response:
         found = system.census(request.query.get("room", ""), ACTORS_MAX)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -24,12 +23,13 @@ from tiphys.configuration.following import NAME, Follower, at_start
 from tiphys.configuration.installation import Installation
 from tiphys.configuration.keys import Configuration
 from tiphys.controller.health import answering
-from tiphys.controller.leading import Candidacy, candidate
+from tiphys.controller.leading import PARTS, Candidacy, Part, offices, rooms_of
 from tiphys.controller.recordings import recorder
 from tiphys.controller.shapes import shapes
 from tiphys.controllers import METRICS, ControllerSettings
-
-COLLECT_AFTER = 50_000  # allocations between collections: most of what is made lives as long as its workflow
+from tiphys.observability.probe import Probe
+from tiphys.observability.requests import Counted
+from tiphys.observability.tracing import wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class ProcessSettings:
     port: int = 9090
     executor_image: str = "tiphys-executor"
     repository: dict[str, Any] | None = None
+    parts: tuple[Part, ...] = PARTS  # what it runs; all of it, or the one beside somebody else's other
     candidacy: Candidacy = field(default_factory=Candidacy)
     executor_plugins: bool = False  # those that ConfigMaps define are offered to workflows that bring none
     record: int = 0  # entries that the flight recorder keeps; 0: nothing is recorded
@@ -73,49 +74,56 @@ def _claim(host: str, port: int) -> None:
 
 
 async def control(settings: ProcessSettings) -> None:
-    """Run the controllers until SIGINT or SIGTERM: writes in flight are finished, then the lease is given back.
+    """Run the controllers until SIGINT or SIGTERM: writes in flight are finished, then the leases are given back.
 
     Raises BadConfiguration."""
-    pods = PodSettings(
-        executor_image=settings.executor_image,
-        image_entrypoints=settings.entrypoints,
-        ask_registries=True,
-        executor_plugins=settings.executor_plugins,
-    )
-    gc.set_threshold(COLLECT_AFTER, 20, 50)
     _claim(settings.host, settings.port)
     async with connect(settings) as api:
         api.shapes = shapes()
         namespace = settings.namespace or (api.namespace if settings.namespaced else "")
         base = ControllerSettings(
-            pods=pods, repository=settings.repository, instance_id=settings.candidacy.instance_id,
-            whole_cluster=not namespace, plugin_namespace=api.namespace,
+            pods=_pods(settings), repository=settings.repository, instance_id=settings.candidacy.instance_id,
+            whole_cluster=not namespace, plugin_namespace=api.namespace, traced=wanted(os.environ),
         )  # fmt: skip
         config_map = Reference(CONFIGMAPS, api.namespace, settings.config_map)
         read = await at_start(api, config_map) if settings.config is None else settings.config
         installation = Installation(base, os.environ, read)
+        installation.databases.api, installation.databases.namespace = api, api.namespace
         decided = installation.settings
         candidacy = replace(settings.candidacy, instance_id=decided.instance_id)
+        running = rooms_of(settings.parts, installation.rooms)
         chosen = Settings(
             namespace=namespace or None,
             manager="tiphys",
             metrics=METRICS,
             series=decided.series,
             metrics_prefix="tiphys_",
-            freeze=True,
-            election=candidate(api, candidacy, api.namespace, SystemClock()),
+            collect=True,
+            offices=offices(api, candidacy, api.namespace, SystemClock(), running),
             recorder=recorder(settings.record, decided),
         )
-        system = installation.system = System(api, installation.rooms, settings=chosen)
+        counted = Counted(api)
+        system = installation.system = System(counted, running, settings=chosen)
+        system.series.sources.append(counted.put_into)
         _warn(installation)
-        async with anyio.create_task_group() as tasks:
+        async with installation.databases, anyio.create_task_group() as tasks:
             await tasks.start(_heed, tasks.cancel_scope)
             if settings.config is None:
                 tasks.start_soon(Follower(api, config_map, installation.use, SystemClock(), Random()).run)  # noqa: S311
+            tasks.start_soon(Probe(system, SystemClock()).run)
             async with answering(system, settings.host, settings.port) as url:
                 print(f"controlling {api.url}", file=sys.stderr)
                 print(f"metrics and health on {url}", file=sys.stderr, flush=True)
                 await system.run(task_status=_Told(system))
+
+
+def _pods(settings: ProcessSettings) -> PodSettings:
+    return PodSettings(
+        executor_image=settings.executor_image,
+        image_entrypoints=settings.entrypoints,
+        ask_registries=True,
+        executor_plugins=settings.executor_plugins,
+    )
 
 
 class _Told(anyio.abc.TaskStatus[None]):
@@ -126,9 +134,10 @@ class _Told(anyio.abc.TaskStatus[None]):
 
     def started(self, value: None = None) -> None:
         del value
-        election = self._system.election
-        if election is not None and not election.held:
-            print(f"standing by: {election.holder or 'nobody'} leads", file=sys.stderr, flush=True)
+        for election in self._system.elections:
+            if not election.held:
+                who = election.holder or "nobody"
+                print(f"standing by: {who} leads ({election.name})", file=sys.stderr, flush=True)
         print("ready", flush=True)
 
 

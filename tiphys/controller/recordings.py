@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any, get_type_hints
@@ -10,8 +10,10 @@ from typing import Any, get_type_hints
 import msgspec
 
 from runtime.actor import Room
+from runtime.messages import Address
 from runtime.recorder import Recorder
-from tiphys.controllers import ControllerSettings, rooms
+from runtime.replay import Change
+from tiphys.controllers import CHANGED, ControllerSettings, renew, rooms
 
 KNOWN = "known_entrypoints"
 """Says that the entrypoints were those of a dev cluster's node: code, not a table."""
@@ -36,8 +38,8 @@ def about(settings: ControllerSettings) -> dict[str, Any]:
     return written
 
 
-def rooms_of(told: Mapping[str, Any]) -> list[Room]:
-    """The rooms of a controller with these settings. Raises msgspec.ValidationError for settings of another version."""
+def settings_of(told: Mapping[str, Any]) -> ControllerSettings:
+    """The settings that were written so. Raises msgspec.ValidationError for those of another version."""
     kinds = get_type_hints(ControllerSettings)
     found = {name: msgspec.convert(value, kinds[name]) for name, value in told.items() if name in kinds}
     settings = ControllerSettings(**found)
@@ -45,4 +47,19 @@ def rooms_of(told: Mapping[str, Any]) -> list[Room]:
         from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # only where there was a node
 
         settings = replace(settings, pods=replace(settings.pods, image_entrypoints=KnownEntrypoints()))
-    return rooms(settings)
+    return settings
+
+
+def rooms_of(told: Mapping[str, Any]) -> list[Room]:
+    """The rooms of a controller with these settings. Raises msgspec.ValidationError as `settings_of` does."""
+    return rooms(settings_of(told))
+
+
+def changing(running: Sequence[Room]) -> Change:
+    """For a replay: how the settings of these rooms are changed, and who is told of it."""
+
+    def change(told: Mapping[str, Any]) -> Iterable[tuple[Address, Any]]:
+        renew(running, settings_of(told))
+        return CHANGED
+
+    return change

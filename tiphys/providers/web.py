@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from actors.analysis.query import Answer, ProviderError, Query
@@ -53,5 +54,11 @@ def value_in(body: str, path: str) -> tuple[Any, str]:
     except PathError as error:
         raise ProviderError(f"Could not find JSONPath in body: {error}") from None
     if not found:
-        raise ProviderError(f"result of web metric produced no value: {path} is not found")
+        raise ProviderError(f"Could not find JSONPath in body: {_last(path)} is not found")
     return found[0], dumps(found[0])
+
+
+def _last(path: str) -> str:
+    """The last name of a path, which upstream's sentence names; the whole path where it ends in no plain name."""
+    found = re.search(r"\.([^.\[\]()?@{}*]+)\}?$", path)
+    return found[1] if found else path

@@ -44,7 +44,7 @@ def _judge_value(findings: Findings, where: Place, parameter: Json, *, values_ma
     value_from = parameter.get("valueFrom")
     value = parameter.get("value", parameter.get("default"))
     if value_from is None and value is None and not values_may_lack:
-        findings.error(where, f"is required: {where.names}.value or {where.names}.valueFrom is missing")
+        findings.error(where._replace(names=f"{where.names}.value"), f"or {where.names}.valueFrom is required")
     if value_from is not None:
         source = mapping(value_from)
         wrong = [key for key in ("path", "jsonPath", "jqFilter", "parameter", "expression") if is_given(source, key)]
@@ -64,7 +64,8 @@ def judge_enum(findings: Findings, where: Place, parameter: Json, value: object)
         findings.error(where.at("enum"), "should contain at least one value")
     elif value is not None and not is_dynamic(value) and text(value) not in [text(each) for each in allowed]:
         choices = ", ".join(text(each) for each in allowed)
-        findings.error(where.at("value"), f"'{text(value)}' should be one of its enum: {choices}")
+        here, listed = where.at("value"), f"{where.names.rpartition(' ')[2]}.enum list"
+        findings.error(here, f"should be present in {listed}", f"'{text(value)}' is none of {choices}")
 
 
 def judge_supplied(findings: Findings, place: Place, template: Json, given: Json) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from actors.workflow.validation.library import Found, Library, Shelf, Unknown
 from actors.workflow.validation.scope import RUN_TIME, Node, Scope, judge_tags, of_inputs, of_items
 
 LOOPS = ("withItems", "withParam", "withSequence")
+STEP = re.compile(r"\.steps\[\d+\]\.[^.]*$")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def judge_call(caller: Caller, place: Place, call: Json, scope: Scope) -> None:
     items, beginnings = of_items(call)
     inside = Scope(items, (*RUN_TIME, *beginnings), outer=scope)
     rest = {key: value for key, value in call.items() if key not in ("inline", "hooks", "template", "templateRef")}
-    judge_tags(findings, place, rest, inside)
+    around = place._replace(names=STEP.sub(".steps", place.names))  # upstream names no step here
+    judge_tags(findings, around, rest, inside)
     own = Scope(family=scope.family, visible={text(call.get("name")): caller.node(call)}.get, outer=inside)
     for name, hook in mapping(call.get("hooks")).items():
         judge_hook(caller, place.at(f"hooks.{name}"), name, mapping(hook))
@@ -74,13 +77,15 @@ def judge_template(caller: Caller, place: Place, call: Json, *, supply: bool = T
         case Unknown(reason) if reason:
             caller.findings.error(place, reason)
         case Found(template=template) if supply:
-            judge_supplied(caller.findings, place, template, mapping(call.get("arguments")))
+            named = place._replace(names=f"{place.names} templates.{text(template.get('name'))}")
+            judge_supplied(caller.findings, named, template, mapping(call.get("arguments")))
 
 
 def judge_hook(caller: Caller, place: Place, name: str, hook: Json) -> None:
     """A hook says when it runs, and what."""
     if name != "exit" and not text(hook.get("expression")):
-        caller.findings.error(place, "Expression required")
+        named = place.names.replace(".hooks.", ".") if place.names.startswith("templates.") else place.names
+        caller.findings.error(place._replace(names=named), "Expression required")
     judge_expression(caller.findings, place.at("expression"), text(hook.get("expression")))
     judge_template(caller, place, hook, supply=hook.get("arguments") is not None)
     judge_arguments(caller.findings, place.at("arguments"), mapping(hook.get("arguments")), values_may_lack=False)
@@ -93,6 +98,7 @@ def _judge_loop(findings: Findings, place: Place, call: Json) -> None:
     if "withSequence" in given:
         sequence = mapping(call["withSequence"])
         if sequence.get("count") is not None and sequence.get("end") is not None:
-            findings.error(place.at("withSequence"), "only one of count or end can be defined in withSequence")
+            where = place.at("withSequence")._replace(names=place.names)
+            findings.error(where, "only one of count or end can be defined in withSequence")
         elif sequence.get("count") is None and sequence.get("end") is None:
             findings.error(place.at("withSequence"), "must have end or count")

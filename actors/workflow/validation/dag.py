@@ -26,9 +26,8 @@ def judge_dag(caller: Caller, template: Json, scope: Scope) -> Scope:
     by_name = {text(task.get("name")): task for task in tasks}
     needs = _judge_needs(caller, tasks, by_name)
     if found := cycle(needs):
-        findings.error(
-            Place(f"{place.names}.tasks", f"{place.path}.dag.tasks"), f"dependency cycle detected: {'->'.join(found)}"
-        )
+        remedy = f"{'->'.join(found)} depend on each other: let one of them depend on none of the others"
+        findings.error(Place(place.names, f"{place.path}.dag.tasks"), "sorting failed: graph with cycle", remedy)
         return scope  # who sees whom has no answer in a cycle
     _judge_target(caller, dag, by_name, scope)
     nodes = {name: caller.node(task) for name, task in by_name.items()}
@@ -68,18 +67,20 @@ def _judge_needs(caller: Caller, tasks: list[Json], by_name: dict[str, Json]) ->
         if with_depends and task.get("continueOn") is not None:
             findings.error(
                 caller.place,
-                "cannot use 'continueOn' when using 'depends'. "
-                f"Instead of it on '{name}', use '{name}.Failed'/'{name}.Errored' where it is depended on",
+                "cannot use 'continueOn' when using 'depends'. Instead use 'dep-task.Failed'/'dep-task.Errored'",
+                f"use '{name}.Failed' or '{name}.Errored' where '{name}' is depended on",
             )
         wanted, of_items = _terms(caller, here, task)
         needs[name] = [need for need in wanted if need in by_name]
         for need in wanted:
             if need not in by_name and not is_dynamic(need):
-                findings.error(here, f"dependency '{need}' not defined")
+                where = here._replace(names=caller.place.names)
+                remedy = f"'{name}' depends on it, and the DAG has no task of that name"
+                findings.error(where, f"sorting failed: invalid dependency {need}", remedy)
         for need in of_items:
             if need in by_name and not is_looped(by_name[need]):
                 findings.error(
-                    here,
+                    here._replace(names=f"{caller.place.names}.tasks.{need}"),
                     f"dependency '{need}' uses an items-based condition such as .AnySucceeded or "
                     ".AllFailed but does not contain any items",
                 )
@@ -94,7 +95,7 @@ def _terms(caller: Caller, here: Place, task: Json) -> tuple[list[str], list[str
     try:
         clause = parse_depends(depends)
     except DependsError as error:
-        caller.findings.error(here.at("depends"), str(error))
+        caller.findings.error(here.at("depends")._replace(names=here.names), str(error))
         return [], []
     return sorted(clause.tasks()), sorted(clause.tasks_with_items())
 
@@ -133,4 +134,4 @@ def _judge_target(caller: Caller, dag: Json, by_name: dict[str, Json], scope: Sc
     judge_tags(caller.findings, where, target, scope)
     for name in [] if is_dynamic(target) else target.split():
         if name not in by_name:
-            caller.findings.error(where, f"target '{name}' is not defined")
+            caller.findings.error(where._replace(names=f"{where.names}:"), f"target '{name}' is not defined")

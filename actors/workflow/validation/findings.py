@@ -14,8 +14,13 @@ FIELD_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
 PARAMETER_NAME = re.compile(r"[-a-zA-Z0-9_]+")
 TAG = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
-FIELD_NAME_RULE = "must consist of at most 128 letters, digits and '-', beginning with a letter or digit"
-PARAMETER_NAME_RULE = "must consist of letters, digits, '-' and '_'"
+FIELD_NAME_RULE = (
+    "name must consist of alpha-numeric characters or '-', and must start with an alpha-numeric character "
+    "(e.g. My-name1-2, 123-NAME)"
+)
+PARAMETER_NAME_RULE = (
+    "Parameter/Artifact name must consist of alpha-numeric characters, '_' or '-' e.g. my_param_1, MY-PARAM-1"
+)
 
 
 class Place(NamedTuple):
@@ -60,7 +65,7 @@ class Findings:
                 self.error(where, "is required")
             elif not pattern.fullmatch(TAG.sub("x", name)):
                 rule = FIELD_NAME_RULE if pattern is FIELD_NAME else PARAMETER_NAME_RULE
-                self.error(where, f"'{name}' is invalid: it {rule}")
+                self.error(where._replace(names=f"{where.names}:"), f"'{name}' is invalid: {rule}")
             elif name in seen:
                 self.error(where, f"'{name}' is not unique")
             seen.add(name)

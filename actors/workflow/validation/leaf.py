@@ -67,7 +67,7 @@ def _judge_mounts(findings: Findings, place: Place, kind: str, template: Json) -
     for index, artifact in enumerate(entries(template.get("inputs"), "artifacts")):
         path = text(artifact.get("path"))
         if path in mounts:
-            where = place.at("inputs").entry("artifacts", index, text(artifact.get("name")))
+            where = place.at("inputs").entry("artifacts", index)
             findings.error(where.at("path"), f"'{path}' already mounted in {mounts[path]}")
 
 
@@ -144,7 +144,9 @@ def _judge_names(findings: Findings, place: Place, template: Json) -> None:
             if not name:
                 findings.error(here, "must have a container name")
             elif name in RESERVED_NAMES or name.startswith(RESERVED_PREFIX):
-                findings.error(here, f'"{name}" is a reserved container name')
+                findings.error(
+                    here._replace(names=f"{where.names}.{field}:"), f'"{name}" is a reserved Argo container name'
+                )
             elif name in taken and field != "containers":
                 findings.error(here, f'"{name}" is the name of another container of the pod')
             taken.add(name)

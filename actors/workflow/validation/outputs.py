@@ -46,7 +46,8 @@ def judge_inputs(findings: Findings, place: Place, template: Json) -> None:
             findings.error(where.at("from"), "not valid in inputs", "the caller's arguments say from where")
         if path := text(artifact.get("path")):
             if path in paths:
-                findings.error(where.at("path"), f"'{path}' already mounted in {paths[path]}")
+                again = here.entry("artifacts", index).at("path")
+                findings.error(again, f"'{path}' already mounted in {paths[path]}")
             paths[path] = f"inputs.artifacts.{text(artifact.get('name'))}"
         if artifact.get("git") is not None and not is_given(mapping(artifact["git"]), "repo"):
             findings.error(where.at("git.repo"), "is required")
@@ -112,7 +113,7 @@ def _is_windows(path: str) -> bool:
 def _judge_global_name(findings: Findings, where: Place, output: Json) -> None:
     name = text(output.get("globalName"))
     if name and not is_dynamic(name) and not PARAMETER_NAME.fullmatch(name):
-        findings.error(where.at("globalName"), f"'{name}' is invalid: it {PARAMETER_NAME_RULE}")
+        findings.error(where.at("globalName"), f"'{name}' is invalid: {PARAMETER_NAME_RULE}")
 
 
 def _judge_unique_global_names(findings: Findings, here: Place, kind: str, outputs: list[Json]) -> None:

@@ -33,5 +33,5 @@ def _judge_name(caller: Caller, names: str, path: str, name: str, seen: set[str]
     elif name in seen:
         caller.findings.error(where, f"'{name}' is not unique")
     elif not FIELD_NAME.fullmatch(TAG.sub("x", name)):
-        caller.findings.error(where, f"'{name}' is invalid: it {FIELD_NAME_RULE}")
+        caller.findings.error(where, f"'{name}' is invalid: {FIELD_NAME_RULE}")
     seen.add(name)

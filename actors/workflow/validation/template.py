@@ -19,6 +19,10 @@ METRIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 METRIC_KINDS = ("gauge", "counter", "histogram")
 
 
+CHOICES = "container, containerSet, steps, script, resource, dag, suspend, template, template ref"
+"""Upstream's list, in its words: data, http and plugin are types too."""
+
+
 class TemplateJudge:
     """Judges templates of one workflow, those written inline among them."""
 
@@ -44,7 +48,8 @@ class TemplateJudge:
             judge_leaf(findings, place, template, library.defaults)
             if not library.retries and template.get("retryStrategy") is None:
                 self._judge_retry_tags(place, template)
-            judge_tags(findings, place, {key: value for key, value in template.items() if key != "outputs"}, inner)
+            rest = {key: value for key, value in template.items() if key != "outputs"}
+            judge_tags(findings, place._replace(names=f"{place.names}:"), rest, inner)
         judge_outputs(findings, place, template)
         judge_tags(findings, place.at("outputs"), template.get("outputs"), after)
         judge_expressions(findings, place, template)
@@ -61,8 +66,12 @@ class TemplateJudge:
         given = [kind for kind in TYPES if template.get(kind) is not None]
         if len(given) == 1:
             return True
-        wrong = f"multiple template types specified ({' and '.join(given)})" if given else "template type unspecified"
-        self._findings.error(place, f"{wrong}. choose one of: {', '.join(TYPES)}")
+        if given:
+            wrong = f"multiple template types specified. choose one of: {CHOICES}"
+            self._findings.error(place, wrong, f"it has {' and '.join(given)}: keep one of them")
+        else:
+            wrong = f"template '{text(template.get('name'))}' type is unknown"
+            self._findings.error(place._replace(names=""), wrong, f"choose one of: {', '.join(TYPES)}")
         return False
 
     def _judge_retry_tags(self, place: Place, template: Json) -> None:
@@ -78,7 +87,8 @@ class TemplateJudge:
             findings.error(place.at("timeout"), f"'{timeout}' needs a unit", f"write {timeout}s")
         for field in ("timeout", "pendingTimeout"):
             if is_given(template, field) and kind not in LEAF_TYPES:
-                findings.error(place.at(field), f"{kind} template doesn't support {field} field")
+                where = place.at(field)._replace(names="DAG" if kind == "dag" else kind.capitalize())
+                findings.error(where, f"template doesn't support {field} field", f"of {place.names}")
         if kind not in LEAF_TYPES and template.get("activeDeadlineSeconds") is not None:
             findings.error(place.at("activeDeadlineSeconds"), "is only valid for leaf templates")
         if kind not in POD_TYPES and template.get("resourceClaims"):
@@ -100,7 +110,8 @@ def judge_metrics(findings: Findings, place: Place, holder: Json) -> None:
         name = text(metric.get("name"))
         where = place.at("metrics").entry("prometheus", index)
         if not METRIC_NAME.fullmatch(name) and not is_dynamic(name):
-            findings.error(where.at("name"), f"'{name}' is invalid: it must consist of letters, digits and '_'")
+            rule = "Metric names must contain alphanumeric characters or '_'"
+            findings.error(where.at("name")._replace(names=place.names), f"metric name '{name}' is invalid. {rule}")
         if not is_given(metric, "help"):
             findings.error(where, f"metric '{name}' must contain a help string")
         if len([kind for kind in METRIC_KINDS if metric.get(kind) is not None]) != 1:

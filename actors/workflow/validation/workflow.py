@@ -72,7 +72,8 @@ def _referenced(findings: Findings, place: Place, spec: Json, ref: Json, questio
     """The spec of the WorkflowTemplate that a workflow is made of."""
     name = text(ref.get("name"))
     if spec.get("templates"):
-        findings.error(place.at("templates"), "must be empty beside workflowTemplateRef")
+        said = "Templates is invalid field in spec if workflow referred WorkflowTemplate reference"
+        findings.error(place.at("templates")._replace(names=""), said, "leave spec.templates out")
     if not name:
         findings.error(place.at("workflowTemplateRef.name"), "is required")
         return None
@@ -114,7 +115,8 @@ def _judge_starts(caller: Caller, spec: Json, question: Question) -> list[Found]
     for field in ("entrypoint", "onExit"):
         name = text(spec.get(field))
         if name and name not in caller.library.templates:
-            findings.error(place.at(field), f"template name '{name}' undefined")
+            remedy = f"spec.{field} is the name of one of the templates"
+            findings.error(place.at(field)._replace(names=""), f"template name '{name}' undefined", remedy)
         elif name:
             template = caller.library.templates[name][1]
             found.append(Found(template, caller.library.place(name), caller.library))

@@ -1,0 +1,1 @@
+"""The archive room: finished workflows find their way into the database."""
