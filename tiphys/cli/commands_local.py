@@ -94,9 +94,7 @@ def run(
     config: ConfigOption = None,
     set_: Annotated[
         list[str],
-        typer.Option(
-            "--set", metavar="CONTAINER=IMAGE", help="Of a Rollout: its update; image=… is for all."
-        ),
+        typer.Option("--set", metavar="CONTAINER=IMAGE", help="Of a Rollout: its update; image=… is for all."),
     ] = [],  # noqa: B006
     promote_after: Annotated[
         str, typer.Option("--promote-after", help="Of a Rollout: promote what waits for a person after: 30s, 10m.")
