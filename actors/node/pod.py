@@ -47,7 +47,7 @@ class PodNode(PodMaker):
         self.ended_phase = ""  # of the workflow, once all is over
         self.told_to_end = self.killing = False  # its pod was; and the answer to that is still to come
         self.gone_uids: set[str] = set()  # of its pods that are no more: what still tells of them is late
-        self.collected = False  # its pod is deleted
+        self.collected = False  # its pod's deletion was asked for
         self.vanished = False  # its pod is no longer seen, after its end: only a live look is believed
         self.told_containers: dict[str, ContainerVerdict] = {}  # of a containerSet, as the journal knows them
 
@@ -172,8 +172,8 @@ class PodNode(PodMaker):
             case Patch(tag="pod:release"):
                 return self._after_release(now)
             case Delete(tag="pod:collect"):
-                self.collected, self.released = True, self.pod is None
-                return [] if self.released else [WakeAt(now + DOUBT_S, COLLECT)]  # until the cache has heard of it
+                self.released = self.pod is None
+                return [] if self.released else [WakeAt(now + DOUBT_S, DOUBT)]  # until the cache has heard of it
             case Patch(tag="pod:kill") | Delete(tag="pod:kill"):
                 self.killing = False
                 return []
@@ -193,10 +193,8 @@ class PodNode(PodMaker):
             case ReadLog():
                 return self._log_unread(command, now)
             case Read(tag="pod:release") | Patch(tag="pod:release") | Delete(tag="pod:collect"):
-                if isinstance(error, Gone):
-                    self.released = True
-                    return []
-                return [WakeAt(now + 2.0, command.tag)]
+                self.released, self.collected = isinstance(error, Gone), False
+                return [] if self.released else [WakeAt(now + 2.0, command.tag)]
             case Patch(tag="pod:restart") | Delete(tag="pod:restart"):
                 return [] if isinstance(error, Gone) else [WakeAt(now + 1.0, RESTART)]
             case Patch(tag="pod:kill") | Delete(tag="pod:kill"):
@@ -226,15 +224,15 @@ class PodNode(PodMaker):
             case "pod:release":
                 return self._release(now)
             case "pod:collect":
-                return self._collect(now)
+                return [] if self.collected else self._collect(now)
             case "pod:kill":
                 self.told_to_end = self.killing = False
                 return self._kill()
             case "pod:restart":
                 return self._look(now)
-            case "pod:doubt" if not self.seen and not self.status.ended:
+            case "pod:doubt" if self.collected or (not self.seen and not self.status.ended):
                 self.doubts += 1
-                return [Read(self._reference(), CONFIRM)]
+                return [Read(self._reference(), RELEASE if self.collected else CONFIRM)]
             case "pendingTimeout":
                 return self.timed_out(now)
         return super().woke(tag, now)
@@ -428,7 +426,7 @@ class PodNode(PodMaker):
         if delay is None:
             self.released = True
             return []
-        if delay < 0:  # the workflow's end decides
+        if delay < 0 or self.collected:  # the workflow's end decides, or it is decided
             return []
         return [WakeAt(now + delay, COLLECT)]
 
@@ -438,6 +436,7 @@ class PodNode(PodMaker):
             return []
         if self.creating:  # its name keeps another from being made
             return [WakeAt(now + 1.0, COLLECT)]
+        self.collected = True
         return [Delete(reference(PODS, self.pod), self.settings.deletion_grace_s, tag=COLLECT)]
 
     def waiting(self) -> str:

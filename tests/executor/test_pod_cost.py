@@ -12,5 +12,5 @@ pytestmark = pytest.mark.virtual_time
 @pytest.mark.parametrize("shape", LIMITS)
 @pytest.mark.parametrize("gc", ["", "OnPodCompletion"])
 async def test_a_node_costs_no_more_requests_than_its_shape_may(shape: str, gc: str) -> None:
-    cost = await measured(shape, 40, gc, deleted=True)
+    cost = await measured(shape, 120, gc, deleted=True)
     assert exceeded(shape, gc, cost) == [], dict(cost.requests)
