@@ -123,6 +123,8 @@ LIVE: Final[tuple[Live, ...]] = (
     Live("for one of {} workflows to end; {} wait for their turn", "one of them finishes"),
     Live("for one of {} workflows and pods to change", "any of them changes"),
     Live("for one more workflow to finish; {} have", "one finishes"),
+    Live("for a workflow that is to be archived", "one with the archive's label finishes"),
+    Live("for the database to take {}", "it answers, or its trouble is mended"),
     Live("to look at {} caches again, every {} s", "that time has passed"),
     Live("for the run of {} to begin", "its workflow was created"),
     Live("for active runs to end, before that of {} begins", "they finish, or are replaced by its policy"),

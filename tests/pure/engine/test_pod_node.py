@@ -152,3 +152,38 @@ def test_what_holds_a_pod_is_taken_off_even_when_it_is_deleted_in_a_moment() -> 
 
     (patch,) = of(Patch, node.told(Recorded()))
     assert patch.body["metadata"]["finalizers"] is None
+
+
+def a_collected_node() -> tuple[Played, Delete]:
+    node = a_node()
+    node.call.run.spec["podGC"] = {"strategy": "OnPodCompletion", "deleteDelayDuration": "0s"}
+    (create,) = of(Create, node.begins())
+    node.hears(Done(create, a_pod(node.call)))
+    node.sees(a_pod(node.call, "Succeeded"))
+    node.told(Recorded())
+    (delete,) = of(Delete, node.hears(Woke(COLLECT)))
+    return node, delete
+
+
+def test_a_pods_deletion_is_asked_for_once_whatever_is_heard_of_the_pod_meanwhile() -> None:
+    node, _ = a_collected_node()
+    heard = [*node.sees(a_pod(node.call, "Succeeded", version="9")), *node.hears(Woke(COLLECT))]
+
+    assert of(Delete, heard) == []
+
+
+def test_a_deletion_that_failed_is_asked_for_again() -> None:
+    node, delete = a_collected_node()
+    (again,) = of(WakeAt, node.hears(Failed(delete, Unavailable("timed out"))))
+
+    assert of(Delete, node.hears(Woke(again.tag))) == [delete]
+
+
+def test_a_deleted_pod_whose_end_is_never_heard_of_is_looked_for() -> None:
+    node, delete = a_collected_node()
+    (doubt,) = of(WakeAt, node.hears(Done(delete, None)))
+    assert doubt.tag == DOUBT
+    (look,) = of(Read, node.hears(Woke(DOUBT)))
+    node.hears(Failed(look, NotFound("no such pod")))
+
+    assert node.state.waiting() == "for nothing"
