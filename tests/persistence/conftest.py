@@ -34,7 +34,7 @@ def opened(request: pytest.FixtureRequest, folder: Path) -> _Opened:
         return _Opened(Database("sqlite", str(folder / "archive.db")), Credentials())
     port = request.getfixturevalue("postgres_port")
     if port is None:
-        pytest.skip("no PostgreSQL on this machine (Debian: apt install postgresql)")
+        pytest.skip("no PostgreSQL on this machine (Debian: apt install postgresql), or not for a user without a name")
     return _Opened(
         Database("postgresql", f"t{secrets.token_hex(6)}", "127.0.0.1", port),
         Credentials(postgres.USER, postgres.PASSWORD),

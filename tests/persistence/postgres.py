@@ -26,7 +26,7 @@ def program(name: str) -> str | None:
 def server() -> Iterator[int | None]:
     """A running server's port on loopback; its superuser is USER."""
     initdb, postgres = program("initdb"), program("postgres")
-    if initdb is None or postgres is None:
+    if initdb is None or postgres is None or not _has_a_name():
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="tiphys-pg-"))
@@ -39,6 +39,11 @@ def server() -> Iterator[int | None]:
             yield port
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_a_name() -> bool:
+    """initdb refuses to work for a user whom the system does not know."""
+    return os.geteuid() in {entry.pw_uid for entry in pwd.getpwall()}
 
 
 def _somebody(folder: Path) -> tuple[list[str], dict[str, object]]:

@@ -124,16 +124,17 @@ async def wait(at: Connection, refs: Sequence[Reference], *, ignore_missing: boo
 
 
 async def show_logs(at: Connection, ref: Reference, wishes: logs.Wishes, *, follow: bool) -> int:
-    """Print the logs of a workflow's pods."""
+    """Print the logs of a workflow's pods; of one that has ended there is nothing to follow, so they come by time."""
 
     def emit(line: logs.Line) -> None:
         stamp = f"{line.time} " if wishes.timestamps and line.time else ""
         print(f"{line.pod}: {stamp}{line.text}", flush=True)
 
-    if follow:
+    workflow = await at.api.get(ref)
+    if follow and not status.is_finished(workflow):
         await logs.follow(at.api, ref, wishes, emit)
     else:
-        for line in await logs.present(at.api, await at.api.get(ref), wishes):
+        for line in await logs.present(at.api, workflow, wishes):
             emit(line)
     return EXIT_SUCCEEDED
 

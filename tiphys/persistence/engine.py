@@ -6,6 +6,7 @@ no such help. A database that does not answer within its time is away, however i
 
 from __future__ import annotations
 
+import getpass
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -89,7 +90,7 @@ def _engine(database: Database, credentials: Credentials) -> AsyncEngine:
         return engine
     url = URL.create(
         "postgresql+asyncpg",
-        username=credentials.user or None,
+        username=credentials.user or _own_name(),
         password=credentials.password or None,
         host=database.host,
         port=database.port,
@@ -105,6 +106,14 @@ def _engine(database: Database, credentials: Credentials) -> AsyncEngine:
         connect_args={"timeout": database.connect_timeout_s, "ssl": _tls(database.tls)},
         **common,
     )
+
+
+def _own_name() -> str:
+    """Who asks when nobody is named: this process's user; where the system has no name for him, "postgres"."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "postgres"
 
 
 def _tls(mode: str) -> str | ssl.SSLContext | bool:
