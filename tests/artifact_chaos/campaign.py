@@ -38,6 +38,7 @@ class Severity:
     controller_life_s: float = 12.0  # on average
     pod_life_s: float = 3.0  # between two killed pods, on average
     hang_s: float = 120.0
+    kills_most: int = 1_000_000  # of pods, and of controllers: on a slow machine endless killing lets nothing end
 
 
 @dataclass
@@ -188,7 +189,7 @@ async def _watch(here: Campaign) -> None:
 
 async def _kill_pods(here: Campaign) -> None:
     """Delete one that has not ended, now and then, without grace."""
-    while True:
+    while here.report.pod_kills < here.severity.kills_most:
         await anyio.sleep(here.dice.expovariate(1 / here.severity.pod_life_s))
         pods = (await here.api.list(PODS)).items
         alive = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
@@ -205,6 +206,8 @@ async def _kill_controllers(here: Campaign) -> None:
     while True:
         async with process("controller", *where, POD_UID="the-one") as controller:
             await until_ready(controller)
+            if here.report.controller_kills >= here.severity.kills_most:
+                await anyio.sleep_forever()
             await anyio.sleep(here.dice.expovariate(1 / here.severity.controller_life_s))
             controller.send_signal(signal.SIGKILL)
             await controller.wait()

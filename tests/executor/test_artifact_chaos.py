@@ -21,7 +21,7 @@ HAS_NAMESPACES = UNSHARE is not None and subprocess.run([UNSHARE, "-Urm", "true"
 @pytest.mark.skipif(not HAS_NAMESPACES, reason="pods run plain here, and an input artifact lies at a fixed path")
 @pytest.mark.spec("ART-17")
 async def test_nothing_is_lost_and_nothing_hangs_while_everything_fails(tmp_path: Path) -> None:
-    severity = Severity(controller_life_s=1.5, pod_life_s=0.4, hang_s=1.0)
+    severity = Severity(controller_life_s=1.5, pod_life_s=0.4, hang_s=1.0, kills_most=2)
     report = await run(4, severity, 2, tmp_path, lambda line: None)
     assert report.problems == []
     assert report.deeds["serve"] >= 9
