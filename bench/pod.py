@@ -72,10 +72,10 @@ def flow(shape: str, pods: int, gc: str) -> Object:
     leaf: dict[str, Any] = {"name": "leaf", "container": {"image": "busybox", "command": ["true"]}}
     if shape == "full":
         place = {"endpoint": "s3:9000", "bucket": "b", "key": "k"}
-        leaf["outputs"] = {"artifacts": [{"name": "a", "path": "/work/a", "s3": place}]}
+        leaf["outputs"] = {"artifacts": [{"name": "a", "path": "/made/a", "s3": place}]}
     steps: list[Any] = [[{"name": "s", "template": "leaf", "withSequence": {"count": str(pods)}}]]
     if shape == "shim":
-        leaf["outputs"] = {"parameters": [{"name": "p", "valueFrom": {"path": "/work/p"}}]}
+        leaf["outputs"] = {"parameters": [{"name": "p", "valueFrom": {"path": "/made/p"}}]}
     spec: dict[str, Any] = {
         "entrypoint": "main",
         "parallelism": AT_ONCE,

@@ -9,7 +9,7 @@ import pytest
 
 from tiphys.bench.processes import NotReady, started
 
-BUSY = "import time\nwhile time.process_time() < 0.2: pass\nprint('ready', flush=True)\ntime.sleep(60)"
+BUSY = "import signal, time\nwhile time.process_time() < 0.2: pass\nprint('ready', flush=True)\nsignal.pause()"
 
 
 def test_a_killed_process_keeps_what_it_has_used(tmp_path: Path) -> None:
