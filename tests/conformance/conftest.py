@@ -11,6 +11,7 @@ import pytest
 from tests.conformance.campaign import Results, run_all
 from tests.conformance.cluster import refusal
 from tests.conformance.table import Trial
+from tests.machine import skip_where_plain
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def results(request: pytest.FixtureRequest) -> Results:
     """How everything that is selected ended."""
     if reason := anyio.run(refusal):
-        pytest.skip(reason)
+        skip_where_plain(reason)
     trials: list[Trial] = []
     for item in request.session.items:
         one = getattr(item, "callspec", None) and item.callspec.params.get("trial")  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from tests.conformance.cluster import processes_left, refusal, site
 from tests.conformance.harness import run
 from tests.conformance.table import Trial
 from tests.conformance.verdict import problems
+from tests.machine import skip_where_plain
 
 
 def _workflow(name: str, command: Sequence[str]) -> Object:
@@ -24,7 +25,7 @@ def _workflow(name: str, command: Sequence[str]) -> Object:
 @pytest.fixture(autouse=True)
 async def _namespaces() -> None:
     if reason := await refusal():
-        pytest.skip(reason)
+        skip_where_plain(reason)
 
 
 async def test_a_process_of_a_running_pod_is_seen_and_is_gone_after_the_end() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import EXAMPLES, Outcome, Run
+from tests.e2e.conftest import EXAMPLES, Run
+from tests.machine import needs_namespaces
 
 
 def pods(nodes: dict[str, dict[str, Any]]) -> set[str]:
@@ -20,13 +21,6 @@ def started(node: dict[str, Any]) -> str:
 
 def outputs(node: dict[str, Any]) -> dict[str, str]:
     return {entry["name"]: entry["value"] for entry in node["outputs"]["parameters"]}
-
-
-def skip_without_roots(ended: Outcome) -> None:
-    """Skip what needs a file at a fixed path where the machine gives pods no root of their own."""
-    for node in ended.nodes.values():
-        if "without namespaces (plain mode)" in node.get("message", ""):
-            pytest.skip(node["message"])
 
 
 @pytest.mark.spec("TMPL-1")
@@ -126,11 +120,11 @@ def test_an_output_parameter_is_read_from_its_file(run: Run) -> None:
     assert ended.log == ["the sea is 12 fathoms deep"]
 
 
+@needs_namespaces
 @pytest.mark.spec("ART-1")
 @pytest.mark.spec("ART-2")
 def test_an_artifact_arrives_where_the_next_step_wants_it(run: Run) -> None:
     ended = run("artifact-passing.yaml")
-    skip_without_roots(ended)
     assert ended.code == 0
     (letter,) = (a for a in ended.nodes["[0].write"]["outputs"]["artifacts"] if a["name"] == "letter")
     assert letter["path"] == "/tmp/letter.txt"

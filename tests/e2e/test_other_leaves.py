@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Run
-
-UNSHARE = shutil.which("unshare")
-HAS_NAMESPACES = UNSHARE is not None and subprocess.run([UNSHARE, "-Urm", "true"], check=False).returncode == 0
+from tests.machine import needs_namespaces
 
 
 class Hello(BaseHTTPRequestHandler):
@@ -98,7 +94,7 @@ PLUGIN = """
 """
 
 
-@pytest.mark.skipif(not HAS_NAMESPACES, reason="pods run plain here, and plugins find their token at a fixed path")
+@needs_namespaces
 @pytest.mark.spec("TMPL-10")
 @pytest.mark.spec("AGENT-6")
 def test_a_plugin_of_the_workflow_works_off_its_templates(run: Run, tmp_path: Path) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import Run
+from tests.machine import needs_namespaces
 
 
+@needs_namespaces
 @pytest.mark.spec("WA-1")
 def test_what_has_left_a_marker_is_not_done_again(run: Run) -> None:
     ended = run("work-avoidance.yaml")
-    for node in ended.nodes.values():
-        if "without namespaces (plain mode)" in node.get("message", ""):
-            pytest.skip(node["message"])
-
     said = {
         name: entry["value"]
         for name, node in ended.nodes.items()

@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import Run
+from tests.machine import needs_namespaces
 
 
+@needs_namespaces
 @pytest.mark.spec("WOW-1")
 def test_a_workflow_waits_for_those_that_it_starts_and_reads_their_outputs(run: Run) -> None:
     ended = run("workflow-of-workflows.yaml")
-    for node in ended.nodes.values():
-        if "without namespaces (plain mode)" in node.get("message", ""):
-            pytest.skip(node["message"])
-
     assert (ended.code, ended.phase) == (0, "Succeeded")
     said = [
         entry["value"]

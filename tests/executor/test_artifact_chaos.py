@@ -5,20 +5,16 @@ The long run is `python -m tests.artifact_chaos --workflows 500`.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.artifact_chaos.campaign import GRACE_S, LIMIT_S, Severity, judge, run
-
-UNSHARE = shutil.which("unshare")
-HAS_NAMESPACES = UNSHARE is not None and subprocess.run([UNSHARE, "-Urm", "true"], check=False).returncode == 0
+from tests.machine import needs_namespaces
 
 
-@pytest.mark.skipif(not HAS_NAMESPACES, reason="pods run plain here, and an input artifact lies at a fixed path")
+@needs_namespaces
 @pytest.mark.spec("ART-17")
 async def test_nothing_is_lost_and_nothing_hangs_while_everything_fails(tmp_path: Path) -> None:
     severity = Severity(controller_life_s=1.5, pod_life_s=0.4, hang_s=1.0, kills_most=2)
