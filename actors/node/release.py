@@ -9,6 +9,7 @@ import msgspec
 
 from actors.names import labels
 from actors.names.durations import parse_duration
+from actors.names.label_selectors import selects
 from runtime.objects import Object
 
 INPUTS_ANNOTATION = "workflows.tiphys.dev/inputs"
@@ -42,7 +43,7 @@ def deletion_delay_s(
 ) -> float | None:
     """Seconds until the pod is deleted; None: never; negative: ask again when the workflow has ended."""
     strategy = (rule or {}).get("strategy") or ""
-    if not rule or not strategy or not _selected(rule.get("labelSelector"), pod):
+    if not rule or not strategy or not selects(rule.get("labelSelector") or {}, pod["metadata"].get("labels") or {}):
         return None
     if strategy.startswith("OnWorkflow") and not workflow_phase:
         return -1.0
@@ -51,26 +52,3 @@ def deletion_delay_s(
         return None
     delay = rule.get("deleteDelayDuration")
     return default_s if delay is None else parse_duration(str(delay))
-
-
-def _selected(selector: Mapping[str, Any] | None, pod: Object) -> bool:
-    """Kubernetes' label selector: every requirement holds."""
-    have = pod["metadata"].get("labels") or {}
-    if not selector:
-        return True
-    if any(have.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
-        return False
-    return all(_meets(requirement, have) for requirement in selector.get("matchExpressions") or ())
-
-
-def _meets(requirement: Mapping[str, Any], have: Mapping[str, str]) -> bool:
-    key, values = requirement["key"], requirement.get("values") or ()
-    match requirement["operator"]:
-        case "In":
-            return have.get(key) in values
-        case "NotIn":
-            return have.get(key) not in values
-        case "Exists":
-            return key in have
-        case _:
-            return key not in have

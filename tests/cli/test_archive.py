@@ -112,6 +112,8 @@ def test_what_cannot_be_asked_is_refused(file: str, capsys: pytest.CaptureFixtur
     assert "exclude each other" in said(capsys, "get", "x", "--name", "--uid", "--archive", file)[2]
     assert "there is no such file" in said(capsys, "list", "--archive", f"{file}.not")[2]
     assert "which workflows?" in said(capsys, "retry", "--archive", file)[2]
+    needs = "--restart-successful needs --node-field-selector"
+    assert needs in said(capsys, "retry", ONE, "--restart-successful", "--archive", file)[2]
 
 
 async def _archived(api: Api, ref: Reference) -> None:

@@ -121,9 +121,7 @@ def list_label_values(
 
 def retry(
     names: SomeNames = [],  # noqa: B006  typer makes a new one each time
-    restart_successful: Annotated[
-        bool, typer.Option("--restart-successful", help="Also run again the nodes that --node-field-selector picks.")
-    ] = False,
+    restart_successful: options.RestartSuccessful = False,
     node_field_selector: options.NodeSelector = "",
     parameter: options.Parameters = [],  # noqa: B006
     selector: options.Selector = "",
@@ -139,11 +137,11 @@ def retry(
     context: options.Context = "",
 ) -> None:
     """Make archived workflows that failed anew in the cluster, where they begin where they failed."""
-    from tiphys.cli import archive_verbs, nodeselector, overrides, rerun, verbs  # noqa: PLC0415
+    from tiphys.cli import archive_verbs, rerun, verbs  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
     which = _which(names, by_name, by_uid, selector)
-    wish = rerun.Again(overrides.parameters(parameter), restart_successful, nodeselector.parse(node_field_selector))
+    wish = rerun.retry_wish(parameter, restart_successful, node_field_selector)
     after = verbs.After(options.form(output), wait, watch, log)
     screen = screen_of(sys.stdout)
     _run(
@@ -156,10 +154,8 @@ def retry(
 
 def resubmit(
     names: SomeNames = [],  # noqa: B006
-    memoized: Annotated[
-        bool, typer.Option("--memoized", help="Keep the outputs of what succeeded, run the rest.")
-    ] = False,
-    priority: Annotated[int | None, typer.Option(help="The priority of the new workflow.")] = None,
+    memoized: options.Memoized = False,
+    priority: options.Priority = None,
     parameter: options.Parameters = [],  # noqa: B006
     selector: options.Selector = "",
     by_name: ByName = False,

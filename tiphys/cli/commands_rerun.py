@@ -29,9 +29,7 @@ def register(app: typer.Typer) -> None:
 @clustered
 def retry(
     names: SomeNames = [],  # noqa: B006  typer makes a new one each time
-    restart_successful: Annotated[
-        bool, typer.Option("--restart-successful", help="Also run again the nodes that --node-field-selector picks.")
-    ] = False,
+    restart_successful: options.RestartSuccessful = False,
     node_field_selector: options.NodeSelector = "",
     parameter: options.Parameters = [],  # noqa: B006
     selector: options.Selector = "",
@@ -44,14 +42,9 @@ def retry(
     no_utf8: options.NoUtf8 = False,
 ) -> Act:
     """Run workflows that failed again from where they failed; what succeeded is kept."""
-    from tiphys.cli import nodeselector, overrides, rerun, selection, verbs  # noqa: PLC0415
+    from tiphys.cli import rerun, selection, verbs  # noqa: PLC0415
 
-    terms = nodeselector.parse(node_field_selector)
-    if restart_successful and not terms:
-        raise InputError("--restart-successful needs --node-field-selector: which nodes are to run again?")
-    if terms and not restart_successful:
-        print("warning: --node-field-selector has no effect without --restart-successful", file=sys.stderr)
-    again = rerun.retrying(rerun.Again(overrides.parameters(parameter), restart_successful, terms))
+    again = rerun.retrying(rerun.retry_wish(parameter, restart_successful, node_field_selector))
     chosen = selection.Filter(completed=True, labels=selector, fields=field_selector)
     after = verbs.After(options.form(output), wait, watch, log)
     return _rerun((names, chosen), again, after, (no_color, no_utf8))
@@ -60,10 +53,8 @@ def retry(
 @clustered
 def resubmit(
     names: SomeNames = [],  # noqa: B006
-    memoized: Annotated[
-        bool, typer.Option("--memoized", help="Keep the outputs of what succeeded, run the rest.")
-    ] = False,
-    priority: Annotated[int | None, typer.Option(help="The priority of the new workflow.")] = None,
+    memoized: options.Memoized = False,
+    priority: options.Priority = None,
     parameter: options.Parameters = [],  # noqa: B006
     selector: options.Selector = "",
     field_selector: options.FieldSelector = "",

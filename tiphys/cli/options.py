@@ -40,6 +40,13 @@ FieldSelector: TypeAlias = Annotated[str, typer.Option(help="A field selector, a
 NodeSelector: TypeAlias = Annotated[
     str, typer.Option("--node-field-selector", help="Which nodes, for example displayName=approve.")
 ]
+RestartSuccessful: TypeAlias = Annotated[
+    bool, typer.Option("--restart-successful", help="Also run again the nodes that --node-field-selector picks.")
+]
+Memoized: TypeAlias = Annotated[
+    bool, typer.Option("--memoized", help="Keep the outputs of what succeeded, run the rest.")
+]
+Priority: TypeAlias = Annotated[int | None, typer.Option(help="The priority of the new workflow.")]
 NoColour: TypeAlias = Annotated[bool, typer.Option("--no-color", help="Plain letters (as with NO_COLOR set).")]
 NoUtf8: TypeAlias = Annotated[bool, typer.Option("--no-utf8", help="ASCII icons.")]
 DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]

@@ -22,7 +22,7 @@ from actors.operations.retry import retry
 from actors.packing import BadPack
 from runtime.api import Api, ApiError, Conflict, Gone
 from runtime.objects import PODS, Object, Reference, reference
-from tiphys.cli import control, results, show, verbs
+from tiphys.cli import control, nodeselector, overrides, results, show, verbs
 from tiphys.cli.connect import Connection
 from tiphys.cli.kinds import WORKFLOWS
 from tiphys.cli.nodeselector import Term
@@ -44,6 +44,18 @@ class Again(NamedTuple):
     terms: Sequence[Term] = ()
     memoized: bool = False
     priority: int | None = None
+
+
+def retry_wish(parameters: Sequence[str], restart_successful: bool, node_field_selector: str) -> Again:
+    """What the flags of `retry` ask for.
+
+    Raises InputError for flags that mean nothing together; a selector that alone has no effect is warned of."""
+    terms = nodeselector.parse(node_field_selector)
+    if restart_successful and not terms:
+        raise InputError("--restart-successful needs --node-field-selector: which nodes are to run again?")
+    if terms and not restart_successful:
+        print("warning: --node-field-selector has no effect without --restart-successful", file=sys.stderr)
+    return Again(overrides.parameters(parameters), restart_successful, terms)
 
 
 Rerun = Callable[[Api, Reference], Awaitable[Object]]
