@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -35,6 +36,15 @@ async def test_home_and_root_are_the_containers_own(made: Cluster, tmp_path: Pat
     assert "No such file" in text
     assert not mark.exists()
     assert not (HOME / "x").exists()
+
+
+async def test_this_programs_own_files_are_in_no_other_image(made: Cluster) -> None:
+    """They may lie below /tmp or a home, and would be in the way of whoever keeps all that is in his own."""
+    (package,) = importlib.util.find_spec("tiphys").submodule_search_locations  # type: ignore[union-attr, misc]
+    places = sorted(place for place in (package, sys.prefix) if not place.startswith(("/usr", "/etc")))
+    look = f"ls -d {' '.join(places)} 2>/dev/null; true"
+    assert await made.output(shell("plain", look)) == ""
+    assert (await made.output(shell("ours", look, image="tiphys/executor:1"))).split() == places
 
 
 async def test_the_machines_directories_cannot_be_written_nor_made_writable(made: Cluster) -> None:

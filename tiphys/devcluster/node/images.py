@@ -95,11 +95,11 @@ def remedy(command: str, image: str) -> str:
 
 def install_stand_ins(folder: Path, local_bin: Path) -> None:
     """Write the stand-ins into `folder`, and into `local_bin` with links to the machine's own /usr/local/bin."""
-    python = shlex.quote(sys.executable)
+    interpreter = Path(sys.executable).resolve()  # as in an image: without the packages of a virtual environment
+    python = shlex.quote(str(interpreter))
     scripts = {path.name: path.read_text() for path in sorted(_SCRIPTS.iterdir()) if path.is_file()}
     for name in _PYTHON:
         scripts[name] = f'#!/bin/sh\nexec {python} -I -S -c {shlex.quote(scripts[name])} "$@"\n'
-    interpreter = Path(sys.executable).resolve()  # as in an image: without the packages of a virtual environment
     pythons = ("python", "python3", f"python3.{sys.version_info.minor}")
     for place in (folder, local_bin):
         place.mkdir(parents=True, exist_ok=True)

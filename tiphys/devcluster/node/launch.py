@@ -26,14 +26,16 @@ PLAIN_PREFIX = "tiphys-"  # volumes that a plain container may mount: its progra
 
 
 class System(NamedTuple):
-    """What of the machine every container sees: directories bound read-only, and links to recreate."""
+    """What of the machine containers see, read-only. `own` is for those of the executor's image alone: it may lie
+    anywhere, and below /tmp it would be in the way of whoever looks at his own /tmp."""
 
-    binds: list[str]
-    links: dict[str, str]
+    binds: list[str]  # directories
+    links: dict[str, str]  # to recreate
+    own: list[str]  # directories of this program and its environment, where `binds` do not have them
 
 
 def system(packages: tuple[str, ...]) -> System:
-    """The machine's system directories, and those of the running interpreter that are not below them."""
+    """The machine's system directories and its interpreter, which every image has; and what only this program needs."""
     binds = [path for path in SYSTEM if Path(path).is_dir()]
     links: dict[str, str] = {}
     tops = {entry.name for entry in Path("/").iterdir() if entry.name in SYSTEM_LINKS or entry.name.startswith("lib")}
@@ -43,10 +45,17 @@ def system(packages: tuple[str, ...]) -> System:
             links[f"/{name}"] = os.path.relpath(path.resolve(), "/")
         elif path.is_dir():
             binds.append(str(path))
-    for path in sorted(_interpreter_paths(packages), key=lambda p: len(p.parts)):
-        if not any(path == Path(b) or path.is_relative_to(b) for b in binds):
-            binds.append(str(path))
-    return System(binds, links)
+    binds += _not_below(binds, _interpreter_paths())
+    return System(binds, links, _not_below(binds, _program_paths(packages)))
+
+
+def _not_below(binds: list[str], paths: set[Path]) -> list[str]:
+    """Those that nothing bound has in it, the topmost alone."""
+    found: list[str] = []
+    for path in sorted((p for p in paths if p.is_dir() and len(p.parts) > 1), key=lambda p: len(p.parts)):
+        if not any(path.is_relative_to(bound) for bound in (*binds, *found)):
+            found.append(str(path))
+    return found
 
 
 def import_roots(packages: tuple[str, ...]) -> list[str]:
@@ -64,12 +73,21 @@ def _package_folders(packages: tuple[str, ...]) -> list[Path]:
     return folders
 
 
-def _interpreter_paths(packages: tuple[str, ...]) -> set[Path]:
-    paths = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent}
-    paths |= {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    paths |= {Path(p) for p in site.getsitepackages()}
-    paths |= set(_package_folders(packages))
-    return {path for path in paths if path.is_dir() and len(path.parts) > 1}
+def _interpreter_paths() -> set[Path]:
+    """Of Python itself, without what was installed into an environment."""
+    executable = Path(sys.executable).resolve()
+    return {
+        Path(sys.base_prefix),
+        Path(sys.base_exec_prefix),
+        executable.parent.parent,
+        Path(sysconfig.get_path("stdlib")),
+    }
+
+
+def _program_paths(packages: tuple[str, ...]) -> set[Path]:
+    """Of the environment and of `packages`, wherever they are imported from."""
+    paths = {Path(sys.prefix)} | {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
+    return paths | {Path(p) for p in site.getsitepackages()} | set(_package_folders(packages))
 
 
 # ------------------------------------------------------------------------------------------------ one container
@@ -115,6 +133,11 @@ def bind_mounts(mounts: list[Mount], layout: Layout) -> list[dict[str, Any]]:
     if resolver.is_file() and not resolver.is_relative_to("/etc"):
         binds.append(_bind(resolver, str(resolver)))
     return binds + [{"source": str(m.source), "target": m.target, "read_only": m.read_only} for m in mounts]
+
+
+def own_mounts(machine: System) -> list[dict[str, Any]]:
+    """The bind mounts of a container of the executor's image, to come before all others."""
+    return [_bind(Path(place), place) for place in machine.own]
 
 
 def _bind(source: Path, target: str) -> dict[str, Any]:

@@ -152,6 +152,8 @@ class ProcessRuntime:
         hosts.write_text(launch.hosts_file(pod, self._machine_hosts))
         hosts.chmod(0o644)
         binds = launch.bind_mounts(mounts, self._layout)
+        if images.same_image(container.get("image") or "", self._settings.executor_image):
+            binds = [*launch.own_mounts(self._system), *binds]
         path = container.get("terminationMessagePath") or launch.DEFAULT_TERMINATION_PATH
         binds.append({"source": str(scratch / "termination"), "target": path, "read_only": False})
         if not any(m.target == "/etc/hosts" for m in mounts):
