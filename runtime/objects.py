@@ -67,12 +67,18 @@ CLAIMS = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 DISRUPTION_BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 EVICTION_PATH = "/eviction"
+TOKEN_PATH = "/token"  # noqa: S105  of a service account
 CRDS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
 
 
 def evictions(pod: str) -> Resource:
     """Where an Eviction of a pod is posted: a Create there deletes the pod, unless a disruption budget forbids it."""
     return Resource("v1", "Eviction", f"pods/{pod}{EVICTION_PATH}")
+
+
+def token_request(account: str) -> Resource:
+    """Where a TokenRequest (authentication.k8s.io/v1) is posted: the answer's status.token is a new token."""
+    return Resource("v1", "TokenRequest", f"serviceaccounts/{account}{TOKEN_PATH}")
 
 
 def reference(resource: Resource, thing: Object) -> Reference:

@@ -31,7 +31,7 @@ class UnknownEntrypoint(BadTemplate):
 class PodSettings:
     """What the installation decides about all pods."""
 
-    executor_image: str = "tiphys-executor"
+    executor_image: str = "tiphys"
     executor_command: tuple[str, ...] = ("python3", "-m", "tiphys.executor")
     image_entrypoints: Mapping[str, tuple[Sequence[str], Sequence[str]]] = field(default_factory=dict)
     """image -> (entrypoint, cmd): for captured containers without `command`"""
@@ -40,6 +40,7 @@ class PodSettings:
     frame_bytes: int = FRAME_BYTES_DEFAULT
     main_token: TokenPolicy = "named"  # noqa: S105  (a policy)
     instance_id: str = ""
+    sharded: bool = False  # pods carry the bucket of their namespace
     traced: bool = False  # pods carry the ids of their spans (OPS-11)
     main_container: Mapping[str, Any] = field(default_factory=dict)  # merged under each user main container (POD-6)
     executor_container: Mapping[str, Any] = field(default_factory=dict)  # resources, securityContext, env of ours

@@ -44,7 +44,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def controller(kubeconfig: str, *options: str) -> Any:
-    where = ["--kubeconfig", kubeconfig, "--http-address", "127.0.0.1:0", "--executor-image", "tiphys/executor"]
+    where = ["--kubeconfig", kubeconfig, "--http-address", "127.0.0.1:0"]
     return process("controller", *where, *options)
 
 

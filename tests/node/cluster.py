@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import pytest
 
 from runtime.api import Api, Gone, LogOptions, Selection
 from runtime.objects import PODS, Object, Reference, Resource
+from tests.machine import skip_where_plain
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.node import Node, NodeSettings
 from tiphys.devcluster.scheduler import Scheduler
@@ -195,4 +195,4 @@ async def isolated_cluster(root: Path, **settings: Any) -> AsyncIterator[Cluster
         if built.node.mode == "process":
             yield built
             return
-    pytest.skip(built.node.mode_reason)
+    skip_where_plain(built.node.mode_reason)

@@ -44,7 +44,7 @@ async def test_this_programs_own_files_are_in_no_other_image(made: Cluster) -> N
     places = sorted(place for place in (package, sys.prefix) if not place.startswith(("/usr", "/etc")))
     look = f"ls -d {' '.join(places)} 2>/dev/null; true"
     assert await made.output(shell("plain", look)) == ""
-    assert (await made.output(shell("ours", look, image="tiphys/executor:1"))).split() == places
+    assert (await made.output(shell("ours", look, image="tiphys:1"))).split() == places
 
 
 async def test_the_machines_directories_cannot_be_written_nor_made_writable(made: Cluster) -> None:

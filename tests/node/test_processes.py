@@ -60,6 +60,8 @@ async def test_a_missing_command_fails_the_container_and_names_the_remedy(made: 
     assert (ended["status"]["phase"], terminated["exitCode"], terminated["reason"]) == ("Failed", 128, "StartError")
     assert '"no-such-command": executable file not found in $PATH' in terminated["message"]
     assert "install 'no-such-command' on this machine" in terminated["message"]
+    long = await made.run(pod("long", "true", "x" * (128 << 10), image="example.com/tool:1"))
+    assert "Argument list too long; one variable or argument may have 128 KiB" in state(long)["terminated"]["message"]
     absolute = await made.run(pod("missing-path", "/no/such"))
     assert "stat /no/such: no such file or directory" in state(absolute)["terminated"]["message"]
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import base64
 import json
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
-from runtime.objects import CLAIMS, CONFIGMAPS, EVENTS, PODS, SECRETS, Reference
+from runtime.api import Selection
+from runtime.objects import CLAIMS, CONFIGMAPS, EVENTS, PODS, SECRETS, SERVICE_ACCOUNTS, Reference
 from tests.node.cluster import Cluster, hindered, isolated_cluster, over, pod, shell, state
+from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.node import Endpoint
+from tiphys.devcluster.node.accounts import AccountTokens, Wish
 from tiphys.devcluster.node.atomicfiles import write_files
 from tiphys.devcluster.node.projections import File
+from tiphys.devcluster.server import ApiServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux'")
 
@@ -28,7 +34,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 async def made(tmp_path_factory: pytest.TempPathFactory, shown: Path) -> AsyncIterator[Cluster]:
     root = tmp_path_factory.mktemp("volumes") / "node"
-    endpoint = Endpoint("127.0.0.1", 6443, "the CA", "the token")
+    endpoint = Endpoint("127.0.0.1", 6443, "the CA")
     async with isolated_cluster(root, endpoint=endpoint, host_paths=(shown,)) as built:
         await built.create({"metadata": {"name": "cm"}, "data": {"a": "1", "b.txt": "two\n"}}, CONFIGMAPS)
         secret = {"metadata": {"name": "sec"}, "data": {"pass": base64.b64encode(b"s3cret").decode()}}
@@ -38,6 +44,13 @@ async def made(tmp_path_factory: pytest.TempPathFactory, shown: Path) -> AsyncIt
 
 def volumes(*entries: dict) -> dict:
     return {"volumes": list(entries)}
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What a token says of its holder."""
+    part = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found
 
 
 def mounts(**paths: str) -> list[dict]:
@@ -191,10 +204,51 @@ async def test_the_environment_has_all_its_sources_and_no_other(made: Cluster) -
 
 async def test_pods_get_a_token_unless_they_say_no(made: Cluster) -> None:
     folder = "/var/run/secrets/kubernetes.io/serviceaccount"
-    script = f"cd {folder} && cat token ca.crt namespace; echo $KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT"
-    assert await made.output(shell("token", script)) == "the tokenthe CAdefault127.0.0.1:6443\n"
+    script = f"cd {folder} && cat ca.crt namespace; echo $KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT; cat token"
+    around, token = (await made.output(shell("token", script))).split("\n")
+    assert around == "the CAdefault127.0.0.1:6443"
+    assert claims(token)["sub"] == "system:serviceaccount:default:default"
     refused = shell("no-token", f"test ! -e {folder}", spec={"automountServiceAccountToken": False})
     assert await made.output(refused) == ""
+
+
+async def test_a_token_is_for_whom_and_how_long_the_volume_says_and_bound_to_the_pod(made: Cluster) -> None:
+    await made.create({"metadata": {"name": "sailor"}}, SERVICE_ACCOUNTS)
+    wish = {"serviceAccountToken": {"audience": "harbour", "expirationSeconds": 900, "path": "t"}}
+    spec = {"serviceAccountName": "sailor", **volumes({"name": "p", "projected": {"sources": [wish]}})}
+    said = claims(await made.output(shell("wished", "cat /p/t", spec=spec, volumeMounts=mounts(p="/p"))))
+    assert (said["sub"], said["aud"]) == ("system:serviceaccount:default:sailor", ["harbour"])
+    assert said["exp"] - said["iat"] == 900
+    assert said["kubernetes.io"]["pod"]["name"] == "wished"
+
+
+async def test_a_pod_of_an_account_that_is_not_there_waits_and_says_so(made: Cluster) -> None:
+    await made.create(shell("orphan", "true", spec={"serviceAccountName": "nobody"}))
+    await made.until("orphan", hindered)
+    events = await made.api.list(EVENTS, Selection("default"))
+    assert any('serviceaccounts "nobody" not found' in e["message"] for e in events.items)
+    await made.create({"metadata": {"name": "nobody"}}, SERVICE_ACCOUNTS)
+    await made.until("orphan", over)
+
+
+async def test_a_token_is_kept_until_most_of_its_life_is_over() -> None:
+    server = ApiServer(now=time.time)
+    server.start()
+    api = InProcessApi(server)
+    tokens = AccountTokens(api, make_accounts=True)
+    thing: dict[str, Any] = {
+        "metadata": {"name": "p", "namespace": "default", "uid": "u"},
+        "spec": {"serviceAccountName": "new"},
+    }
+    first = await tokens.get(thing, Wish(lasts_s=1000))
+    assert await api.get(Reference(SERVICE_ACCOUNTS, "default", "new"))
+    assert await tokens.get(thing, Wish(lasts_s=1000)) == first
+    assert not tokens.due()
+    brief = await tokens.get(thing, Wish(lasts_s=0))
+    assert claims(brief)["sub"] == "system:serviceaccount:default:new"
+    assert tokens.due() == ["u"]
+    tokens.forget("u")
+    assert not tokens.due()
 
 
 async def test_arguments_are_expanded_and_arrive_unharmed(made: Cluster) -> None:
@@ -216,7 +270,7 @@ async def test_stand_ins_serve_for_the_images_that_examples_love(made: Cluster) 
 
 async def test_the_executor_image_is_this_interpreter_and_package(made: Cluster) -> None:
     code = "import sys, tiphys.devcluster, yaml; print(sys.executable)"
-    told = pod("executor", "python", "-c", code, image="tiphys/executor:1.2")
+    told = pod("executor", "python", "-c", code, image="tiphys:1.2")
     assert await made.output(told) == f"{sys.executable}\n"
 
 

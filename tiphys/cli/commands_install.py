@@ -41,6 +41,10 @@ def install(
     ha: Annotated[
         bool, typer.Option("--ha", help="Two replicas, one of which stands by, and a disruption budget.")
     ] = False,
+    shards: Annotated[
+        int, typer.Option(min=0, max=64, help="Divide all namespaces into so many among replicas that all work.")
+    ] = 0,
+    replicas: Annotated[int, typer.Option(min=0, help="Default: 1, and 2 with --ha or --shards.")] = 0,
     image: Annotated[str, typer.Option(help="The image of the controller and of the helpers in pods.")] = "",
     instance_id: Annotated[str, typer.Option(help="Only objects labelled so.")] = "",
     only: Only = "",
@@ -67,10 +71,13 @@ def install(
     from tiphys.installation.choice import IMAGE  # noqa: PLC0415
     from tiphys.installation.manifests import manifests  # noqa: PLC0415
 
+    if shards and (namespaced or managed_namespace):
+        raise InputError("--shards divides namespaces, and there is one: leave --shards or --namespaced out")
     choice = replace(
         _choice(namespace, namespaced, managed_namespace, only, executor_plugins),
-        image=image or IMAGE, replicas=2 if ha else 1, instance_id=instance_id, cache_period=cache_period,
-        database=database, network_policy=network_policy, monitoring=monitoring, definitions=crds,
+        image=image or IMAGE, replicas=replicas or (2 if ha or shards else 1), shards=shards,
+        instance_id=instance_id, cache_period=cache_period, database=database,
+        network_policy=network_policy, monitoring=monitoring, definitions=crds,
     )  # fmt: skip
     if dry_run:
         from tiphys.installation.text import documents  # noqa: PLC0415
@@ -143,10 +150,12 @@ def check(
         import json  # noqa: PLC0415
 
         from runtime.client import HttpApi  # noqa: PLC0415
+        from tiphys.cli.offloaded import plain  # noqa: PLC0415
         from tiphys.installation.checking import look  # noqa: PLC0415
 
-        assert isinstance(at.api, HttpApi)
-        about = json.loads(await at.api.text("/version"))
+        server = plain(at.api)
+        assert isinstance(server, HttpApi)
+        about = json.loads(await server.text("/version"))
         wrong = False
         async for finding in look(at.api, choice, f"{about['major']}.{about['minor']}", time.time(), as_self=as_self):
             print(finding)

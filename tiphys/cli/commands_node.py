@@ -30,6 +30,9 @@ def node(
     scheduler: Annotated[
         bool, typer.Option("--scheduler", help="Bind pods too: for a cluster without a scheduler of its own.")
     ] = False,
+    image: Annotated[
+        str, typer.Option(help="The image of the controller and of the helpers in pods, which is this program.")
+    ] = "tiphys",
     kubeconfig: options.Kubeconfig = "",
     context: options.Context = "",
 ) -> None:
@@ -41,6 +44,6 @@ def node(
     from tiphys.cli import node as joining  # noqa: PLC0415
     from tiphys.cli.connect import Target  # noqa: PLC0415
 
-    settings = joining.NodeWish(runtime.value, name, delay, scheduler)
+    settings = joining.NodeWish(runtime.value, name, delay, scheduler, image)
     use_uvloop = sys.platform != "win32"
     anyio.run(joining.join, Target(kubeconfig, context), settings, backend_options={"use_uvloop": use_uvloop})

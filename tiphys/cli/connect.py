@@ -13,6 +13,7 @@ import anyio
 
 from runtime.api import Api, Unavailable
 from tiphys.cli import places
+from tiphys.cli.offloaded import NodesApi
 from tiphys.cli.problems import InputError
 
 
@@ -25,10 +26,11 @@ class Target(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """An API and the namespace that a command works in."""
+    """An API, the namespace that a command works in, and where the server is; empty in this process."""
 
     api: Api
     namespace: str
+    url: str = ""
 
 
 @asynccontextmanager
@@ -38,7 +40,12 @@ async def connected(target: Target) -> AsyncIterator[Connection]:
 
     path = places.kubeconfig(target.kubeconfig)
     async with HttpApi.from_kubeconfig(str(path), context=target.context or None) as api:
-        yield Connection(api, target.namespace or api.namespace or "default")
+        namespace = target.namespace or api.namespace or "default"
+        whole = NodesApi(api, namespace)
+        try:
+            yield Connection(whole, namespace, api.url)
+        finally:
+            await whole.close()
 
 
 def on_cluster(target: Target, act: Callable[[Connection], Awaitable[int]]) -> int:

@@ -6,12 +6,18 @@ import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
 
+from runtime.api import Gone
+from runtime.objects import CONFIGMAPS, Reference
 from tiphys.cli.connect import Connection, Target, connected
+
+if TYPE_CHECKING:
+    from tiphys.devcluster.node import Endpoint
 
 
 class NodeWish(NamedTuple):
@@ -21,6 +27,7 @@ class NodeWish(NamedTuple):
     name: str
     delay_s: float
     scheduler: bool
+    image: str  # which is this program; others are not pulled
 
 
 async def join(target: Target, wish: NodeWish) -> None:
@@ -42,12 +49,28 @@ async def _start(tasks: anyio.abc.TaskGroup, at: Connection, wish: NodeWish, fol
         root=folder,
         name=wish.name,
         mode=wish.mode,
+        executor_image=wish.image,
+        endpoint=None if wish.mode == "simulated" else await _endpoint(at),
         simulated_delay_s=wish.delay_s,
         heartbeat_s=HEARTBEAT_S,  # the cluster takes a node without it for lost
     )
     await tasks.start(Node(at.api, settings).run)
     if wish.scheduler:
         await tasks.start(Scheduler(at.api, time.time).run)
+
+
+async def _endpoint(at: Connection) -> Endpoint | None:
+    """The API server where we reach it ourselves: pods are processes of this machine."""
+    from tiphys.devcluster.node import Endpoint  # noqa: PLC0415  the node is a slow import
+
+    if not at.url:
+        return None
+    url = urlsplit(at.url)
+    try:
+        shown = await at.api.get(Reference(CONFIGMAPS, "default", "kube-root-ca.crt"))
+    except Gone:
+        shown = {}
+    return Endpoint(url.hostname or "127.0.0.1", url.port or 443, (shown.get("data") or {}).get("ca.crt", ""))
 
 
 async def _heed(scope: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None]) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 NAMESPACE: Final = "argo"
 """Where the ConfigMap with the configuration is looked for: upstream's namespace."""
 
-EXECUTOR_IMAGE: Final = "tiphys/executor"
+EXECUTOR_IMAGE: Final = "tiphys"
 """What pods of ours name as the image of their helpers; the node runs this very package for it."""
 
 Mode: TypeAlias = Literal["auto", "process", "plain", "simulated", "none"]
@@ -102,6 +102,8 @@ async def opened(settings: SessionSettings) -> AsyncIterator[Session]:
         cluster = DevCluster(chosen)
         # nested by hand: an exit stack that is unwound by a cancellation can loop over the contexts of exceptions
         async with cluster, _built_in(cluster.api, settings), _controllers(cluster.api, settings, root) as system:
+            if settings.serving and settings.mode == "none":  # for the pods of nodes that join
+                cluster.server.publish_root_ca(cluster.ca_pem.decode())
             yield Session(cluster, made[0] if made else None, system)
 
 
@@ -179,13 +181,13 @@ def _node(api: Api, cluster: DevCluster, settings: SessionSettings, root: Path) 
     endpoint = None
     if cluster.url:
         url = urlsplit(cluster.url)
-        endpoint = Endpoint(url.hostname or "127.0.0.1", url.port or 443, cluster.ca_pem.decode(), cluster.token)
+        endpoint = Endpoint(url.hostname or "127.0.0.1", url.port or 443, cluster.ca_pem.decode())
     chosen = NodeSettings(
         root=root / "node",
         mode=settings.mode,
         executor_image=EXECUTOR_IMAGE,
-        packages=("tiphys", "runtime", "actors", "crds"),
         endpoint=endpoint,
+        make_accounts=True,
         host_paths=(root / "artifacts",),
         claims=root / "claims" if settings.data else None,
         simulated_delay_s=settings.simulated_delay_s,

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -22,10 +23,12 @@ from runtime.system import Settings, System
 from tiphys.configuration.following import NAME, Follower, at_start
 from tiphys.configuration.installation import Installation
 from tiphys.configuration.keys import Configuration
+from tiphys.controller.divided import Common, Divided
 from tiphys.controller.health import answering
 from tiphys.controller.leading import PARTS, Candidacy, Part, offices, rooms_of
 from tiphys.controller.recordings import recorder
 from tiphys.controller.shapes import shapes
+from tiphys.controller.sharding import problems, sharding
 from tiphys.controllers import METRICS, ControllerSettings
 from tiphys.observability.probe import Probe
 from tiphys.observability.requests import Counted
@@ -42,7 +45,7 @@ class ProcessSettings:
     namespaced: bool = False  # only the namespace of the credentials
     host: str = "0.0.0.0"  # noqa: S104  inside a pod the kubelet and Prometheus come from outside
     port: int = 9090
-    executor_image: str = "tiphys-executor"
+    executor_image: str = "tiphys"
     repository: dict[str, Any] | None = None
     parts: tuple[Part, ...] = PARTS  # what it runs; all of it, or the one beside somebody else's other
     candidacy: Candidacy = field(default_factory=Candidacy)
@@ -51,6 +54,7 @@ class ProcessSettings:
     entrypoints: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
     config: Configuration | None = None  # instead of a ConfigMap
     config_map: str = NAME  # in the namespace of the credentials
+    shards: int = 0  # all namespaces are divided into so many, among all processes that say so; 0: nothing is divided
 
 
 def connect(settings: ProcessSettings) -> HttpApi:
@@ -83,38 +87,56 @@ async def control(settings: ProcessSettings) -> None:
         namespace = settings.namespace or (api.namespace if settings.namespaced else "")
         base = ControllerSettings(
             pods=_pods(settings), repository=settings.repository, instance_id=settings.candidacy.instance_id,
-            whole_cluster=not namespace, plugin_namespace=api.namespace, traced=wanted(os.environ),
+            whole_cluster=not namespace, namespace=namespace, plugin_namespace=api.namespace, traced=wanted(os.environ),
+            sharded=settings.shards > 0,
         )  # fmt: skip
         config_map = Reference(CONFIGMAPS, api.namespace, settings.config_map)
         read = await at_start(api, config_map) if settings.config is None else settings.config
         installation = Installation(base, os.environ, read)
         installation.databases.api, installation.databases.namespace = api, api.namespace
-        decided = installation.settings
-        candidacy = replace(settings.candidacy, instance_id=decided.instance_id)
-        running = rooms_of(settings.parts, installation.rooms)
-        chosen = Settings(
-            namespace=namespace or None,
-            manager="tiphys",
-            metrics=METRICS,
-            series=decided.series,
-            metrics_prefix="tiphys_",
-            collect=True,
-            offices=offices(api, candidacy, api.namespace, SystemClock(), running),
-            recorder=recorder(settings.record, decided),
-        )
-        counted = Counted(api)
-        system = installation.system = System(counted, running, settings=chosen)
-        system.series.sources.append(counted.put_into)
+        installation.problems_with = partial(_undivided, settings)
+        installation.check(installation.settings)
+        what = _built(settings, api, installation, namespace)
         _warn(installation)
         async with installation.databases, anyio.create_task_group() as tasks:
             await tasks.start(_heed, tasks.cancel_scope)
             if settings.config is None:
                 tasks.start_soon(Follower(api, config_map, installation.use, SystemClock(), Random()).run)  # noqa: S311
-            tasks.start_soon(Probe(system, SystemClock()).run)
-            async with answering(system, settings.host, settings.port) as url:
+            if isinstance(what, System):
+                tasks.start_soon(Probe(what, SystemClock()).run)
+            async with answering(what, settings.host, settings.port) as url:
                 print(f"controlling {api.url}", file=sys.stderr)
                 print(f"metrics and health on {url}", file=sys.stderr, flush=True)
-                await system.run(task_status=_Told(system))
+                await what.run(task_status=_Told(what))
+
+
+def _built(settings: ProcessSettings, api: HttpApi, installation: Installation, namespace: str) -> System | Divided:
+    """What runs: one system of everything, or as many as there are shards that are ours."""
+    decided, counted = installation.settings, Counted(api)
+    candidacy = replace(settings.candidacy, instance_id=decided.instance_id)
+    chosen = Settings(
+        namespace=namespace or None, manager="tiphys", metrics=METRICS, series=decided.series, metrics_prefix="tiphys_"
+    )  # fmt: skip
+    if settings.shards:
+        share = sharding(settings.shards, candidacy, api.namespace, settings.parts)
+        process = System(counted, (), settings=chosen)
+        process.series.sources.append(counted.put_into)
+        return Divided(Common(counted, installation, chosen, settings.record), share, process)
+    running = rooms_of(settings.parts, installation.rooms)
+    chosen = replace(
+        chosen,
+        collect=True,
+        offices=offices(api, candidacy, api.namespace, SystemClock(), running),
+        recorder=recorder(settings.record, decided),
+    )
+    system = installation.system = System(counted, running, settings=chosen)
+    system.series.sources.append(counted.put_into)
+    return system
+
+
+def _undivided(settings: ProcessSettings, decided: ControllerSettings) -> list[str]:
+    """What of these settings cannot be kept by one process among several."""
+    return problems(decided) if settings.shards else []
 
 
 def _pods(settings: ProcessSettings) -> PodSettings:
@@ -129,12 +151,12 @@ def _pods(settings: ProcessSettings) -> PodSettings:
 class _Told(anyio.abc.TaskStatus[None]):
     """Says `ready` when all caches are filled, and on standard error who leads when it is somebody else."""
 
-    def __init__(self, system: System) -> None:
-        self._system = system
+    def __init__(self, what: System | Divided) -> None:
+        self._elections = what.elections if isinstance(what, System) else what.shards.standing
 
     def started(self, value: None = None) -> None:
         del value
-        for election in self._system.elections:
+        for election in self._elections:
             if not election.held:
                 who = election.holder or "nobody"
                 print(f"standing by: {who} leads ({election.name})", file=sys.stderr, flush=True)

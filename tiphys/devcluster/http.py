@@ -23,7 +23,7 @@ from runtime.objects import Object
 from tiphys.devcluster import commands, errors, query
 from tiphys.devcluster.answers import JSON, Answer, Call, answer, check_version
 from tiphys.devcluster.credentials import Credentials, new_credentials
-from tiphys.devcluster.documents import REVIEWS, document
+from tiphys.devcluster.documents import REVIEWS, TEXT, Document, document
 from tiphys.devcluster.inprocess import close, pod_log
 from tiphys.devcluster.lane import Asked, Lane, response
 from tiphys.devcluster.logs import container_of
@@ -167,14 +167,21 @@ class HttpsFront:
         return user
 
     def _quick(self, asked: Asked) -> bytes | None:
-        """The response to a request that needs no waiting: neither a stream, nor a disk, nor a document of ours."""
+        """The response to a request that needs no waiting: neither a stream nor a disk.
+
+        A controller asks again and again for kinds that are not served; were a connection handed over for that, all
+        that comes after on it would cost twice."""
         server = self._server
         if server.settled is not None:
             return None
         try:
-            self._guard(asked.path, asked.headers)
+            user = self._guard(asked.path, asked.headers)
             found = target(server.catalog, asked.path)
-            if found is None or found.subresource in STREAMED or query.flag(asked.query, "watch"):
+            if found is None:
+                body = asked.body if asked.method == "POST" else b""
+                shown = _document(server, asked.path, asked.headers, body, user)
+                return _compressed(shown, asked.headers)
+            if found.subresource in STREAMED or query.flag(asked.query, "watch"):
                 return None
             call = _call(asked.method, found, asked.query, asked.headers, asked.body)
             made = answer(server, call)
@@ -190,7 +197,10 @@ class HttpsFront:
         found = target(self._server.catalog, request.path)
         if found is None:
             body = await request.read() if request.method == "POST" else b""
-            return _document(self._server, request, body, user)
+            shown = _document(self._server, request.path, request.headers, body, user)
+            response = _json(request, shown.body, shown.code)
+            response.headers["Content-Type"] = shown.content_type
+            return response
         if found.subresource in commands.STREAMS and found.kind.resource.kind == "Pod" and found.name:
             return await commands.execute(self._server, request, found)
         call = await self._call(request, found)
@@ -263,10 +273,15 @@ def _call(method: str, found: Target, parameters: query.Query, headers: Mapping[
 def _plain(made: Answer, headers: Mapping[str, str]) -> bytes:
     """An answer as it goes over the wire; a long one compressed, if the client takes that."""
     more = "".join(f"Warning: 299 - {orjson.dumps(warning).decode()}\r\n" for warning in made.warnings)
-    if len(made.body) < GZIP_BYTES or "gzip" not in headers.get("accept-encoding", ""):
-        return response(made.code, JSON, made.body, more)
+    return _compressed(Document(made.body, JSON, made.code), headers, more)
+
+
+def _compressed(shown: Document, headers: Mapping[str, str], more: str = "") -> bytes:
+    """A document as it goes over the wire; `more` are further header lines."""
+    if len(shown.body) < GZIP_BYTES or "gzip" not in headers.get("accept-encoding", ""):
+        return response(shown.code, shown.content_type, shown.body, more)
     more += "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"
-    return response(made.code, JSON, gzip.compress(made.body, 1), more)
+    return response(shown.code, shown.content_type, gzip.compress(shown.body, 1), more)
 
 
 def _plain_failure(error: ApiError) -> bytes:
@@ -290,15 +305,11 @@ def _json(request: web.BaseRequest, body: bytes, code: int) -> web.Response:
     return web.Response(body=gzip.compress(body, 1), status=code, content_type=JSON, headers=headers)
 
 
-def _document(server: ApiServer, request: web.BaseRequest, body: bytes, user: User) -> web.Response:
-    content_type = request.headers.get("Content-Type", "")
-    decoded = query.decode(body, content_type) if body and request.path in REVIEWS else None
-    found = document(server, request.path, request.headers.get("Accept", ""), decoded, user)
-    if found is None:
-        return web.Response(text="404 page not found\n", status=404)
-    response = _json(request, found.body, found.code)
-    response.headers["Content-Type"] = found.content_type
-    return response
+def _document(server: ApiServer, path: str, headers: Mapping[str, str], body: bytes, user: User) -> Document:
+    """What is at a path that is no object's. Raises Refused for a body that cannot be read."""
+    decoded = query.decode(body, headers.get("content-type", "")) if body and path in REVIEWS else None
+    found = document(server, path, headers.get("accept", ""), decoded, user)
+    return found or Document(b"404 page not found\n", TEXT, 404)
 
 
 def _failed(error: ApiError) -> web.Response:

@@ -16,8 +16,17 @@ import anyio.lowlevel
 import orjson
 
 from runtime.api import LogOptions, ObjectList, PatchType, Propagation, Selection, WatchEvent
-from runtime.objects import DISRUPTION_BUDGETS, EVICTION_PATH, PODS, Object, Reference, Resource
-from tiphys.devcluster import errors, eviction, query, subresources
+from runtime.objects import (
+    DISRUPTION_BUDGETS,
+    EVICTION_PATH,
+    PODS,
+    SERVICE_ACCOUNTS,
+    TOKEN_PATH,
+    Object,
+    Reference,
+    Resource,
+)
+from tiphys.devcluster import errors, eviction, query, reviews, subresources
 from tiphys.devcluster.apply import apply
 from tiphys.devcluster.deletion import DeleteOptions
 from tiphys.devcluster.kinds import Kind
@@ -119,6 +128,9 @@ class InProcessApi:
             answer = subresources.bind(self._rest, self._kind(PODS), key, body)
             await self._settled()
             return answer
+        if resource.plural.endswith(TOKEN_PATH):
+            account = self._rest.read(self._kind(SERVICE_ACCOUNTS), namespace, body["metadata"]["name"]).object
+            return reviews.token(self._server, account, body)
         if resource.plural.endswith(EVICTION_PATH):
             key = namespace, body["metadata"]["name"]
             options = query.delete_options({}, body.get("deleteOptions"))

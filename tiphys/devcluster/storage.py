@@ -288,7 +288,7 @@ class Storage:
     def put(self, bucket: Bucket, thing: Object) -> Record:
         """Store an object as the newest version. `thing` (its metadata too) belongs to the store from now on.
 
-        Raises Unavailable for an object that etcd would not take."""
+        Raises Refused for an object that etcd would not take."""
         version = self.version + 1
         thing["metadata"]["resourceVersion"] = str(version)
         record = Record(thing, version)

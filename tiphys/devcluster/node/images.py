@@ -6,6 +6,7 @@ container at `STAND_INS` and, where the machine has that folder, over /usr/local
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -67,7 +68,7 @@ def same_image(image: str, other: str) -> bool:
 def image_of(reference: str, executor_image: str) -> Image:
     """What is known of an image; an unknown one has no command of its own."""
     if same_image(reference, executor_image):
-        return Image(entrypoint=(sys.executable, "-m", "tiphys.executor"))
+        return Image(entrypoint=(sys.executable, "-m", "tiphys.cli"), command=("controller",))
     if reference.startswith("argoproj/argosay:v1"):
         return Image()
     return _KNOWN.get(repository(reference), Image())
@@ -85,8 +86,13 @@ def command_of(container: Object, image: Image, env: Mapping[str, str]) -> list[
     return [expand(part, env) for part in line]
 
 
-def remedy(command: str, image: str) -> str:
-    """What to do about a command that is not there."""
+def remedy(why: str, command: str, image: str) -> str:
+    """What to do about a command that cannot be started: most are not there."""
+    if why == os.strerror(errno.E2BIG):
+        return (
+            "one variable or argument may have 128 KiB, all of them together about 2 MiB: pass what is larger as an "
+            "artifact, or as a script's source"
+        )
     return (
         f"images are not pulled here, the machine's own commands serve: install {Path(command).name!r} on this "
         f"machine, or run this on a cluster that can pull {image!r}"

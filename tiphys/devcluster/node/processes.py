@@ -36,6 +36,7 @@ from tiphys.devcluster.node.settings import Mode, NodeSettings
 from tiphys.devcluster.node.volumes import Mount, Volumes
 
 FILES_WANTED = 65536
+RENEWAL_S = 60.0  # between two looks for tokens that are to be renewed
 START_FAILED = 128  # the code that container engines report for a command that cannot be started
 
 
@@ -58,6 +59,7 @@ class ProcessRuntime:
         self._limits_told: set[str] = set()
         self._shown: dict[str, tuple[Object, anyio.Lock]] = {}  # by uid: pods whose volumes show something
         self._watch = ConfigWatch(api, tasks, self._refresh)
+        tasks.start_soon(self._renew_tokens)
 
     async def prepare(self, pod: Object) -> None:
         """Make the pod's volumes. Raises CannotPrepare."""
@@ -80,6 +82,12 @@ class ProcessRuntime:
                 if uid in self._shown:
                     await self._volumes.refresh(self._shown[uid][0])
 
+    async def _renew_tokens(self) -> None:
+        while True:
+            await anyio.sleep(RENEWAL_S)
+            for uid in self._volumes.tokens.due():
+                await self._refresh(uid)
+
     def remarks(self, pod: Object) -> str:
         """What the pod asks for that processes of this machine do not get."""
         told = remarks.unhonoured(pod, isolated=self.mode == "process", any_user=self._server.as_root)
@@ -90,6 +98,7 @@ class ProcessRuntime:
     async def clear(self, uid: str) -> None:
         """Remove the pod's volumes and scratch."""
         self._watch.remove(uid)
+        self._volumes.tokens.forget(uid)
         _, writing = self._shown.pop(uid, (None, anyio.Lock()))
         async with writing:  # what is being written is removed too
             pass
@@ -188,7 +197,7 @@ class ProcessRuntime:
         why = "the sandbox ended" if message is None else message["failed"]
         if message is None or message["reason"] != "StartError":
             raise CannotCreate(why, reason="RunContainerError")
-        words = f"unable to start container process: {why}; {images.remedy(spec['argv'][0], container.image)}"
+        words = f"unable to start container process: {why}; {images.remedy(why, spec['argv'][0], container.image)}"
         return NeverStarted(Exit(START_FAILED, "StartError", words, started=False))
 
     def _ended(self, pod: Object, container: Object, scratch: Path, log: LogFile, end: Exit) -> Exit:

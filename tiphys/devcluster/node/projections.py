@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple, TypeAlias
 
 from runtime.objects import Object
+from tiphys.devcluster.node.accounts import Wish, wish_of
 from tiphys.devcluster.node.containers import CannotPrepare
 from tiphys.devcluster.node.downward import Surroundings, field_value, resource_value
 from tiphys.devcluster.node.environment import Source
@@ -42,18 +43,23 @@ def is_projection(volume: Object) -> bool:
     return any(kind in volume for kind in ("configMap", "secret", "downwardAPI", "projected"))
 
 
-def files_of(volume: Object, found: Mapping[Source, Object | None], around: Surroundings, token: Files) -> Files:
-    """The volume's files by path. Raises CannotPrepare for what is missing; `token` serves serviceAccountToken."""
+Tokens: TypeAlias = Mapping[Wish, str]
+
+
+def files_of(volume: Object, found: Mapping[Source, Object | None], around: Surroundings, tokens: Tokens) -> Files:
+    """The volume's files by path. Raises CannotPrepare for what is missing; `tokens` are all that it wishes for."""
     files: Files = {}
     projected = volume.get("projected")
     parts = [volume] if projected is None else projected.get("sources") or []
     default = None if projected is None else projected.get("defaultMode")
     for part in parts:
-        files.update(_part(part, found, around, token, DEFAULT_MODE if default is None else default))
+        files.update(_part(part, found, around, tokens, DEFAULT_MODE if default is None else default))
     return files
 
 
-def _part(part: Object, found: Mapping[Source, Object | None], around: Surroundings, token: Files, mode: int) -> Files:
+def _part(
+    part: Object, found: Mapping[Source, Object | None], around: Surroundings, tokens: Tokens, mode: int
+) -> Files:
     if config := part.get("configMap"):
         return _keyed(Source("ConfigMap", config["name"]), config, found, mode)
     if secret := part.get("secret"):
@@ -62,9 +68,7 @@ def _part(part: Object, found: Mapping[Source, Object | None], around: Surroundi
         own = downward.get("defaultMode")
         return dict(_downward(downward.get("items") or (), around, mode if own is None else own))
     if request := part.get("serviceAccountToken"):
-        if "token" not in token:
-            raise CannotPrepare("serviceAccountToken: this node was not told an API endpoint to give tokens for")
-        return {_safe(request["path"]): File(token["token"].content, mode)}
+        return {_safe(request["path"]): File(tokens[wish_of(request)].encode(), mode)}
     if "clusterTrustBundle" in part:
         raise CannotPrepare("projected volumes of a clusterTrustBundle are not supported")
     return {}

@@ -24,7 +24,6 @@ class Endpoint(NamedTuple):
     host: str
     port: int
     ca: str  # PEM; what ca.crt of the token volume holds
-    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,12 @@ class NodeSettings:
     root: Path  # all scratch is below; removed with its pods
     name: str = "tiphys"
     mode: Mode | Literal["auto"] = "auto"
-    executor_image: str = "tiphys/executor"  # this image (any tag) is the running interpreter and package
-    endpoint: Endpoint | None = None  # without one no token is mounted
+    executor_image: str = "tiphys"  # this image (any tag) is the running interpreter and package
+    endpoint: Endpoint | None = None  # without one no token is mounted that a pod does not ask for
+    make_accounts: bool = False  # service accounts that pods name and nobody made
     host_paths: tuple[Path, ...] = ()  # hostPath volumes are allowed at or below these
     claims: Path | None = None  # a folder per PersistentVolumeClaim; below root when None
-    packages: tuple[str, ...] = ("tiphys", "runtime")  # importable inside pods by the running interpreter
+    packages: tuple[str, ...] = ("tiphys", "runtime", "actors", "crds")  # importable in containers of that image
     simulated_delay_s: float = 0.0  # how long a simulated container runs unless annotated
     simulated_images: ImageTable = field(default_factory=dict)  # how containers of an image behave (`behaviour`)
     heartbeat_s: float | None = None  # between two signs of life, 0 for none; None: 10, none where pods are simulated

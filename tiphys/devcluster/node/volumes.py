@@ -13,6 +13,7 @@ from typing import NamedTuple
 from runtime.api import Api, ApiError, Gone
 from runtime.log import Log
 from runtime.objects import CLAIMS, Object, Reference
+from tiphys.devcluster.node.accounts import AccountTokens, Wish, wishes
 from tiphys.devcluster.node.atomicfiles import write_files
 from tiphys.devcluster.node.configuration import fetch
 from tiphys.devcluster.node.containers import CannotCreate, CannotPrepare
@@ -45,6 +46,7 @@ class Volumes:
         self._settings = settings
         self._layout = layout
         self._allocatable = allocatable
+        self.tokens = AccountTokens(api, make_accounts=settings.make_accounts)
 
     async def prepare(self, pod: Object) -> None:
         """Make every volume of the pod. Raises CannotPrepare naming the volume."""
@@ -57,19 +59,24 @@ class Volumes:
             except OSError as error:
                 raise CannotPrepare(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
         if _wants_token(pod, self._settings):
-            folder = self._layout.volume(pod["metadata"]["uid"], TOKEN_VOLUME)
-            write_files(folder, self._token_files(pod))
+            await self._write_token(pod)
 
     async def refresh(self, pod: Object) -> None:
         """Write the files of all projections again: labels, annotations or what they show have changed.
 
         What cannot be shown any more stays as it was, as the kubelet leaves it."""
+        token_is_old = self.tokens.is_due(pod["metadata"]["uid"])
         for volume in _volumes(pod):
             if is_projection(volume):
                 try:
                     await self._prepare(pod, volume)
                 except (CannotPrepare, CannotCreate, OSError) as error:
                     log.warning("volume.kept", pod=pod["metadata"]["name"], volume=volume["name"], error=str(error))
+        if token_is_old and _wants_token(pod, self._settings):
+            try:
+                await self._write_token(pod)
+            except (CannotPrepare, OSError) as error:
+                log.warning("token.kept", pod=pod["metadata"]["name"], error=str(error))
 
     def sources(self, pod: Object) -> set[Source]:
         """The ConfigMaps and Secrets that the pod's volumes show."""
@@ -100,7 +107,8 @@ class Volumes:
         meta = pod["metadata"]
         if is_projection(volume):
             found = await fetch(self._api, meta["namespace"], sorted(sources_of(volume)))
-            files = self._projected(pod, volume, found)
+            tokens = {wish: await self.tokens.get(pod, wish) for wish in wishes(volume)}
+            files = files_of(volume, found, Surroundings(pod, self._allocatable), tokens)
             write_files(self._layout.volume(meta["uid"], volume["name"]), files)
         elif "persistentVolumeClaim" in volume:
             await self._bind_claim(meta["namespace"], volume["persistentVolumeClaim"]["claimName"])
@@ -114,10 +122,6 @@ class Volumes:
             kind = next((key for key in volume if key != "name"), "unknown")
             raise CannotPrepare(f"volumes of kind {kind} are not offered by a node that runs pods as processes")
 
-    def _projected(self, pod: Object, volume: Object, found: Mapping[Source, Object | None]) -> Files:
-        around = Surroundings(pod, self._allocatable)
-        return files_of(volume, found, around, self._token_files(pod))
-
     def _source(self, pod: Object, volume: Object) -> Path:
         meta = pod["metadata"]
         if claim := volume.get("persistentVolumeClaim"):
@@ -126,15 +130,16 @@ class Volumes:
             return Path(host["path"]).resolve()
         return self._layout.volume(meta["uid"], volume["name"]).resolve()
 
-    def _token_files(self, pod: Object) -> Files:
+    async def _write_token(self, pod: Object) -> None:
+        """What a pod has of which nothing is said: Kubernetes' own admission puts a volume of it into every pod."""
         endpoint = self._settings.endpoint
-        if endpoint is None:
-            return {}
-        return {
-            "token": File(endpoint.token.encode(), 0o644),
+        assert endpoint is not None
+        files: Files = {
+            "token": File((await self.tokens.get(pod, Wish())).encode(), 0o644),
             "ca.crt": File(endpoint.ca.encode(), 0o644),
             "namespace": File(pod["metadata"]["namespace"].encode(), 0o644),
         }
+        write_files(self._layout.volume(pod["metadata"]["uid"], TOKEN_VOLUME), files)
 
     async def _bind_claim(self, namespace: str, name: str) -> None:
         ref = Reference(CLAIMS, namespace, name)
