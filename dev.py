@@ -36,7 +36,7 @@ USAGE = """usage: python3 dev.py COMMAND [ARGUMENTS]
 
   demo            run examples/diamond.yaml with real processes, no cluster needed
   test [ARGS]     the whole test suite (arguments go to pytest)
-  soak, mutants   the simulator for --seeds N; whether it finds the named bugs
+  soak, mutants   the simulators for --seeds N; whether they find the named bugs
   bench all       every scenario in its short form, into bench/results/DATE
   check           ruff, ruff format, mypy strict and the import floors
   fix             let ruff repair and format what it can
@@ -425,8 +425,7 @@ def main(arguments: list[str]) -> int:
         groups = {"bench"} if command == "bench" else set()
         become(environment(groups), "tiphys", rest if command == "tiphys" else [command, *rest])
     elif command in ("soak", "mutants"):
-        module = ["tests.world", "--soak"] if command == "soak" else ["tests.mutants"]
-        become(environment({"test"}), "python", ["-m", *module, *rest])
+        become(environment({"test"}), "python", ["-m", f"tests.{command}", *rest])
     elif command == "test":
         test(rest)
     elif command == "check":

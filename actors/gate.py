@@ -22,10 +22,14 @@ class Gate:
     failed: bool = False
     held: bool = False  # nobody is let in while the workflow is suspended
     restored: set[str] = field(default_factory=set)  # were inside before a restart, and have not asked again yet
+    staying: set[str] = field(default_factory=set)  # are inside, do nothing there, and will ask before they do
     owed: set[str] = field(default_factory=set)  # had been let in before a restart, and need no place until they ask
 
     def ask(self, who: str) -> list[str]:
         """`who` wants in; answers who may enter now (asking twice changes nothing)."""
+        if who in self.staying:
+            self.staying.discard(who)
+            return [] if self.closed else [who]
         if self.remembers(who):
             self.restored.discard(who)
             self.owed.discard(who)
@@ -50,14 +54,16 @@ class Gate:
         self.owed.add(who)
         return self.admit()
 
-    def leave(self, who: str, *, failed: bool = False) -> list[str]:
-        """`who` has ended or gives up waiting; answers who may enter now."""
-        self.inside.discard(who)
-        self.restored.discard(who)
-        self.owed.discard(who)
+    def leave(self, who: str, *, failed: bool = False, stays: bool = False) -> list[str]:
+        """`who` has ended or gives up waiting; answers who may enter now. With `stays` its place is kept for it."""
+        self.failed = self.failed or failed
+        kept = stays and not self.closed and who in self.inside
+        for places in (self.restored, self.owed, self.staying, set() if kept else self.inside):
+            places.discard(who)
+        if kept:
+            self.staying.add(who)
         if who in self.waiting:
             self.waiting.remove(who)
-        self.failed = self.failed or failed
         return self.admit()
 
     def admit(self) -> list[str]:

@@ -18,6 +18,10 @@ from runtime.messages import Address
 LOCKS = Address("lock", "", "locks", "")
 """Where locks are given. One actor for all: locks of several namespaces may be wanted together, all or none."""
 
+DATABASE_SEMAPHORE, DATABASE_MUTEX = "Database", "DatabaseMutex"  # kinds of locks that a database keeps
+
+DATABASE_TEXT_MAX = 256  # characters that its tables have for a lock, or for a holder
+
 WHOLE = ""  # stands for the workflow itself where a node id is asked for
 
 
@@ -36,40 +40,76 @@ class Limit(NamedTuple):
 def lock_keys(synchronization: Mapping[str, Any], namespace: str) -> tuple[str, ...]:
     """The keys of all locks that are wanted together, semaphores first; `namespace` is the workflow's.
 
-    Raises BadLock for what names no lock, the same one twice, or one that a database keeps."""
+    Raises BadLock for what names no lock, or the same one twice."""
     keys = [_semaphore_key(entry, namespace) for entry in synchronization.get("semaphores") or ()]
     keys += [_mutex_key(entry, namespace) for entry in synchronization.get("mutexes") or ()]
     for key in keys:
         if keys.count(key) > 1:
-            why = f"{key} is named {keys.count(key)} times: name it once"
+            why = f"{shown(key)} is named {keys.count(key)} times: name it once"
             raise BadLock(f"requested configuration is invalid: duplicate synchronization item found ({why})")
+        if not fits(database_name(key)):
+            why = f"at most {DATABASE_TEXT_MAX} printable characters, and {shown(key)[:80]!r} is called otherwise"
+            raise BadLock(f"requested configuration is invalid: a database has locks of {why}")
     return tuple(keys)
 
 
+def fits(text: str) -> bool:
+    """Whether a database of locks can have this as the name of a lock or of a holder."""
+    return len(text) <= DATABASE_TEXT_MAX and text.isprintable()
+
+
 def _semaphore_key(entry: Mapping[str, Any], namespace: str) -> str:
-    _not_of_a_database(entry, "semaphores")
-    limit = entry.get("configMapKeyRef") or {}
+    limit, database = entry.get("configMapKeyRef") or {}, entry.get("database")
+    where = entry.get("namespace") or namespace
+    if database is not None:
+        if limit:
+            why = "invalid semaphore with both ConfigMapKeyRef and Database"
+            raise BadLock(f"requested configuration is invalid: {why}")
+        if not isinstance(database, Mapping) or not database.get("key"):
+            raise BadLock("synchronization.semaphores: database needs a key")
+        return f"{where}/{DATABASE_SEMAPHORE}/{database['key']}"
     if not limit.get("name") or not limit.get("key"):
         raise BadLock("synchronization.semaphores: configMapKeyRef needs a name and a key")
-    return f"{entry.get('namespace') or namespace}/ConfigMap/{limit['name']}/{limit['key']}"
+    return f"{where}/ConfigMap/{limit['name']}/{limit['key']}"
 
 
 def _mutex_key(entry: Mapping[str, Any], namespace: str) -> str:
-    _not_of_a_database(entry, "mutexes")
     if not entry.get("name"):
         raise BadLock("synchronization.mutexes: a mutex needs a name")
-    return f"{entry.get('namespace') or namespace}/Mutex/{entry['name']}"
-
-
-def _not_of_a_database(entry: Mapping[str, Any], field: str) -> None:
-    if entry.get("database"):
-        raise BadLock(f"synchronization.{field}: locks of a database are not supported: use a name or a ConfigMap")
+    kind = DATABASE_MUTEX if entry.get("database") else "Mutex"
+    return f"{entry.get('namespace') or namespace}/{kind}/{entry['name']}"
 
 
 def limit_of(key: str) -> Limit | None:
-    """Where the limit of a semaphore stands; None for a mutex, of which there is one."""
-    namespace, kind, *rest = key.split("/")
-    return Limit(namespace, rest[0], "/".join(rest[1:])) if kind == "ConfigMap" and len(rest) > 1 else None
+    """Where the limit of a semaphore of a ConfigMap stands; None for every other lock."""
+    namespace, kind, name = _parts(key)
+    config_map, _, entry = name.partition("/")
+    return Limit(namespace, config_map, entry) if kind == "ConfigMap" and entry else None
+
+
+def database_name(key: str) -> str:
+    """What a database calls a lock that it keeps (SYNC-11); empty for the others."""
+    namespace, kind, name = _parts(key)
+    word = {DATABASE_SEMAPHORE: "sem", DATABASE_MUTEX: "mtx"}.get(kind)
+    return f"{word}/{namespace}/{name}" if word else ""
+
+
+def is_semaphore(key: str) -> bool:
+    """Whether several may hold it."""
+    return _parts(key)[1] in {"ConfigMap", DATABASE_SEMAPHORE}
+
+
+def shown(key: str) -> str:
+    """A lock's key as people read it: a semaphore and a mutex of a database may be called alike (SYNC-10)."""
+    namespace, kind, name = _parts(key)
+    return f"{namespace}/{DATABASE_SEMAPHORE}/{name}" if kind == DATABASE_MUTEX else key
+
+
+def _parts(key: str) -> tuple[str, str, str]:
+    """Namespace, kind and name; empty where there is none, for anybody may have written a status."""
+    namespace, _, rest = key.partition("/")
+    kind, _, name = rest.partition("/")
+    return namespace, kind, name
 
 
 def holder_key(workflow: Address, node_id: str = WHOLE) -> str:
@@ -91,8 +131,14 @@ def holdings(status: Mapping[str, Any]) -> dict[str, list[str]]:
         for holder in entry.get("holders") or ():
             held.setdefault(holder, []).append(entry.get("semaphore", ""))
     for entry in (section.get("mutex") or {}).get("holding") or ():
-        held.setdefault(entry.get("holder", ""), []).append(entry.get("mutex", ""))
+        held.setdefault(entry.get("holder", ""), []).append(_of_mutex(entry.get("mutex", "")))
     return held
+
+
+def _of_mutex(text: str) -> str:
+    """The key of a mutex that a status names."""
+    namespace, kind, name = _parts(text)
+    return f"{namespace}/{DATABASE_MUTEX}/{name}" if kind == DATABASE_SEMAPHORE else text
 
 
 # ------------------------------------------------------------------------------------- a node to its workflow
@@ -157,12 +203,15 @@ class LockGranted:
 
 @dataclass(frozen=True, slots=True)
 class LockAwaited:
-    """Not yet: `key` is the lock in the way (empty when that is not known), `holders` who has it."""
+    """Not yet: `key` is the lock in the way (empty when that is not known), `holders` who has it.
+
+    `besides`: the other locks that are wanted together with it, and who has those."""
 
     node_id: str
     key: str
     message: str
     holders: tuple[str, ...] = ()
+    besides: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

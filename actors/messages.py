@@ -137,11 +137,18 @@ class WantsPermit(msgspec.Struct, frozen=True):
     node_id: str
 
 
+class Forsaken(msgspec.Struct, frozen=True):
+    """The actor of that node has crashed, and with it went those of all nodes below it."""
+
+    node_id: str
+
+
 class ReturnsPermit(msgspec.Struct, frozen=True):
-    """What the permit was for has ended (or will never begin)."""
+    """What the permit was for has ended (or will never begin). `stays`: the node will ask again and keeps its place."""
 
     node_id: str
     failed: bool = False
+    stays: bool = False
 
 
 class ForAgent(msgspec.Struct, frozen=True):

@@ -20,6 +20,10 @@ _GZIP = 31  # zlib's window bits for gzip framing
 UNPACKED_BYTES_MAX = 256 << 20  # a bomb is not a status
 
 
+VERSION = "offloadNodeStatusVersion"
+"""The field of a status that names nodes which a database keeps. (OFF-1)"""
+
+
 class BadPack(ValueError):
     """`compressedNodes` that cannot be read; the text says why."""
 
@@ -28,6 +32,11 @@ def packed_member(text: bytes) -> bytes:
     """One gzip member."""
     press = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
     return press.compress(text) + press.flush()
+
+
+def version_of(workflow: Mapping[str, Any]) -> str:
+    """The version of its nodes that a workflow names; empty when it has them itself."""
+    return (workflow.get("status") or {}).get(VERSION) or ""
 
 
 def nodes_of(status: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -83,11 +92,24 @@ class NodePack:
         member[node_id] = text
         self.pressed[place] = None
 
-    def text(self) -> str:
-        """`status.compressedNodes`."""
+    def json(self) -> bytes:
+        """The JSON of the whole map."""
+        return b"{" + b",".join(text for member in self.members for text in member.values()) + b"}"
+
+    @property
+    def packed_bytes(self) -> int:
+        """How long `text` is, roughly: what frames it is left out."""
+        self._press()
+        return sum(len(part) for part in self.pressed if part is not None) * 4 // 3
+
+    def _press(self) -> None:
         for place, member in enumerate(self.members):
             if self.pressed[place] is None:
                 self.pressed[place] = packed_member((b"{" if place == 0 else b",") + b",".join(member.values()))
+
+    def text(self) -> str:
+        """`status.compressedNodes`."""
+        self._press()
         if not self.members:
             return base64.b64encode(packed_member(b"{}")).decode()
         whole = b"".join(part for part in self.pressed if part is not None) + packed_member(b"}")

@@ -37,6 +37,7 @@ class Run:
     deadline: float | None = None  # epoch seconds, of spec.activeDeadlineSeconds
     past_deadline: bool = False  # and it has passed
     active: dict[str | None, list[str]] | None = None  # see recorded_inside
+    lockers: frozenset[str] = frozenset()  # nodes that had locks when the record was written
     found: list[str] = field(default_factory=list)  # names of nodes whose pods were there when it began and work
     found_over: list[str] = field(default_factory=list)  # likewise, and have ended
 
@@ -52,7 +53,7 @@ class Run:
     def recorded_inside(self, boundary: str | None) -> list[str]:
         """Who held a permit when the record was written: of a boundary, or (None) of the workflow, which counts pods.
 
-        An attempt's permit is asked for by its Retry node."""
+        An attempt's permit is asked for by its Retry node, which keeps it between attempts if it has locks."""
         if self.active is None:
             self.active = {}
             for node in self.known.values():
@@ -62,6 +63,8 @@ class Run:
                     counts = node.type == "Pod" and not node.synchronization_status  # PAR-3
                     for place in (node.boundary_id, None) if counts else (node.boundary_id,):
                         self.active.setdefault(place, []).append(holder)
+                elif node.phase == "Running" and node.type == "Retry" and node.id in self.lockers:
+                    self.active.setdefault(node.boundary_id, []).append(node.id)
         return self.active.get(boundary, [])
 
     def found_inside(self, boundary: str) -> list[str]:

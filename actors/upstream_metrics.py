@@ -73,8 +73,12 @@ def lock_taken(key: str) -> Measure:
 
 def lock_labels(key: str) -> tuple[str, str, str, str]:
     """The type, the storage, the name and the namespace of a lock."""
-    namespace, kind, name = key.split("/", 2)
-    types = {"Mutex": ("mutex", "local"), "ConfigMap": ("semaphore", "configmap")}
+    namespace, kind, name = (*key.split("/", 2), "", "")[:3]
+    types = {
+        "Mutex": ("mutex", "local"),
+        "ConfigMap": ("semaphore", "configmap"),
+        "DatabaseMutex": ("mutex", "database"),
+    }
     type_, storage = types.get(kind, ("semaphore", "database"))
     return type_, storage, name, namespace
 

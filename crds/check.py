@@ -7,8 +7,9 @@ arguments that are supplied) is asked elsewhere.
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from crds.kinds import API_VERSION, KINDS
 from crds.problems import Problem
@@ -151,13 +152,18 @@ def _scalar(scalars: list[str], value: Any, path: str) -> list[Problem]:
     return [Problem(path, f"must be {' or '.join(WORDS[scalar] for scalar in scalars)}, not {_named(value)}")]
 
 
+_NEVER: Final = re.compile(r"(?!)")
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
+_UNQUOTED: Final = {"boolean": re.compile("true|false"), "integer": re.compile(r"-?\d+"), "number": _NUMBER}
+
+
 def _wrong_type(wanted: str, value: Any, path: str) -> Problem:
     remedy = ""
     if wanted == "string" and isinstance(value, (int, float)):
         remedy = f'quote it: "{str(value).lower() if isinstance(value, bool) else value}"'
     elif wanted == "array" and isinstance(value, dict):
         remedy = "begin each entry with a dash"
-    elif wanted in ("boolean", "integer", "number") and isinstance(value, str):
+    elif isinstance(value, str) and _UNQUOTED.get(wanted, _NEVER).fullmatch(value):
         remedy = "write it without quotes"
     return Problem(path, f"must be {WORDS[wanted]}, not {_named(value)}", remedy=remedy)
 

@@ -23,12 +23,8 @@ class Missing(NamedTuple):
 
 MISSING: dict[str, Missing] = {
     "kind.WorkflowEventBinding": Missing("EVT-2", "event bindings"),
-    "spec.synchronization.mutexes[].database": Missing("SYNC-4", "locks of a database"),
-    "spec.synchronization.semaphores[].database": Missing("SYNC-4", "locks of a database"),
     "metric.provider.wavefront": Missing("RO-PR-6", "metrics of Wavefront"),
     "metric.provider.skywalking": Missing("RO-PR-11", "metrics of SkyWalking"),
-    "template.synchronization.mutexes[].database": Missing("SYNC-4", "locks of a database"),
-    "template.synchronization.semaphores[].database": Missing("SYNC-4", "locks of a database"),
 }
 
 ANALYSES = frozenset({"AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"})

@@ -60,6 +60,7 @@ class Election:
         if ref.resource != LEASES or not identity:
             raise ValueError(f"an election needs a Lease and an identity, not {ref} and {identity!r}")
         self.identity = identity
+        self.since = 0.0  # when this reign was acknowledged, by the monotonic clock
         self.on_held: Callable[[], None] = lambda: None  # told after each acknowledged write of ours
         self._api = api
         self._ref = ref
@@ -70,14 +71,19 @@ class Election:
         self._error = ""  # the last failure, so that a server away for an hour is said once
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Stand for election until cancelled; then give the lease back."""
-        task_status.started()
+        """Stand for election until cancelled; then give the lease back.
+
+        Started when it was looked who leads, and taken what nobody held: who lists after that need not list again."""
         next_: Next = Look(0.0)
+        started = False
         try:
             while True:
                 await anyio.sleep(next_.after_s)
                 happened = await self._look() if isinstance(next_, Look) else await self._write()
                 next_ = self._take_in(happened)
+                if not started and (self.held or isinstance(next_, Look)):
+                    started = True
+                    task_status.started()
         finally:
             with anyio.move_on_after(RELEASE_S, shield=True):
                 await self._release()
@@ -86,6 +92,8 @@ class Election:
         before = self._view
         was = self.held
         self._view, next_ = step(before, happened, self._clock.monotonic(), self.identity, self._terms)
+        if self._view.reign != before.reign:
+            self.since = self._clock.monotonic()
         if isinstance(happened, Written):
             self._error = ""
             if not was:

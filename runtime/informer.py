@@ -18,6 +18,7 @@ from runtime.api import Api, ApiError, Gone, Refused, Selection, Unavailable, Wa
 from runtime.clock import Clock
 from runtime.log import Log
 from runtime.objects import Resource
+from runtime.shares import Share
 from runtime.store import Change, Store
 from runtime.watch import (
     Broke,
@@ -33,6 +34,7 @@ from runtime.watch import (
     State,
     Waiting,
     Watching,
+    anew,
     ordinary,
     step,
 )
@@ -83,7 +85,7 @@ class Informer:
         self,
         api: Api,
         scope: Scope,
-        store: Store,
+        store: Store | Share,
         tell: Callable[[Sequence[Change]], None],
         clock: Clock,
         dice: Random,
@@ -91,6 +93,10 @@ class Informer:
         self.resource, self._selection, self._optional = scope
         self.store = store
         self.synced = anyio.Event()
+        self.listed_at = 0.0  # when the list was asked for that was taken in last, by the monotonic clock
+        self._asked_at = 0.0  # when the last one was asked for
+        self._taken_in = anyio.Event()  # replaced whenever a list was
+        self._doing: anyio.CancelScope | None = None  # only while there is a loop
         self._api = api
         self._tell = tell
         self._clock = clock
@@ -106,7 +112,18 @@ class Informer:
         self._state = Listing()
         task_status.started()
         while True:
-            await self._do(self._state)
+            with anyio.CancelScope() as self._doing:
+                await self._do(self._state)
+
+    async def renew(self) -> None:
+        """List anew, and return when all is in the store that there was at this moment."""
+        since = self._clock.monotonic()
+        while self.listed_at < since:
+            self._asked_at = -1.0  # what is under way was asked for before
+            self._state = anew(self._state)
+            if isinstance(self._state, Listing) and self._doing is not None:
+                self._doing.cancel()
+            await self._taken_in.wait()
 
     async def _do(self, state: State) -> None:
         """What the state says is to be done next."""
@@ -121,6 +138,7 @@ class Informer:
 
     async def _list(self, state: Listing) -> None:
         self._lists += 1
+        self._asked_at = self._asked_at if state.continue_ else self._clock.monotonic()
         try:
             with anyio.fail_after(LIST_TIMEOUT_S):
                 page = await self._api.list(self.resource, self._selection, limit=PAGE_LIMIT, continue_=state.continue_)
@@ -133,7 +151,8 @@ class Informer:
         else:
             self._served = True
             self._answered()
-            await self._happened(Paged(page))
+            if self._state is state:  # nobody wants another list meanwhile
+                await self._happened(Paged(page))
 
     async def _watch(self, state: Watching) -> None:
         opened = paused = self._clock.monotonic()
@@ -210,6 +229,9 @@ class Informer:
             if self._clock.monotonic() - paused >= SLICE_S:
                 await anyio.lowlevel.checkpoint()
                 paused = self._clock.monotonic()
+        self.listed_at = self._asked_at
+        taken_in, self._taken_in = self._taken_in, anyio.Event()
+        taken_in.set()
         if not self.synced.is_set():
             self.synced.set()
             log.info("informer.synced", resource=self.resource.plural, objects=len(self.store))

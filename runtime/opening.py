@@ -2,7 +2,7 @@
 
 Without an election that happens once. With one it happens at the beginning of each reign, and at the end of a reign
 all actors of its rooms end: what they had decided is another process's business now. The caches stay filled all the
-time.
+time; but a stream may lag behind what the former leader has written, so a reign begins with lists of its own.
 """
 
 from __future__ import annotations
@@ -57,9 +57,19 @@ class Opening:
                 log.info("system.waits", lease=election.name, holder=election.holder)
                 self._settle()
             reign = await election.won()
-            await self._open()
-            await election.lost(reign)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._begin, election.since)
+                await election.lost(reign)
+                tasks.cancel_scope.cancel()
             self._close()
+
+    async def _begin(self, since: float) -> None:
+        """Open, once all that was there when the reign began is in the caches."""
+        async with anyio.create_task_group() as tasks:
+            for informer in self._informers:
+                if informer.listed_at < since:
+                    tasks.start_soon(informer.renew)
+        await self._open()
 
     def _settle(self) -> None:
         self.is_settled = True

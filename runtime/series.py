@@ -31,6 +31,9 @@ class Modifier:
     buckets: tuple[float, ...] = ()
 
 
+AS_DECLARED = Modifier()
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesSettings:
     """What an installation decides about them."""
@@ -65,7 +68,7 @@ class Series:
 
     def measure(self, command: Measure) -> None:
         """Take in a measure; one that contradicts the metric's first declaration is logged once and not counted."""
-        metric, modifier = command.declared, self.settings.modifiers.get(command.name, Modifier())
+        metric, modifier = command.declared, self.settings.modifiers.get(command.name, AS_DECLARED)
         if metric is None or modifier.disabled:
             return
         known = self._metrics.setdefault(command.name, metric)
@@ -90,7 +93,7 @@ class Series:
         """Set a series that is counted elsewhere: its number (of a histogram: the sum), and its counts by bucket.
 
         Buckets that an installation asks for instead are not heeded: the counting is done."""
-        modifier = self.settings.modifiers.get(metric.name, Modifier())
+        modifier = self.settings.modifiers.get(metric.name, AS_DECLARED)
         if modifier.disabled:
             return
         self._metrics.setdefault(metric.name, metric)
@@ -153,7 +156,7 @@ class Series:
                 yield f"{whole}{_braces(labels)} {_go(self._number(value))}"
 
     def _histogram(self, name: str, metric: Metric, labels: Labels, value: _Value) -> Iterator[str]:
-        buckets = self.settings.modifiers.get(metric.name, Modifier()).buckets or metric.buckets
+        buckets = self.settings.modifiers.get(metric.name, AS_DECLARED).buckets or metric.buckets
         if len(value.counts) != len(buckets) + 1:  # counted elsewhere, by the buckets that were declared
             buckets = metric.buckets
         total = 0

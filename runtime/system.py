@@ -45,6 +45,7 @@ from runtime.restarts import Budget
 from runtime.router import Router
 from runtime.scheduler import Scheduler
 from runtime.series import Series, SeriesSettings
+from runtime.shares import Division, Doubts, sources
 from runtime.statistics import Resident, SystemStatistics, gauge
 from runtime.supervisor import Child, Escalated, Supervisor
 from runtime.timers import Timers
@@ -68,6 +69,7 @@ class Settings:
     metrics: tuple[Metric, ...] = ()  # the rooms' own
     metrics_prefix: str = "runtime_"
     series: SeriesSettings = field(default_factory=SeriesSettings)  # of metrics that come to be while it runs
+    division: Division | None = None  # of all objects only these are ours; the rest is another system's
 
 
 class _Nobody:
@@ -120,6 +122,7 @@ class _Parts:
     scheduler: Scheduler
     informers: list[Informer] = field(default_factory=list)
     managers: list[Manager] = field(default_factory=list)
+    doubts: list[Doubts] = field(default_factory=list)
 
 
 class System:
@@ -198,23 +201,30 @@ class System:
             election.on_held = performers.rouse
         scheduler = Scheduler(lives, timers, performers, clock, measure=self._measure, absent=router.absent)
         parts = _Parts(registry, timers, router, lives, performers, scheduler)
-        for source, store in router.stores.items():
-            resource, labels = source
-            namespace = settings.namespace if resource.namespaced else None
-            selection = Selection(namespace, labels)
-            scope = Scope(resource, selection, router.optional(source))
-            parts.informers.append(Informer(api, scope, store, router.tell(source), clock, dice))
+        self._look(api, parts)
         parts.managers = [Manager(room, lives, router, clock) for room in router.rooms]
         return parts
+
+    def _look(self, api: Api, parts: _Parts) -> None:
+        """An informer for each source; for two selections that fill one store, what settles doubts between them."""
+        for source, store in parts.router.stores.items():
+            resource, tell = source[0], parts.router.tell(source)
+            namespace = self._settings.namespace if resource.namespaced else None
+            selected, doubts = sources(api, source, store, self._settings.division, tell)
+            for selector, part in selected:
+                scope = Scope(resource, Selection(namespace, selector), parts.router.optional(source))
+                parts.informers.append(Informer(api, scope, part, tell, self._clock, self._dice))
+            parts.doubts += [doubts] if doubts is not None else []
 
     def _plant(self) -> Supervisor:
         return Supervisor(
             "system",
             [
                 *(Child(_of("election", each.name, self.elections), each.run) for each in self.elections),
-                *([Child("collection", Collection(self._is_quiet).run)] if self._settings.collect else []),
+                *([Child("collection", Collection(self.is_quiet).run)] if self._settings.collect else []),
                 Child("performers", self._parts.performers.run, drain=self._parts.performers.drain),
                 Child("scheduler", self._parts.scheduler.run),
+                *(Child(f"doubts {at}", each.run) for at, each in enumerate(self._parts.doubts)),
                 Child("informers", self._informers.run),
                 Child("managers", self._managers.run),
                 *(
@@ -267,7 +277,8 @@ class System:
         if self._on_quarantine is not None:
             self._on_quarantine(entry)
 
-    def _is_quiet(self) -> bool:
+    def is_quiet(self) -> bool:
+        """Whether nobody has anything to read, and nothing is being done."""
         return not self._parts.registry.ready and not self._parts.performers.statistics().busy
 
     def _crashed(self, address: Address) -> None:

@@ -165,6 +165,13 @@ def _heard(state: State, event: WatchEvent) -> Step:
     return Step(after, Dropped(event.object) if kind == "DELETED" else Put(event.object))
 
 
+def anew(state: State) -> Listing | Waiting:
+    """What is known may lag behind: list again, from the beginning. A wait that a server has asked for is kept."""
+    if isinstance(state, Waiting):
+        return Waiting(state.delay_s, anew(state.then))  # type: ignore[arg-type]  # of these two, never a wait
+    return Listing(known=state.known if isinstance(state, Listing) else state.version)
+
+
 def ordinary(state: State, event: WatchEvent) -> Watching | None:
     """The next state when `event` is a newer state of an object, as nearly all are; None: ask `step`."""
     if event.type not in _STATES or state.__class__ is not Watching:

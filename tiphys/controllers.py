@@ -19,7 +19,8 @@ from actors.history.decide import Retention
 from actors.history.mind import HistoryMind
 from actors.history_messages import HISTORY, RetentionChanged
 from actors.language.tags import use_expressions
-from actors.lock.mind import LockMind, LockSettings
+from actors.lock.mind import LockMind
+from actors.lock.state import LockSettings
 from actors.lock_messages import LOCKS
 from actors.messages import PLUGINS
 from actors.names import ids, labels
@@ -27,6 +28,8 @@ from actors.node.manifest_request import PodSettings
 from actors.node.mind import NodeMind
 from actors.node.pod_maker import REGISTRY
 from actors.node.task_set import TASK_SETS
+from actors.oldnodes.mind import OldNodesMind, OldNodesSettings, old_nodes_address
+from actors.orphan.mind import OrphanMind, orphan_address
 from actors.plugin.mind import PluginMind
 from actors.queue.mind import QueueMind, QueueSettings
 from actors.rollout.mind import STEP_PLUGIN
@@ -35,7 +38,7 @@ from actors.rollout.state import RolloutSettings
 from actors.turn_messages import QUEUE, LimitsChanged
 from actors.upstream_metrics import PREFIX
 from actors.workflow.mind import WorkflowMind
-from actors.workflow.state import WORKFLOWS, Restriction, WorkflowSettings
+from actors.workflow.state import WORKFLOWS, Offloading, Restriction, WorkflowSettings
 from actors.workflow.validation import validate
 from runtime.actor import Room, Watch
 from runtime.api import Propagation
@@ -47,6 +50,8 @@ from tiphys.observability.own import DECLARED
 from tiphys.observability.tracing import tracing_room
 from tiphys.persistence.service import Databases
 from tiphys.persistence.settings import PersistenceSettings
+from tiphys.persistence.sync_service import LockDatabase
+from tiphys.persistence.sync_settings import SyncSettings
 from tiphys.providers.measure import measure
 from tiphys.providers.surroundings import analysis_settings
 from tiphys.registry import Registry
@@ -73,6 +78,7 @@ class ControllerSettings:
     estimates: bool = True  # how long a workflow will take, from the last one like it
     expressions: bool = True  # {{= }} is one
     instance_id: str = ""  # only objects labelled so, and only those without such a label when it is empty
+    sharded: bool = False  # other processes look after other namespaces: workflows and pods carry their bucket
     propagation: Propagation = "Background"  # of workflows that are deleted when their time has come
     traced: bool = False  # workflows are told as OpenTelemetry's spans, whose ids they and their pods carry
     workflow_bytes: int = 1 << 20  # of nodes in a finished workflow's status; larger ones are written compressed
@@ -89,21 +95,30 @@ class ControllerSettings:
     initial_delay_s: float = 0.0  # how long a new workflow is left alone
     zone: str = ""  # of schedules that name none; empty: this machine's
     persistence: PersistenceSettings | None = None  # the database of the archive
+    synchronization: SyncSettings | None = None  # the database that keeps locks
     archive_period_s: float = 86400.0  # between two looks for archived workflows that are too old
+    offload_always: bool = False  # all nodes are kept in the database, where it keeps nodes at all
+    offload_keep_s: float = 300.0  # how long it keeps versions of nodes that nobody needs
+    namespace: str = ""  # of the workflows that are looked after; empty: all
 
 
-def rooms(settings: ControllerSettings | None = None, ask_database: Service | None = None) -> list[Room]:
-    """Every room: of workflows, analyses, experiments and rollouts; `ask_database` answers what they ask of it."""
+def rooms(
+    settings: ControllerSettings | None = None, ask_database: Service | None = None, part: str = ""
+) -> list[Room]:
+    """Every room: of workflows, analyses, experiments and rollouts; `ask_database` answers what they ask of it. Several
+    of one installation that ask the same database are told apart there by `part`."""
     chosen = settings or ControllerSettings()
-    services = {DATABASE: ask_database or Databases(chosen.persistence).ask}
+    services = {DATABASE: ask_database or Databases(chosen.persistence, locks=LockDatabase(chosen.synchronization)).ask}
     use_expressions(chosen.expressions)
     mine = labels.of_instance(chosen.instance_id)
     pods = f"{labels.WORKFLOW},{mine}"
     return [
         Room("workflow", WorkflowMind(_of_workflows(chosen)), _workflow_watches(mine, pods), services),
         Room("archive", ArchiveMind(_of_archive(chosen)), _archive_watches(mine), services),
-        _nodes(chosen, pods),
-        Room("lock", LockMind(chosen.locks), (Watch(WORKFLOWS, lock_address, mine, wakes=True),)),
+        *_old_nodes(chosen, mine, services),
+        _nodes(chosen, pods, services),
+        Room("orphan", OrphanMind(), (Watch(PODS, orphan_address, pods, wakes=True),)),
+        Room("lock", LockMind(_of_locks(chosen), part), _lock_watches(chosen, mine), services),
         Room("queue", QueueMind(chosen.queue), _queue_watches(chosen, mine)),
         Room("history", _history(chosen), (Watch(WORKFLOWS, history_address, mine, wakes=True),)),
         Room("census", CensusMind(), _census_watches(mine, pods)),
@@ -120,9 +135,17 @@ def _workflow_watches(mine: str, pods: str) -> tuple[Watch, ...]:
     return Watch(WORKFLOWS, workflow_address, mine, wakes=True), Watch(PODS, pod_owner_address, pods)
 
 
-def _nodes(chosen: ControllerSettings, pods: str) -> Room:
+def _nodes(chosen: ControllerSettings, pods: str, services: dict[str, Service]) -> Room:
     watches = (Watch(PODS, pod_address, pods), Watch(TASK_SETS, task_set_address))
-    return Room("node", NodeMind(_of_pods(chosen)), watches, services={REGISTRY: Registry()})
+    return Room("node", NodeMind(_of_pods(chosen)), watches, services={REGISTRY: Registry(), **services})
+
+
+def _old_nodes(chosen: ControllerSettings, mine: str, services: dict[str, Service]) -> list[Room]:
+    """Who offloads at the start looks after old versions; where that is configured later, from the next start on."""
+    if chosen.persistence is None or not chosen.persistence.offload:
+        return []
+    watch = Watch(WORKFLOWS, old_nodes_address, mine, wakes=True)
+    return [Room("oldnodes", OldNodesMind(_of_old_nodes(chosen)), (watch,), services)]
 
 
 def _plugins(chosen: ControllerSettings) -> list[Room]:
@@ -154,11 +177,13 @@ def renew(running: Sequence[Room], chosen: ControllerSettings) -> None:
             case NodeMind() as mind:
                 mind.settings = _of_pods(chosen)
             case LockMind() as mind:
-                mind.settings = chosen.locks
+                mind.settings = _of_locks(chosen)
             case QueueMind() as mind:
                 mind.settings = chosen.queue
             case ArchiveMind() as mind:
                 mind.settings = _of_archive(chosen)
+            case OldNodesMind() as mind:
+                mind.settings = _of_old_nodes(chosen)
             case HistoryMind() as mind:
                 mind.retention, mind.propagation = chosen.retention, chosen.propagation
 
@@ -173,7 +198,11 @@ def _history(chosen: ControllerSettings) -> HistoryMind:
 
 def _of_pods(chosen: ControllerSettings) -> PodSettings:
     """A pod without this installation's label would not be seen again."""
-    return replace(chosen.pods, instance_id=chosen.instance_id, traced=chosen.traced)
+    return replace(chosen.pods, instance_id=chosen.instance_id, traced=chosen.traced, sharded=chosen.sharded)
+
+
+def _of_locks(chosen: ControllerSettings) -> LockSettings:
+    return replace(chosen.locks, apart=chosen.sharded)
 
 
 def _of_workflows(chosen: ControllerSettings) -> WorkflowSettings:
@@ -183,8 +212,22 @@ def _of_workflows(chosen: ControllerSettings) -> WorkflowSettings:
         restriction=chosen.restriction, permitted_overrides=chosen.permitted_overrides,
         initial_delay_s=chosen.initial_delay_s, estimates=chosen.estimates,
         propagation=chosen.propagation, final_inline_bytes=chosen.workflow_bytes, traced=chosen.traced,
+        sharded=chosen.sharded,
         archive=chosen.persistence.selector if chosen.persistence is not None and chosen.persistence.archive else None,
+        offload=_offloading(chosen),
     )  # fmt: skip
+
+
+def _offloading(chosen: ControllerSettings) -> Offloading:
+    if chosen.persistence is None or not chosen.persistence.offload:
+        return ""
+    return "always" if chosen.offload_always else "large"
+
+
+def _of_old_nodes(chosen: ControllerSettings) -> OldNodesSettings:
+    """Where there are controllers of other instances or shards, a workflow that is not known here may be theirs."""
+    offload, alone = bool(_offloading(chosen)), not chosen.instance_id and not chosen.sharded
+    return OldNodesSettings(offload, chosen.offload_keep_s, strangers=alone, namespace=chosen.namespace)
 
 
 def _of_archive(chosen: ControllerSettings) -> ArchiveSettings:
@@ -239,6 +282,15 @@ def _archive_watches(mine: str) -> tuple[Watch, ...]:
 def _cache_watches(chosen: ControllerSettings) -> tuple[Watch, ...]:
     caches = f"{labels.CONFIGMAP_TYPE}={labels.CONFIGMAP_TYPE_CACHE}"
     return (Watch(CONFIGMAPS, lambda _: CACHES, labels=caches, wakes=True),) if chosen.caches.period_s else ()
+
+
+def _lock_watches(chosen: ControllerSettings, mine: str) -> tuple[Watch, ...]:
+    """What a former life has left in a database is put right also where nobody wants a lock: a namespace there is."""
+    workflows = Watch(WORKFLOWS, lock_address, mine, wakes=True)
+    shared = chosen.synchronization is not None or chosen.locks.database is not None
+    if not shared or not chosen.whole_cluster:
+        return (workflows,)
+    return workflows, Watch(NAMESPACES, lambda _: LOCKS, wakes=True, optional=True)
 
 
 def _queue_watches(chosen: ControllerSettings, mine: str) -> tuple[Watch, ...]:

@@ -109,6 +109,7 @@ class Instructions(TypedDict, total=False):
     pause_s: float  # between attempts
     shims: list[str]  # init: containers that run under the shim
     source: str  # init: a script too large for an annotation
+    arguments: dict[str, str]  # init: arguments too long for a command line, by the files that they become
     inputs: list[Transfer]
     outputs: list[Transfer]
     logs: list[Transfer]  # archived logs; `name` is the container's

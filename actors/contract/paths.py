@@ -49,6 +49,11 @@ def termination_file(container: str) -> str:
     return f"termination-{container}"
 
 
+def argument_file(container: str, number: int) -> str:
+    """The file of the shim volume with an argument that is too long for a command line, written by init."""
+    return f"argument-{container}-{number}"
+
+
 def lock_file(container: str) -> str:
     """The file of the shim volume that a running container's shim holds locked; it exists once the shim has started."""
     return f"lock-{container}"

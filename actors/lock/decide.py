@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 
@@ -37,11 +37,14 @@ def _place_of(entry: tuple[Place, Request]) -> Place:
 
 @dataclass
 class Lock:
-    """One lock. A `limit` that is not known lets nobody in, nor does one that is being read again (`closed`)."""
+    """One lock. A `limit` that is not known lets nobody in, nor does one that is being read again (`closed`).
+
+    One that is kept `elsewhere` is not given by the table: somebody else says who has it (`give`)."""
 
     key: str
     limit: int | None = None
     closed: bool = False
+    elsewhere: bool = False
     holders: dict[Hashable, None] = field(default_factory=dict)
     queue: Queue = field(default_factory=list)
     by_name: dict[str, Queue] = field(default_factory=dict)  # the same requests, apart by their workflow's name
@@ -59,11 +62,12 @@ class Lock:
 
     def lets_in(self, request: Request) -> bool:
         """Whether this lock is no obstacle to a request that waits for it."""
-        return not self.closed and self.available > 0 and self.queue[0][1].workflow == request.workflow
+        open_ = not self.closed and not self.elsewhere and self.available > 0
+        return open_ and self.queue[0][1].workflow == request.workflow
 
     def candidates(self) -> Iterator[Request]:
         """Who may take the next slot, in order."""
-        if self.queue and not self.closed and self.available > 0:
+        if self.queue and not self.closed and not self.elsewhere and self.available > 0:
             for _, request in self.by_name[self.queue[0][1].workflow]:
                 yield request
 
@@ -165,7 +169,21 @@ class LockTable:
                 return request
         return None
 
-    def obstacle(self, request: Request) -> Lock:
-        """The first lock that stands in the way of a request that waits."""
+    def ready(self, request: Request) -> bool:
+        """Whether nothing but locks that are kept elsewhere is in the way of a request that waits."""
         locks = [self.locks[key] for key in request.keys]
-        return next((lock for lock in locks if not lock.lets_in(request)), locks[0])
+        return all(lock.elsewhere or lock.lets_in(request) for lock in locks)
+
+    def give(self, holder: Hashable) -> list[Request]:
+        """What `holder` wants that is kept elsewhere is its own: with all the rest, or nothing happens (SYNC-5)."""
+        entry = self.waiting.get(holder)
+        if entry is None or self.paused or not self.ready(entry[1]):
+            return []
+        request = entry[1]
+        self.adopt(holder, request.keys)
+        return [request, *self.grant(request.keys)]
+
+    def obstacle(self, request: Request, free: Container[str] = ()) -> Lock:
+        """The first lock that stands in the way of a request that waits; those that are `free` do not."""
+        locks = [self.locks[key] for key in request.keys]
+        return next((lock for lock in locks if lock.key not in free and not lock.lets_in(request)), locks[0])

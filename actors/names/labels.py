@@ -32,6 +32,7 @@ ACTION = _WORKFLOWS + "action"
 ARTIFACT_GC_POD = _WORKFLOWS + "artifact-gc-pod"
 REPORT_OUTPUTS_COMPLETED = _WORKFLOWS + "report-outputs-completed"
 PARALLELISM_LIMIT = _WORKFLOWS + "parallelism-limit"  # on namespaces
+BUCKET = "workflows.tiphys.dev/bucket"  # ours: which of the shards looks after it (actors/names/buckets.py)
 
 # ConfigMaps carry their purpose in a label; without it the controller does not read them.
 CONFIGMAP_TYPE = _WORKFLOWS + "configmap-type"

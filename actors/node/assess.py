@@ -225,6 +225,7 @@ def _set_verdict(entry: Mapping[str, Any], *, over: bool, pod: Mapping[str, Any]
         code = int(ended.get("exitCode") or 0)
         phase = "Succeeded" if code == 0 else "Error" if code == 64 else "Failed"
         message = blame(entry, ended, read_reports(pod, {})) if code else ""
+        message += ": " if message.endswith(f"(exit code {code})") else ""  # upstream's, before nothing
         started, finished = str(ended.get("startedAt") or ""), str(ended.get("finishedAt") or "")
         return ContainerVerdict(phase, message, started, finished, str(code))
     if over:

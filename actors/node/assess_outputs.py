@@ -80,8 +80,10 @@ def outputs_of(pod: Mapping[str, Any], expect: Expectation, reports: Reports) ->
     main = reports.contents.get(paths.MAIN, {})
     values = main.get("parameters", {})
     declared = expect.outputs.get("parameters") or ()
-    parameters = [{**entry, "value": values[entry["name"]]} for entry in declared if entry["name"] in values]
-    if parameters:
+    parameters = [
+        {**entry, "value": values[entry["name"]]} if entry["name"] in values else dict(entry) for entry in declared
+    ]
+    if parameters and paths.MAIN in reports.contents:
         outputs["parameters"] = parameters
     artifacts = _artifacts(expect, reports)
     if artifacts:

@@ -46,3 +46,30 @@ class Assessment:
     needs_log: LogOptions | None = None  # read it, then assess again with it: until then phase is Running
     resources_duration: Mapping[str, int] = field(default_factory=dict)  # RDUR-1, of finished pods
     progress: str = ""  # N/M as the pod reports it
+
+
+def fields_of(seen: Assessment, template: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a node's status that its pod says."""
+    fields: dict[str, Any] = {"daemoned": seen.daemoned}
+    if seen.host:
+        fields["host_node_name"] = seen.host
+    if seen.daemoned and seen.pod_ip:
+        fields["pod_ip"] = seen.pod_ip
+    if seen.outputs:
+        fields["outputs"] = with_declared(template, seen.outputs)
+    if seen.resources_duration:
+        fields["resources_duration"] = dict(seen.resources_duration)
+    if seen.progress:
+        fields["progress"] = seen.progress
+    return fields
+
+
+def with_declared(template: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs as recorded keep what the template says of them: globalName, valueFrom."""
+    declared = template.get("outputs") or {}
+    result = dict(outputs)
+    for kind in ("parameters", "artifacts"):
+        said = {entry["name"]: entry for entry in declared.get(kind) or ()}
+        if outputs.get(kind):
+            result[kind] = [{**said.get(entry["name"], {}), **entry} for entry in outputs[kind]]
+    return result

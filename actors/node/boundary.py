@@ -58,8 +58,8 @@ class Boundary(Called):
                 if self.gate is not None and self.gate.closed and not self.gate.remembers(node_id):
                     return [Tell(self.run.node_address(node_id), Denied())]
                 return self._admit(self.gate.ask(node_id) if self.gate else [node_id])
-            case ReturnsPermit(node_id, failed):
-                commands = self._admit(self.gate.leave(node_id, failed=failed)) if self.gate else []
+            case ReturnsPermit(node_id, failed, stays):
+                commands = self._admit(self.gate.leave(node_id, failed=failed, stays=stays)) if self.gate else []
                 return [*commands, *self._fail_fast(now)]
             case FoundOver(name, over):
                 return self._vacated(name, over=over)

@@ -14,7 +14,7 @@ import msgspec
 
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError
-from actors.lock_messages import BadLock, LockAwaited, LockGranted, LockRefused, WantsLocks, lock_keys
+from actors.lock_messages import BadLock, LockAwaited, LockGranted, LockRefused, WantsLocks, lock_keys, shown
 from actors.messages import (
     ChildChanged,
     DeadlineExceeded,
@@ -30,6 +30,7 @@ from actors.messages import (
     counted,
 )
 from actors.names import labels
+from actors.names.config_maps import parameters_in
 from actors.names.durations import parse_duration
 from actors.names.timestamps import seconds
 from actors.node import memo
@@ -68,7 +69,7 @@ class Called(Behaviour):
         self.instance = Instance({}, {}, {})
         self.asking: list[Address] = []  # whose permit is still wanted
         self.permits: list[Address] = []  # whose permit must be returned
-        self.config: dict[str, dict[str, str] | None] = {}
+        self.config: dict[str, Any] = {}  # parameters of a ConfigMap; None: it is not there
         self.begun = False
         self.memory = memo.Memory()
         self.locking = ""  # ASKED while its locks are asked for, HELD when they are on record
@@ -172,7 +173,7 @@ class Called(Behaviour):
             return []
         match word:
             case LockAwaited(_, key, message):
-                waiting = {"waiting": key} if key else self.status.synchronization_status
+                waiting = {"waiting": shown(key)} if key else self.status.synchronization_status
                 phase: Phase = "Running" if self.status.phase == "Running" else "Pending"  # as a user's retry left it
                 self.now_is(phase, now, message, synchronization_status=waiting)
                 return [*self.announce(), *self._counts_no_more()]
@@ -370,7 +371,7 @@ class Called(Behaviour):
     def done(self, command: Command, result: Any, now: float) -> list[Command]:
         """A ConfigMap has been read, or a result saved."""
         if isinstance(command, Read) and command.tag.startswith(READ_CONFIG):
-            self.config[command.ref.name] = result.get("data") or {}
+            self.config[command.ref.name] = parameters_in(result)
             return [] if self._still_reading() else self._ask_or_resolve(now)
         match command:
             case Read(tag=memo.RECALL):

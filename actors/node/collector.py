@@ -10,17 +10,20 @@ from __future__ import annotations
 from typing import Any
 
 from actors.contract.collecting import DELETING, ON_COMPLETION
+from actors.database_messages import LoadNodes, SaveNodes
 from actors.messages import LookAgain, NodeStatus
 from actors.names import labels
 from actors.node import gc_outcome
 from actors.node.behaviour import Behaviour
-from actors.node.gc_plan import Batch, Doomed, batches, deletable, doomed, executed, marked
+from actors.node.gc_nodes import KeptNodes, named
+from actors.node.gc_plan import Batch, Doomed, all_marked, batches, deletable, doomed, executed, marked
 from actors.node.manifest_collector import collector_pod
 from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings
 from actors.node.refusals import passes
+from actors.packing import version_of
 from actors.run import CollectCall
 from runtime.api import AlreadyExists, ApiError, Gone, LogOptions, Refused
-from runtime.messages import Address, Command, Create, Delete, Patch, Read, ReadLog, WakeAt
+from runtime.messages import Address, Ask, Command, Create, Delete, Patch, Read, ReadLog, WakeAt
 from runtime.objects import PODS, Object, Reference, owner_uid, reference
 
 LOOK, MAKE, ADOPT, MARK, CLOSE, DROP, LOG, LATE = (
@@ -42,6 +45,7 @@ class Collector(Behaviour):
         self.queue: list[Batch] = []
         self.batch: Batch | None = None
         self.pod: Object | None = None
+        self.nodes = KeptNodes()
         self.attempts = 0
         self.failures: dict[tuple[str, str], str] = {}  # node id and name -> why it is still there
         self.gone_by_now: set[tuple[str, str]] = set()  # deleted, and not on record yet
@@ -103,12 +107,14 @@ class Collector(Behaviour):
     def done(self, command: Command, result: Any, now: float) -> list[Command]:
         """What was asked for has been done."""
         match command:
-            case Read(tag="gc:look"):
-                self.workflow = result
-                return [] if self.batch is not None else self._next(now)
-            case Read(tag="gc:mark"):
-                self.workflow = result
-                return self._mark(now)
+            case Read(tag="gc:look" | "gc:mark") if (thing := self.nodes.whole(result)) is not None:
+                return self._looked(command.tag, thing, now)
+            case Read(tag="gc:look" | "gc:mark"):
+                return [self.nodes.load(command.tag)]
+            case Ask(query=LoadNodes() as query) if self.nodes.awaited is not None:
+                return self._looked(command.tag, self.nodes.loaded(query, result), now)
+            case Ask(query=SaveNodes()):
+                return self._patch(named(result))
             case Create(tag="gc:make") | Read(tag="gc:adopt") if self.batch is not None:
                 if owner_uid(result) != self.run.address.uid:
                     return self._failed_batch(f"a pod {self.batch.pod_name} that is not this workflow's is there", now)
@@ -116,9 +122,11 @@ class Collector(Behaviour):
                 return self._assess({}, now)
             case ReadLog():
                 return self._assess({command.options.container: result}, now)
-            case Patch(tag="gc:mark"):
-                self.workflow, self.gone_by_now = result, set()
+            case Patch(tag="gc:mark") if (thing := self.nodes.whole(result)) is not None:
+                self.workflow, self.gone_by_now = thing, set()
                 return self._next_batch(now)
+            case Patch(tag="gc:mark"):
+                return [self.nodes.load(MARK)]
             case Patch(tag="gc:close"):
                 self.finished = True
         return []
@@ -131,8 +139,10 @@ class Collector(Behaviour):
                 return []
             case Read(tag="gc:look") | Patch(tag="gc:close"):
                 return [WakeAt(now + RETRY_S, LOOK)]
-            case Read(tag="gc:mark") | Patch(tag="gc:mark"):
+            case Read(tag="gc:mark") | Patch(tag="gc:mark") | Ask(query=SaveNodes()):
                 return [WakeAt(now + RETRY_S, MARK)]
+            case Ask(query=LoadNodes()) if self.nodes.awaited is not None:
+                return self._unread(command, error, now)
             case Create(tag="gc:make") if self.batch is not None:
                 return self._not_made(error, now)
             case Read(tag="gc:adopt"):
@@ -142,6 +152,22 @@ class Collector(Behaviour):
         return []
 
     # ------------------------------------------------------------------------------------------ one attempt
+
+    def _looked(self, tag: str, workflow: Object, now: float) -> list[Command]:
+        """The workflow as it is now, nodes and all."""
+        self.workflow = workflow
+        if tag == MARK:
+            return self._mark(now)
+        return [] if self.batch is not None else self._next(now)
+
+    def _unread(self, command: Ask, error: ApiError, now: float) -> list[Command]:
+        """Its nodes cannot be read: wait for the database, but nobody's deletion waits for ever."""
+        thing = self.nodes.awaited
+        assert thing is not None
+        leaving = bool(thing["metadata"].get("deletionTimestamp"))
+        if isinstance(error, Gone) or (leaving and now >= gc_outcome.deadline(thing, self.settings.gc_deadline_s)):
+            return self._looked(command.tag, self.nodes.loaded(command.query, {}), now)
+        return [WakeAt(now + RETRY_S, command.tag)]
 
     def _next(self, now: float) -> list[Command]:
         """Delete what is due; when nothing is, or time is up, close."""
@@ -246,6 +272,12 @@ class Collector(Behaviour):
         if not status:
             self.gone_by_now = set()
             return self._next_batch(now)
+        if version_of(self.workflow):
+            return [self.nodes.save(self.workflow, all_marked(self.workflow, self.gone_by_now), MARK)]
+        return self._patch(status)
+
+    def _patch(self, status: dict[str, Any]) -> list[Command]:
+        assert self.workflow is not None
         version = {"metadata": {"resourceVersion": self.workflow["metadata"]["resourceVersion"]}}
         return [Patch(self.workflow_ref, {**version, "status": status}, tag=MARK)]
 

@@ -132,21 +132,28 @@ def _parts(members: list[Doomed]) -> Iterator[list[Doomed]]:
 def marked(workflow: Object, gone: set[tuple[str, str]]) -> dict[str, Any]:
     """The merge patch of `status` that marks artifacts (node id, name) as deleted (AGC-5)."""
     status = workflow.get("status") or {}
-    nodes = nodes_of(status)
-    changed: dict[str, Any] = {}
-    for node_id in {node_id for node_id, _ in gone} & nodes.keys():
-        outputs = nodes[node_id].get("outputs") or {}
-        listed = [
-            {**entry, "deleted": True} if (node_id, entry.get("name")) in gone else entry
-            for entry in outputs.get("artifacts") or ()
-        ]
-        changed[node_id] = {"outputs": {"artifacts": listed}}
-    if not changed:
-        return {}
-    if not status.get("compressedNodes"):
-        return {"nodes": changed}
+    changed = _changed(nodes_of(status), gone)
+    if changed and status.get("compressedNodes"):
+        return {"nodes": None, "compressedNodes": all_marked(workflow, gone).text()}
+    return {"nodes": changed} if changed else {}
+
+
+def all_marked(workflow: Object, gone: set[tuple[str, str]]) -> NodePack:
+    """All nodes with those artifacts marked as deleted."""
+    nodes = nodes_of(workflow.get("status") or {})
+    changed = _changed(nodes, gone)
     pack = NodePack()
     for node_id, node in nodes.items():
         outputs = {**(node.get("outputs") or {}), **changed.get(node_id, {}).get("outputs", {})}
         pack.put(node_id, {**node, "outputs": outputs} if node_id in changed else node)
-    return {"nodes": None, "compressedNodes": pack.text()}
+    return pack
+
+
+def _changed(nodes: Mapping[str, Mapping[str, Any]], gone: set[tuple[str, str]]) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    for node_id in {node_id for node_id, _ in gone} & nodes.keys():
+        known = (nodes[node_id].get("outputs") or {}).get("artifacts") or ()
+        listed = [{**entry, "deleted": True} if (node_id, entry.get("name")) in gone else entry for entry in known]
+        if listed != list(known):
+            changed[node_id] = {"outputs": {"artifacts": listed}}
+    return changed

@@ -283,11 +283,12 @@ class Group(Behaviour):
         return ends or (self.id,)
 
     def leaves(self) -> frozenset[str]:
-        """What its calls pass on; one that did not run passes on the group's phase."""
+        """What its calls pass on: a daemon, which others end, a success; one that did not run the group's phase."""
         if not self.status.ended:
             return frozenset()
-        own = super().leaves()
-        return frozenset(phase for site in self.sites for phase in site.passes() or own) or own
+        own, served = super().leaves(), frozenset({"Succeeded"})
+        passed = [site.passes() or (served if site.status.daemoned else own) for site in self.sites]
+        return frozenset().union(*passed) or own
 
     def waiting(self) -> str:
         """Which calls hold it."""

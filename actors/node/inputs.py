@@ -18,6 +18,7 @@ from actors.language.functions import NOTHING, Functions
 from actors.language.jsontext import dumps, parameter_text
 from actors.language.tags import substitute
 from actors.names import ids
+from actors.names.config_maps import lacking
 from actors.run import Call
 
 KEPT_OF_INPUT = ("name", "path", "mode", "recurseMode", "optional")  # an argument replaces all else of an artifact
@@ -150,9 +151,10 @@ def _parameter(
     for source in (argument, declared):
         if source is None or (absent and source is argument):
             continue
-        if source.get("value") is not None:
-            return {**_described(declared), "name": name, "value": parameter_text(source["value"])}
         key = (source.get("valueFrom") or {}).get("configMapKeyRef")
+        if source.get("value") is not None:
+            whence = {"valueFrom": source["valueFrom"]} if key and source is argument else {}
+            return {**_described(declared), "name": name, "value": parameter_text(source["value"]), **whence}
         if key:
             found = _from_config_map(call, key, config)
             entry = {**_described(declared), "name": name, "valueFrom": source["valueFrom"]}
@@ -169,9 +171,9 @@ def _parameter(
     last = argument if argument and argument.get("valueFrom") else declared
     wanted = (last.get("valueFrom") or {}).get("configMapKeyRef")
     if wanted:
-        what = f"unable to retrieve inputs.parameters.{name} from ConfigMap: ConfigMap '{wanted.get('name')}'"
-        there = config.get(str(wanted.get("name"))) is not None
-        raise BadInputs(f"{what} does not " + (f"have the key '{wanted.get('key')}'" if there else "exist"))
+        source, key = (substitute(wanted.get(part, ""), call.run.globals()) for part in ("name", "key"))
+        why = lacking(source, key, config.get(source))
+        raise BadInputs(f"unable to retrieve inputs.parameters.{name} from ConfigMap: {why}")
     if (declared.get("valueFrom") or {}).get("supplied") is not None:
         return {**_described(declared), "name": name}
     raise BadInputs(f"inputs.parameters.{name} was not supplied")

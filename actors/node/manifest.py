@@ -8,7 +8,7 @@ artifacts too; `init` loads and `wait` saves. The podSpecPatch has the last word
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from actors.contract import paths
@@ -17,6 +17,7 @@ from actors.contract.frame import FRAME_BYTES_MIN, budget
 from actors.contract.secrets import secret_mount, secret_volume, secret_volumes
 from actors.names.durations import parse_duration
 from actors.node import manifest_containers as containers
+from actors.node.manifest_arguments import long_arguments, with_files
 from actors.node.manifest_artifacts import ArtifactPlan, archives_logs, artifact_plan
 from actors.node.manifest_data import data_container, data_source
 from actors.node.manifest_metadata import metadata, pod_nonce
@@ -37,6 +38,7 @@ class Shape:
     artifacts: ArtifactPlan
     source: str  # of a script
     ours: str = ""  # "resource" or "data": main is a program of ours
+    long: Mapping[str, str] = field(default_factory=dict)  # arguments that become files, by their names
     logs: bool = False  # are archived
     reads_files: bool = False  # of the main container, after its end
 
@@ -48,7 +50,7 @@ class Shape:
     @property
     def init(self) -> bool:
         """Whether there is anything to prepare."""
-        return bool(self.shims or self.artifacts.inputs or (self.source and not self.source_in_annotation))
+        return bool(self.shims or self.artifacts.inputs or self.long or (self.source and not self.source_in_annotation))
 
     @property
     def wait(self) -> bool:
@@ -124,7 +126,8 @@ def _shape(request: PodRequest) -> Shape:
     captured = captured and not ours
     shims = names if users and (wanted or logs or _ordered(template)) else []
     reads = bool(parameters or plan.staged)
-    return Shape(users, captured, shims, plan, source, ours=ours, logs=logs, reads_files=reads)
+    long = long_arguments(users)
+    return Shape(users, captured, shims, plan, source, ours=ours, long=long, logs=logs, reads_files=reads)
 
 
 def _users(template: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -195,7 +198,7 @@ def _data(request: PodRequest, shape: Shape, limit: int) -> dict[str, Any]:
 def _main_container(
     request: PodRequest, shape: Shape, name: str, container: Mapping[str, Any], limit: int
 ) -> dict[str, Any]:
-    built = dict(container)
+    built = with_files(container, name) if shape.long else dict(container)
     if name == paths.MAIN and shape.artifacts.mounts:
         built["volumeMounts"] = [*(built.get("volumeMounts") or ()), *shape.artifacts.mounts]
     captured = None
@@ -263,6 +266,8 @@ def _init(request: PodRequest, shape: Shape) -> dict[str, Any]:
     told: Instructions = {"container": paths.INIT, "shims": list(shape.shims), "inputs": list(shape.artifacts.inputs)}
     if shape.source and not shape.source_in_annotation:
         told["source"] = shape.source
+    if shape.long:
+        told["arguments"] = dict(shape.long)
     return _ours(request, shape, "inputs", told)
 
 

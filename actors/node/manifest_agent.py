@@ -12,7 +12,7 @@ from typing import Any
 
 from actors.contract import paths
 from actors.contract.documents import Instructions
-from actors.names import labels
+from actors.names import buckets, labels
 from actors.node.manifest_containers import executor_container, mount
 from actors.node.manifest_metadata import owner_reference
 from actors.node.manifest_plugins import plugin_containers, plugin_volumes, plugins_told, token_init
@@ -22,6 +22,8 @@ from runtime.messages import Address
 from runtime.objects import Object
 
 RESOURCES = {"requests": {"cpu": "10m", "memory": "64M"}, "limits": {"cpu": "100m", "memory": "256M"}}
+UNPRIVILEGED_USER = {"runAsNonRoot": True, "runAsUser": 8737, "seccompProfile": {"type": "RuntimeDefault"}}
+"""Whose processes they are where the workflow does not say it: plugins may rely upon it when they ask for nobody's."""
 AGENT = "agent"  # value of the component label
 
 
@@ -36,7 +38,7 @@ def agent_pod(
     if plugins:
         spec["initContainers"] = [token_init(request, plugins)]
         mount(built, paths.PLUGIN_VOLUME, paths.PLUGIN_MOUNT, read_only=True)
-    spec |= pod_fields(request)
+    spec |= {"securityContext": UNPRIVILEGED_USER} | pod_fields(request)
     spec["restartPolicy"] = "OnFailure"
     spec.pop("activeDeadlineSeconds", None)
     spec["volumes"] = [*pod_volumes(request, spec, {}), *plugin_volumes(plugins)]
@@ -68,6 +70,8 @@ def _metadata(request: PodRequest, workflow: Address) -> dict[str, Any]:
     own = {labels.WORKFLOW: request.workflow_name, labels.COMPLETED: "false", labels.COMPONENT: AGENT}
     if request.settings.instance_id:
         own[labels.CONTROLLER_INSTANCE_ID] = request.settings.instance_id
+    if request.settings.sharded:
+        own |= buckets.mark(request.namespace)
     given: Mapping[str, Any] = request.spec.get("podMetadata") or {}
     return {
         "name": request.pod_name,

@@ -13,7 +13,7 @@ from actors.contract import paths
 from actors.contract.documents import Instructions
 from actors.contract.repository import host_directory
 from actors.contract.secrets import secret_keys, secret_mount, secret_volume, secret_volumes
-from actors.names import labels
+from actors.names import buckets, labels
 from actors.node.gc_plan import Batch
 from actors.node.manifest_containers import executor_container, mount
 from actors.node.manifest_metadata import owner_reference, pod_nonce
@@ -69,6 +69,8 @@ def _metadata(request: PodRequest, workflow: Address, batch: Batch) -> dict[str,
     own = {labels.WORKFLOW: request.workflow_name, labels.COMPLETED: "false", labels.COMPONENT: COLLECTOR}
     if request.settings.instance_id:
         own[labels.CONTROLLER_INSTANCE_ID] = request.settings.instance_id
+    if request.settings.sharded:
+        own |= buckets.mark(request.namespace)
     return {
         "name": request.pod_name,
         "namespace": request.namespace,

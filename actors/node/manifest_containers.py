@@ -44,7 +44,7 @@ def user_container(
         raise BadTemplate(f"container {name}: no image: set it, or give templateDefaults one")
     if captured is None:
         _append_script(built, script)
-        return _with_env(built, _mounts_env(built, script) + own_env(request, name))
+        return _with_env(built, _mounts_env(built) + own_env(request, name))
     command = list(built.get("command") or ())
     if not command:
         entrypoint, cmd = _entrypoint(request, name, str(built["image"]))
@@ -59,7 +59,7 @@ def user_container(
     instructions["user_message"] = str(built.get("terminationMessagePath") or TERMINATION_LOG)
     _own_termination(built, name)
     _mount_shim(built)
-    return _with_env(built, _mounts_env(built, script) + own_env(request, name) + _shim_env(instructions))
+    return _with_env(built, _mounts_env(built) + own_env(request, name) + _shim_env(instructions))
 
 
 def sidecar(
@@ -94,7 +94,7 @@ def executor_container(
     built = merge_container(merge_container(built, settings.executor_container), {"securityContext": UNPRIVILEGED})
     _own_termination(built, name)
     _mount_shim(built)
-    env = _mounts_env(built, "") + own_env(request, name) + _instructions_env(instructions)
+    env = _mounts_env(built) + own_env(request, name) + _instructions_env(instructions)
     return _with_env(built, env)
 
 
@@ -165,11 +165,12 @@ def _mount_shim(container: dict[str, Any]) -> None:
     container["volumeMounts"] = [*(container.get("volumeMounts") or ()), entry]
 
 
-def _mounts_env(container: dict[str, Any], script: str) -> list[dict[str, Any]]:
-    """Where our volumes are; the one that holds the script is mounted on the way."""
+def _mounts_env(container: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where our volumes are; one that holds the script or an argument is mounted on the way."""
+    named = {text for text in map(str, container.get("args") or ()) if "$(TIPHYS_MOUNT_" in text}
     mounted = {entry.get("name") for entry in container.get("volumeMounts") or ()}
     for volume, path in ((paths.SCRIPT_VOLUME, paths.SCRIPT_MOUNT), (paths.SHIM_VOLUME, paths.SHIM_MOUNT)):
-        if paths.mount_env(volume) in script and volume not in mounted:
+        if volume not in mounted and any(paths.mount_env(volume) in text for text in named):
             entry = {"name": volume, "mountPath": path}
             container["volumeMounts"] = [*(container.get("volumeMounts") or ()), entry]
     return [

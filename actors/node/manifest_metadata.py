@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.contract import paths
-from actors.names import labels, tracing
+from actors.names import buckets, labels, tracing
 from actors.names.resources import ARGO_API_VERSION
 from actors.node.manifest_request import PodRequest
 
@@ -61,7 +61,7 @@ def _labels(request: PodRequest) -> dict[str, str]:
         own[labels.ON_EXIT] = "true"
     if request.settings.instance_id:
         own[labels.CONTROLLER_INSTANCE_ID] = request.settings.instance_id
-    return own
+    return own | (buckets.mark(request.namespace) if request.settings.sharded else {})
 
 
 def _annotations(request: PodRequest, source: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ import msgspec
 
 from actors.messages import NodeStatus
 from actors.names import labels
+from actors.names.config_maps import is_cache
 from actors.names.durations import parse_duration
 from actors.names.timestamps import rfc3339, seconds
 from runtime.api import AlreadyExists, ApiError, Conflict, Gone, Throttled, Unavailable
@@ -87,8 +88,16 @@ def recall(cache: Cache) -> Read:
     return Read(cache.ref, RECALL)
 
 
+def _permit(found: Object | None, cache: Cache) -> None:
+    """What is there must have been meant as a cache: it is read and written with our rights. Raises BadMemo."""
+    if found is not None and not is_cache(found):
+        place = f"ConfigMap {cache.ref.namespace}/{cache.ref.name}"
+        raise BadMemo(f"{place} is no cache: it has no label {labels.CONFIGMAP_TYPE}: {labels.CONFIGMAP_TYPE_CACHE}")
+
+
 def entry_in(found: Object | None, cache: Cache, now: float) -> dict[str, Any] | None:
     """The entry that counts; None when there is none or it is too old. Raises BadMemo."""
+    _permit(found, cache)
     text = ((found or {}).get("data") or {}).get(cache.key)
     if text is None:
         return None

@@ -7,7 +7,6 @@ outcome was acknowledged. (§ pod contract; PGC-1..4, DMN-1..3, TMO-1..3, OP-1.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ import msgspec
 from actors.messages import DeadlineExceeded, Denied, EndDaemon, Phase, Recorded, Shutdown, WorkflowEnded
 from actors.names import ids, labels
 from actors.node.assess import assess
-from actors.node.assessment import Assessment, ContainerVerdict, Expectation
+from actors.node.assessment import ContainerVerdict, Expectation, fields_of
 from actors.node.container_nodes import close_containers, container_entries, last_containers
 from actors.node.manifest_request import PodSettings
 from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin, PodMaker
@@ -47,6 +46,7 @@ class PodNode(PodMaker):
         self.ended_phase = ""  # of the workflow, once all is over
         self.told_to_end = self.killing = False  # its pod was; and the answer to that is still to come
         self.gone_uids: set[str] = set()  # of its pods that are no more: what still tells of them is late
+        self.unsure: Object | None = None  # a pod that the cache has and the record does not, until a live look
         self.collected = False  # its pod's deletion was asked for
         self.vanished = False  # its pod is no longer seen, after its end: only a live look is believed
         self.told_containers: dict[str, ContainerVerdict] = {}  # of a containerSet, as the journal knows them
@@ -63,6 +63,7 @@ class PodNode(PodMaker):
 
     def end(self, phase: Phase, now: float, message: str = "", *, error: str = "", **fields: Any) -> list[Command]:
         """End, and with it what is left of a container set; what has ended serves nobody."""
+        self.pod, self.unsure = self.pod or self.unsure, None
         ended = super().end(phase, now, message, error=error, **{"daemoned": False, **fields})
         return [*close_containers(self, now), *ended] if ended and self.status.ended else ended
 
@@ -92,11 +93,15 @@ class PodNode(PodMaker):
         if refused:  # a pod that is there all the same (from before a restart) is ended and released
             return [*refused, *self._kill(), Read(self._reference(), RELEASE)]
         serves = self.announce() if self.status.daemoned else []  # since before a restart: its group waits to hear it
-        if self.pod is not None:
+        on_record = self.status.phase == "Running"
+        if self.pod is not None and on_record:
             return [*serves, *self._look(now)]
-        if self.status.phase == "Running":
+        if on_record:
             return [*serves, Read(self._reference(), ADOPT)]
         self.now_is("Pending", now, self.status.message)
+        if self.pod is not None:  # it may be of a run that a user has begun anew: he has deleted it by now
+            self.unsure, self.pod = self.pod, None
+            return [*self.announce(), Read(self._reference(), ADOPT)]
         return [*self.announce(), *self._create(now)]
 
     # ------------------------------------------------------------------------------------------ what it hears
@@ -123,6 +128,11 @@ class PodNode(PodMaker):
         """The pod is now so."""
         if ref.resource != PODS or ref.name != self.pod_name or not self._is_mine(thing):
             return []
+        if thing["metadata"]["uid"] in self.gone_uids:
+            return []
+        if self.unsure is not None:
+            self.unsure = thing
+            return []
         self.pod, self.seen = thing, True
         if not self.begun and not self.status.ended:
             recorded = (thing["metadata"].get("annotations") or {}).get(INPUTS_ANNOTATION)
@@ -140,7 +150,7 @@ class PodNode(PodMaker):
         if ref.resource != PODS or ref.name != self.pod_name or (self.pod and ref.uid != self.pod["metadata"]["uid"]):
             return []
         self.gone_uids.add(ref.uid)
-        self.pod, self.seen = None, False
+        self.pod, self.unsure, self.seen = None, None, False
         if self.status.ended:
             self.vanished = not (self.released or self.collected)
             return self._release(now)
@@ -260,6 +270,7 @@ class PodNode(PodMaker):
 
     def _found(self, pod: Object, now: float) -> list[Command]:
         """A live look: the pod is there. Ours is adopted, one on its way out is waited for, another's is an error."""
+        cached = self._sure(pod["metadata"]["uid"])
         if self.status.ended:
             return []
         if not self._is_mine(pod):
@@ -273,9 +284,20 @@ class PodNode(PodMaker):
             return [Read(self._reference(), CONFIRM)]
         if self.pod is None or not self.seen or self.pod["metadata"]["uid"] == pod["metadata"]["uid"]:
             self.pod = pod
-        return [*self._doubt(now), *self._look(now)]
+        commands = [*self._doubt(now), *self._look(now)]
+        self.pod = cached or self.pod  # of two states the newer one is not known: both are looked at
+        return [*commands, *(self._look(now) if cached is not None else [])]
+
+    def _sure(self, uid: str = "") -> Object | None:
+        """What is there is known: what the cache has of that pod, while what it tells of another one is late."""
+        cached, self.unsure = self.unsure, None
+        if cached is None or cached["metadata"]["uid"] == uid:
+            return cached
+        self.gone_uids.add(cached["metadata"]["uid"])
+        return None
 
     def _not_there(self, now: float) -> list[Command]:
+        self._sure()
         if self.pod is not None and self.seen:
             return []  # if that is over, too, the cache will tell
         self.pod = None
@@ -303,37 +325,13 @@ class PodNode(PodMaker):
                 return restarted
         before = self.status
         entries = container_entries(self, seen, now)
-        fields = self._fields(seen)
+        fields = fields_of(seen, self.instance.template)
         if seen.phase in {"Succeeded", "Failed", "Error"}:
             phase: Phase = seen.phase  # type: ignore[assignment]  # one of the three, as just tested
             return [*entries, *self.end(phase, now, seen.message, **fields)]
         runs = "Running" in (seen.phase, self.status.phase)  # who has seen it run may yet be shown an older state
         self.now_is("Running" if runs else "Pending", now, seen.message, **fields)
         return [*entries, *self.announce()] if self.status != before or entries else []
-
-    def _fields(self, seen: Assessment) -> dict[str, Any]:
-        fields: dict[str, Any] = {"daemoned": seen.daemoned}
-        if seen.host:
-            fields["host_node_name"] = seen.host
-        if seen.daemoned and seen.pod_ip:
-            fields["pod_ip"] = seen.pod_ip
-        if seen.outputs:
-            fields["outputs"] = self._with_declared(seen.outputs)
-        if seen.resources_duration:
-            fields["resources_duration"] = dict(seen.resources_duration)
-        if seen.progress:
-            fields["progress"] = seen.progress
-        return fields
-
-    def _with_declared(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Outputs as recorded keep what the template says of them: globalName, valueFrom."""
-        declared = self.instance.template.get("outputs") or {}
-        result = dict(outputs)
-        for kind in ("parameters", "artifacts"):
-            said = {entry["name"]: entry for entry in declared.get(kind) or ()}
-            if outputs.get(kind):
-                result[kind] = [{**said.get(entry["name"], {}), **entry} for entry in outputs[kind]]
-        return result
 
     def _expectation(self) -> Expectation:
         template = self.instance.template

@@ -17,13 +17,14 @@ from actors.messages import (
     NodeStatus,
     Permit,
     Phase,
+    ReturnsPermit,
     Shutdown,
     counted,
 )
 from actors.names import ids
 from actors.names.timestamps import seconds
 from actors.node.behaviour import new_status
-from actors.node.called import FAILED_FAST, Called
+from actors.node.called import FAILED_FAST, HELD, Called
 from actors.node.inputs import texts
 from actors.node.retry_policy import Again, Attempts, Wait, decide, last_retry, maximum_end
 from actors.node.site import crashed
@@ -84,13 +85,14 @@ class RetryNode(Called):
             self.call, parent=self.address, node_name=ids.attempt(self.status.name, self.number), retried=True,
             hooked=False, attempt=self.number, variables={**self.call.variables, **variables},
             avoid_hosts=tuple(self.hosts) if affinity else (), depth=self.call.depth, permitted=True,
-            deadline=maximum_end(self.strategy, self.first_started),
+            deadline=maximum_end(self.strategy, self.first_started) if self.number else None,
         )  # fmt: skip
         return [Tell(self.run.address, Edge((self.id,), call.id)), Spawn(call.address, call)]
 
     def _again(self, now: float) -> list[Command]:
         """Start another attempt, once it is permitted."""
         self.asking = self._gates()
+        self.permits = [gate for gate in self.permits if gate not in self.asking]
         self.waits = bool(self.asking)
         return self.ask() if self.waits else self._attempt(now)
 
@@ -177,7 +179,18 @@ class RetryNode(Called):
 
     def _ended_attempt(self, now: float) -> list[Command]:
         assert self.last is not None
-        return [*self.return_permits(failed=self.last.failed), *self._next(now)]
+        return [*self._pause(failed=self.last.failed), *self._next(now)]
+
+    def _pause(self, *, failed: bool) -> list[Command]:
+        """Until the next attempt its places are others'. But who has locks keeps the one in its boundary: whoever got
+        that might wait for these very locks, and neither would ever go on."""
+        gate, returned = self.call.gate, self.return_permits(failed=failed)
+        if self.locking != HELD or gate is None:
+            return returned
+        stays = Tell(gate, ReturnsPermit(self.id, failed=failed, stays=True))
+        mine = [command for command in returned if isinstance(command, Tell) and command.to == gate]
+        self.permits = [gate] if mine else []
+        return [stays if command in mine else command for command in returned]
 
     def _take(self, status: NodeStatus) -> None:
         self.last, self.running = counted(status), None

@@ -15,6 +15,7 @@ NO_MORE = "No more retries left"
 MAX_DURATION = "Max duration limit exceeded"
 BACKOFF_TOO_LONG = "Backoff would exceed max duration limit"
 EXPRESSION_FALSE = "retryStrategy.expression evaluated to false"
+LONGEST_S = float((1 << 63) // 10**9)  # what a duration of upstream's can hold: 292 years
 TRANSIENT = (
     "exceeded quota", "Too Many Requests", "TLS handshake timeout", "i/o timeout", "connection timed out",
     "connection reset by peer", "connection refused", "connection closed by foreign host", "unexpected EOF",
@@ -110,20 +111,20 @@ def _longest(backoff: Mapping[str, Any]) -> float | None:
 
 
 def wait_s(backoff: Mapping[str, Any], count: int) -> float:
-    """duration × factor^(attempts−1), at most `cap` (RTY-6)."""
+    """duration × factor^(attempts−1), at most `cap` (RTY-6); a factor below 1 is none."""
     base = backoff.get("duration")
     if base in (None, ""):
         raise ValueError("no base duration specified for retryStrategy")
     wait = parse_duration_or_seconds(str(base))
     factor = backoff.get("factor")
-    if factor not in (None, ""):
-        wait *= float(int(str(factor))) ** max(count - 1, 0)
+    if factor not in (None, "") and (times := int(str(factor))) > 0:
+        wait = min(LONGEST_S, wait * min(LONGEST_S, times ** min(max(count - 1, 0), 64)))
     cap = backoff.get("cap")
     return min(wait, parse_duration_or_seconds(str(cap))) if cap else wait
 
 
 def maximum_end(strategy: Mapping[str, Any], first_started: float) -> float | None:
-    """When `backoff.maxDuration` ends any attempt (RTY-7), in epoch seconds."""
+    """When `backoff.maxDuration` ends an attempt other than the first (RTY-7), in epoch seconds."""
     longest = _longest(strategy.get("backoff") or {})
     return None if longest is None else first_started + longest
 

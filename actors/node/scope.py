@@ -40,7 +40,8 @@ def output_variables(prefix: str, outputs: Mapping[str, Any]) -> dict[str, Any]:
     if outputs.get("result") is not None:
         values[f"{prefix}.result"] = outputs["result"]
     for entry in outputs.get("parameters") or ():
-        values[f"{prefix}.parameters.{entry['name']}"] = entry.get("value")
+        if entry.get("value") is not None:  # a pod that failed may not have made it
+            values[f"{prefix}.parameters.{entry['name']}"] = entry["value"]
     for entry in outputs.get("artifacts") or ():
         values[f"{prefix}.artifacts.{entry['name']}"] = entry
     return values

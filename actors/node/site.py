@@ -20,7 +20,7 @@ from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import NOTHING, Functions
 from actors.language.tags import SubstitutionError, substitute
 from actors.language.when import WhenError, evaluate_when
-from actors.messages import COMPLETED, ChildChanged, Edge, NodeChanged, NodeStatus, Phase, counted
+from actors.messages import COMPLETED, ChildChanged, Edge, Forsaken, NodeChanged, NodeStatus, Phase, counted
 from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.node.behaviour import new_status
@@ -88,15 +88,20 @@ class Site:
         """The nodes that whatever follows hangs on; what hangs on a Retry node last stands for it."""
         if self.dropped:
             return ()
-        if self.status.type == "Retry" and self.hooks:
-            return (next(reversed(self.hooks)),)
+        if self.status.type == "Retry" and self._hung:
+            return (self._hung[-1],)
         return self.outbound or (self.id,)
 
     def passes(self) -> frozenset[str]:
         """The phases that what hangs on `ends` inherits; none: those that have reached this call."""
-        if self.status.type == "Retry" and self.hooks:
-            return frozenset({next(reversed(self.hooks.values())).phase}) & COMPLETED or self.leaves
+        if self.status.type == "Retry" and self._hung:
+            return frozenset({self.hooks[self._hung[-1]].phase}) & COMPLETED or self.leaves
         return self.leaves
+
+    @property
+    def _hung(self) -> list[str]:
+        """The ids of its hooks, but for those that were kept from beginning."""
+        return [node_id for node_id, status in self.hooks.items() if status.phase != "Omitted"]
 
     @property
     def settled(self) -> bool:
@@ -152,14 +157,7 @@ class Site:
     def last_said(self, node_id: str) -> NodeStatus:
         """What the call's node, or a hook's, has said last; before its first word, what that would have been."""
         known, call = self.hooks.get(node_id, self.status), self.called
-        if known.phase or call is None or node_id != self.id or template_type(call.template) not in POD_TYPES:
-            return known
-        if call.template.get("retryStrategy") is not None or call.run.spec.get("retryStrategy") is not None:
-            return known  # a Retry node stands for it
-        return msgspec.structs.replace(
-            known, type="Pod", boundary_id=call.boundary, template_scope=call.caller_scope,
-            template_name="" if call.resolved.reference else call.resolved.name, template_ref=call.resolved.reference,
-        )  # fmt: skip
+        return known if known.phase or call is None or node_id != self.id else _unheard(known, call)
 
     def prepare(self, scope: MutableMapping[str, Any], now: float) -> None:
         """Fill in all that the call refers to; nothing begins. A second time it does nothing. Raises CALL_ERRORS."""
@@ -317,8 +315,20 @@ class Site:
                 boundary_id=place.boundary,
             )  # fmt: skip
             return [Tell(place.run.address, NodeChanged(self.hooks[status.id], place.owner.part)), edge]
-        self.hooks[status.id] = msgspec.structs.replace(status, phase="Pending")
+        self.hooks[status.id] = known or msgspec.structs.replace(_unheard(status, call), phase="Pending")
         return [edge, Spawn(call.address, call)]
+
+
+def _unheard(known: NodeStatus, call: Call) -> NodeStatus:
+    """What a call's node will say first."""
+    if template_type(call.template) not in POD_TYPES:
+        return known
+    if call.template.get("retryStrategy") is not None or call.run.spec.get("retryStrategy") is not None:
+        return known  # a Retry node stands for it
+    return msgspec.structs.replace(
+        known, type="Pod", boundary_id=call.boundary, template_scope=call.caller_scope,
+        template_name="" if call.resolved.reference else call.resolved.name, template_ref=call.resolved.reference,
+    )  # fmt: skip
 
 
 def _holds(expression: str, values: Mapping[str, Any], functions: Functions) -> bool:
@@ -340,5 +350,6 @@ def crashed(run: Run, owner: Address, known: NodeStatus, node_id: str, text: str
     )
     return [
         Tell(run.address, NodeChanged(status, owner.part)),
+        Tell(run.address, Forsaken(node_id)),
         Tell(owner, ChildChanged(status, (node_id,), error=text)),
     ]

@@ -34,6 +34,7 @@ from runtime.messages import (
 from runtime.objects import NAMESPACES, Object, Reference
 
 SETTLED = "settled"
+STRANGERS_MAX = 1000
 SETTLE_S = 2.0  # after a crash of this actor: by then every workflow has said what it has or wants
 
 
@@ -51,6 +52,7 @@ class QueueState:
 
     turns: Turns = field(default_factory=Turns)
     known: set[Address] = field(default_factory=set)  # unfinished workflows
+    strangers: dict[Address, None] = field(default_factory=dict)  # asked before the cache knew that they are unfinished
     reborn: bool = False
 
 
@@ -87,6 +89,7 @@ class QueueMind:
                 return self._met(state, _workflow(ref), thing)
             case Gone(ref, _):
                 state.known.discard(_workflow(ref))
+                state.strangers.pop(_workflow(ref), None)
                 return _given(turns.leave(_workflow(ref)))
             case Told(sender, word):
                 return self._told(state, sender, word)
@@ -100,17 +103,22 @@ class QueueMind:
         """An unfinished workflow: it runs when its record says so."""
         fresh = workflow not in state.known
         state.known.add(workflow)
+        early = workflow in state.strangers
+        state.strangers.pop(workflow, None)
         if (thing.get("status") or {}).get("phase") == "Running":
             state.turns.runs(workflow, workflow.namespace)
-        elif fresh and state.reborn:
+        elif fresh and (state.reborn or early):
             return [Tell(workflow, SayTurn())]
         return []
 
     def _told(self, state: QueueState, sender: Address, word: Any) -> list[Command]:
         if isinstance(word, LimitsChanged):
             return _given(state.turns.admit())
-        if sender not in state.known:
-            return []  # finished or gone already
+        if sender not in state.known:  # finished or gone already, or begun again and known by a live read alone
+            state.strangers[sender] = None
+            if len(state.strangers) > STRANGERS_MAX:
+                del state.strangers[next(iter(state.strangers))]
+            return []
         match word:
             case HasTurn():
                 state.turns.runs(sender, sender.namespace)

@@ -157,7 +157,7 @@ def _progress(scene: Scene, status: Object, *, became_unhealthy: bool) -> None:
         name = new["metadata"]["name"] if new is not None else ""
         text = f'ReplicaSet "{name}" has successfully progressed.'
         put(status, Condition(PROGRESSING, "True", "NewReplicaSetAvailable", text), now)
-    elif is_progressing(ro, status) or became_unhealthy:
+    elif is_progressing(ro, status) or became_unhealthy or scene.lets_go:
         entry = Condition(PROGRESSING, "True", "ReplicaSetUpdated", f"{subject} is progressing.")
         if is_completed(status) and became_unhealthy:
             text = "Rollout does not have minimum availability"

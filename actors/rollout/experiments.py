@@ -65,7 +65,7 @@ def _cancel(scene: Scene, experiments: list[Any]) -> None:
 
 
 def destinations(scene: Scene) -> tuple[Destination, ...]:
-    """The weighted versions of the running experiment."""
+    """The weighted versions of the running experiment. One without a Service (its pods have no ports) gets nothing."""
     ro, experiment = scene.ro, scene.experiment
     index = ro.step_index
     if ro.step is None or index is None or experiment is None or phase(experiment) != "Running":
@@ -75,9 +75,9 @@ def destinations(scene: Scene) -> tuple[Destination, ...]:
         return ()
     weights = {each["name"]: each.get("weight") for each in step.get("templates") or ()}
     return tuple(
-        Destination(int(weights[each["name"]]), each.get("serviceName") or "", each.get("podTemplateHash") or "")
+        Destination(int(weights[each["name"]]), each["serviceName"], each.get("podTemplateHash") or "")
         for each in (experiment.get("status") or {}).get("templateStatuses") or ()
-        if weights.get(each["name"]) is not None
+        if weights.get(each["name"]) is not None and each.get("serviceName")
     )
 
 

@@ -219,7 +219,9 @@ class RolloutMind:
         if state.outstanding or state.object is None or not self._is_mine(state.object):
             return
         if state.underway is not None:
-            yield from self._conclude(state, state.underway, now)
+            yield from self._ask(state, state.underway.next())
+            if not state.outstanding:
+                yield from self._conclude(state, state.underway, now)
             if state.outstanding or state.underway is not None:
                 return
         if now < state.not_before:
@@ -294,7 +296,7 @@ class RolloutMind:
         status = state.object.get("status") or {}
         generation = state.object["metadata"].get("generation")
         state.underway = Underway(plan, generation, status, had_pods=had_pods)
-        yield from self._ask(state, plan.changes)
+        yield from self._ask(state, state.underway.next())
         if not state.outstanding:
             yield from self._conclude(state, state.underway, now)
 

@@ -7,9 +7,11 @@ canary has no available pod. Nothing moves while stable has too few pods for wha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from actors.rollout import experiments, sets
+from actors.rollout.model import Ro
 from actors.rollout.scaling import canary_weight, is_at_counts, meets_threshold
 from actors.rollout.scene import Scene, Stalled
 from actors.rollout.services import canary_and_stable, ensure, rolling_back_to
@@ -80,10 +82,21 @@ def _by_step(scene: Scene) -> tuple[int, tuple[Destination, ...]]:
     if index is None:
         return 0, ()
     if not is_at_counts(scene, None):
-        return ro.weight_before(index), experiments.destinations(scene)
+        return _on_the_way(scene, index), experiments.destinations(scene)
     if index != len(ro.steps):
         return ro.set_weight(), experiments.destinations(scene)
     return ro.most_weight, ()
+
+
+def _on_the_way(scene: Scene, index: int) -> int:
+    """The weight while sizes are not those of the step: one that falls goes first, one that rises follows its pods."""
+    ro, before = scene.ro, scene.ro.weight_before(index)
+    if index == len(ro.steps):
+        return before
+    recorded = (ro.weights or {}).get("canary") or {}
+    carries = int(recorded.get("weight") or 0) if recorded.get("podTemplateHash") == scene.new_hash else 0
+    wanted = ro.set_weight()
+    return wanted if carries > wanted else min(before, wanted)
 
 
 def _promoting(scene: Scene) -> int:
@@ -120,13 +133,22 @@ def _stable_can_carry(scene: Scene, shift: Shift) -> bool:
 
 def _tell(scene: Scene, router: Router, shift: Shift) -> Iterator[str]:
     """Tell one router; its refusal, if that is its answer: the others are told all the same."""
-    answer = router.plan(scene.ro, scene.world.known, shift)
+    answer = router.plan(scene.ro, scene.world.known, shift_of(scene.ro, router, shift))
     if isinstance(answer, Refusal):
         scene.say("TrafficRoutingError", answer.message, warning=True)
         yield answer.message
         return
     scene.changes += answer.changes
     scene.said += answer.said
+
+
+def shift_of(ro: Ro, router: Router, shift: Shift) -> Shift:
+    """The shift by the Services that a router works with: with both pairs named, only some follow the ping-pong."""
+    canary = ro.canary or {}
+    named = canary.get("canaryService") or "", canary.get("stableService") or ""
+    if router.prefers_ping_pong or not any(named):
+        return shift
+    return replace(shift, canary_service=named[0], stable_service=named[1])
 
 
 def _record(scene: Scene, shift: Shift) -> None:
@@ -162,7 +184,7 @@ def _side(weight: int, service: Any, value: str) -> Object:
 
 
 def _verify(scene: Scene, routers: list[Router], shift: Shift) -> None:
-    answers = [router.verify(scene.ro, scene.world.known, shift) for router in routers]
+    answers = [router.verify(scene.ro, scene.world.known, shift_of(scene.ro, router, shift)) for router in routers]
     said = [answer for answer in answers if answer is not None]
     weights = dict(scene.status["canary"]["weights"])
     weights.pop("verified", None)

@@ -10,6 +10,7 @@ from actors.rollout.counts import (
     Setback,
     approximate,
     basic,
+    for_weight,
     routed,
     setback_weight,
     threshold_met,
@@ -158,7 +159,16 @@ def _new_size(scene: Scene) -> int:
     if ro.blue_green is not None:
         return preview_size(scene)
     weights = (scene.status.get("canary") or {}).get("weights")
-    return counts(scene, weights).canary
+    return max(counts(scene, weights).canary, _still_carrying(scene))
+
+
+def _still_carrying(scene: Scene) -> int:
+    """The pods that the new version needs for the traffic that it was last known to get: it shrinks after that does."""
+    ro, recorded = scene.ro, (scene.ro.weights or {}).get("canary") or {}
+    follows = ro.routing is not None and scene.has_other_stable and scale_in_force(scene) is None
+    if not follows or recorded.get("podTemplateHash") != scene.new_hash:
+        return 0
+    return for_weight(ro.replicas, int(recorded.get("weight") or 0), ro.most_weight)
 
 
 def _after_abort(scene: Scene, new: Object) -> int | None:

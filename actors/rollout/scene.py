@@ -82,6 +82,7 @@ class Scene:
     plugin_statuses: list[Object] | None = None
     plugin_failed: bool = False
     was_within_delay: bool = False  # the new version's deadline was still to come
+    lets_go: bool = False  # a version that was held by a deadline is scaled to nothing: that is progress
     is_verified: bool = True  # load balancers know the pods
     services: dict[str, Object] = field(default_factory=dict)  # as they will be, by name
 
@@ -126,6 +127,7 @@ class Scene:
             return False
         notes: Object = {wire.DESIRED_REPLICAS: str(ro.replicas)}
         if replicas == 0 and sets.deadline(one) and not self.stays_after_abort:
+            self.lets_go = True
             notes[wire.SCALE_DOWN_DEADLINE] = None
         body: Object = {"metadata": {"annotations": notes}}
         if before != replicas:

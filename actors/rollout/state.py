@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from actors.rollout import wire
 from actors.rollout.plan import Plan, PluginAnswer, PluginCall
+from actors.rollout.restart import EVICTION
 from actors.rollout.sets import count, hash_of
 from actors.rollout.traffic.protocol import Router
 from actors.rollout.traffic.routers import ROUTERS
-from runtime.messages import Address
-from runtime.objects import Object, Reference, Resource
+from runtime.messages import Address, Command, Create, Patch
+from runtime.objects import PODS, Object, Reference, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,21 @@ class Underway:
     failed: bool = False
     writes: bool = False  # its status is being written
     had_pods: bool = False
+    done: int = 0  # of its changes: begun
+
+    def next(self) -> tuple[Command, ...]:
+        """The changes that come now: one after the other, as a Service goes before its weight; pods all at once."""
+        left = self.plan.changes[self.done :] if not self.failed else ()
+        pods = list(takewhile(_is_pods, left))
+        found = left[: len(pods) or 1]
+        self.done += len(found)
+        return found
+
+
+def _is_pods(change: Command) -> bool:
+    if isinstance(change, Patch):
+        return change.ref.resource == PODS
+    return isinstance(change, Create) and change.tag == EVICTION
 
 
 @dataclass(slots=True)

@@ -151,7 +151,9 @@ def _look_again(scene: Scene, status: Object) -> None:
         return
     if status.get("pauseConditions") or ro.is_paused or status.get("abort") or conditions.is_indefinite(ro):
         return
-    scene.wake_at(seconds(entry["lastUpdateTime"]) + ro.deadline_s + 1)
+    at = seconds(entry["lastUpdateTime"]) + ro.deadline_s + 1
+    if at > scene.now:  # when it has passed, it is not time that is waited for
+        scene.wake_at(at)
 
 
 def _tell_pause(scene: Scene, written: Object) -> None:

@@ -60,9 +60,14 @@ def _named(step: Object, names: tuple[str, ...], *, given: bool) -> str:
     return " ".join(f"step.{name[0].upper()}{name[1:]}: {str(flag).lower()}" for name, flag in told)
 
 
+def _names_any(routing: Object, *names: str) -> bool:
+    """Whether one of these routers is named, be it without any settings: `smi: {}`."""
+    return any(routing.get(name) is not None for name in names)
+
+
 def _header(ro: Ro, route: Object, path: str) -> Iterator[Unfit]:
     routing = ro.routing or {}
-    if not any(routing.get(name) for name in ("istio", "alb", "apisix", "plugins", "gatewayAPI")):
+    if not _names_any(routing, "istio", "alb", "apisix", "plugins", "gatewayAPI"):
         text = "SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix"
         yield invalid(path, route, text)
         return
@@ -78,7 +83,7 @@ def _header(ro: Ro, route: Object, path: str) -> Iterator[Unfit]:
 
 def _mirror(ro: Ro, route: Object, path: str) -> Iterator[Unfit]:
     routing = ro.routing or {}
-    if not any(routing.get(name) for name in ("istio", "plugins", "gatewayAPI")):
+    if not _names_any(routing, "istio", "plugins", "gatewayAPI"):
         yield invalid(path, route, "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins")
     for index, match in enumerate(route.get("match") or ()):
         for field in ("method", "path"):
@@ -117,5 +122,5 @@ def _experiment(ro: Ro, experiment: Object, path: str) -> Iterator[Unfit]:
         at = f"{path}.templates[{index}].weight"
         if ro.routing is None:
             yield invalid(at, weight, NOT_WEIGHTED)
-        elif not any(ro.routing.get(name) for name in ("alb", "smi", "istio", "plugins", "gatewayAPI")):
+        elif not _names_any(ro.routing, "alb", "smi", "istio", "plugins", "gatewayAPI"):
             yield invalid(at, weight, WEIGHTED)

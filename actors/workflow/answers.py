@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.workflow import beginning, disruption, edits, ending, guard, locks, opening, writing
+from actors.database_messages import LoadNodes, SaveNodes
+from actors.workflow import beginning, collecting, disruption, edits, ending, guard, locks, offloading, opening, writing
 from actors.workflow.beginning import EXPIRY
-from actors.workflow.state import WorkflowState
+from actors.workflow.state import WorkflowState, is_completed
 from runtime import api
-from runtime.messages import Command, Create, Delete, Read, Stop, WakeAt, WriteStatus
+from runtime.messages import Ask, Command, Create, Delete, Read, Stop, WakeAt, WriteStatus
 from runtime.objects import Object
 
 RETRY_READ_S = 2.0  # after an API server that did not answer
@@ -34,6 +35,23 @@ def done(state: WorkflowState, command: Command, result: Any, now: float) -> lis
             return _claim_made(state, command, now)
         case Create(tag=disruption.BUDGET) | Read(tag=disruption.BUDGET) | Delete(tag=disruption.BUDGET):
             return disruption.answered(state, command, result)
+        case Ask(query=SaveNodes()):
+            return offloading.saved(state, result)
+        case Ask(query=LoadNodes()):
+            return _nodes_read(state, command.query, result, now)
+    return []
+
+
+def _nodes_read(state: WorkflowState, query: LoadNodes, nodes: dict[str, Any], now: float) -> list[Command]:
+    """Its nodes are there: whoever has waited for them goes on."""
+    awaited = offloading.loaded(state, query, nodes)
+    if state.run is None:
+        return beginning.nodes_read(state, now)
+    state.offload.awaited = None
+    if awaited is not None and state.writing:
+        state.pending = awaited
+    elif awaited is not None:
+        return [*edits.take_in(state, awaited, now), *writing.flush(state)]
     return []
 
 
@@ -67,7 +85,7 @@ def failed(state: WorkflowState, command: Command, error: api.ApiError, now: flo
     """A command was not performed, or nobody knows."""
     match command:
         case WriteStatus():
-            return writing.refused(state, error, now)
+            return [*edits.overflow(state, error, now), *writing.refused(state, error, now)]
         case Read(tag=opening.GATHER) if isinstance(error, api.Gone):
             state.found[command.ref] = None
             state.reading.discard(command.ref)
@@ -89,6 +107,26 @@ def failed(state: WorkflowState, command: Command, error: api.ApiError, now: flo
             return disruption.refused(state, command, error, now)
         case Delete(tag="expiry"):
             return [WakeAt(now + RETRY_READ_S, EXPIRY)]
+        case Ask():
+            return _unanswered(state, command.query, error, now)
+    return []
+
+
+def _needs_none(thing: Object | None) -> bool:
+    """Whether a workflow is better let go than kept until its nodes can be read."""
+    return thing is not None and is_completed(thing) and collecting.is_leaving(thing)
+
+
+def _unanswered(state: WorkflowState, query: Any, error: api.ApiError, now: float) -> list[Command]:
+    """The database did not do what it was asked to."""
+    match query:
+        case SaveNodes():
+            return writing.not_saved(state, error, now)
+        case LoadNodes() if isinstance(error, api.Gone) or _needs_none(state.offload.awaited):
+            state.offload.lost = error.message
+            return _nodes_read(state, query, {}, now)
+        case LoadNodes():
+            return offloading.not_loaded(state, query, error, now)
     return []
 
 

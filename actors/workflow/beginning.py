@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from actors.gate import Gate
 from actors.lock_messages import BadLock
 from actors.messages import NodeStatus
-from actors.workflow import collecting, ending, estimates, guard, locks, opening, pods, turn, writing
+from actors.packing import VERSION, version_of
+from actors.workflow import collecting, ending, estimates, guard, locks, offloading, opening, pods, turn, writing
 from actors.workflow.leftovers import leftovers_of_finished, run_of_finished
 from actors.workflow.retention import expires_at
 from actors.workflow.state import WorkflowState, is_completed
@@ -19,6 +20,7 @@ from runtime.messages import Command, Read, Tell, WakeAt
 from runtime.objects import Object
 
 EXPIRY, BIRTH = "expiry", "birth"
+NODES = frozenset({"nodes", "compressedNodes", VERSION})  # where a status may have them
 NO_LOCK = "Failed to acquire the synchronization lock."
 
 
@@ -45,16 +47,21 @@ def look(state: WorkflowState, thing: Object, now: float) -> list[Command]:
 def meet(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     """The workflow is seen for the first time in this life."""
     if is_completed(thing):
+        former = run_of_finished(state.address, thing, now)
+        found = offloading.whole(state, thing) if former is not None else thing
+        if found is None:
+            return offloading.load(state, thing)
+        offloading.taken_in(state)
         state.object, state.ended, state.closed = thing, True, True
-        state.former = run_of_finished(state.address, thing, now)
-        left = leftovers_of_finished(state.former, thing) if state.former is not None else []
+        state.former = former if found is thing else run_of_finished(state.address, found, now)
+        left = leftovers_of_finished(state.former, found) if state.former is not None else []
         state.acquainted = False
         return [*retire(state), *left, *collecting.collect(state), Tell(state.address, Met())]
     state.object = thing
     state.locks = locks.Ledger.of(thing.get("status") or {}, state.address)
     found = thing.get("status") or {}
-    state.compressed = bool(found.get("compressedNodes"))
-    state.summary_written = {key: found[key] for key in found if key not in {"nodes", "compressedNodes"}}
+    state.compressed, state.offload.version = bool(found.get("compressedNodes")), version_of(thing)
+    state.summary_written = {key: found[key] for key in found if key not in NODES}
     state.status_extra = {key: value for key, value in state.summary_written.items() if key not in writing.COMPUTED}
     recorded = {entry.get("type"): entry.get("message") for entry in found.get("conditions") or ()}
     state.metric_errors = [recorded["MetricsError"]] if recorded.get("MetricsError") else []
@@ -80,6 +87,14 @@ def gather(state: WorkflowState, now: float) -> list[Command]:
     reads = opening.read_more(state)
     if reads or state.reading:
         return reads
+    assert state.object is not None
+    found = offloading.whole(state, state.object)
+    if found is None:
+        return offloading.load(state, state.object)
+    state.object, lost = found, state.offload.lost
+    offloading.taken_in(state)
+    if lost:
+        raise opening.Unfit(f"its nodes are lost: {lost}", "Error")
     opening.open_run(state, state.limits)
     heed_spec(state)
     try:
@@ -87,6 +102,17 @@ def gather(state: WorkflowState, now: float) -> list[Command]:
     except BadLock as error:
         raise opening.Unfit(f"{NO_LOCK} {error}") from error
     return [*asked, *begin(state, now)] if asked else start(state, now)
+
+
+def nodes_read(state: WorkflowState, now: float) -> list[Command]:
+    """Its nodes have been read, or are to be asked for again, before it has begun here."""
+    if state.object is None:
+        awaited = state.offload.awaited
+        return meet(state, awaited, now) if awaited is not None else []
+    if state.ended:
+        offloading.taken_in(state)
+        return writing.flush(state)
+    return [] if state.run is not None or state.turn else gather(state, now)
 
 
 def start(state: WorkflowState, now: float) -> list[Command]:

@@ -9,11 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from actors.messages import Edited, Permit, Shutdown
-from actors.packing import nodes_of
-from actors.workflow import beginning, collecting, ending, guard, locks, writing
+from actors.packing import VERSION, nodes_of
+from actors.workflow import beginning, collecting, ending, guard, locks, offloading, writing
 from actors.workflow.state import Superseded, WorkflowState, is_completed, newer
+from runtime.api import ApiError
+from runtime.client_errors import too_large
 from runtime.messages import Command, Tell
 from runtime.objects import Object
+
+OVERFULL = "workflow is longer than maximum allowed size."  # upstream's words
 
 
 def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
@@ -23,6 +27,9 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
         return []
     if is_completed(thing) and not state.ended and not state.closed:
         raise Superseded(f"workflow {state.address.name} has ended on record while it ran here")
+    found = _whole(state, thing)
+    if found is None:
+        return offloading.load(state, thing)
     state.object = thing
     _note(state, thing.get("status") or {})
     if state.closed and not is_completed(thing):
@@ -38,7 +45,7 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     was_stopping, was_suspended = state.stopping, state.suspended
     beginning.heed_spec(state)
     guard.heed(state)
-    edits = state.journal.edits(nodes_of(thing.get("status") or {}))
+    edits = state.journal.edits(nodes_of(found.get("status") or {}))
     commands: list[Command] = [Tell(state.running.node_address(edit.id), Edited(edit)) for edit in edits]
     if state.suspended != was_suspended:
         beginning.limit_pods(state)
@@ -50,6 +57,16 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     return commands
 
 
+def _whole(state: WorkflowState, thing: Object) -> Object | None:
+    """The object with its nodes, if anybody is to hear of them; None when they have to be read first."""
+    if state.run is None or state.closed:
+        return thing
+    found = offloading.whole(state, thing)
+    if found is not None:
+        offloading.taken_in(state)
+    return found
+
+
 def _note(state: WorkflowState, status: dict[str, Any]) -> None:
     """What is on record by now, also by writes of ours that nobody has answered."""
     for key in writing.COMPUTED:
@@ -57,6 +74,7 @@ def _note(state: WorkflowState, status: dict[str, Any]) -> None:
         if key in status:
             state.summary_written[key] = status[key]
     state.compressed = bool(status.get("compressedNodes"))
+    state.offload.version = status.get(VERSION) or ""
 
 
 def _resume(state: WorkflowState, now: float) -> list[Command]:
@@ -74,6 +92,19 @@ def _shut_down(state: WorkflowState, now: float) -> list[Command]:
     if state.root is None or not state.live:
         return [*beginning.begin(state, now)] if state.root is None else ending.after(state, now)
     return [Tell(run.node_address(child), Shutdown(state.stopping), urgent=True) for child in sorted(state.live)]
+
+
+def overflow(state: WorkflowState, error: ApiError, now: float) -> list[Command]:
+    """The workflow has outgrown its object: it is stopped, and ends as an Error that says so. (OFF-1)"""
+    if state.overfull or state.closed or not too_large(error):
+        return []
+    state.overfull = True
+    state.condemned = f"{OVERFULL} {error.message}: pass large values as artifacts, or keep nodes in a database"
+    if state.ended or state.run is None:
+        ending.conclude(state, "Error", state.condemned, now)
+        return []
+    state.stopping = "Terminate"
+    return _shut_down(state, now)
 
 
 def look_at_template(state: WorkflowState, template: Object | None, now: float) -> list[Command]:

@@ -11,10 +11,12 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from actors.database_messages import AWAY, BACK
 from actors.messages import COMPLETED, NodeStatus
 from actors.names import labels
 from actors.names.timestamps import rfc3339, seconds
 from actors.workflow.journal import Turn
+from actors.workflow.offload import Offload
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState
 from runtime.messages import Command, Create, Done
 from runtime.objects import EVENTS, Object
@@ -34,6 +36,7 @@ class Said(NamedTuple):
     message: str
     normal: bool
     node: NodeStatus | None = None
+    at: float = 0.0  # what tells it from an earlier one of the same reason
 
 
 def due(state: WorkflowState, settings: WorkflowSettings, turns: Sequence[Turn], now: float) -> list[Command]:
@@ -57,6 +60,10 @@ def of_workflow(state: WorkflowState) -> list[Said]:
     if state.run is not None and state.run.past_deadline and not state.timed_out:
         state.timed_out = True
         found.append(Said(TIMED_OUT, "Workflow timed out", normal=False))
+    offload = state.offload
+    if bool(offload.trouble) != offload.told:
+        offload.told = bool(offload.trouble)
+        found.append(_of_database(offload))
     if state.phase and state.phase != before:
         state.proclaimed = state.phase
         match state.phase:
@@ -67,6 +74,14 @@ def of_workflow(state: WorkflowState) -> list[Said]:
             case "Failed" | "Error":
                 found.append(Said("WorkflowFailed", state.message, normal=False))
     return found
+
+
+def _of_database(offload: Offload) -> Said:
+    """That the database which keeps its nodes is away, or is back."""
+    if not offload.trouble:
+        return Said(BACK, "The database that keeps its nodes answers again", normal=True, at=offload.since)
+    held = "What its nodes do is not on record, and nothing follows from it, until the database that keeps them answers"
+    return Said(AWAY, f"{held}: {offload.trouble}", normal=False, at=offload.since)
 
 
 def of_node(turn: Turn) -> list[Said]:
@@ -85,7 +100,8 @@ def _sentence(phase: str, node: NodeStatus) -> str:
 def event(state: WorkflowState, said: Said, now: float) -> Object:
     """The Event as it is to be created."""
     address, node = state.address, said.node
-    parts = (address.uid, state.started_at, node.id if node else "", said.reason)
+    parts = [address.uid, state.started_at, node.id if node else "", said.reason]
+    parts += [str(said.at)] if said.at else []
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     meta: Object = {"name": f"{address.name[:NAME_BYTES_MAX]}.{digest}", "namespace": address.namespace}
     if node is not None:

@@ -100,14 +100,14 @@ def stored_scopes(workflow: Object) -> dict[str, list[dict[str, Any]]]:
     for key, template in ((workflow.get("status") or {}).get("storedTemplates") or {}).items():
         kind, _, rest = key.partition("/")
         owner = rest.rpartition("/")[0]
-        if kind in {"namespaced", "cluster"}:
+        if kind in {"namespaced", "cluster"} and "/" not in owner:  # an inline template is called by nobody else
             scopes.setdefault(f"{kind}/{owner}", []).append(template)
     return scopes
 
 
 def library(workflow: Object, spec: Mapping[str, Any], found: Found) -> TemplateLibrary:
-    """All templates that the workflow may call."""
-    local = f"local/{workflow['metadata']['name']}"
+    """All templates that the workflow may call; those of a spec that it was given by reference have no owner's name."""
+    local = "local/" if _merged_from(workflow) else f"local/{workflow['metadata']['name']}"
     result = TemplateLibrary(local, spec.get("templateDefaults"))
     result.add(local, spec.get("templates") or [])
     for scope, templates in stored_scopes(workflow).items():
@@ -119,13 +119,21 @@ def library(workflow: Object, spec: Mapping[str, Any], found: Found) -> Template
     return result
 
 
-def stored_templates(templates: TemplateLibrary, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """`status.storedTemplates`: every template of another object that can be reached from the entrypoint and hooks."""
+def _merged_from(workflow: Object) -> str:
+    """The scope of the template that gives the workflow its spec; empty when it has its own."""
+    reference = (workflow.get("spec") or {}).get("workflowTemplateRef")
+    return Source(reference.get("name", ""), bool(reference.get("clusterScope"))).scope if reference else ""
+
+
+def stored_templates(workflow: Object, templates: TemplateLibrary, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """`status.storedTemplates`: every template of another object that one of the spec's own reaches, by its owner;
+    the spec's own as well, where another object gives them."""
     stored: dict[str, Any] = {}
+    merged_from = _merged_from(workflow)
     hooks = [hook for hook in (spec.get("hooks") or {}).values() if isinstance(hook, dict)]
     open_calls: list[tuple[Mapping[str, Any], str]] = [
         (call, templates.local_scope)
-        for call in [{"template": spec.get("entrypoint")}, {"template": spec.get("onExit")}, *hooks]
+        for call in [*({"template": own.get("name")} for own in spec.get("templates") or ()), *hooks]
     ]
     seen: set[tuple[str, str]] = set()
     while open_calls:
@@ -134,8 +142,12 @@ def stored_templates(templates: TemplateLibrary, spec: Mapping[str, Any]) -> dic
         if template is None or (scope, template.get("name", "")) in seen:
             continue
         seen.add((scope, template.get("name", "")))
-        if scope != templates.local_scope:
-            stored[f"{scope}/{template.get('name', '')}"] = template
+        owner = merged_from if scope == templates.local_scope else scope
+        if owner and template.get("name"):
+            stored[f"{owner}/{template['name']}"] = template
+            for inner in calls_in(template):
+                if inner.get("inline"):
+                    stored.setdefault(f"{owner}/inline/{inner.get('name', '')}", inner["inline"])
         open_calls += [(further, scope) for further in calls_in(template)]
     return stored
 

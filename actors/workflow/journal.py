@@ -252,6 +252,7 @@ class Journal:
             if node_id not in self.statuses or entry == self.written.get(node_id):
                 continue
             self.written[node_id] = dict(entry)
+            self.pack.put(node_id, entry)  # what is written before the node answers does not take it back
             self.dirty[node_id] = None
             if entry == self.doubtful.get(node_id):
                 continue  # our own write, whose answer was lost

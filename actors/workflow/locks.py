@@ -25,8 +25,9 @@ from actors.lock_messages import (
     holder_key,
     holder_node,
     holdings,
-    limit_of,
+    is_semaphore,
     lock_keys,
+    shown,
 )
 from actors.messages import NodeStatus
 from runtime.messages import Address, Command, Tell
@@ -46,7 +47,7 @@ class Claim:
     keys: tuple[str, ...]
     number: int = 0  # of the last time it was asked for
     stage: Stage = "asked"
-    awaits: str = ""  # the lock in its way, once the lock room has said so
+    awaits: tuple[str, ...] = ()  # once the lock room has said that one is in its way: all that it wants
 
 
 @dataclass
@@ -84,7 +85,7 @@ class Ledger:
         """Take a claim to its next stage."""
         claim = self.claims[node_id]
         claim.stage = stage
-        self.awaits(node_id, "")
+        self.awaits(node_id, {})
         for key in claim.keys:
             _mark(self.holding, key, node_id, present=stage in {"granted", "held"})
         if stage in {"granted", "leaving"}:
@@ -95,21 +96,21 @@ class Ledger:
     def drop(self, node_id: str) -> None:
         """The claim is over."""
         claim = self.claims[node_id]
-        self.awaits(node_id, "")
+        self.awaits(node_id, {})
         for key in claim.keys:
             _mark(self.holding, key, node_id, present=False)
         self.open.pop(node_id, None)
         del self.claims[node_id]
 
-    def awaits(self, node_id: str, key: str, holders: tuple[str, ...] = ()) -> None:
-        """`key` is in the way of a claim; nothing is, when it is empty."""
+    def awaits(self, node_id: str, holders: Mapping[str, tuple[str, ...]]) -> None:
+        """A claim waits for these locks, and who has them; for none, when there are none."""
         claim = self.claims[node_id]
-        if claim.awaits:
-            _mark(self.awaited, claim.awaits, node_id, present=False)
-        claim.awaits = key
-        if key:
+        for key in claim.awaits:
+            _mark(self.awaited, key, node_id, present=False)
+        claim.awaits = tuple(holders)
+        for key in claim.awaits:
             _mark(self.awaited, key, node_id, present=True)
-            self.blockers[key] = holders
+        self.blockers |= holders
 
     def section(self) -> dict[str, Any]:
         """`status.synchronization` as it is to be; empty when nothing is held or awaited (SYNC-12)."""
@@ -118,11 +119,11 @@ class Ledger:
         section: dict[str, dict[str, Any]] = {}
         for word, entries in (("holding", held), ("waiting", awaited)):
             for key, holders in entries.items():
-                if limit_of(key) is not None:
-                    entry = {"semaphore": key, **({"holders": holders} if holders else {})}
+                if is_semaphore(key):
+                    entry = {"semaphore": shown(key), **({"holders": holders} if holders else {})}
                     section.setdefault("semaphore", {}).setdefault(word, []).append(entry)
                 else:
-                    entry = {"mutex": key, **({"holder": holders[0]} if holders else {})}
+                    entry = {"mutex": shown(key), **({"holder": holders[0]} if holders else {})}
                     section.setdefault("mutex", {}).setdefault(word, []).append(entry)
         return section
 
@@ -221,11 +222,17 @@ def awaited(state: WorkflowState, word: LockAwaited) -> list[Command]:
     claim = state.locks.claims.get(word.node_id)
     if claim is None or claim.stage != "asked" or state.ended:
         return []
-    state.locks.awaits(word.node_id, word.key, word.holders)
+    state.locks.awaits(word.node_id, _waited_for(word))
     if word.node_id != WHOLE:
         return [Tell(state.running.node_address(word.node_id), word)]
     state.phase, state.message = "Pending", word.message
     return []
+
+
+def _waited_for(word: LockAwaited) -> dict[str, tuple[str, ...]]:
+    """As upstream lists it: all semaphores that are wanted, and of the mutexes those that somebody has (SYNC-12)."""
+    others = {key: holders for key, holders in word.besides if holders or is_semaphore(key)}
+    return {**({word.key: word.holders} if word.key else {}), **others}
 
 
 def refused(state: WorkflowState, word: LockRefused) -> list[Command]:

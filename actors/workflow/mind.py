@@ -18,6 +18,7 @@ from actors.messages import (
     DeadlineExceeded,
     Edge,
     ForAgent,
+    Forsaken,
     NodeChanged,
     NodeStatus,
     Permit,
@@ -35,9 +36,11 @@ from actors.workflow import (
     ending,
     estimates,
     events,
+    forsaken,
     guard,
     locks,
     measures,
+    offloading,
     opening,
     pods,
     turn,
@@ -50,6 +53,7 @@ from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState
 from actors.workflow.waits import waits_for
 from runtime.messages import (
     Address,
+    Ask,
     Command,
     Delete,
     Done,
@@ -109,8 +113,8 @@ class WorkflowMind:
         for command in commands:
             if isinstance(command, Spawn):
                 state.live.add(command.address.part)
-            elif isinstance(command, WriteStatus):
-                state.sent_at = now
+            elif isinstance(command, WriteStatus | Ask) and not state.offload.saved:
+                state.sent_at = now  # to keep nodes elsewhere is part of the write that names them
         kept = pods.held(state) or state.live or state.budget or state.expiry is not None
         if over and not kept and state.caught_up and state.acquainted:
             commands.append(Stop())
@@ -166,10 +170,13 @@ class WorkflowMind:
                 state.journal.change(status, parent, wants_record=wants_record)
                 export(state, status)
                 written = [*locks.node_changed(state, status), *writing.changed(state, state.limits, now)]
+                written += forsaken.found_below(state, status, now)
                 if status.ended and state.gate is not None and status.id in state.gate.inside:  # it may have crashed
                     admitted = state.gate.leave(status.id)
                     written += [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
                 return [*written, *self._daemon_changed(state, status, now)]
+            case Forsaken(node_id):
+                return [*forsaken.end_below(state, node_id, now), *ending.after(state, now)]
             case Edge(parents, child):
                 state.journal.edge(parents, child)
                 return writing.changed(state, state.limits, now)
@@ -259,6 +266,7 @@ class WorkflowMind:
         return [
             *locks.node_changed(state, status),
             *writing.changed(state, state.limits, now),
+            *forsaken.end_below(state, status.id, now),
             *self._child_changed(state, status, now),
         ]
 
@@ -272,7 +280,10 @@ class WorkflowMind:
                 return pods.give_way(state, now)
             case collecting.COLLECT:
                 return collecting.collect(state)
+            case offloading.NODES:
+                return offloading.again(state) or beginning.nodes_read(state, now)
             case writing.REREAD:
+                state.offload.rests = False
                 return [Read(state.ref, writing.REREAD)]
             case opening.GATHER:
                 return beginning.gather(state, now) if state.run is None else []

@@ -13,11 +13,12 @@ from actors.language.functions import Functions
 from actors.language.tags import SubstitutionError, substitute
 from actors.messages import node_from_json
 from actors.names import labels, tracing
+from actors.names.config_maps import parameters_in
 from actors.names.timestamps import rfc3339, seconds
 from actors.packing import nodes_of
 from actors.run import Call, Run
 from actors.templates import Resolved, Source, TemplateLibrary, TemplateNotFound
-from actors.workflow import disruption, gather, guard
+from actors.workflow import disruption, forsaken, gather, guard
 from actors.workflow.defaults import completed
 from actors.workflow.journal import Journal
 from actors.workflow.judged import problems_of
@@ -76,7 +77,7 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
         raise Unfit(state.condemned, "Error")
     state.warnings = [f"{found.path}: {found.message}" for found in unsupported(workflow)]
     config = {
-        ref.name: (thing or {}).get("data") if thing else None
+        ref.name: parameters_in(thing) if thing else None
         for ref, thing in state.found.items()
         if ref.resource == CONFIGMAPS
     }
@@ -95,7 +96,7 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     state.journal = Journal.of(status)
     state.run = Run(
         address=state.address, spec=filled, library=templates, variables=variables, known=known,
-        repository=repository, cache_namespace=settings.cache_namespace,
+        repository=repository, cache_namespace=settings.cache_namespace, lockers=frozenset(state.locks.claims),
     )  # fmt: skip
     state.run.exports.update(_recorded_exports(status))
     _remember(state, spec, templates, recorded)
@@ -107,6 +108,7 @@ def start(state: WorkflowState, now: float) -> list[Command]:
     status = (state.object or {}).get("status") or {}
     state.phase, state.message = "Running", ""
     state.started_at = status.get("startedAt") or rfc3339(now)
+    forsaken.at_start(state, now)
     return [*_needs(state, state.running.spec, now), *leftovers(state.running)]
 
 
@@ -164,7 +166,7 @@ def _remember(
     workflow = state.object
     assert workflow is not None
     status = workflow.get("status") or {}
-    stored = gather.stored_templates(templates, spec)
+    stored = gather.stored_templates(workflow, templates, spec)
     if stored and stored != status.get("storedTemplates"):
         state.status_extra["storedTemplates"] = stored
     reference = (workflow.get("spec") or {}).get("workflowTemplateRef")
@@ -274,7 +276,11 @@ def spawn_root(state: WorkflowState) -> list[Command]:
     run = state.running
     arguments = {
         "parameters": [
-            {"name": entry["name"], "value": run.variables[f"workflow.parameters.{entry['name']}"]}
+            {
+                "name": entry["name"],
+                "value": run.variables[f"workflow.parameters.{entry['name']}"],
+                **({"valueFrom": entry["valueFrom"]} if entry.get("value") is None and entry.get("valueFrom") else {}),
+            }
             for entry in (run.spec.get("arguments") or {}).get("parameters") or ()
         ],
         "artifacts": (run.spec.get("arguments") or {}).get("artifacts") or [],

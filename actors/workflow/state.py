@@ -13,6 +13,7 @@ from actors.names.resources import WORKFLOW
 from actors.run import Run
 from actors.workflow.journal import Journal
 from actors.workflow.locks import Ledger
+from actors.workflow.offload import Offload
 from runtime.api import Propagation
 from runtime.messages import Address, Measure
 from runtime.metric import Labels
@@ -21,6 +22,7 @@ from runtime.objects import Object, Reference, Resource
 WORKFLOWS = Resource(*WORKFLOW)
 BEGUN = frozenset({"Running", "Succeeded", "Failed", "Error"})
 Restriction: TypeAlias = Literal["", "Strict", "Secure"]
+Offloading: TypeAlias = Literal["", "large", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ class WorkflowSettings:
     estimates: bool = True  # how long it will take, from the last successful run
     propagation: Propagation = "Background"  # of workflows that are deleted when their time has come
     initial_delay_s: float = 0.0  # how long a new workflow is left alone
+    sharded: bool = False  # its bucket is on it: which of several processes looks after it
     archive: Mapping[str, Any] | None = None  # a LabelSelector of those that are archived; None: none are
+    offload: Offloading = ""  # which nodes a database keeps: those that are too large for their object, or all
 
 
 @dataclass
@@ -75,6 +79,7 @@ class WorkflowState:
     suspended: bool = False
     stopping: str = ""  # spec.shutdown, once seen
     condemned: str = ""  # why it is being ended as an Error while its nodes run
+    overfull: bool = False  # it no longer fits its object: of its nodes, what is on record stays
     turn: str = ""  # why it is not its turn yet; empty: it is
     status_extra: dict[str, Any] = field(default_factory=dict)  # further status fields not on record yet
     labels_extra: dict[str, str] = field(default_factory=dict)
@@ -104,6 +109,7 @@ class WorkflowState:
     swept: set[str] = field(default_factory=set)  # of them, node ids of those that are looked after at the end
     reborn: bool = False  # this life follows a crash: others may remember the former one
     looking: bool = False  # at what the server has, before anything else
+    offload: Offload = field(default_factory=Offload)  # nodes that a database keeps
     locks: Ledger = field(init=False)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from actors.language.gotext import quoted
 from actors.language.jsontext import dumps, parameter_text
 from actors.messages import NodeStatus
 from actors.names import ids, labels
+from actors.names.config_maps import lacking
 from actors.names.timestamps import creation_variables, seconds
 from runtime.objects import Object
 
@@ -66,8 +67,7 @@ def argument(entry: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | 
             return {**entry, "value": parameter_text(default)}
     if key:
         where = f"configmap with name {key.get('name')} and key {key.get('key')}"
-        there = config.get(key.get("name", "")) is not None
-        why = f"ConfigMap '{key.get('name')}' does not " + (f"have the key '{key.get('key')}'" if there else "exist")
+        why = lacking(key.get("name"), key.get("key"), config.get(key.get("name", "")))
         raise MissingValue(
             f"failed to set global parameters: failed to set global parameter {name} from {where}: {why}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.lock_messages import shown
 from actors.workflow import locks
 from actors.workflow.journal import WHOLE
 from actors.workflow.state import WorkflowState
@@ -9,6 +10,8 @@ from actors.workflow.state import WorkflowState
 
 def waits_for(state: WorkflowState) -> str:
     """What would move the workflow on."""
+    if state.offload.trouble:
+        return f"for the database that keeps its nodes: {state.offload.trouble}"
     if state.turn:
         return "for its turn: as many workflows run as may" if state.message else "for its turn"
     if state.run is None:
@@ -17,7 +20,7 @@ def waits_for(state: WorkflowState) -> str:
     if state.ended:
         return "for its pods to be released" if state.closed else "for its end to be written"
     if locks.holds_back(state):
-        return f"for its locks {', '.join(state.locks.claims[WHOLE].keys)}"
+        return f"for its locks {', '.join(map(shown, state.locks.claims[WHOLE].keys))}"
     if state.suspended:
         return "to be resumed (spec.suspend)"
     if state.claims_wanted:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from actors.messages import Recorded
-from actors.names import labels
-from actors.workflow import archiving, collecting
+from actors.names import buckets, labels
+from actors.packing import VERSION, version_of
+from actors.workflow import archiving, collecting, offloading
 from actors.workflow.defaults import with_defaults
 from actors.workflow.journal import merge_patch
 from actors.workflow.state import WorkflowSettings, WorkflowState
@@ -26,6 +27,7 @@ COMPUTED = frozenset(
     {"phase", "message", "startedAt", "finishedAt", "progress", "resourcesDuration", "conditions", "synchronization"}
 )
 """Fields of the status that are made anew for every write."""
+AWAY: dict[str, Any] = {"nodes": None, "compressedNodes": None}  # in a database, under a version yet to be named
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -74,11 +76,14 @@ def flush(state: WorkflowState) -> list[Command]:
     """Write all that is not on record; nothing when a write is under way or nothing changed."""
     if state.writing or state.object is None or state.reopened is not None:  # its former life has nothing to say
         return []
+    if state.offload.holds:
+        return []
     state.flush_due = False
     nodes = state.journal.take()
     wanted = summary(state)
     patch: dict[str, Any] = merge_patch(state.summary_written, wanted)
-    patch |= _nodes(state, nodes)
+    where = _nodes(state, nodes)
+    patch |= where
     meta = _metadata(state)
     spec = _spec(state)
     if not patch and not meta and not spec:
@@ -93,7 +98,8 @@ def flush(state: WorkflowState) -> list[Command]:
     if meta:
         body["metadata"] = meta
     version = state.object["metadata"]["resourceVersion"]
-    return [WriteStatus(state.ref, body, version, tag="status")]
+    write = WriteStatus(state.ref, body, version, tag="status")
+    return offloading.save(state, write) if where is AWAY else [write]
 
 
 def _awaited(state: WorkflowState) -> bool:
@@ -103,13 +109,22 @@ def _awaited(state: WorkflowState) -> bool:
 
 
 def _nodes(state: WorkflowState, changes: dict[str, Any]) -> dict[str, Any]:
-    """The nodes' part of a write: what changed, inline; or everything in one string once it is large."""
-    size, limits = state.journal.pack.size, state.limits
-    state.compressed_sent = size > (limits.final_inline_bytes if state.ended else limits.inline_bytes)
+    """The nodes' part of a write: what changed, inline; or everything in one string, or elsewhere, once it is large."""
+    size, limits, away = state.journal.pack.size, state.limits, bool(state.offload.version)
+    state.compressed_sent = state.compressed
+    if state.run is None or state.overfull:  # nobody has read yet what is on record, or there is no room for more
+        return {}
+    if offloading.wanted(state):
+        state.compressed_sent = False
+        return AWAY if changes or not away else {}
+    back = {VERSION: None} if away else {}
+    room = limits.final_inline_bytes - offloading.rest_bytes(state) if state.ended else limits.inline_bytes
+    state.compressed_sent = size > room
     if state.compressed_sent:
-        return {"nodes": None, "compressedNodes": state.journal.pack.text()} if changes or not state.compressed else {}
-    if state.compressed:
-        return {"nodes": state.journal.entries(), "compressedNodes": None}
+        rewritten = bool(changes) or away or not state.compressed
+        return {"nodes": None, "compressedNodes": state.journal.pack.text(), **back} if rewritten else {}
+    if state.compressed or away:
+        return {"nodes": state.journal.entries(), "compressedNodes": None, **back}
     return {"nodes": changes} if changes else {}
 
 
@@ -127,6 +142,8 @@ def _metadata(state: WorkflowState) -> dict[str, Any]:
     assert state.object is not None
     meta = state.object["metadata"]
     wanted = {**state.labels_extra, labels.PHASE: state.phase}
+    if state.limits.sharded:
+        wanted |= buckets.mark(state.address.namespace)
     if state.ended:
         wanted[labels.COMPLETED] = "true"
         wanted |= archiving.mark(state, {**(meta.get("labels") or {}), **wanted})
@@ -150,6 +167,7 @@ def acknowledged(state: WorkflowState, result: Object) -> list[Command]:
     state.object = result
     state.summary_written = state.summary_sent
     state.compressed = state.compressed_sent
+    state.offload.version, state.offload.saved = version_of(result), False
     told = state.journal.acknowledged()
     state.closed = state.ended and state.summary_written.get("finishedAt") == state.finished_at
     run = state.run
@@ -158,7 +176,7 @@ def acknowledged(state: WorkflowState, result: Object) -> list[Command]:
 
 def refused(state: WorkflowState, error: ApiError, now: float) -> list[Command]:
     """The write is not on record, or nobody knows: look, then write again."""
-    state.writing = False
+    state.writing = state.offload.saved = False
     state.journal.refused()
     if isinstance(error, Gone):
         return []
@@ -167,3 +185,10 @@ def refused(state: WorkflowState, error: ApiError, now: float) -> list[Command]:
     delay = BACKOFF_S[min(state.write_failures, len(BACKOFF_S) - 1)]
     state.write_failures += 1
     return [WakeAt(now + delay, REREAD)]
+
+
+def not_saved(state: WorkflowState, error: ApiError, now: float) -> list[Command]:
+    """The database did not take the nodes: nothing is written until it does; then look first, as after any failure."""
+    state.writing, state.offload.write = False, None
+    state.journal.refused()
+    return [WakeAt(offloading.failed(state, error, now), REREAD)]

@@ -61,11 +61,11 @@ static bool wait_for_others(const Json *names, const char *directory, Text *trou
         wait_for_end(directory, name);
         Text code = read_file(joined(directory, "exit-", name), 16, &failure);
         if (!failure && strcmp(code.data, "0") == 0) continue;
-        *trouble = text_of("not started: container ");
+        *trouble = text_of("dependency \"");
         add_word(trouble, name);
-        if (failure || !code.size) add_word(trouble, ", on which it depends, was killed");
+        if (failure || !code.size) add_word(trouble, "\" was killed");
         else {
-            add_word(trouble, ", on which it depends, exited with code ");
+            add_word(trouble, "\" exited with non-zero code: ");
             add_word(trouble, code.data);
         }
         return false;

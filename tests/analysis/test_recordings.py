@@ -11,9 +11,9 @@ from runtime.objects import SECRETS
 from runtime.recorder import Recorder
 from runtime.replay import replay
 from runtime.system import Settings
-from tests.analysis.test_experiments import analysis, analysis_template, experiment, template
-from tests.analysis.test_runs import ASKS, SECRET, ends, job_metric
-from tests.analysis.world import EXPERIMENTS, RUNS, TEMPLATES, Script, lab, metric, run_of
+from tests.analysis.test_secrets import ASKS, SECRET
+from tests.analysis.trials import analysis, analysis_template, experiment, template
+from tests.analysis.world import EXPERIMENTS, RUNS, TEMPLATES, Script, ends, job_metric, lab, metric, run_of
 
 pytestmark = pytest.mark.virtual_time
 

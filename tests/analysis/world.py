@@ -133,6 +133,19 @@ def metric(name: str = "m", **fields: Any) -> Object:
     return {"name": name, "successCondition": "result > 0", "provider": {"web": {"url": "http://x"}}, **fields}
 
 
+def job_metric(name: str = "j", **fields: Any) -> Object:
+    """A metric that is a Job."""
+    containers = [{"name": "c", "image": "busybox"}]
+    spec = {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": containers}}}
+    meta = {"labels": {"mine": "yes"}, "annotations": {"note": "x"}}
+    return {"name": name, "provider": {"job": {"metadata": meta, "spec": spec}}, **fields}
+
+
+def ends(code: int) -> Callable[[Object], Fate]:
+    """Every pod ends with that code."""
+    return lambda pod: Fate(ends_s=2.0, code=code)
+
+
 @asynccontextmanager
 async def lab(
     script: Script | None = None, *, fate: Callable[[Object], Fate] = steady, seed: int = 0, bad: float = 0.0,
@@ -172,4 +185,7 @@ async def _controllers(
         here.deaths += 1
 
 
-__all__ = ["CLUSTER_TEMPLATES", "EXPERIMENTS", "HANG", "RUNS", "TEMPLATES", "Lab", "Script", "lab", "metric", "run_of"]
+__all__ = [
+    "CLUSTER_TEMPLATES", "EXPERIMENTS", "HANG", "RUNS", "TEMPLATES", "Lab", "Script", "ends", "job_metric", "lab",
+    "metric", "run_of",
+]  # fmt: skip

@@ -38,6 +38,15 @@ def lines(
             "w.a waits for the lock n/Mutex/m, since 1m0s; ends when a holder releases it",
         ),
         (
+            node(
+                "w.a",
+                synchronizationStatus={"waiting": "n/Database/m"},
+                message="Waiting to acquire the synchronization lock. the database does not answer",
+            ),
+            "w.a waits for the lock n/Database/m, since 1m0s (Waiting to acquire the synchronization lock."
+            " the database does not answer); ends when a holder releases it",
+        ),
+        (
             node("w.a", phase="Pending", message="ImagePullBackOff: no such image"),
             "w.a waits for its pod w-205987851 to start, since 1m0s: ImagePullBackOff: no such image;"
             " ends when its containers start, or its deadline passes",

@@ -106,6 +106,23 @@ def test_every_finding_has_file_line_column_rule_and_remedy_for_programs(tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("dag: {tasks: [{name: a, template: main, depends: a.Succeded}]}", "write Succeeded, Failed,"),
+        ("steps: [[{name: a, template: nowhere}]]", "define it under templates"),
+        ("container: {image: x, args: ['{{inputs.parameters.a}}']}", "known here are"),
+        ("container: {image: x, command: sh}", "begin each entry with a dash"),
+    ],
+)
+def test_what_upstream_says_without_a_remedy_has_one_for_programs(tmp_path: Path, line: str, remedy: str) -> None:
+    file = tmp_path / "w.yaml"
+    head = "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: w}\nspec:\n  templates:\n"
+    file.write_text(f"{head}  - name: main\n    {line}\n")
+    entries = json.loads(lint_forms.as_json(lint.reports([str(file)])))
+    assert any(entry["remedy"].startswith(remedy) for entry in entries), entries
+
+
+@pytest.mark.parametrize(
     ("text", "rule"),
     [
         ("a: [", "not-readable"),

@@ -111,7 +111,6 @@ async def test_a_limit_is_made_changed_shown_and_taken_away(capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["create", "k", "--limit", "2", "--type", "database"], "limits in a database are not there yet"),
         (["get", "k", "--type", "configmap"], "--cm-name is required when type is configmap"),
         (["get", "k", "--type", "x"], "--type must be either 'database' or 'configmap'"),
     ],

@@ -16,7 +16,17 @@ import anyio
 
 from actors.workflow.state import WORKFLOWS
 from runtime.api import AlreadyExists, Api, Selection
-from runtime.objects import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, SECRETS, Object, Reference, Resource
+from runtime.objects import (
+    CLAIMS,
+    CONFIGMAPS,
+    NAMESPACES,
+    PODS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    Object,
+    Reference,
+    Resource,
+)
 from tiphys.cli.session import SessionSettings, opened
 from tiphys.devcluster.node.follow import Change, follow
 from tiphys.devcluster.node.launch import hostname
@@ -27,6 +37,7 @@ RESOURCES = {
         WORKFLOWS,
         CONFIGMAPS,
         SECRETS,
+        SERVICE_ACCOUNTS,
         CLAIMS,
         Resource("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates"),
         Resource("argoproj.io/v1alpha1", "CronWorkflow", "cronworkflows"),
@@ -70,6 +81,15 @@ class Observer:
     def claims_in(self, namespace: str) -> int:
         """How many claims made by workflows are still there."""
         return list(self._claims.values()).count(namespace)
+
+    def others(self, workflow: Object) -> dict[str, str]:
+        """The phases of the namespace's other workflows, by name; empty while one has none."""
+        namespace, own = workflow["metadata"]["namespace"], workflow["metadata"]["uid"]
+        return {
+            found["metadata"]["name"]: (found.get("status") or {}).get("phase", "")
+            for (where, uid), found in self.workflows.items()
+            if where == namespace and uid != own
+        }
 
     def workflow_changed(self, change: Change) -> None:
         """Keep the workflow's newest state."""

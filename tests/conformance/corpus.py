@@ -18,6 +18,8 @@ from runtime.objects import Object
 ROOT: Final = Path(__file__).resolve().parents[2]
 BROKEN: Final = "exit 3"
 """What a twin executes instead of one command of its original."""
+UNSERVED: Final = {"action": "create", "manifest": "apiVersion: v1\nkind: Fleece\nmetadata: {name: golden}\n"}
+"""What a twin does instead of a resource template, which has no command: no cluster serves this kind."""
 
 Place: TypeAlias = tuple[str, str, str]
 """Where a twin is broken: a file of the examples, the name of an object in it (may be empty), a JSON pointer."""
@@ -37,9 +39,9 @@ def absent() -> str:
 
 
 def offline_examples() -> dict[str, str]:
-    """Every example that runs without the internet, with the words that say how it ends."""
+    """Every example that runs without the internet or with a cluster alone, with the words that say how it ends."""
     entries = json.loads((folder() / "workflows" / "expected.json").read_text())
-    return {e["file"]: e["expected"] for e in entries if e["offline"].startswith(("yes", "stub"))}
+    return {e["file"]: e["expected"] for e in entries if e["offline"].startswith(("yes", "stub", "k8s"))}
 
 
 def documents(file: str) -> list[Object]:
@@ -49,7 +51,8 @@ def documents(file: str) -> list[Object]:
 
 
 def broken(things: list[Object], name: str, pointer: str) -> list[Object]:
-    """The objects with one executed command replaced: what `pointer` names, a container or a script, exits with 3.
+    """The objects with one executed command replaced: what `pointer` names, a container or a script, exits with 3;
+    a resource makes something of a kind that nobody serves.
 
     Raises KeyError when the pointer names nothing that is executed."""
     changed = copy.deepcopy(things)
@@ -61,8 +64,11 @@ def broken(things: list[Object], name: str, pointer: str) -> list[Object]:
         executed |= {"command": ["sh"], "source": BROKEN}
     elif "image" in executed:
         executed |= {"command": ["sh", "-c"], "args": [BROKEN]}
+    elif "action" in executed:
+        executed.clear()
+        executed |= UNSERVED
     else:
-        raise KeyError(f"{pointer} is neither a container nor a script")
+        raise KeyError(f"{pointer} is neither a container nor a script nor a resource")
     return changed
 
 

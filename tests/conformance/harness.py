@@ -25,6 +25,11 @@ from tiphys.cli import control, nodes
 
 PODS_END_S: Final = 10.0
 """How long after the workflow's end its last pods may take to end."""
+OTHERS_END_S: Final = 60.0
+"""How long after its end the workflows it has made may take to end."""
+
+
+ENDED: Final = {"Succeeded", "Failed", "Error"}
 
 
 @dataclass(slots=True)
@@ -35,6 +40,7 @@ class Outcome:
     pods: list[PodRecord] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)  # node id -> log of its main container
     artifacts: dict[tuple[str, str], str] = field(default_factory=dict)  # (node id, name) -> contents
+    others: dict[str, str] = field(default_factory=dict)  # the namespace's other workflows: name -> phase
     claims: int = 0  # PersistentVolumeClaims that are still there
     deleted: bool = False  # the workflow, after its end
     problem: str = ""  # it could not be started, or did not end
@@ -77,6 +83,9 @@ async def _run(site: Site, trial: Trial, outcome: Outcome) -> None:
         await site.observer.until(lambda act=act: _waits_for(newest(), act["when"]))  # type: ignore[misc]
         await _perform(site, newest(), act)
     await site.observer.until(lambda: bool((newest().get("status") or {}).get("finishedAt")))
+    if "others" in trial.expect:
+        with anyio.move_on_after(OTHERS_END_S):
+            await site.observer.until(lambda: set(site.observer.others(newest()).values()) <= ENDED)
     with anyio.move_on_after(PODS_END_S + (trial.takes_s if "gone" in trial.expect else 0)):
         await site.observer.until(lambda: _at_rest(site, trial, newest()))
     outcome.logs = await _logs(site, newest(), trial.expect.get("nodes", {}))
@@ -85,6 +94,7 @@ async def _run(site: Site, trial: Trial, outcome: Outcome) -> None:
         with anyio.move_on_after(trial.takes_s + PODS_END_S):
             await site.observer.until(lambda: meta["uid"] in site.observer.deleted)
     outcome.deleted = meta["uid"] in site.observer.deleted
+    outcome.others = site.observer.others(newest())
     outcome.claims = site.observer.claims_in(trial.namespace)
 
 

@@ -8,6 +8,7 @@
 | `twin`      | `breaks` (JSON pointer), `in` (file and object, when it is not the example itself) and `expect`  |
 | `with`      | what is applied first: files of the examples, or names of `objects` of the table                 |
 | `submit`    | of a definition: `from` (KIND/NAME), `entrypoint`, `parameters` of its run; or the `file` that uses it |
+| `name`      | what a person names it (`submit --name`): a workflow without a name and one that is not the last   |
 | `act`       | what a person does meanwhile: `resume`, `set` outputs of a waiting node                          |
 | `random`    | chance decides; only what holds for every outcome is expected                                    |
 | `takes_s`   | how long it sleeps of its own accord; above SLOW_S it is slow and runs only when asked for       |
@@ -156,8 +157,10 @@ def _own(entry: Entry) -> list[str]:
 
 
 def _with_run(entry: Entry, things: list[Object]) -> list[Object]:
-    """The objects, and, where they are definitions, the workflow that `submit --from` makes of one of them."""
+    """The objects, the workflow that is judged last; of definitions, the one that `submit --from` makes of one."""
     wish = entry.raw.get("submit")
+    if "name" in entry.raw:
+        things = sorted(things, key=lambda one: _is_or_becomes(one, entry.raw["name"]))
     if wish is None or "file" in wish:
         return things
     ref = origin(wish["from"], "")
@@ -173,6 +176,14 @@ def _with_run(entry: Entry, things: list[Object]) -> list[Object]:
         spec["arguments"] = {"parameters": [{"name": k, "value": v} for k, v in wish["parameters"].items()]}
     still = [{**one, "spec": {**one["spec"], "suspend": True}} if one is template and cron else one for one in things]
     return [*still, workflow]  # a CronWorkflow is suspended: it runs when it is told to, once
+
+
+def _is_or_becomes(thing: Object, name: str) -> bool:
+    """Whether it is the workflow of that name; one without a name gets it."""
+    meta = thing["metadata"]
+    if thing["kind"] == "Workflow" and "generateName" not in meta:
+        meta.setdefault("name", name)
+    return thing["kind"] == "Workflow" and meta.get("name") == name
 
 
 def _unfit(wanted: dict[str, Any]) -> str:

@@ -37,6 +37,7 @@ EXPECT: dict[str, Any] = {
     "failed": ["hello"],
     "at_once": 1,
     "claims": 0,
+    "others": {"made-?????": "Succeeded"},
 }
 
 
@@ -63,6 +64,7 @@ def _outcome() -> Outcome:
         pods=[PodRecord(pod, {"main": end})],
         logs={hello["id"]: "it said hello\n"},
         artifacts={(hello["id"], "text"): "hello\n"},
+        others={"made-abcde": "Succeeded"},
     )
 
 
@@ -101,6 +103,10 @@ LIES: dict[str, Callable[[Outcome], object]] = {
     "the log is another": lambda o: o.logs.clear(),
     "the artifact is another": lambda o: o.artifacts.clear(),
     "a claim is left": lambda o: setattr(o, "claims", 1),
+    "a workflow that it makes ended otherwise": lambda o: o.others.update({"made-abcde": "Failed"}),
+    "a workflow that it makes is not there": lambda o: o.others.clear(),
+    "there are two of a workflow that it makes": lambda o: o.others.update({"made-fghij": "Succeeded"}),
+    "there is a workflow that it does not make": lambda o: o.others.update({"strange": "Succeeded"}),
     "it did not end": lambda o: setattr(o, "problem", "not finished after 60 s"),
 }
 
@@ -120,6 +126,21 @@ def test_a_node_that_succeeded_with_a_failed_container_is_found() -> None:
     outcome = _outcome()
     _hello(outcome).update(phase="Succeeded", message="")
     assert any("is Succeeded with exit code 3" in text for text in problems(outcome, {"phase": "Failed"}))
+
+
+def test_pods_of_jobs_of_other_workflows_and_of_the_agent_have_no_node() -> None:
+    outcome = _outcome()
+    outcome.workflow["metadata"]["uid"] = "u"
+    _second_pod(outcome, "mine")
+    meta = outcome.pods[1].object["metadata"]
+    for owner, labels, strays in (
+        ({"kind": "Job", "uid": "u"}, {}, 0),
+        ({"kind": "Workflow", "uid": "v"}, {}, 0),
+        ({"kind": "Workflow", "uid": "u"}, {}, 1),
+        ({"kind": "Workflow", "uid": "u"}, {"workflows.argoproj.io/component": "agent"}, 0),
+    ):
+        meta |= {"ownerReferences": [owner | {"controller": True}], "labels": labels}
+        assert sum("mine belongs to no node" in text for text in problems(outcome, EXPECT)) == strays
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ whose main container really ended with the exit code that the node records.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from actors.names.ids import node_id, pod_name
+from actors.names.labels import COMPONENT
 from runtime.objects import Object
 from tests.conformance.cluster import PodRecord
 from tests.conformance.harness import Outcome, belongs_to, template_of, title
@@ -33,7 +35,7 @@ def problems(outcome: Outcome, expect: Mapping[str, Any]) -> list[str]:
         *_surroundings(outcome, expect),
         *identities(name, found),
         *attempts(found),
-        *pods_behind(name, found, outcome.pods, expect.get("without_exit_code", [])),
+        *pods_behind(name, found, own_pods(outcome), expect.get("without_exit_code", [])),
         *_still_running(outcome.pods),
     ]
 
@@ -82,19 +84,19 @@ def _nodes(found: list[Node], expect: Mapping[str, Any], outcome: Outcome, name:
         if isinstance(wish, dict) and len(meant) != wish.get("count", len(meant)):
             yield f"{len(meant)} nodes are called {wanted}, must be {wish['count']}"
     if "failed" in expect:
-        yield from _broken_command(found, expect["failed"], name)
+        yield from _broken_command(found, expect["failed"], name, expect.get("code", "3"))
 
 
-def _broken_command(found: list[Node], expected: list[str], name: str) -> Iterator[str]:
+def _broken_command(found: list[Node], expected: list[str], name: str, code: str) -> Iterator[str]:
     """Of a twin: the nodes that ran the broken command; each must say how it ended."""
-    ran = [node for node in found if node["type"] == "Pod" and (node.get("outputs") or {}).get("exitCode") == "3"]
+    ran = [node for node in found if node["type"] == "Pod" and (node.get("outputs") or {}).get("exitCode") == code]
     titles = sorted(title(node, name) for node in ran)
     if titles != sorted(expected):
-        yield f"exit code 3 is recorded by {titles}, must be by {sorted(expected)}"
+        yield f"exit code {code} is recorded by {titles}, must be by {sorted(expected)}"
     for node in ran:
-        if node["phase"] != "Failed" or not str(node.get("message", "")).startswith("main: Error (exit code 3)"):
+        if node["phase"] != "Failed" or not str(node.get("message", "")).startswith(f"main: Error (exit code {code})"):
             said = node.get("message", "")
-            yield f"{title(node, name)} is {node['phase']}: {said!r}, must be Failed with exit code 3"
+            yield f"{title(node, name)} is {node['phase']}: {said!r}, must be Failed with exit code {code}"
 
 
 def _node(node: Node, wish: Mapping[str, Any], outcome: Outcome, name: str) -> Iterator[str]:
@@ -175,12 +177,36 @@ def _surroundings(outcome: Outcome, expect: Mapping[str, Any]) -> Iterator[str]:
         yield f"{outcome.claims} claims are left, must be {expect['claims']}"
     if "deleted" in expect and not outcome.deleted:
         yield "the workflow is still there, must be deleted"
+    yield from _others(outcome.others, expect.get("others", {}))
     if "gone" in expect:
         for pod in outcome.pods:
             if pod.gone != belongs_to(pod.object, outcome.workflow, expect["gone"]):
                 yield f"pod {pod.object['metadata']['name']} is {'deleted' if pod.gone else 'still there'}"
     if "at_once" in expect and (most := _at_once(outcome.pods)) > expect["at_once"]:
         yield f"{most} pods ran at once, must be at most {expect['at_once']}"
+
+
+def _others(found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[str]:
+    """The workflows that this one has made: each by a pattern of its name, and no further one."""
+    for pattern, phase in wanted.items():
+        meant = fnmatch.filter(found, pattern)
+        phases = [found[name] for name in meant]
+        if phases != [phase]:
+            yield f"other workflows called {pattern} are {phases}, must be one {phase}"
+    if strange := [name for name in found if not any(fnmatch.fnmatch(name, pattern) for pattern in wanted)]:
+        yield f"there are other workflows: {', '.join(strange)}"
+
+
+def own_pods(outcome: Outcome) -> list[PodRecord]:
+    """The namespace's pods without those that a Job or another workflow controls, and without the workflow's agent."""
+    uid = outcome.workflow["metadata"].get("uid", "")
+    own = [pod for pod in outcome.pods if _controller(pod.object) in (("Workflow", uid), None)]
+    return [pod for pod in own if (pod.object["metadata"].get("labels") or {}).get(COMPONENT) != "agent"]
+
+
+def _controller(pod: Object) -> tuple[str, str] | None:
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return next(((one["kind"], one["uid"]) for one in owners if one.get("controller")), None)
 
 
 def _at_once(pods: Iterable[PodRecord]) -> int:

@@ -83,6 +83,24 @@ async def test_what_is_unusual_is_served_all_the_same_after_what_is_not(
     await _closed(client)
 
 
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/apis/traefik.io/v1alpha1/traefikservices?limit=500", 404),
+        ("/version", 200),
+        ("/apis", 200),
+        ("/nowhere", 404),
+    ],
+)
+async def test_who_asks_for_what_is_not_served_keeps_the_lane(cluster: DevCluster, path: str, code: int) -> None:
+    client = await _connected(cluster)
+    client.writer.write(client.request(f"GET {path}"))
+    head = await client.reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % code)
+    assert b"\r\nServer: " not in head, "the full server tells its name"
+    await _closed(client)
+
+
 async def test_a_watch_takes_over_a_connection_that_was_used_for_verbs(cluster: DevCluster) -> None:
     client = await _connected(cluster)
     version = cluster.server.storage.version

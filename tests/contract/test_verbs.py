@@ -16,7 +16,6 @@ from runtime.api import (
     LogOptions,
     Refused,
     Selection,
-    Unavailable,
     WatchEvent,
 )
 from runtime.objects import CONFIGMAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Reference, Resource, reference
@@ -317,7 +316,7 @@ async def test_a_posted_binding_puts_a_pod_on_a_node_once(api: Api) -> None:
 
 
 async def test_an_object_that_etcd_would_not_take_is_not_taken(api: Api) -> None:
-    with pytest.raises(Unavailable, match="etcdserver: request is too large"):
+    with pytest.raises(Refused, match="etcdserver: request is too large"):
         await api.create(WIDGETS, {"metadata": {"name": "w", "namespace": "default"}, "text": "x" * 1_600_000})
     assert (await api.list(WIDGETS)).items == []
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 import yaml
 
+from actors.names import labels
 from actors.node.release import INPUTS_ANNOTATION as INPUTS
 from actors.node.task_set import TASK_SETS
 from actors.workflow.state import WORKFLOWS
@@ -22,6 +24,9 @@ from tests.executor.echo import echo_server
 from tiphys.cli.explain import sentences
 from tiphys.cli.session import SessionSettings, opened
 
+FAILING = (
+    "loads", "fetches", "saves", "asks", "lists", "breaks", "scripts", "sets", "clones", "makes", "mounts"
+)  # fmt: skip
 SECRET, IN_URL, IN_ENV = "canary-secret-11", "canary-url-22", "canary-env-33"
 FLOW = """
 apiVersion: argoproj.io/v1alpha1
@@ -40,6 +45,11 @@ spec:
       - {name: lists, template: lists, continueOn: {failed: true, error: true}}
       - {name: reads, template: reads, continueOn: {failed: true, error: true}}
       - {name: breaks, template: breaks, continueOn: {failed: true, error: true}}
+      - {name: scripts, template: scripts, continueOn: {failed: true, error: true}}
+      - {name: sets, template: sets, continueOn: {failed: true, error: true}}
+      - {name: clones, template: clones, continueOn: {failed: true, error: true}}
+      - {name: makes, template: makes, continueOn: {failed: true, error: true}}
+      - {name: mounts, template: mounts, continueOn: {failed: true, error: true}}
   - name: loads
     inputs: {artifacts: [{name: a, path: /tmp/a, s3: *place}]}
     container: {image: busybox, command: [cat, /tmp/a]}
@@ -60,6 +70,26 @@ spec:
     resource: {action: get, manifest: "{apiVersion: v1, kind: Secret, metadata: {name: bird}}"}
   - name: breaks
     container: {image: busybox, command: [no-such-command], env: *env}
+  - name: scripts
+    outputs: {parameters: [{name: p, valueFrom: {path: /tmp/never-made}}]}
+    script: {image: busybox, command: [sh], source: "exit 3", env: *env}
+  - name: sets
+    containerSet:
+      containers:
+      - {name: first, image: busybox, command: [sh, -c, "exit 3"], env: *env}
+      - {name: main, image: busybox, command: [no-such-command], env: *env, dependencies: [first]}
+  - name: clones
+    inputs: {artifacts: [{name: a, path: /tmp/a, git: {repo: "http://u:URL@ADDRESS/r.git"}}]}
+    container: {image: busybox, command: [ls, /tmp/a]}
+    sidecars: [{name: beside, image: busybox, command: [no-such-command], env: *env}]
+  - name: makes
+    resource:
+      action: create
+      manifest: "{apiVersion: v1, kind: Secret, metadata: {name: bird}, stringData: {text: taken}}"
+  - name: mounts
+    timeout: 5s
+    volumes: [{name: v, secret: {secretName: bird, items: [{key: no-such-key, path: p}]}}]
+    container: {image: busybox, command: [cat, /v/p], volumeMounts: [{name: v, mountPath: /v}]}
 """
 PLACE = """place: &place
   {endpoint: ADDRESS, insecure: true, bucket: b, key: k, region: r,
@@ -126,25 +156,44 @@ async def ended(api: Api, ref: Reference) -> Object:
         return thing
 
 
+def on_disk(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.glob("archive.db*"))
+
+
+async def archived(api: Api) -> None:
+    """Wait until the workflow is on record in the database too."""
+    with anyio.fail_after(60):
+        listed = await api.list(WORKFLOWS)
+        thing, version = listed.items[0], listed.resource_version
+        while thing["metadata"]["labels"].get(labels.ARCHIVING_STATUS) != "Archived":
+            async with api.watch(WORKFLOWS, resource_version=version) as events:
+                event = await anext(events)
+                thing, version = event.object, event.object["metadata"]["resourceVersion"]
+
+
 async def test_nothing_that_is_written_has_a_secret(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Secrets are nowhere; what the author wrote into the workflow is where that text is, and nowhere else."""
     with echo_server() as address:
-        async with opened(SessionSettings(mode="plain", data=tmp_path)) as session:
+        async with opened(SessionSettings(mode="plain", data=tmp_path, archive=tmp_path / "archive.db")) as session:
             api = session.api
             meta = {"name": "bird", "namespace": "default"}
             secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"text": SECRET}}
             await api.create(SECRETS, secret)
             ref = reference(WORKFLOWS, await api.create(WORKFLOWS, flow(address)))
             done = await ended(api, ref)
+            await archived(api)
             objects, logs = await everything(api)
             explained = await sentences(api, "default", "birds", time.time())
     printed = "".join(capfd.readouterr())
+    rows = await anyio.to_thread.run_sync(on_disk, tmp_path)
 
     nodes = {node["displayName"]: node for node in done["status"]["nodes"].values()}
-    phases = {name: nodes[name]["phase"] for name in ("loads", "fetches", "saves", "asks", "lists", "breaks")}
+    phases = {name: nodes[name]["phase"] for name in FAILING}
     assert set(phases.values()) <= {"Failed", "Error"}, phases
     assert nodes["reads"]["phase"] == "Succeeded", nodes["reads"]["message"]
+    assert b"birds" in rows
     for bird in (SECRET, "Y2FuYXJ5LXNlY3"):
+        assert bird.encode() not in rows
         assert places(objects, bird) == []
         assert bird not in f"{logs} {explained} {printed}"
     for bird in (IN_URL, IN_ENV):

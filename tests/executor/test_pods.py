@@ -147,6 +147,16 @@ def test_a_large_script_is_run_as_a_file(node: PlainNode) -> None:
     assert node.logs["main"] == b"ran\n"
 
 
+@pytest.mark.spec("PARAM-10")
+@pytest.mark.parametrize("result", [False, True])
+def test_an_argument_too_long_for_a_command_line_arrives_as_a_file(node: PlainNode, result: bool) -> None:
+    text = "$(HOME) 😀" * 20_000
+    template = shell('wc -c < "${1#@}"')
+    template["container"]["args"] += ["x", text]
+    assert ran(node, template, include_result=result).phase == "Succeeded"
+    assert node.logs["main"].strip() == str(len(text.encode())).encode()
+
+
 @pytest.mark.spec("PARAM-4")
 def test_parameters_reach_the_node(node: PlainNode, tmp_path: Path) -> None:
     path = tmp_path / "out $(HOME) 'quoted'"
@@ -171,7 +181,7 @@ def test_a_missing_parameter_is_an_error_of_the_node(node: PlainNode) -> None:
     assert verdict.phase == "Error"
     assert "'p'" in verdict.message
     assert "/nowhere/p" in verdict.message
-    assert verdict.outputs == {"exitCode": "0"}
+    assert verdict.outputs == {"exitCode": "0", **outputs}  # what was declared stays to be seen
 
 
 def test_a_command_that_is_not_there_is_a_failure_with_a_sentence(node: PlainNode) -> None:
@@ -191,7 +201,7 @@ def test_a_container_set_in_order(node: PlainNode) -> None:
     ]
     verdict = ran(node, {"containerSet": {"containers": group}})
     assert verdict.phase == "Failed"
-    assert node.logs["c"].startswith(b"not started: container b")
+    assert node.logs["c"].startswith(b'dependency "b" exited with non-zero code: 2')
 
 
 @pytest.mark.spec("ART-11", "CSET-6")

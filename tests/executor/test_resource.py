@@ -206,12 +206,12 @@ def test_flags_are_kubectls() -> None:
 
 @pytest.mark.spec("RES-9")
 @pytest.mark.skipif(importlib.util.find_spec("jq") is None, reason="the package jq is not installed")
-def test_jq_filters_print_as_jq_does() -> None:
-    thing = {"a": ["x", 1, {"b": None}]}
+def test_jq_filters_print_texts_as_they_are_and_values_as_go_does() -> None:
+    thing = {"a": ["x", 1, {"b": None, "a": "<"}]}
     wanted: Any = [
         {"name": str(i), "jqFilter": text} for i, text in enumerate([".a[0]", ".a[1]", ".a[2]", ".a[0:2][]"])
     ]
-    assert output_values(thing, wanted) == ({"0": "x", "1": "1", "2": '{"b": null}', "3": "x\n1"}, "")
+    assert output_values(thing, wanted) == ({"0": "x", "1": "1", "2": '{"a":"\\u003c","b":null}', "3": "x\n1"}, "")
 
 
 def test_an_output_that_is_not_there_is_empty_its_default_or_an_error() -> None:

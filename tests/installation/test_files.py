@@ -94,6 +94,17 @@ def test_an_overlay_has_what_it_is_named_after_and_a_disruption_budget_is_in_ha_
     assert [deployment(things)["spec"]["replicas"] for things in (cluster, ready)] == [1, 2]
 
 
+@needs_kubectl
+def test_with_shards_all_replicas_work_and_may_see_who_is_there(deploy: Path) -> None:
+    things = kustomized(deploy / "overlays" / "shards")
+
+    spec = deployment(things)["spec"]
+    assert spec["replicas"] == 2
+    assert spec["template"]["spec"]["containers"][0]["args"] == ["controller", "--shards=8"]
+    (own,) = [one for one in things if one["kind"] == "Role" and one["metadata"]["name"] == "tiphys-own"]
+    assert ["list", "delete"] in [rule["verbs"] for rule in own["rules"]]
+
+
 def test_the_cluster_overlay_has_all_definitions() -> None:
     listed = yaml.safe_load((FOLDER / "overlays" / "cluster" / "kustomization.yaml").read_text())["resources"]
     definitions = yaml.safe_load((FOLDER.parent / "crds" / "kustomization.yaml").read_text())["resources"]

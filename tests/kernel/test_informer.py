@@ -12,7 +12,7 @@ import pytest
 
 from runtime import informer as module
 from runtime import log
-from runtime.api import Expired, Refused, Selection, Unavailable, WatchEvent
+from runtime.api import Expired, Refused, Selection, Throttled, Unavailable, WatchEvent
 from runtime.informer import Informer, Scope
 from runtime.messages import Address, Gone, Observed
 from runtime.objects import CONFIGMAPS, Reference, Resource
@@ -318,3 +318,40 @@ async def test_an_object_that_leaves_the_selector_is_gone():
         await w.direct.patch(Reference(CONFIGMAPS, "default", "a"), {"metadata": {"labels": {"mine": "no"}}})
         await anyio.sleep(1)
     assert w.heard() == [("a", "Observed"), ("a", "Gone")]
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.01])
+async def test_a_list_asked_for_in_the_middle_of_another_loses_nothing(monkeypatch: pytest.MonkeyPatch, delay_s: float):
+    monkeypatch.setattr(module, "PAGE_LIMIT", 3)
+    w = Watched()
+    w.api.delay_s = delay_s
+    for number in range(10):
+        await w.direct.create(CONFIGMAPS, configmap(f"c{number}"))
+    async with w.running(), anyio.create_task_group() as tasks:
+        await w.informer.synced.wait()
+        w.heard()
+        for number in range(40):
+            await w.direct.delete(Reference(CONFIGMAPS, "default", f"c{number}"))
+            await w.direct.create(CONFIGMAPS, configmap(f"c{number + 10}"))
+            tasks.start_soon(w.informer.renew)
+            await anyio.sleep(delay_s / 7 * (number % 9))
+        await w.informer.renew()
+        assert len(w.store) == 10
+        told = w.heard()
+    assert len([name for name, kind in told if kind == "Gone"]) <= 40
+    assert {name for name, kind in told if kind == "Gone"} == {f"c{number}" for number in range(40)} & {
+        name for name, _ in told
+    }
+
+
+async def test_a_wait_that_the_server_asked_for_is_kept_though_a_list_is_wanted_at_once():
+    w = Watched()
+    w.api.fault = lambda verb, subject: Throttled("later", after_s=30.0) if verb == "watch" else None
+    async with w.running():
+        await w.informer.synced.wait()
+        await anyio.sleep(1)
+        w.api.fault = lambda verb, subject: None
+        begun = anyio.current_time()
+        await w.informer.renew()
+        assert 28 < anyio.current_time() - begun < 31
+        assert [verb for verb, _ in w.api.calls][:3] == ["list", "watch", "list"]

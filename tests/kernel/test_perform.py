@@ -301,7 +301,7 @@ async def test_a_call_without_an_answer_is_unavailable():
     async with bench() as b:
         b.api.delay_s = 10_000.0
         b.submit(Read(at("a"), "r"))
-        await anyio.sleep(perform.PERFORM_TIMEOUT_S + 1)
+        await anyio.sleep(perform.PERFORM_TIMEOUT_S + perform.PERFORM_LATE_S + 1)
         assert b.results() == [("Unavailable", "r")]
 
 
@@ -309,11 +309,23 @@ async def test_who_waited_for_an_answer_in_vain_performs_the_next_command():
     async with bench(concurrency=1) as b:
         b.api.delay_s = 10_000.0
         b.submit(Read(at("a"), "late"), Read(at("b"), "later"))
-        await anyio.sleep(2 * perform.PERFORM_TIMEOUT_S + 1)
+        await anyio.sleep(2 * (perform.PERFORM_TIMEOUT_S + perform.PERFORM_LATE_S) + 1)
         b.api.delay_s = 0.0
         b.submit(Read(at("c"), "in time"))
         await anyio.sleep(5)
         assert b.results() == [("Unavailable", "late"), ("Unavailable", "later"), ("Gone", "in time")]
+
+
+async def test_a_call_has_its_whole_time_however_long_ago_the_one_before_was():
+    async with bench(concurrency=1) as b:
+        b.submit(Read(at("a"), "quick"))
+        await anyio.sleep(perform.PERFORM_LATE_S + 1)
+        b.api.delay_s = perform.PERFORM_TIMEOUT_S - 1
+        b.submit(Read(at("b"), "slow"))
+        await anyio.sleep(2 * perform.PERFORM_TIMEOUT_S)  # the limit of what was performed last comes while it idles
+        b.submit(Read(at("c"), "slow, too"))
+        await anyio.sleep(perform.PERFORM_TIMEOUT_S)
+        assert b.results() == [("Gone", "quick"), ("Gone", "slow"), ("Gone", "slow, too")]
 
 
 async def test_a_bug_in_the_api_is_unavailable_and_costs_nobody_else():

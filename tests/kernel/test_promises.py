@@ -15,7 +15,7 @@ def rows() -> list[list[str]]:
 
 
 def there() -> set[str]:
-    folders = [ROOT / "tests" / name for name in ("kernel", "golden", "e2e", "world")]
+    folders = [ROOT / "tests" / name for name in ("kernel", "golden", "e2e", "world", "shards")]
     files = [path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("test_*.py")]
     return {name for text in files for name in re.findall(r"def (test_\w+)", text)}
 

@@ -6,10 +6,11 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
+from actors.database_messages import ForgetNodes
 from runtime.api import Gone
 from tests.persistence.workflows import archived
 from tiphys.persistence.engine import Store
-from tiphys.persistence.nodes import OffloadedNodes, Version, version_of
+from tiphys.persistence.nodes import OffloadedNodes, version_of
 from tiphys.persistence.tables import archive_tables
 
 NODES = {"n1": {"id": "n1", "phase": "Succeeded", "message": "a\0b"}, "n2": {"id": "n2"}}
@@ -37,28 +38,56 @@ async def test_nodes_come_back_under_the_name_of_their_content(nodes: OffloadedN
 
 
 @pytest.mark.spec("OFF-2")
-async def test_old_versions_go_but_live_and_young_ones_stay(nodes: OffloadedNodes, store: Store) -> None:
-    old = await nodes.save("u1", "default", b'{"a":{}}')
-    live = await nodes.save("u1", "default", b'{"b":{}}')
-    async with store.writing() as connection:
-        await connection.execute(sa.text("update argo_workflows set updatedat = '2001-01-01 00:00:00'"))
-    young = await nodes.save("u1", "default", b'{"c":{}}')
+async def test_of_a_known_workflow_only_versions_older_than_the_named_one_go(
+    nodes: OffloadedNodes, store: Store
+) -> None:
+    """A younger one may be about to be named, by a write that is under way for however long."""
+    older, live, younger = [await nodes.save("u1", "default", text) for text in (b'{"a":{}}', b'{"b":{}}', b'{"c":{}}')]
+    for version, year in ((older, 2001), (live, 2002), (younger, 2003)):
+        await aged(store, year, version)
+    young = await nodes.save("u1", "default", b'{"d":{}}')
 
-    assert await nodes.sweep([Version("u1", live)], 300) == 1
+    assert await nodes.forget(ForgetNodes({"u1": live}, frozenset(), 300, strangers=True)) == 1
 
-    assert await nodes.load("u1", live) == {"b": {}}
-    assert await nodes.load("u1", young) == {"c": {}}
     with pytest.raises(Gone):
-        await nodes.load("u1", old)
+        await nodes.load("u1", older)
+    for version in (live, younger, young):
+        assert await nodes.load("u1", version)
+
+
+@pytest.mark.spec("OFF-2")
+async def test_what_goes_of_other_workflows_is_what_the_question_says(nodes: OffloadedNodes, store: Store) -> None:
+    for uid, namespace in (("running", "default"), ("gone", "default"), ("strange", "default"), ("far", "other")):
+        await nodes.save(uid, namespace, TEXT)
+    await aged(store, 2001)
+    young = await nodes.save("new", "default", TEXT)
+
+    known = {"running": ""}
+    assert await nodes.forget(ForgetNodes(known, frozenset({"gone"}), 300)) == 1
+    assert await left(store) == {"running", "strange", "far", "new"}
+    assert await nodes.forget(ForgetNodes(known, frozenset(), 300, strangers=True, namespace="default")) == 1
+    assert await left(store) == {"running", "far", "new"}
+    assert await nodes.load("new", young) == NODES
 
 
 @pytest.mark.spec("OFF-2")
 async def test_a_version_that_is_saved_again_is_young_again(nodes: OffloadedNodes, store: Store) -> None:
     version = await nodes.save("u1", "default", TEXT)
-    async with store.writing() as connection:
-        await connection.execute(sa.text("update argo_workflows set updatedat = '2001-01-01 00:00:00'"))
+    await aged(store, 2001)
 
     await nodes.save("u1", "default", TEXT)
 
-    assert await nodes.sweep([], 300) == 0
+    assert await nodes.forget(ForgetNodes({}, frozenset(), 300, strangers=True)) == 0
     assert await nodes.load("u1", version) == NODES
+
+
+async def aged(store: Store, year: int, version: str = "%") -> None:
+    """As if it had been saved in that year."""
+    set_ = sa.text(f"update argo_workflows set updatedat = '{year}-01-01 00:00:00' where version like :version")
+    async with store.writing() as connection:
+        await connection.execute(set_, {"version": version})
+
+
+async def left(store: Store) -> set[str]:
+    async with store.reading() as connection:
+        return set((await connection.execute(sa.text("select uid from argo_workflows"))).scalars())

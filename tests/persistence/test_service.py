@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from actors.database_messages import Archive, Expire
+from actors.database_messages import Archive, Expire, ForgetNodes, LoadNodes, SaveNodes
 from actors.packing import NodePack
-from runtime.api import Refused, Unavailable
+from runtime.api import Gone, Refused, Unavailable
 from runtime.objects import SECRETS
 from tests.persistence import postgres
 from tests.persistence.workflows import finished
@@ -58,6 +58,18 @@ async def test_nodes_that_upstreams_controller_has_offloaded_are_archived_too(tm
         await databases.ask(Archive(away))
         assert found.archive is not None
         assert (await found.archive.get("u1"))["status"]["nodes"] == {"n": {"id": "n"}}
+
+
+@pytest.mark.spec("OFF-3")
+async def test_nodes_are_kept_read_and_forgotten_through_the_service(tmp_path: Path) -> None:
+    databases = Databases(PersistenceSettings(Database("sqlite", str(tmp_path / "a.db")), offload=True))
+    async with databases:
+        versions = [await databases.ask(SaveNodes(f"u{n}", "default", b'{"n":{"id":"n"}}')) for n in range(9)]
+        assert len(set(versions)) == 1
+        assert await databases.ask(LoadNodes("u3", versions[3])) == {"n": {"id": "n"}}
+        assert await databases.ask(ForgetNodes({}, frozenset({"u3"}), older_s=-1)) == 1
+        with pytest.raises(Gone, match="the database has no nodes fnv:"):
+            await databases.ask(LoadNodes("u3", versions[3]))
 
 
 async def test_without_a_database_or_a_place_for_it_the_remedy_is_said(tmp_path: Path) -> None:

@@ -128,6 +128,17 @@ async def test_an_unknown_plugin_is_told_and_the_deadline_ends_it() -> None:
         assert here.status()["currentStepIndex"] == 0
 
 
+async def test_a_new_template_begins_without_the_state_of_the_one_before() -> None:
+    plugin = Plugin(lambda query: PluginAnswer("Successful", status={"seen": len(plugin.asked)}))
+    async with world(plugin) as here:
+        await started(here, STEP)
+        await here.until(lambda: len(plugin.asked) == 1 and here.phase() == "Healthy")
+        await here.image("v3")
+        await here.until(lambda: len(plugin.asked) == 2 and here.phase() == "Healthy")
+        assert phases(here) == [(0, "Run", "Successful")]
+        assert plugin.asked[1].status is None
+
+
 async def test_a_disabled_plugin_is_skipped() -> None:
     plugin = Plugin(lambda query: PluginAnswer("Failed"))
     async with world(plugin, disabled_plugins=frozenset({"x/y"})) as here:

@@ -6,7 +6,8 @@ import pytest
 
 from actors.rollout import wire
 from actors.rollout.traffic.istio import DESTINATION_RULES, VIRTUAL_SERVICES
-from runtime.objects import CRDS, Object, Reference, Resource
+from runtime.objects import Reference
+from tests.rollouts.routers import define
 from tests.rollouts.world import RolloutWorld, rollout, rollout_world, service
 
 pytestmark = pytest.mark.virtual_time
@@ -18,23 +19,9 @@ ISTIO = {
 }
 
 
-def definition(resource: Resource) -> Object:
-    group, _, version = resource.api_version.partition("/")
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    names = {"plural": resource.plural, "singular": resource.kind.lower(), "kind": resource.kind}
-    served = {"name": version, "served": True, "storage": True, "schema": schema}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{resource.plural}.{group}"},
-        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [served]},
-    }
-
-
 async def meshed(here: RolloutWorld) -> None:
     """A Rollout whose two sides are subsets."""
-    for resource in (DESTINATION_RULES, VIRTUAL_SERVICES):
-        await here.api.create(CRDS, definition(resource))
+    await define(here, DESTINATION_RULES, VIRTUAL_SERVICES)
     subsets = [{"name": each, "labels": {"app": "r"}} for each in ("canary", "stable")]
     route = [
         {"destination": {"host": "r", "subset": each}, "weight": at} for each, at in (("stable", 100), ("canary", 0))

@@ -83,18 +83,6 @@ async def test_an_abort_takes_the_traffic_at_once_and_the_pods_later() -> None:
         assert (here.weights(), here.sizes(), here.selected("c")) == ((60, 40), {1: 10, 2: 6}, here.hash(2))
 
 
-async def test_a_delay_of_zero_leaves_the_canary_up_where_its_scale_says_so() -> None:
-    async with rollout_world() as here:
-        steps = [{"setCanaryScale": {"replicas": 1}}, {"setWeight": 20}, {"pause": {}}]
-        await begin(here, routed(2, steps, abortScaleDownDelaySeconds=0))
-        await here.image("v2")
-        await here.until_phase("Paused")
-        await here.abort()
-        await here.settle(2000)
-        assert here.sizes()[2] in (0, 1)
-        assert "scale-down-deadline" not in here.sets()[2]["metadata"]["annotations"]
-
-
 @pytest.mark.spec("RO-1.4-setCanaryScale")
 async def test_set_canary_scale_decouples_pods_from_the_weight() -> None:
     pause: dict[str, Any] = {"pause": {}}
@@ -109,12 +97,12 @@ async def test_set_canary_scale_decouples_pods_from_the_weight() -> None:
         for _ in range(5):
             await here.until_phase("Paused")
             await here.settle(3)
-            found.append(here.sizes()[2])
+            found.append((here.sizes()[2], here.sizes()[1]))
             await here.promote()
             await here.settle(3)
         await here.until_phase("Healthy")
-        assert found == [0, 1, 1, 3, 2]
-        assert here.sizes()[2] == 4
+        assert found == [(0, 4), (1, 4), (1, 4), (3, 4), (2, 4)]
+        assert (here.sizes()[2], here.sizes()[1]) == (4, 4)
 
 
 @pytest.mark.spec("RO-1.3-dynamicStableScale", "RO-7-10", "RO-7-8")
@@ -217,3 +205,22 @@ async def test_somebody_who_edits_the_canary_ingress_is_corrected() -> None:
         await here.api.patch(Reference(kind, "default", "r-ing-canary"), note)
         await here.settle(3)
         assert weight(here) == "50"
+
+
+@pytest.mark.spec("RO-2.10-weights")
+@pytest.mark.parametrize("dynamic", [False, True])
+async def test_a_weight_that_falls_is_taken_before_the_pods_go(dynamic: bool) -> None:
+    """Also to nothing: no moment in which the canary gets traffic and has too few pods for it."""
+    steps = [{"setWeight": 75}, {"pause": {}}, {"setWeight": 25}, {"pause": {}}, {"setWeight": 0}, {"pause": {}}]
+    async with rollout_world() as here:
+        await begin(here, routed(4, steps, dynamicStableScale=dynamic))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        await here.settle(3)
+        seen = here.watch(lambda: (int(weight(here)), here.sizes()[2], here.sizes()[1]))
+        for share, pods in ((25, 1), (0, 0)):
+            await here.promote()
+            await here.until(lambda share=share: here.phase() == "Paused" and here.weights() == (share, 100 - share))
+            await here.settle(3)
+            assert here.sizes() == {1: 4 - pods if dynamic else 4, 2: pods}
+        assert all(pods * 25 >= share and stable * 25 >= 100 - share for share, pods, stable in seen)

@@ -1,4 +1,4 @@
-"""Cases of upstream's suite that the other modules do not tell; docs/rollouts.md has a table of them all."""
+"""Cases of upstream's suite that the other modules do not tell; cases.py has a table of them all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from actors.names.timestamps import rfc3339
+from runtime.objects import DISRUPTION_BUDGETS, Reference
+from tests.analysis.world import Script
+from tests.rollouts.jobs import fate, sleep_job, sleeping
 from tests.rollouts.world import broken, ready, rollout, rollout_world, service
 
 pytestmark = pytest.mark.virtual_time
@@ -180,3 +183,92 @@ async def test_RolloutPodVolumesItemsSpec() -> None:
         await here.apply(thing)
         await here.until_phase("Healthy")
         assert here.sets()[1]["spec"]["template"]["spec"]["volumes"][0]["configMap"]["items"] == items
+
+
+async def test_RolloutPDBRestart() -> None:
+    budget = {
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "b", "namespace": "default"},
+        "spec": {"minAvailable": 4, "selector": {"matchLabels": {"app": "r"}}},
+    }  # fmt: skip
+    canary = {"maxUnavailable": "100%", "steps": [{"setWeight": 25}, {"pause": {}}]}
+    async with rollout_world() as here:
+        await here.apply(budget, rollout(replicas=4, canary=canary))
+        await here.until_phase("Healthy")
+        await here.image("v2")
+        await here.until_phase("Paused")
+        await here.settle(2)
+        await here.patch({"spec": {"restartAt": rfc3339(here.server.now())}})
+        await here.settle(2)
+        assert here.counts() == (4, 4, 1, 4, 4)
+        here.fate = ready(1e9)
+        await here.api.delete(Reference(DISRUPTION_BUDGETS, "default", "b"))
+        await here.until(lambda: here.status().get("availableReplicas", 0) == 0, limit_s=60)
+
+
+async def test_MalformedRolloutEphemeralCtr() -> None:
+    thing = rollout(replicas=1, canary={})
+    bad = {"name": "debug", "image": "i", "resources": {"requests": {"memory": "10MB!"}}}
+    thing["spec"]["template"]["spec"]["ephemeralContainers"] = [bad]
+    async with rollout_world() as here:
+        await here.apply(thing)
+        await here.until_phase("Healthy")
+
+
+async def test_BlueGreenExceedProgressDeadlineAbort() -> None:
+    body = {"activeService": "a", "abortScaleDownDelaySeconds": 2}
+    async with rollout_world(broken("v2")) as here:
+        await here.apply(service("a"), rollout(replicas=1, blueGreen=body))
+        await here.until_phase("Healthy")
+        await here.patch({"spec": {"progressDeadlineAbort": False, "progressDeadlineSeconds": 1}})
+        await here.image("v2")
+        await here.until_phase("Degraded")
+        await here.settle(3)
+        assert (here.sizes(), here.status().get("abort", False)) == ({1: 1, 2: 1}, False)
+        await here.patch({"spec": {"progressDeadlineAbort": True}})
+        await here.settle(1)
+        await here.until_phase("Degraded")
+        await here.settle(3)
+        assert (here.sizes(), here.status()["abort"]) == ({1: 1, 2: 0}, True)
+        assert len(here.status()["conditions"]) == 4
+
+
+async def test_BlueGreenProgressDeadlineExceededWithoutPause() -> None:
+    async with rollout_world(ready(20)) as here:
+        body = {"activeService": "a", "previewService": "p"}
+        await here.apply(service("a"), service("p"), rollout(replicas=2, blueGreen=body, progressDeadlineSeconds=5))
+        phases = here.watch(here.phase)
+        await here.until_phase("Healthy")
+        await here.image("v2")
+        await here.until(lambda: 2 in here.sets() and here.selected("a") == here.hash(2) and here.phase() == "Healthy")
+        told = [each for each, _ in groupby(one for one in phases if one != "Progressing")]
+        assert told == ["Degraded", "Healthy", "Degraded", "Healthy"]
+
+
+@pytest.mark.parametrize("canary", [{}, {"steps": [{"setWeight": 50}, {"pause": {"duration": "5s"}}]}])
+async def test_RolloutBadToGoodUpdate(canary: dict[str, Any]) -> None:
+    async with rollout_world(broken("bad")) as here:
+        limits = {"maxSurge": 1, "maxUnavailable": 0}
+        wanted = rollout(replicas=4, image="bad", canary={**canary, **limits}, progressDeadlineSeconds=5)
+        await here.apply(wanted)
+        await here.until_phase("Degraded")
+        await here.image("good")
+        await here.until_phase("Healthy", limit_s=200)
+        await here.settle(10)
+        assert (here.sizes(), len(here.pods_of(2))) == ({1: 0, 2: 4}, 4)
+
+
+async def test_ReduceWeightByAbort() -> None:
+    """The second half of upstream's case: an analysis fails at 100 %, and stable grows back before the canary goes."""
+    steps = [{"setWeight": 100}, {"analysis": sleeping(1, 1)}]
+    canary = {"maxSurge": 2, "maxUnavailable": 0, "steps": steps}
+    async with rollout_world(fate, script=Script()) as here:
+        await here.apply(sleep_job(), rollout(replicas=3, canary=canary))
+        await here.until_phase("Healthy")
+        await here.image("v2")
+        await here.until(lambda: here.sizes() == {1: 0, 2: 3})
+        sizes = here.watch(lambda: (here.sizes()[2], here.sizes()[1]))
+        served = here.watch(lambda: sum(each["status"].get("availableReplicas", 0) for each in here.sets().values()))
+        await here.until_phase("Degraded")
+        await here.until(lambda: here.sizes() == {1: 3, 2: 0})
+        assert sizes[1] == (3, 2)
+        assert min(served) >= 3

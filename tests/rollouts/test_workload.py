@@ -106,9 +106,10 @@ async def test_how_the_deployment_is_scaled_down(mode: str | None, rest: int) ->
         assert left(here) == rest
 
 
-async def test_a_deployment_that_was_scaled_down_stays_so() -> None:
+@pytest.mark.parametrize("strategy", [{"canary": {}}, {"blueGreen": {"activeService": "a"}}])
+async def test_a_deployment_that_was_scaled_down_stays_so(strategy: dict[str, Any]) -> None:
     async with rollout_world() as here:
-        await here.apply(deployment(3), referring(3, "progressively"))
+        await here.apply(service("a"), deployment(3), referring(3, "progressively", **strategy))
         seen = here.watch(lambda: left(here))
         await here.until_phase("Healthy")
         await here.settle(5)

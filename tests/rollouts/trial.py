@@ -5,12 +5,15 @@ lost and when the controllers die. The promises:
 
 - basic canary and blue-green: the sizes never exceed what the surge allows, and as many pods as may not be missing
   are ready, from the first time all were, as long as every pod becomes ready in the end;
-- routed: the stable version has pods for the share of the traffic that it gets;
-- an abort ends with stable serving everything, and an update that is promoted ends with the new version alone.
+- routed: whatever the router's object says, the stable Service has ready pods for its share, and the canary's has any
+  when it gets traffic;
+- an abort, at whatever commit of an update, ends with stable serving everything, and an update that is promoted ends
+  with the new version alone.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -35,6 +38,7 @@ class Trial:
     thing: Object
     actions: list[str]
     wrong: list[str] = field(default_factory=list)
+    tally: Counter[str] = field(default_factory=Counter)  # how often the promises were put to the test
 
     def judge(self, good: bool, text: str) -> None:
         """Note a broken promise."""
@@ -98,6 +102,8 @@ async def trial(seed: int, *, bad: float = 0.05, deaths_every_s: float | None = 
             found.wrong.append(f"{type(error).__name__}: {str(error)[:1500]}")
         if here.system is not None:
             found.judge(here.system.statistics().lives.crashes == 0, "an actor crashed")
+        found.tally[found.kind] += 1
+        found.tally["deaths"] += here.deaths
     return found
 
 
@@ -119,13 +125,35 @@ def _look(here: RolloutWorld, found: Trial) -> None:
             least = ro.replicas - ro.unavailable if found.kind == "basic" else ro.replicas
             ready = len(here.ready()) if found.kind == "basic" else _serving(here)
             found.judge(ready >= least, f"{ready} pods are ready, at least {least} must be")
+            found.tally["looked"] += 1
+        if found.kind == "blueGreen":
+            largest = max((one["spec"]["replicas"] for one in every), default=0)
+            found.judge(largest <= ro.replicas, f"a version is told to have {largest} pods of {ro.replicas}")
+        if found.kind in ("routed", "dynamic"):
+            _judge_shares(here, found, ro.replicas)
 
     here.after_commit(look)
 
 
-def _serving(here: RolloutWorld) -> int:
-    """Ready pods of the version that the active Service selects."""
-    value = here.selected("a")
+def routed_weight(here: RolloutWorld) -> int:
+    """What the router's object sends to the canary's Service."""
+    key = ("default", "r-i-canary")
+    record = here.server.storage.bucket("networking.k8s.io", "ingresses").records.get(key)
+    notes = record.object["metadata"]["annotations"] if record is not None else {}
+    return int(notes.get("nginx.ingress.kubernetes.io/canary-weight", 0))
+
+
+def _judge_shares(here: RolloutWorld, found: Trial, replicas: int) -> None:
+    weight = routed_weight(here)
+    for name, share, least in (("s", 100 - weight, (100 - weight) * replicas // 100), ("c", weight, min(weight, 1))):
+        ready = _serving(here, name)
+        found.judge(ready >= least, f"{ready} pods of Service {name} are ready, {share} % of {replicas} need {least}")
+    found.tally["weighed"] += 0 < weight < 100
+
+
+def _serving(here: RolloutWorld, name: str = "a") -> int:
+    """Ready pods of the version that a Service selects."""
+    value = here.selected(name)
     return sum(1 for pod in here.ready() if pod["metadata"]["labels"].get("rollouts-pod-template-hash") == value)
 
 
@@ -159,13 +187,14 @@ async def _end(here: RolloutWorld, found: Trial, dice: Random) -> None:
     """Bring it to one of the two ends, and look whether it is one."""
     if dice.random() < 0.4:
         await here.image("last")
-        await anyio.sleep(dice.choice([0.5, 5, 30]))
+        await commits(here, dice.randint(1, 60), 30)
         status = here.status()
         if status.get("stableRS") != status.get("currentPodHash"):
             await here.abort()
             await anyio.sleep(400)
             status = here.status()
             if status.get("abort"):
+                found.tally["aborted"] += 1
                 _judge_abort(here, found, status)
                 return
     for _ in range(60):
@@ -178,7 +207,23 @@ async def _end(here: RolloutWorld, found: Trial, dice: Random) -> None:
             await here.promote()
         await anyio.sleep(20)
     await anyio.sleep(120)
+    found.tally["promoted"] += 1
     _judge_end(here, found)
+
+
+async def commits(here: RolloutWorld, number: int, limit_s: float) -> None:
+    """Wait for so many commits, or until so much time has passed without them."""
+    reached, seen = anyio.Event(), 0
+
+    def count() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            reached.set()
+
+    here.after_commit(count)
+    with anyio.move_on_after(limit_s):
+        await reached.wait()
 
 
 def _by_hash(here: RolloutWorld) -> dict[str, int]:

@@ -18,13 +18,18 @@ import orjson
 import yaml
 
 import crds
+from actors.analysis.room import analysis_room
+from actors.analysis.state import AnalysisSettings
+from actors.experiment.room import experiment_room
 from actors.rollout import wire
 from actors.rollout.metrics import ROLLOUT_METRICS
 from actors.rollout.room import rollout_rooms
 from actors.rollout.state import RolloutSettings
+from runtime.actor import Room
 from runtime.api import ApiError
 from runtime.objects import CRDS, PODS, SERVICES, Object, Reference, Resource, owner_uid, reference
 from runtime.system import Settings, System
+from tests.analysis.world import Script
 from tests.controllers.world import BINDINGS, Fate, Weather, steady
 from tests.controllers.world import World as PodWorld
 from tests.virtual_time import VirtualClock
@@ -115,14 +120,21 @@ class RolloutWorld(PodWorld):
     async def _live(self, pod: Object, ending: anyio.Event) -> None:
         fate, ref = self.fate(pod), reference(PODS, pod)
         try:
-            await anyio.sleep(0.02)
+            with anyio.move_on_after(0.02):
+                await ending.wait()
+                await self.api.delete(ref, grace_s=0)  # it went before it had a node
+                return
             binding = {"metadata": {"name": ref.name, "namespace": "default", "uid": ref.uid}, "target": {"name": "n"}}
             await self.api.create(BINDINGS, binding)
             with anyio.move_on_after(fate.ready_s):
                 await ending.wait()
             if not ending.is_set():
                 await self._say(ref, "Running", ready=True)
-                with anyio.move_on_after(float("inf") if fate.vanishes_s is None else fate.vanishes_s):
+                lasts_s = fate.ends_s if fate.ends_s is not None else fate.vanishes_s
+                with anyio.move_on_after(float("inf") if lasts_s is None else lasts_s):
+                    await ending.wait()
+                if fate.ends_s is not None and not ending.is_set():  # the pod of a Job
+                    await self._say(ref, "Failed" if fate.code else "Succeeded", ready=False)
                     await ending.wait()
             if ending.is_set():
                 await anyio.sleep(fate.ending_s)
@@ -144,9 +156,10 @@ class RolloutWorld(PodWorld):
         await self.api.patch(Reference(wire.ROLLOUTS, "default", name), body, subresource=subresource)
 
     async def image(self, image: str, name: str = "r") -> None:
-        """Set the image."""
-        template = {"spec": {"containers": [{"name": "app", "image": image}]}}
-        await self.patch({"spec": {"template": template}}, name)
+        """Set the image of the first container."""
+        first, *others = self.rollout(name)["spec"]["template"]["spec"]["containers"]
+        containers = [{**first, "image": image}, *others]
+        await self.patch({"spec": {"template": {"spec": {"containers": containers}}}}, name)
 
     async def abort(self, name: str = "r") -> None:
         """What `abort` patches."""
@@ -180,6 +193,10 @@ class RolloutWorld(PodWorld):
         status = self.rollout(name).get("status") or {}
         if status.get("currentPodHash") != status.get("stableRS"):
             await self.patch({"status": {"promoteFull": True}}, name, "status")
+
+    async def delete_pod(self, pod: Object) -> None:
+        """Delete a pod."""
+        await self.api.delete(reference(PODS, pod))
 
     async def scale(self, replicas: int, name: str = "r") -> None:
         """What an autoscaler does."""
@@ -313,6 +330,22 @@ def broken(*images: str) -> Callable[[Object], Fate]:
     return lambda pod: Fate(ready_s=1e9) if image_of(pod) in images else Fate()
 
 
+@dataclass(frozen=True)
+class Options:
+    """Which rooms of ours there are."""
+
+    settings: RolloutSettings | None
+    services: dict[str, Any] | None
+    script: Script | None
+
+    def rooms(self) -> list[Room]:
+        """New ones."""
+        found = rollout_rooms(self.settings, self.services)
+        if self.script is not None:
+            found += [analysis_room(self.script.safe, AnalysisSettings("system")), experiment_room()]
+        return found
+
+
 @asynccontextmanager
 async def rollout_world(
     fate: Callable[[Object], Fate] = steady,
@@ -322,8 +355,11 @@ async def rollout_world(
     deaths_every_s: float | None = None,
     settings: RolloutSettings | None = None,
     services: dict[str, Any] | None = None,
+    script: Script | None = None,
 ) -> AsyncIterator[RolloutWorld]:
-    """A world; `bad` is the share of our controllers' calls whose answer is lost."""
+    """A world; `bad` is the share of our controllers' calls whose answer is lost.
+
+    With a `script` of what metrics say, AnalysisRuns and Experiments are carried out too; else a test plays them."""
     clock = VirtualClock()
     server = ApiServer(now=clock.wall, random=Random(seed))
     server.start()
@@ -336,7 +372,9 @@ async def rollout_world(
         await tasks.start(GarbageCollector(server).run)
         kubernetes = System(here.api, built_in_rooms(), clock=clock, dice=Random(seed + 2))
         await tasks.start(kubernetes.run)
-        await tasks.start(_ours, here, weather if bad else here.api, clock, deaths_every_s, (settings, services))
+        await tasks.start(
+            _ours, here, weather if bad else here.api, clock, deaths_every_s, Options(settings, services, script)
+        )
         yield here
         tasks.cancel_scope.cancel()
 
@@ -346,15 +384,18 @@ async def _ours(
     api: Any,
     clock: VirtualClock,
     deaths_every_s: float | None,
-    options: Any,
+    options: Options,
     *,
     task_status: anyio.abc.TaskStatus[None],
 ) -> None:
     first = True
     while True:
-        rooms = rollout_rooms(*options)
         here.system = System(
-            api, rooms, clock=clock, dice=Random(here.dice.random()), settings=Settings(metrics=ROLLOUT_METRICS)
+            api,
+            options.rooms(),
+            clock=clock,
+            dice=Random(here.dice.random()),
+            settings=Settings(metrics=ROLLOUT_METRICS),
         )
         life_s = here.dice.expovariate(1 / deaths_every_s) if deaths_every_s else float("inf")
         with anyio.move_on_after(life_s) as here.life:

@@ -50,6 +50,12 @@ def test_an_analysis_that_cannot_fail_is_named() -> None:
     assert sentence.startswith("AnalysisTemplate t, metric m: neither successCondition nor failureCondition")
 
 
+def test_an_analysis_that_forgives_every_failure_is_named() -> None:
+    lenient = template(successCondition="result > 1", count=3, interval="5s", failureLimit=3)
+    (sentence,) = warnings(rollout(canary=SOUND), [lenient])
+    assert sentence.endswith("failureLimit 3 forgives every failure of 3 measurements: it cannot fail")
+
+
 def test_an_analysis_in_a_job_judges_by_itself() -> None:
     assert warnings(rollout(canary=SOUND), [template(provider={"job": {}})]) == []
 

@@ -24,7 +24,7 @@ def main() -> int:
         prog="python -m tests.world", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=200, help="how many")
-    parser.add_argument("--first", type=int, default=1000, help="the first of them")
+    parser.add_argument("--first", type=int, help="the first of them")
     parser.add_argument("--kind", choices=(*faults.KINDS, "mixed"), default="mixed", help="which faults there are")
     parser.add_argument("--only", help="only these faults, separated by commas; nothing for none")
     parser.add_argument("--drop", default="", help="leave these parts of the workflow out, separated by commas")
@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true", help="tell every commit")
     parser.add_argument("--quick", action="store_true", help="stop at the first that goes wrong, and do not shrink it")
     options = parser.parse_args()
+    options.first = options.first if options.first is not None else faults.FIRST_LATER if options.soak else 1000
     quiet()
     spared = faults.ALL if options.without == "all" else _words(options.without)
     if options.soak:
@@ -73,7 +74,8 @@ def _try(cases: list[Case], *, quick: bool, trace: bool) -> int:
         if quick:
             return 1
     took = time.monotonic() - begin
-    say(f"{len(cases)} seeds, {wrong} wrong, median of {statistics.median(nodes):.0f} nodes, {len(cases) / took:.1f}/s")
+    median = statistics.median(nodes or [0])
+    say(f"{len(cases)} seeds, {wrong} wrong, median of {median:.0f} nodes, {len(cases) / took:.1f}/s")
     return 1 if wrong else 0
 
 

@@ -47,6 +47,8 @@ DEATHS: Final = {
     "hand_over": "a stalled leader is replaced; what it had sent arrives under its successor",
     "actor_death": "the actor of a workflow or of the locks crashes",
     "node_death": "the actor of a node crashes",
+    "group_death": "the actor of steps, of a dag, a loop or a retried call crashes",
+    "standby": "of two controllers one stands by, and leads when the other has died",
 }
 USERS: Final = {
     "user_resume": "argo resume: the whole object is read, changed and PUT",
@@ -54,11 +56,15 @@ USERS: Final = {
     "user_suspend": "argo suspend, and resume later",
     "user_stop": "argo stop",
     "user_retry": "argo retry",
+    "user_delete": "kubectl delete workflow",
 }
 GROUPS: Final = {
     "calls": CALLS, "streams": STREAMS, "cluster": CLUSTER, "pods": PODS, "deaths": DEATHS, "users": USERS
 }  # fmt: skip
 ALL: Final = frozenset(kind for group in GROUPS.values() for kind in group)
+LATER: Final = frozenset({"group_death", "standby", "user_delete"})
+FIRST_LATER: Final = 8000
+"""The first seed in which those happen: what is done by earlier ones stays what it was."""
 NEEDED: Final = frozenset({"user_resume"})  # without somebody who resumes, a workflow that waits for that never ends
 
 KINDS: Final = {
@@ -105,7 +111,9 @@ def mixed(seed: int) -> frozenset[str]:
     """A part of all faults: runs in which few things go wrong find what runs in which all do would hide."""
     dice = Random(f"{seed}/kinds")
     share = dice.choice([0.25, 0.5, 0.75, 1.0])
-    chosen = {kind for kind in sorted(ALL) if dice.random() < share}
+    chosen = {kind for kind in sorted(ALL - LATER) if dice.random() < share}
     if dice.random() < 0.6:
         chosen.add("death_after_create")
+    if seed >= FIRST_LATER:
+        chosen |= {kind for kind in sorted(LATER) if dice.random() < 0.3}
     return frozenset(chosen)

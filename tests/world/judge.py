@@ -56,6 +56,8 @@ class Judge:
     given_up: Callable[[Object], bool] = lambda pod: False  # its node ends without waiting for it: a time-out
     struck: bool = False  # a workflow's actor alone has crashed: its next life may not see yet what it had asked for
     stopped: bool = False  # a user has ended the run by force: what was to happen inside is no longer known
+    vague: set[str] = field(default_factory=set)  # workflows of which nobody can tell beforehand what will run
+    deleted: set[str] = field(default_factory=set)  # by a user
     ended: set[str] = field(default_factory=set)
     unrecorded: set[str] = field(default_factory=set)  # node ids of pods that the record does not know yet
     made: dict[str, str] = field(default_factory=dict)  # node id -> "made", "ran"
@@ -115,7 +117,7 @@ class Judge:
         if workflow in self.ended and not self.stopped:
             self.wrong(f"a pod was made for {name} of a workflow that has ended")
         oracle = self.oracles.get(workflow)
-        if oracle is None or self.stopped:
+        if oracle is None or self.stopped or workflow in self.vague:
             return
         known = oracle.nodes.get(name)
         if known is None:
@@ -149,7 +151,7 @@ class Judge:
         """Labelled completed, or deleted after its end, or its finalizer taken: only once its end is on record."""
         pod, before = change.record.object, change.previous.object if change.previous else {}
         meta, old = pod["metadata"], (before.get("metadata") or {})
-        if self.by_kubelet(meta["name"]) or self.user_writes:
+        if self.by_kubelet(meta["name"]) or self.user_writes or workflow in self.deleted:
             return
         marked = meta["labels"].get(labels.COMPLETED) == "true" != (old.get("labels") or {}).get(labels.COMPLETED)
         freed = bool(old.get("finalizers")) and not meta.get("finalizers")
@@ -169,7 +171,7 @@ class Judge:
         name = thing["metadata"]["name"]
         status = thing.get("status") or {}
         if change.type == "DELETED":
-            self.wrong(f"workflow {name} is gone")
+            self._gone(name)
             return
         now = {node_id: node.get("phase", "") for node_id, node in nodes_in(thing).items()}
         before = self.nodes.get(name, {})
@@ -190,6 +192,14 @@ class Judge:
             if not self.user_writes:
                 self.wrong(f"workflow {name} had ended and goes on")
 
+    def _gone(self, name: str) -> None:
+        """Only a user deletes a workflow; what it held is free."""
+        if name not in self.deleted:
+            self.wrong(f"workflow {name} is gone")
+        self.holders.pop(name, None)
+        self.ended.add(name)
+        self.news.set()
+
     def _whole(self, thing: Object) -> None:
         for node_id, node in nodes_in(thing).items():
             if node.get("id") != node_id or not node.get("name") or not node.get("type"):
@@ -201,6 +211,8 @@ class Judge:
                 self.wrong(f"node {node_id} of {thing['metadata']['name']} is no longer on record")
                 continue
             after = now[node_id]
+            if self.stopped and nodes_in(thing)[node_id]["type"] == "Suspend":
+                continue  # who resumes what another one stops may be too late
             if RANK[after] < RANK[phase] or (RANK[phase] == 2 and after != phase):
                 self.wrong(f"{nodes_in(thing)[node_id]['name']} went from {phase} to {after}")
 
@@ -232,7 +244,7 @@ class Judge:
             meta = pod["metadata"]
             if meta["labels"].get("squatter") is not None:
                 continue
-            if is_live(pod):
+            if is_live(pod) or meta["labels"].get(labels.WORKFLOW) in self.deleted:
                 self.wrong(f"pod {meta['name']} outlives its workflow: {(pod.get('status') or {}).get('phase')}")
             elif meta["labels"].get(labels.COMPLETED) != "true":
                 self.wrong(f"pod {meta['name']} was never labelled as completed")
@@ -246,7 +258,7 @@ def compare(oracle: Oracle, end: str, thing: Object) -> list[str]:
     found = {node["name"]: node for node in nodes_in(thing).values()}
     wrong = []
     if status["phase"] != end:
-        wrong.append(f"the workflow is {status['phase']}, not {end}")
+        wrong.append(f"the workflow is {status['phase']}, not {end}: {status.get('message', '')}")
     for name in sorted(found.keys() | oracle.phases.keys()):
         phase, wanted = found.get(name, {}).get("phase"), oracle.phases.get(name)
         if phase != wanted:
@@ -263,13 +275,16 @@ def compare(oracle: Oracle, end: str, thing: Object) -> list[str]:
     return wrong
 
 
-def finished_well(thing: Object, *, clocks_agree: bool) -> list[str]:
-    """What must hold of every finished workflow: all of its nodes are, they point at each other, the sums are right."""
+def finished_well(thing: Object, *, clocks_agree: bool, struck: bool = False) -> list[str]:
+    """What must hold of every finished workflow: all of its nodes are, they point at each other, the sums are right.
+
+    Where actors of composites were `struck`, nodes may be pointed at that then never began."""
     nodes: dict[str, Any] = nodes_in(thing)
     wrong = []
     for node_id, node in nodes.items():
         others = [*node.get("children", ()), *node.get("outboundNodes", ()), node.get("boundaryID") or node_id]
-        wrong += [f"{node['name']} names {other}, which is not there" for other in others if other not in nodes]
+        absent = [other for other in others if other not in nodes and not struck]
+        wrong += [f"{node['name']} names {other}, which is not there" for other in absent]
         if node.get("phase") not in ENDED or not node.get("finishedAt") or node.get("daemoned"):
             wrong.append(f"{node['name']} has not ended: {node.get('phase')}")
         elif clocks_agree and node["startedAt"] > node["finishedAt"]:

@@ -93,9 +93,16 @@ class Kubelet:
     doing: set[str] = field(default_factory=set)  # names of pods that somebody else than the controller takes away
     _wake: dict[str, anyio.Event] = field(default_factory=dict)  # uid -> its pod was changed by others
     _early: Counter[str] = field(default_factory=Counter)
+    _ownerless: set[str] = field(default_factory=set)  # names of workflows that are no more
 
     def observe(self, bucket: Bucket, change: Change) -> None:
         """A commit of the store."""
+        if bucket.plural == "workflows" and change.type == "DELETED":
+            name = change.record.object["metadata"]["name"]
+            self._ownerless.add(name)
+            for record in self.server.rest.bucket(self.server.catalog.of(PODS)).records.values():
+                if record.object["metadata"]["labels"].get(labels.WORKFLOW) == name:
+                    self.tasks.start_soon(self._collect, record.object)
         if bucket.plural != "pods" or bucket.group:
             return
         pod = change.record.object
@@ -104,6 +111,8 @@ class Kubelet:
             if pod["metadata"].get("labels", {}).get("squatter") is None:
                 self._wake[uid] = anyio.Event()
                 self.tasks.start_soon(self._run, pod, self._wake[uid])
+                if pod["metadata"]["labels"][labels.WORKFLOW] in self._ownerless:
+                    self.tasks.start_soon(self._collect, pod)
         elif uid in self._wake and (
             change.type == "DELETED"
             or pod["metadata"].get("deletionTimestamp")
@@ -144,6 +153,16 @@ class Kubelet:
             return self._take_away(pod)
         self._patch(pod, _last_status(pod, fate, name))
         return None
+
+    async def _collect(self, pod: Object) -> None:
+        """The garbage collector deletes what has no owner any more; a finalizer is not its business."""
+        if pod["metadata"]["labels"].get("squatter") is not None:
+            return  # another's
+        await anyio.sleep(self.plan.dice("collector").choice([0.05, 0.5, 5.0]))
+        self.doing.add(pod["metadata"]["name"])
+        with suppress(ApiError):
+            self._delete(pod)
+        self.doing.discard(pod["metadata"]["name"])
 
     def _finish(self, pod: Object) -> None:
         """The controller wants its end, by a deadline or by deleting it."""

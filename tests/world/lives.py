@@ -18,8 +18,10 @@ from anyio.abc import TaskGroup
 from actors.names import labels
 from runtime.actor import Mind, Room, Watch
 from runtime.api import ApiError
-from runtime.messages import Address, Command, Done, Gone, Message, Observed
-from runtime.objects import PODS, Object
+from runtime.election import Election
+from runtime.lease import Terms
+from runtime.messages import Address, Command, Done, Gone, Message, Observed, Told
+from runtime.objects import LEASES, PODS, Object, Reference
 from runtime.system import Settings, System
 from tests.virtual_time import VirtualClock
 from tests.world.faults import Plan
@@ -30,8 +32,12 @@ from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
 
 DEATHS_MAX = 8
+LEASE = Reference(LEASES, "default", "controller")
+TERMS = Terms(lease_s=80.0, renew_s=20.0, fence_s=50.0, look_s=5.0)  # in hours of waiting, seldom enough
+GROUPS_MAX = 2  # actors of composites that crash in one run
 CONCURRENCY = 8
 ROOMS = frozenset({"workflow", "node", "lock", "queue"})  # those that a workflow needs
+OTHERS = {"user_delete": "orphan"}  # and those that it needs when that may happen
 SEEN = frozenset({"workflows", "pods"})  # what a workflow here is made of; other streams would only cost time
 SETTINGS = ControllerSettings(node_events=False)  # likewise Events about nodes: nothing depends on them
 _POD_LABELS = f"{labels.WORKFLOW},!nobody"  # all pods of workflows, by a stream of its own
@@ -136,6 +142,10 @@ class Lives:
     deaths: int = 0
     between: int = 0  # deaths after a pod was made and before the record knew it
     crashes: int = 0  # of actors, asked for
+    is_group: Callable[[Address], bool] = lambda address: False  # whether a node has others below it
+    groups_struck: int = 0
+    partner: Lives | None = None  # another process that runs the same controllers: one of the two leads, by a lease
+    name: str = "one"
     _until_strike: dict[str, int] = field(default_factory=dict)
     _away_until: float = 0.0
 
@@ -162,15 +172,25 @@ class Lives:
         minds = [
             replace(room, mind=Mortal(room.mind, self._strikes_actor), watches=_seen(room))
             for room in rooms(SETTINGS)
-            if room.name in ROOMS
+            if room.name in ROOMS or room.name in {name for kind, name in OTHERS.items() if kind in self.plan.kinds}
         ]
         dice = Random(self.plan.dice("lives").random())
         if self.plan.on("skew"):
             off = self.plan.dice("skew").choice([0.0, 0.4, -0.6, 7.0, -7.0, 90.0])
             self.clock.off_s = off
             self.plan.tally["skew"] += bool(off)
-        settings = Settings(concurrency=CONCURRENCY)
+        settings = Settings(concurrency=CONCURRENCY, election=self._election() if self.partner else None)
         self.system = System(self.weather, [*minds, probe], settings=settings, clock=self.clock, dice=dice)
+
+    def _election(self) -> Election:
+        assert self.weather is not None
+        return Election(self.weather, LEASE, f"{self.name}-{self.deaths}", self.clock, TERMS)
+
+    def leading(self) -> System | None:
+        """The controllers that work at this moment; of two, those that hold the lease."""
+        both = [self.system, *([self.partner.system] if self.partner is not None else [])]
+        found = [one for one in both if one is not None and (one.ready or self.partner is None)]
+        return found[0] if found else None
 
     # ------------------------------------------------------------------------------------------------ deaths
 
@@ -182,7 +202,7 @@ class Lives:
 
     def strikes(self, verb: str, subject: str, moment: str) -> bool:
         """Whether the controllers die right at this write."""
-        if self.plan.calm or self.deaths >= DEATHS_MAX:
+        if self.plan.calm or self.deaths >= DEATHS_MAX or subject.startswith("leases/"):
             return False
         kinds = ["death_between"]
         if verb == "create" and subject.startswith("pods/") and moment == "after":
@@ -202,6 +222,8 @@ class Lives:
     def die(self, kind: str) -> None:
         """The controllers are no more."""
         self.plan.hit(kind)
+        if self.partner is not None and self.system is not None and self.system.ready:
+            self.plan.hit("standby")
         self.between += bool(self.judge.unrecorded)
         assert self.scope is not None
         self.scope.cancel()
@@ -232,12 +254,23 @@ class Lives:
             struck = self.struck_nodes(address) and _shows_running_pod(message)
             if struck:
                 self.crashes += 1
-            return struck
+            return struck or self._strikes_group(address, message)
         if self.crashes < 3 and self.plan.throw("actor_death", 0.006):
             self.crashes += 1
             self.judge.struck = True
             return True
         return False
+
+    def _strikes_group(self, address: Address, message: Message) -> bool:
+        """Whether the actor of steps, a dag, a loop or a retried call crashes; what runs then is not foretold."""
+        if not isinstance(message, Told) or not self.plan.on("group_death") or self.groups_struck >= GROUPS_MAX:
+            return False
+        if not self.is_group(address) or not self.plan.throw("group_death", 0.03):
+            return False
+        self.groups_struck += 1
+        self.judge.stopped = True
+        self.judge.vague.add(address.name)
+        return True
 
     # ------------------------------------------------------------------------------------------- the cluster
 
@@ -250,8 +283,10 @@ class Lives:
                 return
             self.plan.hit("away")
             self._away_until = anyio.current_time() + dice.choice([2.0, 30.0, 400.0, 3600.0])
-            if self.weather is not None:
-                self.weather.away_until = self._away_until
+            for one in (self, *([self.partner] if self.partner is not None else [])):
+                one._away_until = self._away_until
+                if one.weather is not None:
+                    one.weather.away_until = self._away_until
             await anyio.sleep_until(self._away_until)
 
     async def _wander(self) -> None:

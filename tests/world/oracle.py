@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+FAR_S = 100_000  # a deadline that is not met, if it is no longer than that
 COMPLETED = ("Succeeded", "Failed", "Error")
 BAD = ("Failed", "Error")
 
@@ -54,6 +55,15 @@ def lock_names(owner: dict[str, Any]) -> list[str]:
     return [entry.get("name") or entry["configMapKeyRef"]["key"] for entry in entries]
 
 
+def unreadable(strategy: dict[str, Any]) -> bool:
+    """Whether nothing can be read from it once an attempt has failed."""
+    limit, policy = str(strategy.get("limit", 0)), strategy.get("retryPolicy", "Always")
+    known = {"Always", "OnFailure", "OnError", "OnTransientError"}
+    nothing = strategy.get("expression") in {"lastRetry.status", "asInt(lastRetry.message) > 1"}
+    wait = strategy.get("backoff", {"duration": "1"}).get("duration", "")
+    return not limit.isdigit() or policy not in known or nothing or not wait[:1].isdigit()
+
+
 class Oracle:
     """One workflow's prediction: `phases` by node name, then `end`."""
 
@@ -72,6 +82,7 @@ class Oracle:
         self.outbound: dict[str, list[str]] = {}
         self.nodes: dict[str, Expected] = {}
         self.limits: dict[str, int] = {}  # of composites: how many of their calls may have a live pod
+        self.vague = spec.get("activeDeadlineSeconds", FAR_S) < FAR_S  # what runs depends on who is first
 
     def end(self) -> str:
         """The workflow's phase."""
@@ -105,15 +116,16 @@ class Oracle:
         template = self.templates[template_name]
         if not place.retried:
             place = replace(place, locks=(*place.locks, *((key, name) for key in lock_names(template))))
-        if "retryStrategy" in template and not place.retried:
-            return self.retry(name, template_name, template, place)
+        strategy = template.get("retryStrategy", self.spec.get("retryStrategy"))
+        if strategy is not None and not place.retried:
+            return self.retry(name, template_name, strategy, place)
         if "parallelism" in template:
             self.limits[name] = template["parallelism"]
         inside = Place(boundary=name, locks=place.locks)
         if "steps" in template:
-            return self.steps(name, template, inside, template_name)
+            return self.closed(name, template, self.steps(name, template, inside, template_name))
         if "dag" in template:
-            return self.dag(name, template["dag"], inside)
+            return self.closed(name, template, self.dag(name, template["dag"], inside))
         kind = (template.get("metadata") or {}).get("annotations", {}).get("kind", "")
         kind = "ask" if "suspend" in template and not template["suspend"] else kind
         type_ = "Suspend" if "suspend" in template else "Pod"
@@ -121,14 +133,26 @@ class Oracle:
         self.nodes[name] = known
         return self.note(name, type_, "Succeeded" if type_ == "Suspend" and kind != "ask" else self.outcomes(known))
 
-    def retry(self, name: str, template_name: str, template: dict[str, Any], place: Place) -> str:
-        strategy = template["retryStrategy"]
+    def closed(self, name: str, template: dict[str, Any], phase: str) -> str:
+        """After a failure in a template that fails fast nobody begins any more: who did by then, only time says."""
+        below = [each for text, each in self.phases.items() if text.startswith((f"{name}.", f"{name}["))]
+        self.vague = self.vague or (bool(template.get("failFast")) and any(each in BAD for each in below))
+        return phase
+
+    def retry(self, name: str, template_name: str, strategy: dict[str, Any], place: Place) -> str:
+        strategy = json.loads(json.dumps(strategy).replace("{{inputs.parameters.n}}", "2"))
+        strategy = json.loads(json.dumps(strategy).replace("{{inputs.parameters.p}}", "some"))
         policy = strategy.get("retryPolicy", "Always" if "expression" in strategy else "")
         again: tuple[str, ...] = {"Always": BAD, "OnError": ("Error",)}.get(policy, ("Failed",))
         if "expression" in strategy:  # the only one there is: lastRetry.status != "Error"
             again = ("Failed",)
         if policy == "OnTransientError" or "maxDuration" in strategy.get("backoff", {}):  # longer waits than it allows
             again = ()
+        if unreadable(strategy):
+            last = f"{name}(0)"
+            self.edge([name], last)
+            phase = self.call(last, template_name, replace(place, retried=True, step=False))
+            return self.note(name, "Retry", "Error" if phase in BAD else phase, [last])
         phase, last = "", ""
         for number in range(int(strategy.get("limit", 1000)) + 1):
             last = f"{name}({number})"

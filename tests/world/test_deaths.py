@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import anyio
 import pytest
 
 from actors.names import labels
 from runtime.api import Api, Unavailable
-from runtime.objects import PODS, Object
+from runtime.election import Election
+from runtime.objects import LEASES, PODS, Object, Reference
+from runtime.system import Settings, System
 from tests.kernel.coat import Coat
+from tests.virtual_time import VirtualClock
+from tests.world.flows import phases
 from tests.world.test_runs import LEAF, nodes
 from tests.world.world import Outcome, world
+from tiphys.controllers import rooms
 
 pytestmark = pytest.mark.virtual_time
 
@@ -127,3 +134,45 @@ class Deaf:
 
         coat: Api = Coat(api, fault=fault)
         return coat
+
+
+@pytest.mark.parametrize("elected", [False, True])
+async def test_a_pod_that_was_deleted_while_no_controller_lived_is_missed_at_once(elected: bool) -> None:
+    kinds = ("leaf", "make", "tries", "alone", "serve", "both")
+    tasks = ", ".join(f"{{name: {kind}, template: {kind}}}" for kind in kinds)
+    text = f"""
+spec:
+  entrypoint: main
+  parallelism: 6
+  templates:
+  - {LEAF}
+  - name: make
+    outputs: {{parameters: [{{name: p, valueFrom: {{path: /p}}}}]}}
+    script: {{image: p, command: [p], source: x}}
+  - {{name: tries, retryStrategy: {{limit: 0}}, container: {{image: busybox, command: [sh]}}}}
+  - {{name: alone, synchronization: {{mutexes: [{{name: m}}]}}, container: {{image: busybox, command: [sh]}}}}
+  - {{name: serve, daemon: true, container: {{image: busybox, command: [sh]}}}}
+  - name: both
+    containerSet: {{containers: [{{name: main, image: x, command: [y]}}]}}
+  - name: main
+    dag: {{failFast: false, tasks: [{tasks}]}}
+"""
+    async with world(lambda name, pod: Outcome(delay_s=500)) as here:
+        ref = await here.submit(text)
+        await anyio.sleep(5)
+        begun = phases(await here.api.get(ref))
+        assert {begun[f"w.{kind}"] for kind in kinds} == {"Running"}
+        here.replaced = True
+        here.die()
+        await anyio.sleep(1)
+        for gone, _ in await here.pod_refs():
+            await here.api.patch(gone, {"metadata": {"finalizers": None}})
+            await here.api.delete(gone, grace_s=0)
+        lease = Election(here.api, Reference(LEASES, "default", "l"), "me", VirtualClock()) if elected else None
+        system = System(
+            here.api, rooms(here.settings), settings=Settings(election=lease), clock=VirtualClock(), dice=Random(1)
+        )
+        async with here.instead(system):
+            await anyio.sleep(2)
+            found = phases(await here.api.get(ref))
+    assert {found[f"w.{kind}"] for kind in kinds} == {"Error"}

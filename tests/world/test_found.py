@@ -42,6 +42,13 @@ FOUND = [
     (1630, "mixed", "what a write without an answer had put on record was not taken off it"),
     (1709, "mixed", "a pod that an old list did not have was an Error although it was there"),
     (2016, "mixed", "a node that crashed before its first word counted twice in the progress"),
+    (2782, "mixed", "a retried node kept its lock between attempts, and who got its place waited for that lock"),
+    (8001, "group_death,user_resume", "nodes below one whose actor had crashed were never ended, nor their workflow"),
+    (3112, "mixed", "a workflow that a user began anew asked for its turn before the queue knew that it runs again"),
+    (3147, "mixed", "pods that a user had deleted for a retry were believed, because the cache still had them"),
+    (2995, "mixed", "a hook that crashed before its first word lost its type on record, and the progress its sum"),
+    (2914, "mixed", "a daemon in the last group of failed steps passed their failure on to the dag around them"),
+    (8007, "user_delete,user_resume", "a pod held for its outputs stayed for ever when its workflow was deleted"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 

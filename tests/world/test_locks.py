@@ -441,3 +441,24 @@ async def test_a_crash_of_one_actor_takes_no_lock_away_and_gives_none_twice(vict
         assert here.system.statistics().lives.crashes > 1
         assert here.most_running <= 2
         assert len(set(here.created)) == len(here.created) == 10
+
+
+@pytest.mark.spec("SYNC-12")
+async def test_who_waits_for_several_locks_names_all_that_somebody_has_and_every_semaphore() -> None:
+    three = (
+        "synchronization: {semaphores: [{configMapKeyRef: {name: limits, key: k}}], mutexes: [{name: m}, {name: free}]}"
+    )
+    async with locked_world(quick, "2") as here:
+        await here.submit(single(MUTEX), "holder")
+        await here.after(1)
+        waiter = await here.submit(single(three), "waiter")
+        await here.after(2)
+
+        status = (await here.api.get(waiter))["status"]
+        assert status["synchronization"] == {
+            "semaphore": {"waiting": [{"semaphore": "default/ConfigMap/limits/k"}]},
+            "mutex": {"waiting": [{"mutex": "default/Mutex/m", "holder": "default/holder"}]},
+        }
+        assert status["message"] == "Waiting for default/Mutex/m lock. Lock status: 0/1"
+        done = await here.end_of(waiter)
+        assert "synchronization" not in done["status"]

@@ -10,7 +10,7 @@ import pytest
 
 from actors.names import labels
 from runtime.api import Api, Refused, Unavailable
-from runtime.objects import CONFIGMAPS, NAMESPACES, Object, Reference, Resource
+from runtime.objects import CONFIGMAPS, NAMESPACES, Object, Reference, Resource, reference
 from tests.world.test_runs import nodes
 from tests.world.world import Outcome, World, world
 from tiphys.controllers import ControllerSettings
@@ -125,12 +125,28 @@ async def test_what_memoize_must_not_say_is_an_error_of_the_node(text: str, why:
 @pytest.mark.spec("MEMO-1")
 async def test_an_entry_that_cannot_be_read_is_an_error_that_names_it() -> None:
     async with world(made) as here:
-        thing = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "results", "namespace": "default"}}
-        await here.api.create(CONFIGMAPS, {**thing, "data": {"k": "{"}})
+        meta = {"name": "results", "namespace": "default", "labels": {labels.CONFIGMAP_TYPE: "Cache"}}
+        thing = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"k": "{"}}
+        await here.api.create(CONFIGMAPS, thing)
         done = await ended(here, leaf(), "one")
 
         assert nodes(done)["one"]["phase"] == "Error"
         assert "entry 'k' of ConfigMap default/results" in nodes(done)["one"]["message"]
+
+
+@pytest.mark.spec("MEMO-1")
+@pytest.mark.spec("KIND-9")
+async def test_a_config_map_that_was_not_meant_as_a_cache_is_neither_read_nor_written() -> None:
+    async with world(made) as here:
+        meta = {"name": "results", "namespace": "default", "labels": {labels.CONFIGMAP_TYPE: "Parameter"}}
+        thing = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"other": "1"}}
+        before = await here.api.create(CONFIGMAPS, thing)
+        done = await ended(here, leaf(), "one")
+
+        assert nodes(done)["one"]["phase"] == "Error"
+        why = "ConfigMap default/results is no cache: it has no label workflows.argoproj.io/configmap-type: Cache"
+        assert nodes(done)["one"]["message"] == why
+        assert (await here.api.get(reference(CONFIGMAPS, before))) == before
 
 
 FAN = f"""

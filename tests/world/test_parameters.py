@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from actors.names import labels
 from runtime.objects import CONFIGMAPS
 from tests.world.flows import FAIL, arguments_of, flow, named, nodes, run, table
 from tests.world.world import Outcome, world
@@ -66,10 +67,40 @@ async def test_a_config_map_gives_the_value_or_else_the_default(there: bool) -> 
     config = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"k": "from the map"}}
     async with world(table()) as here:
         if there:
-            await here.api.create(CONFIGMAPS, {**config, "metadata": {"name": "w-c", "namespace": "default"}})
+            meta = {"name": "w-c", "namespace": "default", "labels": {labels.CONFIGMAP_TYPE: "Parameter"}}
+            await here.api.create(CONFIGMAPS, {**config, "metadata": meta})
         done = await here.end_of(await here.submit(text))
 
     assert value(done, "a") == ("from the map" if there else "none")
+
+
+@pytest.mark.spec("PARAM-3")
+@pytest.mark.spec("KIND-9")
+@pytest.mark.parametrize("whose", ["template", "workflow"])
+async def test_a_config_map_that_nobody_labelled_for_it_gives_no_value(whose: str) -> None:
+    """The controller reads it with its own rights: the author of a workflow may have none."""
+    source = "valueFrom: {configMapKeyRef: {name: c, key: k}}"
+    own = source if whose == "template" else 'value: "{{workflow.parameters.p}}"'
+    text = flow(f"""
+  - name: main
+    inputs: {{parameters: [{{name: m, {own}}}]}}
+    container: {{image: busybox, command: [echo]}}
+""")
+    if whose == "workflow":
+        text += f"  arguments: {{parameters: [{{name: p, {source}}}]}}\n"
+    meta = {"name": "c", "namespace": "default"}
+    async with world(table()) as here:
+        await here.api.create(
+            CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"k": "not yours"}}
+        )
+        done = await here.end_of(await here.submit(text))
+        pods = here.created
+
+    assert done["status"]["phase"] in {"Error", "Failed"}
+    why = "ConfigMap 'c' does not have the label workflows.argoproj.io/configmap-type: Parameter"
+    assert why in str(done["status"])
+    assert "not yours" not in str(done)
+    assert pods == []
 
 
 @pytest.mark.spec("PARAM-9")

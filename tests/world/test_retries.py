@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.objects import Object
+from runtime.objects import PODS, Object
 from tests.world.flows import FAIL, arguments_of, flow, named, node_id, nodes, phases, run, table
 from tests.world.world import Outcome, Script, world
 
@@ -92,6 +92,18 @@ async def test_the_longest_duration_ends_all_attempts() -> None:
 
     assert named(done)["w"]["message"] == "Backoff would exceed max duration limit"
     assert len(named(done)) == 3
+
+
+@pytest.mark.spec("RTY-7")
+async def test_the_longest_duration_is_a_deadline_of_every_attempt_but_the_first() -> None:
+    strategy = "{limit: 10, backoff: {duration: 5s, maxDuration: 45s}}"
+    async with world(until(1, Outcome(code=1, delay_s=10))) as here:
+        await here.end_of(await here.submit(retried(strategy)))
+        pods = (await here.api.list(PODS)).items
+
+    first, second = sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    assert "activeDeadlineSeconds" not in first["spec"]
+    assert 15 <= second["spec"]["activeDeadlineSeconds"] < 35
 
 
 @pytest.mark.spec("RTY-6")

@@ -87,6 +87,8 @@ async def test_a_workflows_own_fields_win_over_those_of_the_template_it_is_made_
     assert done["metadata"]["labels"]["workflows.argoproj.io/workflow-template"] == "lib"
     assert done["status"]["storedWorkflowTemplateSpec"]["entrypoint"] == "main"
     assert done["status"]["storedWorkflowTemplateSpec"]["onExit"] == "other"
+    assert set(done["status"]["storedTemplates"]) == {"namespaced/lib/main", "namespaced/lib/other"}
+    assert {node["templateScope"] for node in named(done).values()} == {"local/"}
 
 
 @pytest.mark.spec("WFT-1")

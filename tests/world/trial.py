@@ -14,6 +14,7 @@ from actors.names import ids, labels
 from actors.workflow.gather import TEMPLATES
 from actors.workflow.state import WORKFLOWS
 from runtime import perform
+from runtime.messages import Address
 from runtime.objects import CONFIGMAPS, CRDS, PODS, Object, Reference, reference
 from runtime.system import System
 from tests.virtual_time import VirtualClock, VirtualLoop
@@ -35,6 +36,7 @@ from tiphys.devcluster.server import ApiServer
 
 LIMIT_S = 48 * 3600.0  # of virtual time: longer than any chain of outages, waits and time-outs there is
 REST_S = 400.0  # after the end, on a quiet day: longer than a stream may be silent before we hang up ourselves
+GROUPS = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
 ASKERS = 2  # nobody here asks services: fewer tasks to begin with each life
 
 
@@ -111,6 +113,12 @@ class Scene:
         node = self.expected(meta["labels"][labels.WORKFLOW], meta["annotations"][labels.NODE_NAME])
         return node is not None and self.fates.of(node) in {"never_started", "node_death"}
 
+    def is_group(self, address: Address) -> bool:
+        """Whether a node has others below it."""
+        oracle = self.oracles.get(address.name)
+        kinds = oracle.types.items() if oracle is not None else ()
+        return any(ids.node_id(address.name, name) == address.part for name, kind in kinds if kind in GROUPS)
+
     def predict(self) -> None:
         """Ask the oracle, under the fates as they are now."""
         for name, oracle in list(self.oracles.items()):
@@ -168,15 +176,22 @@ async def trial(case: Case, tell: Callable[[str], None] | None = None) -> Report
     report = Report(case, tally=scene.plan.tally)
     judge = Judge(scene.server, scene.oracles, lambda name: name in kubelet.doing)
     judge.given_up = scene.given_up
+    judge.vague = {name for name, oracle in scene.oracles.items() if oracle.vague}
     await furnish(scene)
     perform.ASK_CONCURRENCY = ASKERS
     async with anyio.create_task_group() as tasks:
         kubelet = Kubelet(scene.server, scene.plan, scene.fates, scene.expected, tasks)
         lives = Lives(scene.api, scene.server, scene.plan, judge, tasks, lambda address: _struck(scene, judge, address))
+        lives.is_group = scene.is_group
         if tell is not None:
             scene.server.storage.observers.append(Teller(tell, scene.plan).observe)
         users = Users(scene.api, scene.plan, judge, scene.fates)
         scene.server.storage.observers += [judge.observe, kubelet.observe, users.observe]
+        if scene.plan.on("standby"):
+            lives.partner = Lives(lives.api, lives.server, lives.plan, judge, tasks, lives.struck_nodes)
+            lives.partner.partner, lives.partner.name = lives, "other"
+            lives.partner.is_group = scene.is_group
+            tasks.start_soon(_guarded, lives.partner.run, judge)
         tasks.start_soon(_guarded, lives.run, judge)
         if scene.plan.on("away"):
             tasks.start_soon(lives.absences)
@@ -189,9 +204,11 @@ async def trial(case: Case, tell: Callable[[str], None] | None = None) -> Report
             await _until_over(scene, judge, lives)
         if not judge.broken:
             await _at_rest(scene, judge, lives)
-        report.nodes = tuple([len(nodes_in(await scene.api.get(ref))) for ref in refs])
+        report.nodes = tuple([len(nodes_in(await scene.api.get(ref))) for ref in refs if ref.name not in judge.deleted])
         tasks.cancel_scope.cancel()
-    report.wrong, report.deaths, report.between = judge.broken, lives.deaths, lives.between
+    both = [lives, *([lives.partner] if lives.partner is not None else [])]
+    report.wrong, report.deaths = judge.broken, sum(one.deaths for one in both)
+    report.between = sum(one.between for one in both)
     report.commits = judge.commits
     return report
 
@@ -224,6 +241,8 @@ async def _submit(scene: Scene, name: str, tasks: Any, users: Users) -> Referenc
         tasks.start_soon(users.suspend, ref)
     if scene.plan.on("user_stop") and name == "w":
         tasks.start_soon(users.stop, ref)
+    if scene.plan.on("user_delete") and name == "w":
+        tasks.start_soon(users.delete, ref)
     return ref
 
 
@@ -234,7 +253,7 @@ async def _until_over(scene: Scene, judge: Judge, lives: Lives) -> None:
             await judge.news.wait()
     if limit.cancelled_caught:
         left = sorted(scene.oracles.keys() - judge.ended)
-        system = lives.system
+        system = lives.leading() or lives.system
         assert system is not None
         actors = [*system.addresses("workflow"), *system.addresses("node")]
         waits = [f"{address.part or address.name}: {system.explain(address)}" for address in actors]
@@ -244,11 +263,15 @@ async def _until_over(scene: Scene, judge: Judge, lives: Lives) -> None:
 
 async def _verdict(scene: Scene, judge: Judge, refs: Iterable[Reference]) -> None:
     for ref in refs:
+        if ref.name in judge.deleted:
+            continue
         thing = await scene.api.get(ref)
-        for text in finished_well(thing, clocks_agree="skew" not in scene.case.kinds):
+        struck = "group_death" in scene.case.kinds
+        for text in finished_well(thing, clocks_agree="skew" not in scene.case.kinds, struck=struck):
             judge.wrong(text)
         crashed = any(scene.fates.of(node) == "node_death" for node in scene.oracles[ref.name].nodes.values())
-        if not crashed and not (judge.stopped and ref.name == "w"):  # else it only has to end, and to leave nothing
+        unknown = crashed or ref.name in judge.vague or (judge.stopped and ref.name == "w")
+        if not unknown:  # else it only has to end, and to leave nothing behind
             for text in compare(scene.oracles[ref.name], scene.ends[ref.name], thing):
                 judge.wrong(f"{ref.name}: {text}")
 
@@ -258,10 +281,13 @@ async def _at_rest(scene: Scene, judge: Judge, lives: Lives) -> None:
     scene.plan.calm = True
     await anyio.sleep(REST_S)
     for _ in range(20):  # pods whose deletion is put off, logs, permits that are given back
-        if not lives.system or not lives.system.ready or lives.system.addresses("node"):
+        system = lives.leading()
+        if system is None or not system.ready or system.addresses("node"):
             await anyio.sleep(REST_S)
-    system = lives.system
-    assert system is not None
+    system = lives.leading()
+    if system is None:
+        judge.wrong("nobody leads")
+        return
     judge.left_over()
     for address in (*system.addresses("node"), *system.addresses("workflow")):
         judge.wrong(f"{address} still lives: {system.explain(address)}")
@@ -299,7 +325,9 @@ def _struck(scene: Scene, judge: Judge, address: Any) -> bool:
 
 def case_of(seed: int, kind: str) -> Case:
     """The case of a seed: `mixed` draws a part of all faults, the others have theirs."""
-    return Case(seed, faults.mixed(seed) if kind == "mixed" else faults.KINDS[kind])
+    if kind == "mixed":
+        return Case(seed, faults.mixed(seed))
+    return Case(seed, faults.KINDS[kind] - (frozenset() if seed >= faults.FIRST_LATER else faults.LATER))
 
 
 def run(case: Case, tell: Callable[[str], None] | None = None) -> Report:

@@ -12,7 +12,7 @@ import anyio
 from actors.names.timestamps import rfc3339
 from actors.operations import retry
 from actors.workflow.state import WORKFLOWS
-from runtime.api import ApiError, Conflict
+from runtime.api import ApiError, Conflict, Gone
 from runtime.objects import PODS, Object, Reference
 from tests.virtual_time import VirtualClock
 from tests.world.faults import Plan
@@ -43,11 +43,11 @@ class Users:
     async def answer(self, ref: Reference, asks: Callable[[str], Expected | None]) -> None:
         """Resume, or fail, every suspended node that waits for that."""
         dice = self.plan.dice("users")
-        while True:
+        while ref.name not in self.judge.deleted:
             await self.news.wait()
             self.news = anyio.Event()
             await anyio.sleep(dice.uniform(0.5, 3.0))
-            thing = await self.api.get(ref)
+            thing = await self._read(ref)
             for node_id, node in nodes_in(thing).items():
                 known = asks(node.get("name", ""))
                 if node.get("phase") == "Running" and known is not None and known.kind == "ask":
@@ -65,20 +65,29 @@ class Users:
     async def _put(self, ref: Reference, node_id: str, fields: dict[str, Any]) -> None:
         """As upstream's CLI does: read, change, write, and again when somebody was faster."""
         while True:
-            thing = await self.api.get(ref)
-            node = (thing["status"].get("nodes") or {}).get(node_id)
-            if node is None or node["phase"] != "Running":
+            thing = await self._read(ref)
+            nodes = nodes_in(thing)
+            if node_id not in nodes or nodes[node_id]["phase"] != "Running":
                 return
             await anyio.sleep(self.plan.dice("users").random() * 0.2)
-            node |= fields
+            nodes[node_id] |= fields
+            if thing["status"].pop("compressedNodes", None):
+                thing["status"]["nodes"] = nodes
             if await self._written(thing):
                 return
+
+    async def _read(self, ref: Reference) -> Object:
+        """The workflow; nothing when somebody has deleted it."""
+        try:
+            return await self.api.get(ref)
+        except Gone:
+            return {}
 
     async def _written(self, thing: Object) -> bool:
         self.judge.user_writes = True
         try:
             await self.api.replace(WORKFLOWS, thing)
-        except Conflict:
+        except (Conflict, Gone):
             return False
         finally:
             self.judge.user_writes = False
@@ -89,9 +98,10 @@ class Users:
         dice = self.plan.dice("user_suspend")
         await anyio.sleep(dice.uniform(0.1, 20))
         if self.plan.throw("user_suspend", 0.3) and not self.judge.ended:
-            await self.api.patch(ref, {"spec": {"suspend": True}})
-            await anyio.sleep(dice.choice([1.0, 30.0]))
-            await self.api.patch(ref, {"spec": {"suspend": None}})
+            with suppress(Gone):
+                await self.api.patch(ref, {"spec": {"suspend": True}})
+                await anyio.sleep(dice.choice([1.0, 30.0]))
+                await self.api.patch(ref, {"spec": {"suspend": None}})
 
     async def stop(self, ref: Reference) -> None:
         """Stop or terminate the workflow."""
@@ -99,7 +109,18 @@ class Users:
         await anyio.sleep(dice.uniform(0.1, 30))
         if not self.judge.ended and self.plan.throw("user_stop", 0.25):
             self.judge.stopped = True
-            await self.api.patch(ref, {"spec": {"shutdown": dice.choice(["Stop", "Terminate"])}})
+            with suppress(Gone):
+                await self.api.patch(ref, {"spec": {"shutdown": dice.choice(["Stop", "Terminate"])}})
+
+    async def delete(self, ref: Reference) -> None:
+        """Delete the workflow; what it owns is collected in the background."""
+        dice = self.plan.dice("user_delete")
+        await anyio.sleep(dice.choice([2.0, 20.0, 60.0]) * dice.random())
+        if not self.judge.ended and self.plan.throw("user_delete", 0.6):
+            self.judge.stopped = True
+            self.judge.deleted.add(ref.name)
+            with suppress(Gone):
+                await self.api.delete(ref)
 
     async def retry(self, ref: Reference) -> bool:
         """Retry a failed workflow, which then succeeds; False when it cannot be."""

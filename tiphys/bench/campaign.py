@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 
+from actors.names import buckets
 from runtime.api import Api, Gone
 from runtime.objects import NAMESPACES, Reference
 from tiphys.bench.measure import Result
@@ -19,6 +20,9 @@ from tiphys.bench.observer import Observer, Stuck
 from tiphys.bench.processes import NotReady
 from tiphys.bench.rig import OURS, Rig, RigSettings, rigged
 from tiphys.bench.scenarios import SCENARIOS, Scenario
+
+PREFIX = "tiphys-bench-"
+NAMESPACES_EACH = 4  # in each shard: as many as that take turns there
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Wish:
     rounds: int = 1
     kubeconfig: str = ""
     node_delay_s: float = 0.0
+    shards: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ def turns(wish: Wish) -> list[Turn]:
 
 def settings_of(wish: Wish, controller: str) -> RigSettings:
     """What a run's processes are started with."""
-    return RigSettings(Path(), wish.kubeconfig, controller, wish.node_delay_s)
+    return RigSettings(Path(), wish.kubeconfig, controller, wish.node_delay_s, wish.shards)
 
 
 async def campaign(wish: Wish, report: Report, run: RunOne | None = None) -> AsyncIterator[Run]:
@@ -98,21 +103,36 @@ async def run_one(
     """One run on processes of its own; `beside` is run as long as it lasts. Raises what the rig and observer raise."""
     what = f"{scenario.name} {size} {scenario.size}"
     with tempfile.TemporaryDirectory(prefix="tiphys-bench-") as folder:
-        async with rigged(replace(settings, folder=Path(folder))) as rig, _namespace(rig.api) as namespace:
+        async with rigged(replace(settings, folder=Path(folder))) as rig, AsyncExitStack() as stack:
+            names = [await stack.enter_async_context(namespace(rig.api, name)) for name in names_for(settings.shards)]
             report(what, 0)
-            observer = Observer(rig.api, namespace, lambda ended: report(what, ended))
+            observer = Observer(rig.api, names, lambda ended: report(what, ended))
             async with anyio.create_task_group() as tasks, observer.watching():
                 if beside is not None:
                     tasks.start_soon(beside, rig)
                 result = await scenario.drive(rig, observer, size)
                 tasks.cancel_scope.cancel()
+            if settings.shards:
+                result.parameters["shards"] = settings.shards
             return result
 
 
+def names_for(shards: int) -> list[str]:
+    """Names of new namespaces: one, or equally many in each shard."""
+    wanted = dict.fromkeys(range(shards), NAMESPACES_EACH)
+    found = [] if shards else [f"{PREFIX}{secrets.token_hex(3)}"]
+    while any(wanted.values()):
+        name = f"{PREFIX}{secrets.token_hex(3)}"
+        number = buckets.group(name, shards)
+        if wanted[number]:
+            wanted[number] -= 1
+            found.append(name)
+    return found
+
+
 @asynccontextmanager
-async def _namespace(api: Api) -> AsyncIterator[str]:
+async def namespace(api: Api, name: str) -> AsyncIterator[str]:
     """A namespace for one run, deleted after it."""
-    name = f"tiphys-bench-{secrets.token_hex(3)}"
     await api.create(NAMESPACES, {"metadata": {"name": name}})
     try:
         yield name

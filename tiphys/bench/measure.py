@@ -40,12 +40,17 @@ class Result:
         return sum(number for name, number in self.requests.items() if name.split()[0] in WRITES)
 
     def per_workflow_ms(self, process: str) -> float | None:
-        """CPU milliseconds of a process for each workflow."""
-        return _share(self.cpu_s.get(process), self.workflows)
+        """CPU milliseconds of a process, or of all of that kind, for each workflow."""
+        return _share(self._cpu_s(process), self.workflows)
 
     def per_node_ms(self, process: str) -> float | None:
-        """CPU milliseconds of a process for each pod."""
-        return _share(self.cpu_s.get(process), self.nodes)
+        """CPU milliseconds of a process, or of all of that kind, for each pod."""
+        return _share(self._cpu_s(process), self.nodes)
+
+    def _cpu_s(self, kind: str) -> float | None:
+        """Several controllers are called "controller", "controller 2", and so on."""
+        found = [cpu_s for name, cpu_s in self.cpu_s.items() if name.partition(" ")[0] == kind]
+        return sum(found) if found else None
 
     def as_json(self) -> dict[str, Any]:
         """Everything but the series, with the ratios people ask for."""

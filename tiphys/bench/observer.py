@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import cycle
 
 import anyio
 
@@ -22,11 +23,17 @@ class Stuck(Exception):
 
 
 class Observer:
-    """Submits workflows into one namespace and records what the API shows of them."""
+    """Submits workflows into one namespace, or into several by turns, and records what the API shows of them."""
 
-    def __init__(self, api: Api, namespace: str, progress: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self, api: Api, namespaces: str | Sequence[str], progress: Callable[[int], None] = lambda _: None
+    ) -> None:
+        all_of_them = (namespaces,) if isinstance(namespaces, str) else tuple(namespaces)
         self.seen = Observation()
-        self.namespace = namespace
+        self.namespace = all_of_them[0]
+        self._namespaces = frozenset(all_of_them)
+        self._turns = cycle(all_of_them)
+        self._selection = Selection(self.namespace if len(all_of_them) == 1 else None)
         self.on_finished: Callable[[], None] = _nothing
         self._api = api
         self._progress = progress
@@ -34,10 +41,10 @@ class Observer:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Watch workflows and pods of the namespace while inside; what was there before is not recorded."""
+        """Watch workflows and pods of the namespaces while inside; what was there before is not recorded."""
         async with anyio.create_task_group() as tasks:
             for resource, record in ((WORKFLOWS, self.seen.workflow), (PODS, self.seen.pod)):
-                version = (await self._api.list(resource, Selection(self.namespace), limit=1)).resource_version
+                version = (await self._api.list(resource, self._selection, limit=1)).resource_version
                 tasks.start_soon(self._follow, resource, version, record)
             yield
             tasks.cancel_scope.cancel()
@@ -56,7 +63,7 @@ class Observer:
 
     async def create(self, workflow: Object) -> None:
         """Create one, when the server lets us. Raises ApiError for one that it refuses."""
-        thing = {**workflow, "metadata": {**workflow["metadata"], "namespace": self.namespace}}
+        thing = {**workflow, "metadata": {**workflow["metadata"], "namespace": next(self._turns)}}
         while True:
             try:
                 made = await self._api.create(WORKFLOWS, thing)
@@ -80,11 +87,11 @@ class Observer:
     async def _follow(self, resource: Resource, version: str, record: Callable[[Object, float], None]) -> None:
         while True:
             try:
-                selection = Selection(self.namespace)
-                async with self._api.watch(resource, selection, resource_version=version) as events:
+                async with self._api.watch(resource, self._selection, resource_version=version) as events:
                     async for event in events:
-                        version = event.object["metadata"]["resourceVersion"]
-                        if event.type != "BOOKMARK":
+                        meta = event.object["metadata"]
+                        version = meta["resourceVersion"]
+                        if event.type != "BOOKMARK" and meta.get("namespace") in self._namespaces:
                             ended = self.seen.finished
                             record(event.object, time.monotonic())
                             self._tell(ended)

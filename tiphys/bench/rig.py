@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import anyio
 
 from runtime.client import HttpApi
 from tiphys.bench import exposition
-from tiphys.bench.processes import Cost, Process, start, started, tiphys
+from tiphys.bench.processes import Cost, NotReady, Process, start, started, tiphys
 
 OURS = "tiphys"
 NOBODY = "none"
+DIVIDED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class RigSettings:
     kubeconfig: str = ""  # empty: a dev cluster of the benchmark's own, with a simulated node
     controller: str = OURS  # or NOBODY, or a command line in which {kubeconfig} is replaced
     node_delay_s: float = 0.0  # how long a pod runs
+    shards: int = 0  # so many of our controllers, each with a shard; 0: one, for everything
 
 
 @dataclass
@@ -87,22 +90,53 @@ async def rigged(settings: RigSettings) -> AsyncIterator[Rig]:
             processes["node"] = stack.enter_context(started("node", join, settings.folder))
             processes["node"].await_line("ready")
         api = await stack.enter_async_context(HttpApi.from_kubeconfig(kubeconfig))
-        command, metrics_url = _controller(settings.controller, kubeconfig)
+        command, metrics_url = _controller(settings.controller, kubeconfig, settings.shards)
         rig = Rig(api, kubeconfig, command, settings.folder, metrics_url, processes)
         if command:
             rig.restart_controller()
             stack.callback(_end_last, rig)
             if settings.controller == OURS:
                 rig.processes["controller"].await_line("ready")
+                if settings.shards:
+                    await _shared(rig, settings.shards, metrics_url)
         yield rig
 
 
 def _end_last(rig: Rig) -> None:
-    """The controller of now, which may be another one than that of the beginning."""
-    rig.processes["controller"].end()
+    """The controllers of now, which may be others than those of the beginning."""
+    for name, process in rig.processes.items():
+        if name.partition(" ")[0] == "controller":
+            process.end()
 
 
-def _controller(wish: str, kubeconfig: str) -> tuple[list[str], str]:
+async def _shared(rig: Rig, number: int, metrics_url: str) -> None:
+    """Start further controllers, and wait until each has a shard. Raises NotReady."""
+    urls = [metrics_url]
+    for at in range(2, number + 1):
+        line, url = _controller(OURS, rig.kubeconfig, number)
+        urls.append(url)
+        name = f"controller {at}"
+        rig.processes[name] = start(name, line, rig.folder)
+    for name, process in rig.processes.items():
+        if name.partition(" ")[0] == "controller":
+            process.await_line("ready")
+    had: list[int] = []
+    async with aiohttp.ClientSession() as session:
+        with anyio.move_on_after(DIVIDED_S):
+            while had != [1] * number:
+                had = [await _shards_of(session, url) for url in urls]
+                await anyio.sleep(0.2)
+            return
+    raise NotReady(f"after {DIVIDED_S:.0f} s the controllers had {had} shards")
+
+
+async def _shards_of(session: aiohttp.ClientSession, metrics_url: str) -> int:
+    async with session.get(metrics_url.removesuffix("/metrics") + "/debug/actors?room=none") as answer:
+        document = await answer.json()
+    return sum(1 for shard in document["shards"] if shard["statistics"]["ready"])
+
+
+def _controller(wish: str, kubeconfig: str, shards: int = 0) -> tuple[list[str], str]:
     """The command line of a controller and where it shows metrics."""
     if wish == NOBODY:
         return [], ""
@@ -110,7 +144,7 @@ def _controller(wish: str, kubeconfig: str) -> tuple[list[str], str]:
         return [word.replace("{kubeconfig}", kubeconfig) for word in shlex.split(wish)], ""
     address = f"127.0.0.1:{_free_port()}"
     line = tiphys("controller", "--kubeconfig", kubeconfig, "--http-address", address, "--log-level", "warning")
-    return line, f"http://{address}/metrics"
+    return [*line, *(["--shards", str(shards)] if shards else [])], f"http://{address}/metrics"
 
 
 def _free_port() -> int:

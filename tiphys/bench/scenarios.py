@@ -14,6 +14,7 @@ import anyio
 
 from runtime.objects import CONFIGMAPS, Object
 from tiphys.bench import workloads
+from tiphys.bench.beside import beside
 from tiphys.bench.fleet import fleet
 from tiphys.bench.measure import Result, measured
 from tiphys.bench.observer import Observer
@@ -39,6 +40,7 @@ class Scenario:
     short: Sequence[int]
     full: Sequence[int]
     drive: Drive
+    divisible: bool = False  # its workflows may be in any namespace
 
 
 async def stream(rig: Rig, observer: Observer, seconds: int) -> Result:
@@ -47,14 +49,15 @@ async def stream(rig: Rig, observer: Observer, seconds: int) -> Result:
     room = anyio.Semaphore(IN_FLIGHT)
     observer.on_finished = room.release
     submitted = 0
-    async with measured(rig, result, observer.seen), anyio.create_task_group() as tasks:
-        with anyio.move_on_after(seconds):
-            while True:
-                await room.acquire()
-                submitted += 1
-                tasks.start_soon(observer.create, workloads.one_pod(f"s1-{submitted}"))
+    async with measured(rig, result, observer.seen):  # to the last end: a workflow half done has cost, too
+        async with anyio.create_task_group() as tasks:
+            with anyio.move_on_after(seconds):
+                while True:
+                    await room.acquire()
+                    submitted += 1
+                    tasks.start_soon(observer.create, workloads.one_pod(f"s1-{submitted}"))
+        await observer.until(lambda seen: seen.finished >= submitted)
     result.series["ended"] = _ends(observer)
-    await observer.until(lambda seen: seen.finished >= submitted)
     result.more["submitted"] = submitted
     result.failed, result.duplicates = observer.seen.failed, observer.seen.duplicates
     return result
@@ -141,9 +144,11 @@ def _ends(observer: Observer) -> list[float]:
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("S1", "a steady stream of workflows of one pod", "seconds", (20,), (300,), stream),
-        Scenario("S2", "workflows of one pod, submitted at once", "workflows", (1000,), (5000, 10000), burst),
-        Scenario("S3", "chains of 100 steps", "chains", (1, 10), (1, 100), chains),
+        Scenario("S1", "a steady stream of workflows of one pod", "seconds", (20,), (300,), stream, divisible=True),
+        Scenario(
+            "S2", "workflows of one pod, submitted at once", "workflows", (1000,), (5000, 10000), burst, divisible=True
+        ),
+        Scenario("S3", "chains of 100 steps", "chains", (1, 10), (1, 100), chains, divisible=True),
         Scenario("S4", "one workflow with one wide loop", "pods", (100, 1000), (100, 1000, 10000), fan),
         Scenario(
             "S4p", "the same, 50 pods at a time", "pods", (100, 1000), (100, 1000, 10000), partial(fan, parallelism=50)
@@ -152,6 +157,7 @@ SCENARIOS = {
         Scenario("S6", "workflows that wait for one mutex", "workflows", (200,), (1000,), partial(locks, limit=1)),
         Scenario("S7", "an update of all Rollouts at once", "rollouts", (200,), (2000,), fleet),
         Scenario("S8", "the controller is killed", "live workflows", (500,), (10000,), crash),
+        Scenario("S9", "few beside another namespace's many", "workflows of the many", (1000,), (10000,), beside),
         Scenario("S6s", "a semaphore of ten", "workflows", (200,), (1000,), partial(locks, limit=10)),
     )
 }

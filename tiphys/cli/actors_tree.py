@@ -17,12 +17,31 @@ MANAGERS: Final = "managers"
 
 
 def lines(document: Mapping[str, Any]) -> list[str]:
-    """The whole tree."""
+    """The whole tree; of a controller with shards a tree for each that it has."""
+    if "shards" in document:
+        return [*_division(document["division"]), *(line for shard in document["shards"] for line in _shard(shard))]
     statistics, actors = document["statistics"], document["actors"]
     branches = [
         (child["name"], _child(child), list(_below(child["name"], statistics, actors))) for child in _top(statistics)
     ]
     return [f"system: {_as_a_whole(statistics)}", *_draw(branches)]
+
+
+def _division(division: Mapping[str, Any]) -> list[str]:
+    """Who there is, and who has which shard."""
+    groups, me = division["groups"], division["identity"]
+    holders = list(enumerate(division["holders"]))
+    had = {who: [str(at) for at, holder in holders if holder == who] for who in division["members"]}
+    rows = [f"{who}{' (this one)' if who == me else ''}: {', '.join(mine) or 'none'}" for who, mine in had.items()]
+    nobodys = [str(at) for at, holder in holders if holder not in had]
+    rows += [f"nobody: {', '.join(nobodys)}"] if nobodys else []
+    trouble = f"; the leases cannot be read: {division['error']}" if division["error"] else ""
+    return [f"{groups} shards among {len(had)} controllers{trouble}", *_draw([(row, "", []) for row in rows])]
+
+
+def _shard(document: Mapping[str, Any]) -> list[str]:
+    first, *more = lines({name: value for name, value in document.items() if name != "shard"})
+    return [f"shard {document['shard']} {first}", *more]
 
 
 def _as_a_whole(statistics: Mapping[str, Any]) -> str:

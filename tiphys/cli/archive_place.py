@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
-from runtime.api import Api, Gone, Refused
-from runtime.objects import CONFIGMAPS, Reference
+from runtime.api import Api
+from tiphys.cli import config_map
+from tiphys.cli.config_map import CONFIG_MAP, USUAL_NAMESPACE
 from tiphys.cli.connect import Connection, Target, on_cluster
 from tiphys.cli.problems import InputError
 from tiphys.persistence.settings import Database, PersistenceSettings
 
 if TYPE_CHECKING:  # SQLAlchemy is loaded when the archive is opened
     from tiphys.persistence.archive import Archive
-
-CONFIG_MAP: Final = "workflow-controller-configmap"
-USUAL_NAMESPACE: Final = "argo"
 
 
 class Asked(NamedTuple):
@@ -69,22 +67,19 @@ def settings_of_file(file: Path) -> PersistenceSettings:
     return PersistenceSettings(Database("sqlite", str(file.absolute())), archive=True)
 
 
-async def _configured(at: Connection) -> tuple[PersistenceSettings, str]:
-    from tiphys.configuration.databases import persistence  # noqa: PLC0415  (pydantic is slow to import)
-    from tiphys.configuration.problems import BadConfiguration  # noqa: PLC0415
-    from tiphys.configuration.reading import configuration  # noqa: PLC0415
+async def configured(at: Connection) -> tuple[PersistenceSettings, str] | None:
+    """The database that the controller's ConfigMap names, and that one's namespace; None when none does.
 
-    for namespace in dict.fromkeys((USUAL_NAMESPACE, at.namespace)):
-        try:
-            thing = await at.api.get(Reference(CONFIGMAPS, namespace, CONFIG_MAP))
-            read = configuration(thing.get("data") or {})
-            found = persistence(read.persistence, read.instanceID)
-        except (Gone, Refused):
-            continue
-        except BadConfiguration as error:
-            raise InputError(*(f"ConfigMap {namespace}/{CONFIG_MAP}: {text}" for text in error.problems)) from error
-        if found is not None:
-            return found, namespace
+    Raises InputError for a ConfigMap that cannot be understood."""
+    from tiphys.configuration.databases import persistence  # noqa: PLC0415  (pydantic is slow to import)
+
+    return await config_map.said(at, lambda read: persistence(read.persistence, read.instanceID))
+
+
+async def _configured(at: Connection) -> tuple[PersistenceSettings, str]:
+    found = await configured(at)
+    if found is not None:
+        return found
     raise InputError(
         f"no archive: no ConfigMap {CONFIG_MAP} in {USUAL_NAMESPACE} or {at.namespace} names a database under "
         "`persistence`.\nName a SQLite file with --archive FILE"

@@ -38,6 +38,9 @@ def bench(
     kubeconfig: Annotated[
         str, typer.Option(help="A cluster with nodes. Default: a dev cluster of its own, with a simulated node.")
     ] = "",
+    shards: Annotated[
+        int, typer.Option(min=0, max=64, help="So many of our controllers, which share the work; 0: one, undivided.")
+    ] = 0,
     delay: Annotated[float, typer.Option(min=0.0, help="Seconds a pod of the simulated node runs.")] = 0.0,
     report: Annotated[
         Path | None,
@@ -58,7 +61,12 @@ def bench(
     if unknown := [name for name in named if name not in SCENARIOS]:
         known = "\n".join(f"  {name}: {one.claim} (size: {one.size})" for name, one in SCENARIOS.items())
         raise InputError(f"unknown scenario {unknown[0]!r}; there are\n{known}\n  all: every one")
-    wish = Wish(named, full, size, controller, rounds, kubeconfig, delay)
+    if shards and (undivided := [name for name in named if not SCENARIOS[name].divisible]):
+        divisible = ", ".join(name for name, one in SCENARIOS.items() if one.divisible)
+        raise InputError(f"--shards: {undivided[0]} is about one namespace or one controller; with shards: {divisible}")
+    if shards and controller != [OURS]:
+        raise InputError("--shards is about our controllers: leave --controller out")
+    wish = Wish(named, full, size, controller, rounds, kubeconfig, delay, shards)
     whole = "all" in scenarios
     folder = report or (Path("bench", "results", datetime.now(UTC).date().isoformat()) if whole else None)
     drawn = OURS in controller and (whole if flame is None else flame)
@@ -87,7 +95,7 @@ async def _bench(wish: Wish, folder: Path | None, drawn: bool) -> bool:
             written += [svg] if svg is not None else []
     results = [run.result for run in runs]
     print("\n".join(aligned(report.rows(results))))
-    for line in (*_errors(runs), *_comparison(wish, runs)):
+    for line in (*_errors(runs), *_each(runs), *_comparison(wish, runs)):
         print(line)
     for path in written:
         print(path, file=sys.stderr)
@@ -111,6 +119,17 @@ def _bar(number: int) -> Iterator[tuple[Callable[[str, int], None], Callable[[],
 
 def _errors(runs: list[Run]) -> list[str]:
     return [f"{run.result.scenario}: {run.result.more['error']}" for run in runs if "error" in run.result.more]
+
+
+def _each(runs: list[Run]) -> list[str]:
+    """What a scenario has to say besides the table, and what each of several controllers has used."""
+    lines = [f"{run.result.scenario}: {run.result.more['said']}" for run in runs if "said" in run.result.more]
+    for run in runs:
+        used = {name: cpu_s for name, cpu_s in run.result.cpu_s.items() if name.partition(" ")[0] == "controller"}
+        if len(used) > 1:
+            said = ", ".join(f"{name} {cpu_s:.2f} s" for name, cpu_s in used.items())
+            lines.append(f"{run.result.scenario}: CPU of {said}; {run.result.wall_s:.1f} s in all")
+    return lines
 
 
 def _comparison(wish: Wish, runs: list[Run]) -> list[str]:

@@ -125,10 +125,12 @@ def explain(
     Also of cron/NAME, rollout/NAME, analysisrun/NAME and experiment/NAME.
     """
     from tiphys.cli import explain as explaining  # noqa: PLC0415
+    from tiphys.cli import unheld  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
 
     async def act(at: Connection) -> int:
-        print("\n".join(await explaining.sentences(at.api, at.namespace, name, time.time())))
+        found = await explaining.sentences(at.api, at.namespace, name, time.time())
+        print("\n".join([*found, *await unheld.sentences(at.api, at.namespace, time.time())]))
         return 0
 
     return act

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tiphys.controller.process import ProcessSettings
 
 EXECUTOR_IMAGE = "tiphys:0.1.0"
 
@@ -55,6 +58,13 @@ def controller(
     ] = True,
     lease_namespace: Annotated[str, typer.Option(help="Where the leases are; default: the credentials' own.")] = "",
     instance_id: Annotated[str, typer.Option(help="Its lease for workflows is workflow-controller-ID.")] = "",
+    shards: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Divide all namespaces into so many shards among all controllers that say the same; 0: one does all.",
+        ),
+    ] = 0,
     executor_plugins: Annotated[
         bool, typer.Option("--executor-plugins", envvar="ARGO_EXECUTOR_PLUGINS", help="Use those of ConfigMaps, too.")
     ] = False,
@@ -86,8 +96,9 @@ def controller(
         executor_image=executor_image, repository=_repository(artifact_repository), record=record,
         executor_plugins=executor_plugins, parts=parts,
         candidacy=Candidacy(leader_elect, lease_namespace, instance_id), namespaced=namespaced,
-        config=configuration_of(config), config_map=configmap,
+        config=configuration_of(config), config_map=configmap, shards=shards,
     )  # fmt: skip
+    _divisible(settings)
     log.configure(level=log_level)
     try:
         anyio.run(control, settings, backend_options={"use_uvloop": sys.platform != "win32"})
@@ -97,6 +108,22 @@ def controller(
         raise InputError(*(f"configuration: {problem}" for problem in problems_of(group))) from group
     except* OSError as group:
         raise InputError(f"--http-address {http_address}: {group.exceptions[0]}; choose another port") from group
+
+
+def _divisible(settings: ProcessSettings) -> None:
+    """Raises InputError for what cannot be divided."""
+    from actors.names.buckets import BUCKETS  # noqa: PLC0415
+    from tiphys.cli.problems import InputError  # noqa: PLC0415
+    from tiphys.controller.leading import wanted  # noqa: PLC0415
+
+    if not settings.shards:
+        return
+    if settings.shards > BUCKETS:
+        raise InputError(f"--shards {settings.shards}: write a number from 1 to {BUCKETS}, or 0 for none")
+    if settings.namespace or settings.namespaced:
+        raise InputError("--shards divides namespaces, and there is one: leave --shards or --namespace(d) out")
+    if not wanted(settings.candidacy.elect):
+        raise InputError("--shards needs leases: leave out --no-leader-elect and LEADER_ELECTION_DISABLE")
 
 
 def _repository(path: str) -> dict[str, object] | None:

@@ -137,6 +137,9 @@ def check(
     managed_namespace: Managed = "",
     only: Only = "",
     executor_plugins: Plugins = False,
+    shards: Annotated[
+        bool, typer.Option("--shards", help="And the rights of controllers that share the work.")
+    ] = False,
     as_self: Annotated[
         bool, typer.Option("--self", help="Ask for the rights of whoever runs this, not of the installed controller.")
     ] = False,
@@ -144,7 +147,11 @@ def check(
     context: options.Context = "",
 ) -> None:
     """Say what is missing in a cluster, before and after an installation; exit 1 when something is."""
-    choice = _choice(namespace, namespaced, managed_namespace, only, executor_plugins)
+    from dataclasses import replace  # noqa: PLC0415
+
+    choice = replace(
+        _choice(namespace, namespaced, managed_namespace, only, executor_plugins), shards=1 if shards else 0
+    )
 
     async def act(at: Connection) -> int:
         import json  # noqa: PLC0415

@@ -36,9 +36,10 @@ def stop(
     """Stop workflows; their exit handlers still run. With a node selector: fail the suspended nodes it picks."""
     from tiphys.cli import nodeselector, verbs  # noqa: PLC0415
 
-    decide = verbs.stopping(nodeselector.parse(node_field_selector), message)
+    terms = nodeselector.parse(node_field_selector)
+    decide = verbs.stopping(terms, message)
     chosen = _Chosen(names, selector, field_selector)
-    return _steer(chosen, decide, "stopped", dry_run=dry_run)
+    return _steer(chosen, decide, "stopped", dry_run=dry_run, nodes=bool(terms))
 
 
 @clustered
@@ -72,7 +73,8 @@ def resume(
     from tiphys.cli import control, nodeselector  # noqa: PLC0415
 
     terms = nodeselector.parse(node_field_selector)
-    return _steer(_Chosen(names), lambda workflow: control.resumed(workflow, terms, time.time()), "resumed")
+    decide: Change = lambda workflow: control.resumed(workflow, terms, time.time())  # noqa: E731  as the others
+    return _steer(_Chosen(names), decide, "resumed", nodes=True)
 
 
 class _Chosen:
@@ -86,13 +88,16 @@ class _Chosen:
         self.fields = fields
 
 
-def _steer(chosen: _Chosen, decide: Change, done: str, *, dry_run: bool = False) -> Act:
+def _steer(chosen: _Chosen, decide: Change, done: str, *, dry_run: bool = False, nodes: bool = False) -> Act:
+    """`nodes`: the decision is about nodes, wherever they are kept; without, no database is asked for them."""
     from runtime.objects import reference  # noqa: PLC0415
     from tiphys.cli import selection, verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.kinds import WORKFLOWS  # noqa: PLC0415
+    from tiphys.cli.offloaded import plain  # noqa: PLC0415
 
     async def act(at: Connection) -> int:
+        at = at if nodes else at._replace(api=plain(at.api))
         refs = await selection.named(at.api, at.namespace, chosen.names)
         if not chosen.names:
             wanted = selection.Filter(running=True, labels=chosen.labels, fields=chosen.fields)

@@ -23,6 +23,7 @@ from tiphys.cli import nodes as status
 from tiphys.cli.follow import changes
 from tiphys.cli.kinds import WORKFLOWS
 from tiphys.cli.live import Display
+from tiphys.cli.offloaded import whole
 from tiphys.cli.problems import InputError
 
 TICK_S: Final = 0.25  # how often running durations move on a terminal
@@ -86,7 +87,8 @@ class Execution:
             async for event in events:
                 uid = event.object["metadata"]["uid"]
                 if uid in self.latest:
-                    self._take(uid, event.object, deleted=event.type == "DELETED")
+                    thing = await whole(self._api, event.object)
+                    self._take(uid, thing, deleted=event.type == "DELETED")
                 if self.finished:
                     break
         self._scope.cancel()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, assert_never
 
+from actors.database_messages import AWAY, BACK
 from actors.names import labels
 from actors.names.durations import parse_duration_or_seconds
 from actors.names.timestamps import rfc3339, seconds
@@ -19,6 +20,7 @@ from tiphys.cli import nodes as status
 from tiphys.cli import tree
 from tiphys.cli.kinds import CRON_WORKFLOWS
 from tiphys.cli.nodes import Node
+from tiphys.cli.offloaded import plain
 from tiphys.cli.problems import InputError
 from tiphys.cli.reasons import ENDS, NodeWait, node_wait, wanted_values
 
@@ -44,8 +46,11 @@ async def sentences(api: Api, namespace: str, name: str, now: float) -> list[str
     if kind and kind not in WORKFLOW_NAMES:
         return await _of_rollouts(api, namespace, kind, rest)
     (ref,) = await selection.named(api, namespace, [name if kind not in WORKFLOW_NAMES else rest])
-    thing = await api.get(ref)
-    return [*lines(thing, now), *await put_aside(api, reference(ref.resource, thing))]
+    try:
+        thing, unread = await api.get(ref), []
+    except InputError as e:  # its nodes are elsewhere: the rest can be told
+        thing, unread = await plain(api).get(ref), [f"  {e}"]
+    return [*lines(thing, now), *unread, *await put_aside(api, reference(ref.resource, thing), _last_record(thing))]
 
 
 async def _of_rollouts(api: Api, namespace: str, kind: str, name: str) -> list[str]:
@@ -64,21 +69,35 @@ async def _of_rollouts(api: Api, namespace: str, kind: str, name: str) -> list[s
     raise InputError(f"{kind}/{name}: nobody explains a {kind}; there are: {known}")
 
 
-async def put_aside(api: Api, ref: Reference) -> list[str]:
-    """What the object's Events say of its actor, when it was put aside; nothing when they cannot be read."""
+async def put_aside(api: Api, ref: Reference, recorded: str = "") -> list[str]:
+    """What the object's Events say of its controller: it was put aside, or waits for a database.
+
+    `recorded` is the last time on record: it has not waited since. Nothing when they cannot be read."""
     try:
         found = await api.list(EVENTS, Selection(ref.namespace, fields=f"involvedObject.name={ref.name}"))
     except ApiError:
         return []
-    about = [
-        event
-        for event in found.items
-        if event.get("reason") == QUARANTINED and _mapping(event.get("involvedObject")).get("uid") == ref.uid
-    ]
-    latest = max(about, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
-    if latest is None:
-        return []
-    return [f"  since {latest.get('lastTimestamp')} its controller has trouble with it: {latest.get('message')}"]
+    about = [event for event in found.items if _mapping(event.get("involvedObject")).get("uid") == ref.uid]
+    told = []
+    if aside := _latest(about, (QUARANTINED,)):
+        told.append(f"  since {aside.get('lastTimestamp')} its controller has trouble with it: {aside.get('message')}")
+    held = _latest(about, (AWAY, BACK))
+    if held.get("reason") == AWAY and str(held.get("lastTimestamp") or "") >= recorded:
+        told.append(f"  since {held.get('lastTimestamp')} it waits for a database: {held.get('message')}")
+    return told
+
+
+def _last_record(workflow: Object) -> str:
+    """The last time that its status tells of."""
+    records = [status.status_of(workflow), *status.nodes_of(workflow).values()]
+    return max(status.text(record, key) for record in records for key in ("startedAt", "finishedAt"))
+
+
+def _latest(events: Iterable[Object], reasons: tuple[str, ...]) -> Object:
+    """The last of them with one of these reasons, the later reason where two are of one second; empty: none."""
+    found = [event for event in events if event.get("reason") in reasons]
+    rank = {reason: place for place, reason in enumerate(reasons)}
+    return max(found, key=lambda event: (str(event.get("lastTimestamp") or ""), rank[event["reason"]]), default={})
 
 
 def cron_lines(cron: Object, now: float) -> list[str]:
@@ -198,6 +217,7 @@ def _waits(workflow: Object, node: Node, now: float) -> str:
     match reason:
         case NodeWait.LOCK:
             why = f"waits for the lock {_mapping(node.get('synchronizationStatus')).get('waiting')}, since {took}"
+            why += f" ({said})" if said.startswith("Waiting to acquire") else ""  # nobody could say yet who holds it
         case NodeWait.VALUES:
             why = (
                 f"waits to be resumed with values for {', '.join(wanted_values(node))} (tiphys node set), since {took}"

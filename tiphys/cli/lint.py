@@ -34,6 +34,8 @@ RULES: Final = {
     "unknown-field": "Every field exists in its kind.",
     "wrong-value": "Every field holds a value of its type.",
     "invalid-workflow": "Every name that is used exists, and every value that is needed is there.",
+    "invalid-rollout": "A Rollout, an analysis and what they refer to are as their controller takes them.",
+    "cannot-fail": "An analysis can fail.",
     "template-elsewhere": "A template that is referred to is among the files, or in the cluster later.",
     "not-supported": "Nothing is used that this version does not do.",
 }
@@ -79,6 +81,7 @@ def findings(document: Document, together: Sequence[Document], rules: Rules) -> 
     ]
     if not any(finding.error for finding in found):
         found += _meaning(document, together, rules)
+        found += _of_rollouts(document, together)
     return found + [_finding(document, missing, "not-supported") for missing in unsupported(document.object)]
 
 
@@ -106,6 +109,24 @@ def _meaning(document: Document, together: Sequence[Document], rules: Rules) -> 
         serious = wrong.severity == "error" and not elsewhere
         found.append(Finding(document.problem(said, wrong.path), serious, rule, wrong.path, wrong.remedy))
     return found
+
+
+def _of_rollouts(document: Document, together: Sequence[Document]) -> list[Finding]:
+    """What the controller would refuse in a Rollout or an analysis, and what cannot be meant."""
+    from tiphys.cli.rollouts import linting  # noqa: PLC0415
+
+    if document.resource.kind not in linting.KINDS:
+        return []
+    others = [(other.resource, other.object) for other in together]
+    return [
+        Finding(
+            document.problem(wrong.message, wrong.path),
+            wrong.serious,
+            "invalid-rollout" if wrong.serious else "cannot-fail",
+            wrong.path,
+        )
+        for wrong in linting.wrongs(document.object, others)
+    ]
 
 
 def _finding(document: Document, wrong: FieldProblem, rule: str, *, forgiven: bool = False) -> Finding:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from tiphys.cli.lint import RULES, Finding, Report
+from tiphys.cli.lint_remedies import remedy_for
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -38,7 +39,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "object": problem.object,
         "field": finding.path,
         "message": problem.message,
-        "remedy": finding.remedy,
+        "remedy": finding.remedy or remedy_for(problem.message),
     }
 
 

@@ -21,6 +21,7 @@ from tiphys.cli import archived, tree
 from tiphys.cli import nodes as status
 from tiphys.cli.follow import changes
 from tiphys.cli.kinds import WORKFLOWS
+from tiphys.cli.offloaded import whole
 from tiphys.cli.problems import InputError
 
 NOT_YET_S: Final = 0.25  # between two tries to read the log of a container that has not started
@@ -146,7 +147,7 @@ async def follow(api: Api, ref: Reference, wishes: Wishes, emit: Callable[[Line]
     selection = Selection(ref.namespace, fields=f"metadata.name={ref.name}")
     async with anyio.create_task_group() as readers, aclosing(changes(api, WORKFLOWS, selection)) as events:
         async for event in events:
-            for source in await _chosen(api, event.object, wishes):
+            for source in await _chosen(api, await whole(api, event.object), wishes):
                 if source.pod not in reading:
                     reading.add(source.pod)
                     readers.start_soon(read, source)

@@ -119,6 +119,7 @@ LIVE: Final[tuple[Live, ...]] = (
     Live("its pod {} is {}", "that pod runs, or is made again"),
     Live("for its pod and task set to be gone", "both have been deleted"),
     Live("for holders of {}", "one of them releases its lock"),
+    Live("for the database of locks: {}", "it answers, or its trouble is mended"),
     Live("for somebody to want a lock", "a workflow with synchronization begins"),
     Live("for one of {} workflows to end; {} wait for their turn", "one of them finishes"),
     Live("for one of {} workflows and pods to change", "any of them changes"),

@@ -22,6 +22,7 @@ from tiphys.cli.execution import Execution
 from tiphys.cli.kinds import WORKFLOWS
 from tiphys.cli.live import Silent, display_on
 from tiphys.cli.nodeselector import Term
+from tiphys.cli.offloaded import plain
 from tiphys.cli.problems import EXIT_FAILED, EXIT_SUCCEEDED, InputError
 from tiphys.cli.screen import Screen
 from tiphys.cli.selection import Filter
@@ -104,15 +105,15 @@ async def watch(at: Connection, refs: Sequence[Reference], screen: Screen) -> in
 
 async def wait(at: Connection, refs: Sequence[Reference], *, ignore_missing: bool) -> int:
     """Print how each ended when it has; 1 when one did not succeed."""
-    code = EXIT_SUCCEEDED
+    code, api = EXIT_SUCCEEDED, plain(at.api)
     for ref in refs:
         try:
-            workflow = await at.api.get(ref)
+            workflow = await api.get(ref)
         except Gone:
             if ignore_missing:
                 continue
             raise
-        execution = Execution(at.api, [workflow], Silent(), hint=False)
+        execution = Execution(api, [workflow], Silent(), hint=False)
         if not execution.finished:
             await execution.to_the_end()
         ended = next(iter(execution.latest.values()))
@@ -146,7 +147,7 @@ async def delete(at: Connection, refs: Sequence[Reference], *, dry_run: bool, fo
     for ref in refs:
         try:
             if dry_run:
-                await at.api.get(ref)
+                await plain(at.api).get(ref)
                 print(f"Workflow '{ref.name}' deleted (dry-run)")
                 continue
             if force:

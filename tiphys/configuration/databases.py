@@ -14,6 +14,7 @@ from pydantic import Field
 from tiphys.configuration.problems import BadConfiguration, duration_s
 from tiphys.configuration.section import Section
 from tiphys.persistence.settings import NODES_TABLE, Database, PersistenceSettings, SecretEntry
+from tiphys.persistence.sync_settings import SyncSettings, SyncTables
 
 
 class SecretKey(Section):
@@ -134,6 +135,7 @@ def persistence(read: Persistence | None, instance_id: str) -> PersistenceSettin
     return PersistenceSettings(
         database,
         archive=read.archive,
+        offload=read.nodeStatusOffLoad,
         selector=selector.model_dump(exclude_defaults=True) if selector is not None else {},
         keep_s=keep_s,
         cluster=read.clusterName or "default",
@@ -141,6 +143,18 @@ def persistence(read: Persistence | None, instance_id: str) -> PersistenceSettin
         nodes_table=(named.tableName if named is not None else "") or NODES_TABLE,
         migrate=not read.skipMigration,
     )
+
+
+def synchronization(read: Synchronization | None) -> SyncSettings | None:
+    """What `synchronization` means; None when it names no database that is spoken. Raises BadConfiguration."""
+    database = _database(read, "synchronization") if read is not None else None
+    if read is None or database is None:
+        return None
+    names = SyncTables(read.limitTableName, read.stateTableName, read.controllerTableName, read.lockTableName)
+    if len({names.limits, names.states, names.controllers, names.locks}) < 4:
+        raise BadConfiguration(["synchronization: two of its tables have one name: give each a name of its own"])
+    migrate, inactive_s = not read.skipMigration, float(read.inactiveControllerSeconds)
+    return SyncSettings(database, read.controllerName, names, migrate, inactive_s)
 
 
 def _database(read: Databases, section: str) -> Database | None:

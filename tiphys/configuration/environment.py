@@ -23,8 +23,6 @@ NOT_NEEDED: Final = {
     "CRON_SYNC_PERIOD": "schedules are timers",
     "SEMAPHORE_NOTIFY_DELAY": "who waits for a lock is told when it is free",
     "BUBBLE_ENTRY_TEMPLATE_ERR": "it is always so",
-    "ALWAYS_OFFLOAD_NODE_STATUS": "nodes are not moved to the database",
-    "OFFLOAD_NODE_STATUS_TTL": "nodes are not moved to the database",
     "WORKFLOW_COMPRESSION_ALGORITHM": "nodes are compressed by gzip, which every reader of upstream's understands",
     "WORKFLOW_COMPRESSION_LEVEL": "the level is chosen for speed",
     "RETRY_BACKOFF_DURATION": "back-off follows what the API server says",
@@ -60,6 +58,8 @@ class Environment:
     propagation: Propagation = "Background"  # WF_DEL_PROPAGATION_POLICY
     series_max: int = 1000  # TIPHYS_METRIC_SERIES_MAX
     archive_period_s: float = 86400.0  # ARCHIVED_WORKFLOW_GC_PERIOD
+    offload_always: bool = False  # ALWAYS_OFFLOAD_NODE_STATUS
+    offload_keep_s: float = 300.0  # OFFLOAD_NODE_STATUS_TTL
     notices: tuple[str, ...] = ()
 
 
@@ -98,6 +98,8 @@ def environment(variables: Mapping[str, str]) -> Environment:
         propagation=cast("Propagation", policy),
         series_max=number("TIPHYS_METRIC_SERIES_MAX", 1000),
         archive_period_s=lasting("ARCHIVED_WORKFLOW_GC_PERIOD", 86400.0),
+        offload_always=found.get("ALWAYS_OFFLOAD_NODE_STATUS", "false").lower() == "true",
+        offload_keep_s=lasting("OFFLOAD_NODE_STATUS_TTL", 300.0),
         notices=tuple(f"{name} changes nothing: {why}" for name, why in NOT_NEEDED.items() if name in found),
     )
     if problems:

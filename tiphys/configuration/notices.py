@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from tiphys.configuration.databases import Synchronization
     from tiphys.configuration.keys import Configuration
 
 SAYS_NOTHING: Final = {
@@ -52,15 +53,31 @@ def _of_databases(read: Configuration) -> list[str]:
     if kept is not None:
         if kept.mysql:
             told.append("persistence.mysql: PostgreSQL and SQLite are spoken: nothing is archived")
-        elif kept.archive and kept.postgresql is None and kept.sqlite is None:
-            told.append("persistence: it names no database (postgresql or sqlite): nothing is archived")
+        elif (kept.archive or kept.nodeStatusOffLoad) and kept.postgresql is None and kept.sqlite is None:
+            lost = "nothing is archived" if kept.archive else "no nodes are moved to one"
+            told.append(f"persistence: it names no database (postgresql or sqlite): {lost}")
         if kept.reconnectionConfig or kept.dbReconnectConfig:
             told.append("persistence.reconnectionConfig: a database that is away is asked again, however long it takes")
         if kept.postgresql is not None and (kept.postgresql.azureToken or kept.postgresql.awsRDSToken):
             told.append("persistence.postgresql: tokens of Azure and AWS are not made here; name a passwordSecret")
-        if kept.nodeStatusOffLoad:
-            told.append("persistence.nodeStatusOffLoad: nodes are compressed, and not moved to the database (OFF-2)")
     locks = read.synchronization
-    if locks is not None and (locks.postgresql or locks.mysql or locks.sqlite):
-        told.append("synchronization: locks of a database are not there yet (SYNC-4); use ConfigMaps and mutexes")
+    if locks is not None:
+        told += _of_locks(locks)
+    return told
+
+
+def _of_locks(locks: Synchronization) -> list[str]:
+    told = []
+    if locks.mysql:
+        told.append("synchronization.mysql: PostgreSQL and SQLite are spoken: no database keeps locks")
+    if locks.postgresql is not None and (locks.postgresql.azureToken or locks.postgresql.awsRDSToken):
+        told.append("synchronization.postgresql: tokens of Azure and AWS are not made here; name a passwordSecret")
+    if locks.reconnectionConfig or locks.dbReconnectConfig:
+        told.append("synchronization.reconnectionConfig: a database that is away is asked again, each pollSeconds")
+    if locks.enableAPI:
+        told.append("synchronization.enableAPI: there is no server; `tiphys sync` writes limits into the database")
+    if not locks.controllerName and (locks.postgresql or locks.sqlite):
+        told.append(
+            "synchronization.controllerName: it is empty; controllers that share locks need a name of their own each"
+        )
     return told

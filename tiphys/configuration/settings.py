@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actors.cache.mind import CacheSettings
 from actors.history.decide import Retention
-from actors.lock.mind import LockSettings
+from actors.lock.state import LockSettings, Polling
 from actors.node.manifest_request import PodSettings
 from actors.pace import Pace
 from actors.queue.mind import QueueSettings
@@ -21,6 +21,7 @@ from tiphys.controllers import ControllerSettings
 
 if TYPE_CHECKING:  # a run without a configuration does not pay for pydantic
     from tiphys.configuration.keys import Configuration, Image
+    from tiphys.persistence.sync_settings import SyncSettings
 
 Entrypoint = tuple[Sequence[str], Sequence[str]]
 
@@ -56,22 +57,26 @@ def settings(read: Configuration | None, base: ControllerSettings, around: Envir
         workflow_bytes=around.workflow_bytes,
         propagation=around.propagation,
         archive_period_s=around.archive_period_s,
+        offload_always=around.offload_always,
+        offload_keep_s=around.offload_keep_s,
     )
     return base if read is None else _configured(read, base, around)
 
 
 def _configured(read: Configuration, base: ControllerSettings, around: Environment) -> ControllerSettings:
     defaults = {key: read.workflowDefaults[key] for key in ("metadata", "spec") if read.workflowDefaults.get(key)}
-    from tiphys.configuration.databases import persistence  # noqa: PLC0415  (pydantic is slow to import)
+    from tiphys.configuration.databases import persistence, synchronization  # noqa: PLC0415  (pydantic is slow)
 
     kept = read.retentionPolicy
     instance_id = read.instanceID or base.instance_id
+    shared = synchronization(read.synchronization) or base.synchronization
     return replace(
         base,
         persistence=persistence(read.persistence, instance_id) or base.persistence,
+        synchronization=shared,
         pods=_pods(read, base.pods),
         repository=read.artifactRepository or base.repository,
-        locks=_locks(read, base.locks),
+        locks=_locks(read, base.locks, shared),
         queue=QueueSettings(read.parallelism, read.namespaceParallelism),
         retention=Retention() if kept is None else Retention(kept.completed, kept.failed, kept.errored),
         series=_series(read, around),
@@ -106,11 +111,17 @@ def _pods(read: Configuration, base: PodSettings) -> PodSettings:
     )
 
 
-def _locks(read: Configuration, base: LockSettings) -> LockSettings:
-    believed: Any = read.semaphoreLimitCacheSeconds
-    if believed is None and read.synchronization is not None:
-        believed = read.synchronization.semaphoreLimitCacheSeconds
-    return base if believed is None else replace(base, limit_cache_s=float(believed))
+def _locks(read: Configuration, base: LockSettings, shared: SyncSettings | None) -> LockSettings:
+    said, believed = read.synchronization, read.semaphoreLimitCacheSeconds
+    if believed is None and said is not None:
+        believed = said.semaphoreLimitCacheSeconds
+    locks = base if believed is None else replace(base, limit_cache_s=float(believed))
+    if said is None or shared is None:
+        return locks
+    where = f"{shared.database.place}, {shared.tables.states}, {shared.controller}"
+    alive_s = shared.inactive_s / 2  # more rarely than so, and the others would take us for dead
+    polling = Polling(where, min(said.pollSeconds, alive_s), min(said.heartbeatSeconds, alive_s))
+    return replace(locks, database=polling)
 
 
 def _series(read: Configuration, around: Environment) -> SeriesSettings:

@@ -11,13 +11,14 @@ import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
 
 from runtime.health import not_alive, not_ready
-from runtime.statistics import Resident, SystemStatistics
+from runtime.recorder import Recorder
+from runtime.statistics import Resident
 from runtime.system import System
 from tiphys.observability.gauges import exposition
 
@@ -50,37 +51,95 @@ def shown(resident: Resident) -> dict[str, Any]:
     return entry
 
 
-def application(system: System, token: str = "") -> web.Application:
+class Shown(Protocol):
+    """What can be looked at over HTTP."""
+
+    def exposition(self, now: float) -> bytes:
+        """Metrics, as Prometheus reads them."""
+        ...
+
+    def not_alive(self) -> list[str]:
+        """Why it should be restarted."""
+        ...
+
+    def not_ready(self) -> list[str]:
+        """Why nothing should be expected of it."""
+        ...
+
+    def document(self, room: str) -> dict[str, Any]:
+        """What `/debug/actors` says; `room` empty: of all."""
+        ...
+
+    def recorder(self, shard: str) -> Recorder | None:
+        """The flight recorder; of that shard, where there are several."""
+        ...
+
+
+class Alone:
+    """One system for all."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    def exposition(self, now: float) -> bytes:
+        """As `observability.gauges` has it."""
+        return exposition(self._system, now)
+
+    def not_alive(self) -> list[str]:
+        """As `runtime.health` judges."""
+        return not_alive(self._system.statistics())
+
+    def not_ready(self) -> list[str]:
+        """As `runtime.health` judges."""
+        return not_ready(self._system.statistics())
+
+    def document(self, room: str) -> dict[str, Any]:
+        """Its statistics and its actors."""
+        return document(self._system, room)
+
+    def recorder(self, shard: str) -> Recorder | None:
+        """Its recorder."""
+        del shard
+        return self._system.recorder
+
+
+def document(system: System, room: str) -> dict[str, Any]:
+    """What `/debug/actors` says of a system."""
+    found = system.census(room, ACTORS_MAX)
+    return {"statistics": named(system.statistics()), "actors": [shown(resident) for resident in found]}
+
+
+def application(what: System | Shown, token: str = "") -> web.Application:
     """The HTTP side of a running system; with a `token`, only for whoever bears it."""
+    face: Shown = Alone(what) if isinstance(what, System) else what
 
     async def metrics(request: web.Request) -> web.Response:
         del request
-        return web.Response(body=exposition(system, time.time()), content_type="text/plain", charset="utf-8")
+        return web.Response(body=face.exposition(time.time()), content_type="text/plain", charset="utf-8")
 
     async def actors(request: web.Request) -> web.Response:
-        found = system.census(request.query.get("room", ""), ACTORS_MAX)
-        body = {"statistics": named(system.statistics()), "actors": [shown(resident) for resident in found]}
+        body = face.document(request.query.get("room", ""))
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
     async def recording(request: web.Request) -> web.Response:
-        del request
-        if system.recorder is None:
+        found = face.recorder(request.query.get("shard", ""))
+        if found is None:
             return web.Response(status=404, text="nothing is recorded: start the controller with --record\n")
-        return web.Response(text="\n".join(system.recorder.lines()) + "\n", content_type="application/x-ndjson")
+        return web.Response(text="\n".join(found.lines()) + "\n", content_type="application/x-ndjson")
 
     app = web.Application(middlewares=[_bearers_of(token)] if token else [])
-    for path, judge in (("/livez", not_alive), ("/healthz", not_alive), ("/readyz", not_ready)):
-        app.router.add_get(path, _verdict(system, judge))
+    for path, judge in (("/livez", face.not_alive), ("/healthz", face.not_alive), ("/readyz", face.not_ready)):
+        app.router.add_get(path, _verdict(judge))
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/debug/actors", actors)
     app.router.add_get("/debug/recording", recording)
     return app
 
 
-def _verdict(system: System, judge: Callable[[SystemStatistics], list[str]]) -> Callable[[web.Request], Any]:
+def _verdict(judge: Callable[[], list[str]]) -> Callable[[web.Request], Any]:
     async def answer(request: web.Request) -> web.Response:
         del request
-        complaints = judge(system.statistics())
+        complaints = judge()
         return web.Response(status=503 if complaints else 200, text="\n".join(complaints or ["ok"]) + "\n")
 
     return answer
@@ -99,9 +158,9 @@ def _bearers_of(token: str) -> Any:
 
 
 @asynccontextmanager
-async def answering(system: System, host: str, port: int, token: str = "") -> AsyncIterator[str]:
+async def answering(what: System | Shown, host: str, port: int, token: str = "") -> AsyncIterator[str]:
     """Answer on `host:port` (0: any free port); gives the URL. Raises OSError when the port is taken."""
-    runner = web.AppRunner(application(system, token), access_log=None)
+    runner = web.AppRunner(application(what, token), access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

@@ -1,4 +1,4 @@
-"""`init` prepares a pod: the shim, a script too large for an annotation, and the input artifacts.
+"""`init` prepares a pod: the shim, a script too large for an annotation, arguments too long, and the input artifacts.
 
 Its error is its termination message, in plain words.
 """
@@ -43,6 +43,9 @@ def prepare(told: Instructions, directory: Path) -> None:
         script = directory / paths.SOURCE_FILE
         script.write_text(told["source"], encoding="utf-8")
         script.chmod(0o755)
+    for name, text in told.get("arguments", {}).items():
+        (directory / name).write_text(text, encoding="utf-8")
+        (directory / name).chmod(0o644)  # whoever the command runs as
     if told.get("inputs"):
         from tiphys.executor.transfer import load_input  # noqa: PLC0415  (nor its libraries)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from actors.contract.documents import Parameter
 from actors.language.conditions import failing, matches
 from actors.language.jsonpath import PathError
+from actors.language.jsontext import dumps
 from actors.language.kubectl_path import render_template
 from runtime.api import Api, Expired, Gone, Selection, Throttled, Unavailable
 from runtime.objects import Object, Reference
@@ -81,10 +81,10 @@ def _value(thing: Any, entry: Parameter) -> str:
 
 
 def _filtered(thing: Any, text: str) -> str:
-    """What `jq -r` prints."""
+    """What `jq -r` prints, with values in Go's spelling of JSON, as upstream has them."""
     try:
         import jq  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (native; few templates use it)
     except ImportError as error:
         raise ValueError("jqFilter needs the Python package jq: install it, or use jsonPath") from error
     results = jq.compile(text).input_value(thing).all()
-    return "\n".join(each if isinstance(each, str) else json.dumps(each) for each in results)
+    return "\n".join(each if isinstance(each, str) else dumps(each, html=True) for each in results).strip()

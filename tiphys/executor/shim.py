@@ -88,8 +88,8 @@ def wait_for_others(names: Sequence[str], directory: str) -> None:
         wait_for_end(name, directory)
         code = exit_code(name, directory)
         if code != 0:
-            how = "was killed" if code is None else f"exited with code {code}"
-            raise CannotStart(f"not started: container {name}, on which it depends, {how}")
+            how = "was killed" if code is None else f"exited with non-zero code: {code}"
+            raise CannotStart(f'dependency "{name}" {how}')
 
 
 def gather(told: Instructions, code: int, lock: int, directory: str) -> None:

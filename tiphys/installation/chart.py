@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
+from actors.names.buckets import BUCKETS
 from runtime.objects import Object
 from tiphys.installation import roles, workload
 from tiphys.installation.choice import IMAGE, NAME, Choice
@@ -32,6 +33,7 @@ VALUES: Final[dict[str, tuple[Any, str]]] = {
     "image": (IMAGE, "of the controller and of the helpers in workflow pods"),
     "imagePullPolicy": ("IfNotPresent", ""),
     "replicas": (1, "more than one: the others stand by with their caches filled"),
+    "shards": (0, "divide all namespaces into so many among the replicas, which all work then (docs/scaling.md)"),
     "only": ("", "workflows or rollouts: the others are somebody else's"),
     "instanceID": ("", "only objects labelled so"),
     "executorPlugins": (False, "those that ConfigMaps define are offered to all workflows"),
@@ -88,6 +90,7 @@ def schema() -> dict[str, Any]:
     properties["scope"]["enum"] = ["cluster", "namespaced", "managed"]
     properties["only"]["enum"] = ["", "workflows", "rollouts"]
     properties["replicas"]["minimum"] = 1
+    properties["shards"] |= {"minimum": 0, "maximum": BUCKETS}
     properties["global"] = {"type": "object"}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -100,7 +103,9 @@ def schema() -> dict[str, Any]:
 def _rbac() -> str:
     """The roles, of which the values choose some: by scope, by part, with the plugins' rights or without."""
     whole = Choice(namespace=HERE)
-    parts = [documents([workload.service_account(whole), *_named("own", whole)])]
+    parts = [documents([workload.service_account(whole)])]
+    parts.append(_when("not .Values.shards", _named("own", whole)))
+    parts.append(_when(".Values.shards", _named("own", replace(whole, shards=1))))
     parts.append(_when(CLUSTER, roles.people_roles()))
     for part in PARTS:
         other = next(one for one in PARTS if one != part)
@@ -145,6 +150,9 @@ _PLACES: Final = {
             {{- end }}
             {{- if .Values.executorPlugins }}
             - --executor-plugins
+            {{- end }}
+            {{- with .Values.shards }}
+            - --shards={{ . }}
             {{- end }}
             {{- range .Values.extraArgs }}
             - {{ . | quote }}

@@ -13,7 +13,7 @@ from runtime.api import Api, ApiError, Gone, Selection
 from runtime.objects import CONFIGMAPS, CRDS, LEASES, NODES, PODS, Object, Reference, Resource
 from tiphys.configuration.following import NAME as CONFIGURATION
 from tiphys.controller.leading import ROLLOUTS_LEASE, WORKFLOWS_LEASE
-from tiphys.installation import findings
+from tiphys.installation import findings, shard_findings
 from tiphys.installation.choice import CONTROLLER, NAME, Choice
 from tiphys.installation.findings import Finding
 from tiphys.installation.kinds import DEPLOYMENTS
@@ -168,9 +168,12 @@ async def _leases(api: Api, choice: Choice, now: float) -> AsyncIterator[Finding
     pods = (await api.list(PODS, Selection(choice.namespace, selector))).items
     ours = frozenset(pod["metadata"]["uid"] for pod in pods)
     found = (await api.list(LEASES, Selection(None if choice.scope == "cluster" else choice.namespace))).items
-    for lease in found:
-        if lease["metadata"]["name"].startswith((WORKFLOWS_LEASE, ROLLOUTS_LEASE)):
+    stood_for = [lease for lease in found if lease["metadata"]["name"].startswith((WORKFLOWS_LEASE, ROLLOUTS_LEASE))]
+    for lease in stood_for:
+        if not shard_findings.is_of_shards(lease):
             yield findings.of_lease(lease, ours, now)
+    for finding in shard_findings.of_shards(stood_for, ours, now):
+        yield finding
 
 
 async def _config_maps(api: Api, choice: Choice) -> AsyncIterator[Finding]:

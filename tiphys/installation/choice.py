@@ -26,7 +26,8 @@ class Choice:
     scope: Scope = "cluster"
     managed: str = ""  # with scope "managed": that namespace
     image: str = IMAGE
-    replicas: int = 1  # more: the others stand by, with their caches filled
+    replicas: int = 1  # more: the others stand by, with their caches filled; with shards they share the work
+    shards: int = 0  # all namespaces are divided into so many; 0: they are not
     instance_id: str = ""
     parts: tuple[Part, ...] = PARTS  # fewer: the others are somebody else's
     executor_plugins: bool = False

@@ -14,6 +14,7 @@ from runtime.objects import Object
 from tiphys.configuration.problems import BadConfiguration
 from tiphys.configuration.reading import configuration
 from tiphys.controller.leading import ROLLOUTS_LEASE, WORKFLOWS_LEASE
+from tiphys.controller.lease_names import is_together
 
 OLDEST: Final = (1, 29)
 NEWEST: Final = (1, 36)
@@ -84,7 +85,8 @@ def leader(lease: Object, now: float) -> str:
     spec = lease.get("spec") or {}
     stands = lease["metadata"]["name"].startswith((WORKFLOWS_LEASE, ROLLOUTS_LEASE))
     lasts = now - _moment(spec.get("renewTime")) <= float(spec.get("leaseDurationSeconds") or 15)
-    return str(spec.get("holderIdentity") or "") if stands and lasts else ""
+    holder = str(spec.get("holderIdentity") or "")
+    return holder if stands and lasts and not is_together(holder) else ""  # whose leases of their own say who they are
 
 
 def of_lease(lease: Object, ours: frozenset[str], now: float) -> Finding:

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from runtime.objects import Object
 
-Feature: TypeAlias = Literal["", "whole cluster", "executor plugins", "cache collection", "database"]
+Feature: TypeAlias = Literal["", "whole cluster", "executor plugins", "cache collection", "database", "shards"]
 """What must be enabled for a right to be asked for; empty: nothing."""
 
 Part: TypeAlias = Literal["workflows", "rollouts"]
@@ -188,6 +188,12 @@ OWN: Final = (
         "coordination.k8s.io",
         ("leases",),
         verbs={"get": "who leads", "create": "the first time", "update": "one of several leads, and says so"},
+    ),
+    Right(
+        "coordination.k8s.io",
+        ("leases",),
+        verbs={"list": "who is there, and who holds which shard", "delete": "the announcement of who has left"},
+        feature="shards",
     ),
     Right("", ("configmaps",), "its configuration, followed while it runs"),
     Right("", ("events",), verbs={"create": "what is wrong with the configuration"}),

@@ -27,6 +27,7 @@ def features(choice: Choice) -> list[Feature]:
         "executor plugins": choice.executor_plugins,
         "cache collection": bool(choice.cache_period),
         "database": choice.database,
+        "shards": choice.shards > 0,
     }
     return [feature for feature, on in enabled.items() if on]
 

@@ -63,6 +63,8 @@ def arguments(choice: Choice) -> list[str]:
         found.append(f"--instance-id={choice.instance_id}")
     if choice.executor_plugins:
         found.append("--executor-plugins")
+    if choice.shards:
+        found.append(f"--shards={choice.shards}")
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import process_time
 from typing import Final
 
-from actors.lock.mind import LockState
+from actors.lock.state import LockState
 from actors.names import labels, resources
 from actors.names.timestamps import seconds
 from actors.upstream_metrics import lock_labels

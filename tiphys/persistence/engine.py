@@ -54,11 +54,13 @@ class Store:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is committed at the end of the block, or not at all. Raises Unavailable, Refused."""
+    async def writing(self, *, serializable: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is committed at the end of the block, or not at all; a `serializable` one only if all such
+        could have come one after the other (SQLite's always do). Raises Unavailable, Refused."""
+        alone = {"isolation_level": "SERIALIZABLE"} if serializable and self.database.driver == "postgresql" else {}
         with answers(self.place):
             async with _limited(self.place), self._engine.connect() as plain:
-                connection = await plain.execution_options(**{WRITES: True})
+                connection = await plain.execution_options(**{WRITES: True}, **alone)
                 async with connection.begin():
                     yield connection
 

@@ -139,7 +139,7 @@ async def _execute(connection: AsyncConnection, *statements: str) -> None:
 # ------------------------------------------------------------------------------------------ upstream's tables
 
 
-def _founding(component: str, metadata: sa.MetaData, first: str, history: str, newest: int) -> Step:
+def founding(component: str, metadata: sa.MetaData, first: str, history: str, newest: int) -> Step:
     """Upstream's tables: made as its newest version has them, or found."""
 
     async def up(connection: AsyncConnection) -> None:
@@ -207,7 +207,7 @@ def archive_plan(tables: Tables) -> Plan:
         return len(found) == BACKFILL_ROWS
 
     steps = (
-        _founding(f"archive:{tables.nodes.name}", tables.metadata, name, "schema_history", UPSTREAMS_ARCHIVE),
+        founding(f"archive:{tables.nodes.name}", tables.metadata, name, "schema_history", UPSTREAMS_ARCHIVE),
         Step("what a list shows of a workflow, in a column of its own", summaries, no_summaries),
         Step("summaries of workflows that were there before", _nothing, _nothing, backfill),
         _indexes(name, labels),

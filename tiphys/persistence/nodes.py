@@ -7,7 +7,6 @@ was saved and is about to be written into a status is never swept away. (OFF-1, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -15,11 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from actors.database_messages import ForgetNodes
 from runtime.api import Gone
 from tiphys.persistence.engine import Store
 from tiphys.persistence.nul import read_json
 from tiphys.persistence.tables import Tables
 
+AT_ONCE = 50  # versions that are deleted in one transaction: each may be large
 _FNV_OFFSET, _FNV_PRIME = 2166136261, 16777619
 
 
@@ -71,19 +72,36 @@ class OffloadedNodes:
         nodes: dict[str, Any] = read_json(found)
         return nodes
 
-    async def sweep(self, live: Iterable[Version], older_s: float, limit: int = 500) -> int:
-        """Forget versions that are not live and were not saved within `older_s`; how many that were."""
-        kept = set(live)
-        old = (self._rows.clustername == self._cluster, self._rows.updatedat < _now() - timedelta(seconds=older_s))
-        wanted = sa.select(self._rows.uid, self._rows.version).where(*old).order_by(self._rows.updatedat)
+    async def forget(self, query: ForgetNodes) -> int:
+        """Forget the versions that nobody needs, as the question says; how many. Raises Unavailable, Refused."""
+        rows = self._rows
+        scope = [rows.clustername == self._cluster] + [rows.namespace == query.namespace] * bool(query.namespace)
+        old = [*scope, rows.updatedat < _now() - timedelta(seconds=query.older_s)]
+        async with self._store.reading() as connection:
+            found = (await connection.execute(sa.select(rows.uid, rows.version, rows.updatedat).where(*old))).all()
+            named = [Version(uid, query.known[uid]) for uid in {row.uid for row in found} if query.known.get(uid)]
+            saved = {this.uid: await self._saved_at(connection, this) for this in named}
+        doomed = [Version(row.uid, row.version) for row in found if _unneeded(row, query, saved.get(row.uid))]
         gone = 0
-        async with self._store.writing() as connection:
-            for uid, version in (await connection.execute(wanted)).all():
-                if (uid, version) in kept or gone >= limit:
-                    continue
-                this = (self._rows.uid == uid, self._rows.version == version)
-                gone += (await connection.execute(sa.delete(self._table).where(*old, *this))).rowcount
+        for portion in (doomed[at : at + AT_ONCE] for at in range(0, len(doomed), AT_ONCE)):
+            async with self._store.writing() as connection:
+                for this in portion:  # unless it has been saved again meanwhile
+                    one = sa.delete(self._table).where(*old, rows.uid == this.uid, rows.version == this.version)
+                    gone += (await connection.execute(one)).rowcount
         return gone
+
+    async def _saved_at(self, connection: AsyncConnection, this: Version) -> datetime | None:
+        rows = self._rows
+        one = (rows.clustername == self._cluster, rows.uid == this.uid, rows.version == this.version)
+        return (await connection.execute(sa.select(rows.updatedat).where(*one))).scalar()
+
+
+def _unneeded(row: Any, query: ForgetNodes, named_at: datetime | None) -> bool:
+    """Whether an old version is not to be kept; `named_at` says when that was saved which its workflow names."""
+    version = query.known.get(row.uid)
+    if version is None:
+        return query.strangers or row.uid in query.gone
+    return bool(version) and row.version != version and named_at is not None and row.updatedat < named_at
 
 
 def _now() -> datetime:

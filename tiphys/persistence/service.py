@@ -6,24 +6,27 @@ was changed about it counts without a restart. Nothing here waits for a database
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from actors.database_messages import Archive, Expire
+from actors.database_messages import Archive, Expire, ForgetNodes, LoadNodes, SaveNodes
+from actors.lock_round import LockRound
 from actors.packing import BadPack, nodes_of
-from runtime.api import Api, ApiError, Gone, Refused, Unavailable
+from runtime.api import Api, Gone, Refused, Unavailable
 from runtime.log import Log
-from runtime.objects import SECRETS, Object, Reference
-from tiphys.persistence.settings import PersistenceSettings, SecretEntry
+from runtime.objects import Object
+from tiphys.persistence.connecting import connected
+from tiphys.persistence.settings import PersistenceSettings
+from tiphys.persistence.sync_service import LockDatabase
+from tiphys.persistence.sync_settings import SyncSettings
 
 if TYPE_CHECKING:  # drivers are loaded when a database is opened
     from tiphys.persistence import archive, engine, nodes
 
-INSTALL = "pip install 'tiphys[database]'"
 DELETED_AT_ONCE = 500
+LARGE_AT_ONCE = 4  # versions of nodes that are written or read: they share connections and memory
 CLOSE_S = 5.0  # for connections to be given back at the end
 
 log = Log()
@@ -45,20 +48,32 @@ class Databases:
     persistence: PersistenceSettings | None = None
     api: Api | None = None
     namespace: str = ""
+    locks: LockDatabase = field(default_factory=LockDatabase)
     _open: dict[Any, Opened] = field(default_factory=dict)  # by what it is used for
     _opening: anyio.Lock = field(default_factory=anyio.Lock)
+    _large: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(LARGE_AT_ONCE))
     _away: set[str] = field(default_factory=set)
     _stale: list[Opened] = field(default_factory=list)  # of a former configuration
 
-    def use(self, persistence: PersistenceSettings | None) -> None:
-        """From now on this is meant."""
+    def use(self, persistence: PersistenceSettings | None, synchronization: SyncSettings | None = None) -> None:
+        """From now on these are meant."""
+        self.locks.use(synchronization)
         if persistence != self.persistence:
             self.persistence = persistence
             self._stale += self._open.values()
             self._open = {}
 
     async def ask(self, query: Any) -> Any:
-        """Answer a question of `actors.database_messages`. Raises Gone, Unavailable, Refused."""
+        """Answer a question of `actors.database_messages`, or the lock room's. Raises Gone, Unavailable, Refused."""
+        if isinstance(query, LockRound):
+            self.locks.api, self.locks.namespace = self.api, self.namespace
+            return await self.locks.ask(query)
+        if isinstance(query, SaveNodes | LoadNodes):
+            async with self._large:
+                return await self._ask(query)
+        return await self._ask(query)
+
+    async def _ask(self, query: Any) -> Any:
         wanted = self._settings_for(query)
         await self._clear()
         try:
@@ -84,13 +99,14 @@ class Databases:
         self._stale += self._open.values()
         self._open = {}
         await self._clear()
+        await self.locks.close()
 
     async def _clear(self) -> None:
         while self._stale:
             await self._stale.pop().store.close()
 
     def _settings_for(self, query: Any) -> PersistenceSettings:
-        if not isinstance(query, Archive | Expire):
+        if not isinstance(query, Archive | Expire | SaveNodes | LoadNodes | ForgetNodes):
             raise Refused(f"{type(query).__name__} is no question to a database")
         if self.persistence is None:
             raise Refused("no database is configured: `persistence` in the controller's ConfigMap names one")
@@ -114,17 +130,7 @@ class Databases:
 
 async def opened(wanted: PersistenceSettings, api: Api | None, namespace: str) -> Opened:
     """Open a database and make its tables ready. Raises Unavailable, Refused."""
-    try:
-        from tiphys.persistence.engine import Credentials, Store  # noqa: PLC0415  (see INSTALL)
-    except ImportError as error:
-        raise Refused(f"the database needs packages that are not installed: {INSTALL}") from error
-    database = wanted.database
-    user = await _secret(api, namespace, database.user)
-    password = await _secret(api, namespace, database.password)
-    try:
-        found = Opened(Store(database, Credentials(user, password)))
-    except ImportError as error:
-        raise Refused(f"{database.place} needs a driver that is not installed: {INSTALL}") from error
+    found = Opened(await connected(wanted.database, api, namespace))
     try:
         await prepare(found, wanted)
     except BaseException:
@@ -145,25 +151,18 @@ async def prepare(found: Opened, wanted: PersistenceSettings) -> None:
     found.archive = archive.Archive(found.store, places, wanted.cluster, wanted.instance_id)
 
 
-async def _secret(api: Api | None, namespace: str, entry: SecretEntry | None) -> str:
-    if entry is None:
-        return ""
-    if api is None:
-        raise Refused(f"secret {namespace}/{entry.name} cannot be read here")
-    try:
-        secret = await api.get(Reference(SECRETS, namespace, entry.name))
-    except ApiError as error:  # it may be made, or the right to read it given, at any time
-        raise Unavailable(f"secret {namespace}/{entry.name} of the database cannot be read: {error.message}") from error
-    value = (secret.get("data") or {}).get(entry.key)
-    if value is None:
-        raise Unavailable(f"secret {namespace}/{entry.name} of the database has no entry {entry.key!r}")
-    return base64.b64decode(value).decode()
-
-
-async def _answer(opened: Opened, query: Archive | Expire) -> Any:
+async def _answer(opened: Opened, query: Any) -> Any:
     assert opened.archive is not None
-    if isinstance(query, Archive):
-        return await _archive(opened, query.workflow)
+    assert opened.nodes is not None
+    match query:
+        case Archive(workflow):
+            return await _archive(opened, workflow)
+        case SaveNodes(uid, namespace, nodes):
+            return await opened.nodes.save(uid, namespace, nodes)
+        case LoadNodes(uid, version):
+            return await opened.nodes.load(uid, version)
+        case ForgetNodes():
+            return await opened.nodes.forget(query)
     gone = 0
     while (portion := await opened.archive.delete_ended_before(query.before, DELETED_AT_ONCE)) > 0:
         gone += portion

@@ -48,6 +48,7 @@ class PersistenceSettings:
 
     database: Database
     archive: bool = False
+    offload: bool = False  # nodes that are too large for their workflow are kept there
     selector: Mapping[str, Any] = field(default_factory=dict)  # a LabelSelector; empty: every workflow is archived
     keep_s: float = 0.0  # archived workflows go so long after their end; 0: never
     cluster: str = "default"

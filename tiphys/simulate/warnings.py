@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from actors.analysis_checks import cannot_fail
 from actors.rollout.model import Ro, pause_s
 from runtime.objects import Object
 
@@ -68,7 +69,7 @@ def _is_looked_at(ro: Ro) -> bool:
 
 
 def _weight(ro: Ro, number: int, weight: int) -> Iterator[str]:
-    if weight in (0, 100) or not ro.replicas:
+    if not 0 < weight < 100 or not ro.replicas:  # beyond these the controller complains itself
         return
     pods = max(1, round(ro.replicas * weight / 100))
     total = ro.replicas if ro.replicas > 1 else pods + 1
@@ -98,9 +99,12 @@ def _analysis(template: Object) -> Iterator[str]:
     for metric in template["spec"].get("metrics") or ():
         what = f"AnalysisTemplate {name}, metric {metric.get('name')}"
         provider = metric.get("provider") or {}
-        judges_itself = "job" in provider or "kayenta" in provider
+        judges_itself = any(name in provider for name in ("job", "kayenta", "plugin"))
         if not judges_itself and not metric.get("successCondition") and not metric.get("failureCondition"):
             yield f"{what}: neither successCondition nor failureCondition: every measurement succeeds, it cannot fail"
+        elif cannot_fail(metric):
+            limit, count = metric.get("failureLimit"), metric.get("count", 1)
+            yield f"{what}: failureLimit {limit} forgives every failure of {count} measurements: it cannot fail"
         if metric.get("name") in dry or dry & {"*", ".*"}:
             yield f"{what}: dryRun: it is measured and never stops anything"
 

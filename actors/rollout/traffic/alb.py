@@ -43,6 +43,7 @@ class Alb(Router):
     title = "ALB"
     abilities = frozenset({WEIGHT, HEADER, EXPERIMENT, PING_PONG})
     resources: tuple[Resource, ...] = (INGRESSES,)
+    prefers_ping_pong = True
 
     def needs(self, ro: Ro) -> tuple[Reference, ...]:
         """The Ingresses."""

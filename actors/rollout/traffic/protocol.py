@@ -97,6 +97,8 @@ class Router(Protocol):
     """Of WEIGHT, HEADER, MIRROR, EXPERIMENT, MAX_WEIGHT, PING_PONG."""
     resources: tuple[Resource, ...]
     """The kinds of its objects, its own and those it only reads: they are watched."""
+    prefers_ping_pong: bool = False
+    """Where a Rollout names both pairs of Services: whether this router is told of those that change their roles."""
 
     def needs(self, ro: Ro) -> tuple[Reference, ...]:
         """The objects to be known before `check` or `plan` is asked; references without uid."""

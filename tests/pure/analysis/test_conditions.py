@@ -55,6 +55,7 @@ def test_the_language_is_whole(value, condition, phase):
     assert judged(value, condition) == (phase, "")
 
 
+@pytest.mark.spec("RO-7-17")
 @pytest.mark.parametrize(("value", "condition", "phase"), [
     (None, "default(result, 0) == 0", "Successful"),
     (None, "default(result.x, 0) == 0", "Error"),

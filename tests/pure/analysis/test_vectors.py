@@ -17,14 +17,17 @@ def outcome(ends: str, **settings: Any) -> tuple[str, int]:
     return phase, walk.taken
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_one_success_is_enough():
     assert outcome("S") == ("Successful", 1)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_one_failure_is_enough():
     assert outcome("F") == ("Failed", 1)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_four_errors_in_a_row_are_tried_again_every_ten_seconds():
     walk = Walk(run_of(metric()))
     began = walk.now
@@ -34,6 +37,7 @@ def test_four_errors_in_a_row_are_tried_again_every_ten_seconds():
     assert walk.now - began == 40
 
 
+@pytest.mark.spec("RO-3.6-vectors", "RO-7-16")
 def test_the_fifth_error_in_a_row_is_the_end():
     assert outcome("EEEEE") == ("Error", 5)
 
@@ -42,46 +46,57 @@ COUNT_3 = {"count": 3, "interval": "5s"}
 FIVE = {"count": 5, "interval": "5s", "consecutiveSuccessLimit": 3}
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_a_failure_within_the_limit_is_forgiven():
     assert outcome("SFS", **COUNT_3, failureLimit=1) == ("Successful", 3)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_a_failure_beyond_the_limit_ends_at_once():
     assert outcome("FF", **COUNT_3, failureLimit=1) == ("Failed", 2)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_a_limit_as_high_as_the_count_can_never_fail():
     assert outcome("F", count=1, failureLimit=1) == ("Successful", 1)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_one_inconclusive_measurement_is_too_many():
     assert outcome("SI", **COUNT_3) == ("Inconclusive", 2)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_an_inconclusive_measurement_within_the_limit_is_forgiven():
     assert outcome("ISS", **COUNT_3, inconclusiveLimit=1) == ("Successful", 3)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_an_inconclusive_measurement_beyond_the_limit_ends():
     assert outcome("ISI", **COUNT_3, inconclusiveLimit=1) == ("Inconclusive", 3)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_successes_in_a_row_end_early():
     assert outcome("FSSS", **FIVE, failureLimit=-1) == ("Successful", 4)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_successes_that_were_asked_for_and_did_not_come_are_a_failure():
     assert outcome("FSFSS", **FIVE, failureLimit=-1) == ("Failed", 5)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_with_a_failure_limit_too_it_is_inconclusive():
     assert outcome("SFSFS", **FIVE, failureLimit=2) == ("Inconclusive", 5)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_an_interval_alone_never_ends():
     assert outcome("SSSS", interval="5s") == ("Running", 4)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_an_endless_metric_ends_well_when_it_is_told_to():
     walk = Walk(run_of(metric(interval="5s")))
     walk.play("SSSS")
@@ -90,12 +105,14 @@ def test_an_endless_metric_ends_well_when_it_is_told_to():
     assert walk.status["message"] == "Run Terminated"
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_successes_in_a_row_end_an_endless_metric():
     settings = {"interval": "5s", "consecutiveSuccessLimit": 2, "failureLimit": 1}
 
     assert outcome("SFSS", **settings) == ("Successful", 4)
 
 
+@pytest.mark.spec("RO-3.6-vectors")
 def test_errors_that_are_not_in_a_row_change_nothing():
     assert outcome("SESEE", interval="5s") == ("Running", 5)
 
@@ -103,6 +120,7 @@ def test_errors_that_are_not_in_a_row_change_nothing():
 # --------------------------------------------------------------------------------------------- what else
 
 
+@pytest.mark.spec("RO-7-16")
 def test_an_error_is_no_measurement_and_is_retried_after_ten_seconds_whatever_the_interval():
     walk = Walk(run_of(metric(count=2, interval="1h")))
     began = walk.now
@@ -113,6 +131,7 @@ def test_an_error_is_no_measurement_and_is_retried_after_ten_seconds_whatever_th
     assert walk.result()["error"] == 1
 
 
+@pytest.mark.spec("RO-7-16")
 def test_errors_weigh_more_than_inconclusive_measurements_and_these_more_than_failures():
     walk = Walk(run_of(metric(interval="5s", failureLimit=0, consecutiveErrorLimit=0)))
     walk.measure({"m": "E"})

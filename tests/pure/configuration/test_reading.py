@@ -11,7 +11,7 @@ from actors.history.decide import Retention
 from actors.pace import Pace
 from actors.queue.mind import QueueSettings
 from runtime.series import Modifier
-from tiphys.configuration.databases import persistence
+from tiphys.configuration.databases import persistence, synchronization
 from tiphys.configuration.environment import Environment, environment
 from tiphys.configuration.keys import Configuration
 from tiphys.configuration.notices import SAYS_NOTHING, notices
@@ -20,6 +20,7 @@ from tiphys.configuration.reading import configuration, from_file, parsed
 from tiphys.configuration.settings import settings
 from tiphys.controllers import ControllerSettings
 from tiphys.persistence.settings import Database, PersistenceSettings, SecretEntry
+from tiphys.persistence.sync_settings import SyncTables
 
 KEYS = {
     "parallelism": "10",
@@ -175,17 +176,58 @@ def test_databases_that_are_not_spoken_are_said() -> None:
     read = parsed(
         {
             "persistence": {"archive": True, "mysql": {"host": "db"}, "nodeStatusOffLoad": True},
-            "synchronization": {"controllerName": "c", "postgresql": POSTGRES},
+            "synchronization": {"controllerName": "c", "mysql": {"host": "db"}, "enableAPI": True},
         }
     )
+    assert synchronization(read.synchronization) is None
     assert persistence(read.persistence, "") is None
     told = notices(read)
     assert [line.partition(":")[0] for line in told] == [
-        "persistence.mysql", "persistence.nodeStatusOffLoad", "synchronization"
+        "persistence.mysql", "synchronization.mysql", "synchronization.enableAPI"
     ]  # fmt: skip
     assert notices(parsed({"persistence": {"archive": True}})) == [
         "persistence: it names no database (postgresql or sqlite): nothing is archived"
     ]
+    assert notices(parsed({"persistence": {"nodeStatusOffLoad": True}})) == [
+        "persistence: it names no database (postgresql or sqlite): no nodes are moved to one"
+    ]
+
+
+@pytest.mark.spec("SYNC-11")
+def test_the_database_of_locks_is_upstreams_section_key_by_key() -> None:
+    names = {f"{table}TableName": f"my_{table}" for table in ("limit", "state", "controller", "lock")}
+    section = {"controllerName": "c", "postgresql": POSTGRES, "skipMigration": True, "pollSeconds": 2, **names}
+    read = parsed({"synchronization": {**section, "heartbeatSeconds": 50, "inactiveControllerSeconds": 60}})
+
+    found = synchronization(read.synchronization)
+
+    assert found is not None
+    assert (found.controller, found.migrate, found.inactive_s) == ("c", False, 60.0)
+    assert found.tables == SyncTables("my_limit", "my_state", "my_controller", "my_lock")
+    chosen = settings(read, ControllerSettings(), environment({}))
+    assert chosen.synchronization == found
+    polling = chosen.locks.database
+    assert polling is not None
+    assert (polling.poll_s, polling.heartbeat_s) == (2, 30.0), "it is heard of while it counts as alive"
+    assert notices(read) == []
+    [told] = notices(parsed({"synchronization": {"sqlite": {"path": "x"}}}))
+    assert told.startswith("synchronization.controllerName: it is empty")
+
+
+def test_two_tables_of_locks_need_two_names() -> None:
+    section = {"sqlite": {"path": "x"}, "limitTableName": "t", "stateTableName": "t"}
+    with pytest.raises(BadConfiguration, match="two of its tables have one name"):
+        synchronization(parsed({"synchronization": section}).synchronization)
+
+
+@pytest.mark.spec("OFF-2")
+def test_which_nodes_a_database_keeps_is_said_by_the_section_and_the_environment() -> None:
+    read = parsed({"persistence": {"nodeStatusOffLoad": True, "sqlite": {"path": "x"}}})
+    found = persistence(read.persistence, "")
+    assert found is not None
+    assert found.offload
+    around = environment({"ALWAYS_OFFLOAD_NODE_STATUS": "true", "OFFLOAD_NODE_STATUS_TTL": "10m"})
+    assert (around.offload_always, around.offload_keep_s, around.notices) == (True, 600.0, ())
 
 
 def test_variables_of_the_environment_decide_or_are_reported() -> None:

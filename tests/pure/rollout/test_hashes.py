@@ -33,6 +33,12 @@ def test_the_vectors_of_pod_templates() -> None:
     assert dated_pod_hash(delayed) == "66597877b7"
     gated = template("dynamic-stable-scale", readinessGates=[{"conditionType": "argoproj.io/e2e-readiness"}])
     assert pod_hash(gated) == "6b56c8cdb4"
+    demo = template("rollout-canary")
+    port = {"containerPort": 8080, "protocol": "TCP"}
+    demo["spec"]["containers"] = [
+        {"name": "rollouts-demo", "image": "argoproj/rollouts-demo:blue", "imagePullPolicy": "Always", "ports": [port]}
+    ]
+    assert pod_hash(demo) == "854b969787"
 
 
 @pytest.mark.parametrize(

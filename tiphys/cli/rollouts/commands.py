@@ -13,6 +13,7 @@ from tiphys.cli import options
 from tiphys.cli.clustered import Act, clustered
 from tiphys.cli.commands_local import LintForm, lint
 from tiphys.cli.problems import InputError
+from tiphys.cli.rollouts import commands_create
 
 if TYPE_CHECKING:
     from runtime.objects import Object, Reference, Resource
@@ -38,10 +39,11 @@ Watching = Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="Go on 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application, below `rollouts` (and, hidden, `rollout`)."""
     group = typer.Typer(help="See and steer Rollouts.", no_args_is_help=True, context_settings=HELP)
-    for command in (get, status, promote, abort, retry, undo, pause, restart, terminate, create):
+    for command in (get, status, promote, abort, retry, undo, pause, restart, terminate):
         group.command()(command)
     group.command("list")(list_)
     group.command("lint")(lint_)
+    commands_create.register(group, HELP)
     setting = typer.Typer(help="Change a Rollout's pod template.", no_args_is_help=True, context_settings=HELP)
     setting.callback()(_set)
     setting.command("image")(set_image)
@@ -210,16 +212,6 @@ def terminate(what: What) -> Act:
         return await verbs.act(at, refs, lambda _: actions.terminate(), lambda n: f"{kind} '{n}' terminated")
 
     return work
-
-
-@clustered
-def create(
-    files: Annotated[list[str], typer.Option("--filename", "-f", metavar="FILE", help="A file; may be repeated.")],
-) -> Act:
-    """Create Rollouts, Experiments, AnalysisTemplates and AnalysisRuns from files."""
-    from tiphys.cli.rollouts import creating  # noqa: PLC0415
-
-    return lambda at: creating.create(at, files)
 
 
 def lint_(

@@ -1,0 +1,1 @@
+"""Versions of nodes in the database that nobody refers to any more are forgotten."""

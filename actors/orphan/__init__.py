@@ -1,0 +1,1 @@
+"""Pods that outlive their workflow are let go."""

@@ -1,0 +1,67 @@
+"""What stood below a node whose actor crashed has no actor any more either: what has not ended is an Error.
+
+Children end before their parent, silently; nobody else would ever say of them what has become of them, and the end of
+the workflow waits for every node. Their pods are ended when all is over, as those of all nodes that nobody answers for.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from actors.messages import EXECUTABLE, NodeStatus, Permit
+from actors.names.timestamps import rfc3339
+from actors.workflow import locks, writing
+from actors.workflow.journal import WHOLE
+from actors.workflow.state import WorkflowState
+from runtime.messages import Command, Tell
+
+
+def end_below(state: WorkflowState, node_id: str, now: float, *, daemons: bool = True) -> list[Command]:
+    """End all that is under way below a node that has ended: in its phase, with its message."""
+    known = state.journal.statuses
+    commands: list[Command] = []
+    for below, status in list(known.items()):  # also those that have not said anything since a restart
+        if not status.ended and (daemons or not status.daemoned) and node_id in _above(state, below):
+            commands += _end(state, _lost(status, known[node_id], now))
+    return [*commands, *writing.changed(state, state.limits, now)] if commands else []
+
+
+def found_below(state: WorkflowState, status: NodeStatus, now: float) -> list[Command]:
+    """The same where a node was stopped that had not begun again since a restart: it had nobody to pass that on to."""
+    composite = status.failed and status.type not in EXECUTABLE
+    return end_below(state, status.id, now, daemons=False) if composite and status.id in state.running.known else []
+
+
+def at_start(state: WorkflowState, now: float) -> None:
+    """The same after a restart, when all that the record says is that the node above them has ended."""
+    known, journal = state.running.known, state.journal
+    for node_id, status in list(known.items()):
+        ends = [above for above in _above(state, node_id) if above in known and known[above].ended]
+        if ends and not status.ended and not status.daemoned:
+            known[node_id] = _lost(status, known[ends[0]], now)
+            journal.change(known[node_id], "")
+
+
+def _above(state: WorkflowState, node_id: str) -> list[str]:
+    chain, at = [], state.journal.parents.get(node_id, WHOLE)
+    while at != WHOLE:
+        chain.append(at)
+        at = state.journal.parents.get(at, WHOLE)
+    return chain
+
+
+def _end(state: WorkflowState, status: NodeStatus) -> list[Command]:
+    state.journal.change(status, "")
+    state.daemons.discard(status.id)
+    admitted = state.gate.leave(status.id) if state.gate is not None else []
+    permits = [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
+    return [*locks.node_changed(state, status), *permits]
+
+
+def _lost(known: NodeStatus, above: NodeStatus, now: float) -> NodeStatus:
+    stamp = rfc3339(now)
+    phase = above.phase if above.failed else "Error"
+    return msgspec.structs.replace(
+        known, phase=phase, message=above.message, started_at=known.started_at or stamp, finished_at=stamp,
+        synchronization_status=None, daemoned=False,
+    )  # fmt: skip
