@@ -120,7 +120,7 @@ class Informer:
         since = self._clock.monotonic()
         while self.listed_at < since:
             self._asked_at = -1.0  # what is under way was asked for before
-            self._state = anew(self._state)
+            self._state = anew(self._state) if self._served else Listing()  # nobody asked to wait for an absent kind
             if isinstance(self._state, Listing) and self._doing is not None:
                 self._doing.cancel()
             await self._taken_in.wait()

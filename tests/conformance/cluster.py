@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio
 
@@ -28,8 +29,14 @@ from runtime.objects import (
     Resource,
 )
 from tiphys.cli.session import SessionSettings, opened
+from tiphys.configuration.databases import SQLite, Synchronization, synchronization
+from tiphys.configuration.keys import Configuration
 from tiphys.devcluster.node.follow import Change, follow
 from tiphys.devcluster.node.launch import hostname
+from tiphys.persistence.sync_limits import Limits
+from tiphys.persistence.sync_service import opened as open_locks
+from tiphys.persistence.sync_settings import SyncSettings
+from tiphys.persistence.sync_tables import sync_tables
 
 RESOURCES = {
     resource.kind: resource
@@ -138,6 +145,7 @@ class Site:
     observer: Observer
     artifacts: Path  # the folder of the artifact repository
     cluster_things: dict[str, Object]  # what has no namespace, applied once: all trials of a site agree on it
+    locks: SyncSettings  # the database of locks
 
     async def apply(self, namespace: str, thing: Object) -> Object:
         """Create an object of an example. Raises ValueError when another trial has made it differently."""
@@ -158,6 +166,14 @@ class Site:
         except AlreadyExists:
             return await self.api.get(Reference(resource, "", meta["name"]))
 
+    async def limit(self, namespace: str, key: str, holders: int) -> None:
+        """Say in the database of locks how many may hold a semaphore."""
+        store = await open_locks(self.locks, self.api, namespace)
+        try:
+            await Limits(store, sync_tables(self.locks.tables)).create(f"{namespace}/{key}", holders)
+        finally:
+            await store.close()
+
     async def namespace(self, name: str) -> None:
         """Make a namespace."""
         await self.api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -167,11 +183,22 @@ class Site:
 async def site() -> AsyncIterator[Site]:
     """A fresh cluster in process mode with its controllers and an observer."""
     observer = Observer()
-    async with opened(SessionSettings(mode="process")) as session, anyio.create_task_group() as tasks:
+    with TemporaryDirectory(prefix="tiphys-locks-") as folder:
+        async with _site(observer, Path(folder) / "locks.db") as here:
+            yield here
+
+
+@asynccontextmanager
+async def _site(observer: Observer, file: Path) -> AsyncIterator[Site]:
+    said = Synchronization(sqlite=SQLite(path=str(file)), controllerName="conformance", pollSeconds=1)
+    locks = synchronization(said)
+    assert locks is not None
+    settings = SessionSettings(mode="process", config=Configuration(synchronization=said))
+    async with opened(settings) as session, anyio.create_task_group() as tasks:
         tasks.start_soon(partial(follow, session.api, PODS, observer.pod_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, CLAIMS, observer.claim_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, WORKFLOWS, observer.workflow_changed, Selection()))
-        yield Site(session.api, observer, session._node.settings.host_paths[0], {})
+        yield Site(session.api, observer, session._node.settings.host_paths[0], {}, locks)
         tasks.cancel_scope.cancel()
 
 

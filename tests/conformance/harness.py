@@ -70,6 +70,8 @@ async def run(site: Site, trial: Trial) -> Outcome:
 
 async def _run(site: Site, trial: Trial, outcome: Outcome) -> None:
     await site.namespace(trial.namespace)
+    for key, holders in trial.limits.items():
+        await site.limit(trial.namespace, key, holders)
     for thing in trial.things:
         outcome.workflow = await site.apply(trial.namespace, thing)
     meta = outcome.workflow["metadata"]

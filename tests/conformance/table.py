@@ -10,6 +10,7 @@
 | `submit`    | of a definition: `from` (KIND/NAME), `entrypoint`, `parameters` of its run; or the `file` that uses it |
 | `name`      | what a person names it (`submit --name`): a workflow without a name and one that is not the last   |
 | `act`       | what a person does meanwhile: `resume`, `set` outputs of a waiting node                          |
+| `limits`    | how many may hold a semaphore of the database of locks, by its key                              |
 | `random`    | chance decides; only what holds for every outcome is expected                                    |
 | `takes_s`   | how long it sleeps of its own accord; above SLOW_S it is slow and runs only when asked for       |
 | `needs`     | features it shows; while one of them is missing it does not count (and, without `expect`, is not run) |
@@ -24,7 +25,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ class Trial:
     expect: dict[str, Any]
     act: list[dict[str, Any]]
     takes_s: float
+    limits: dict[str, int] = field(default_factory=dict)  # of semaphores that a database keeps
 
     @property
     def name(self) -> str:
@@ -132,7 +134,7 @@ def trial(entry: Entry) -> Trial:
         entry, [*_companions(entry.raw), *(doc for file in _own(entry) for doc in corpus.documents(file))]
     )
     expect = entry.raw["expect"] if entry.lacks else {**entry.raw["expect"], **entry.raw.get("also", {})}
-    return Trial(entry.file, False, things, expect, entry.raw.get("act", []), entry.takes_s)
+    return Trial(entry.file, False, things, expect, entry.raw.get("act", []), entry.takes_s, _limits(entry))
 
 
 def twin(entry: Entry) -> Trial:
@@ -147,7 +149,13 @@ def twin(entry: Entry) -> Trial:
         found = corpus.documents(own)
         things += corpus.broken(found, name, described["breaks"]) if own == file else found
     takes_s = float(described.get("takes_s", entry.takes_s))
-    return Trial(entry.file, True, _with_run(entry, things), described["expect"], described.get("act", []), takes_s)
+    things = _with_run(entry, things)
+    return Trial(entry.file, True, things, described["expect"], described.get("act", []), takes_s, _limits(entry))
+
+
+def _limits(entry: Entry) -> dict[str, int]:
+    found: dict[str, int] = entry.raw.get("limits", {})
+    return found
 
 
 def _own(entry: Entry) -> list[str]:

@@ -15,7 +15,7 @@ from runtime.actor import Room, Watch
 from runtime.api import Gone, Unavailable, WatchEvent
 from runtime.election import Election
 from runtime.messages import Observed
-from runtime.objects import CONFIGMAPS, LEASES, Reference
+from runtime.objects import CONFIGMAPS, LEASES, Reference, Resource
 from runtime.system import Settings, System
 from tests.kernel.coat import Coat
 from tests.kernel.kernel import Scripted
@@ -26,6 +26,7 @@ from tiphys.devcluster.inprocess import InProcessApi
 pytestmark = pytest.mark.virtual_time
 
 THING = Reference(CONFIGMAPS, "default", "x")
+UNSERVED = Resource("example.com/v1", "Fleece", "fleeces")
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ class Process:
 
     def __init__(self, coat: Coat, who: str) -> None:
         self.coat, self.told = coat, []
-        room = Room("a", Scripted(self._receive), (Watch(CONFIGMAPS, own, wakes=True),))
+        room = Room("a", Scripted(self._receive), (Watch(CONFIGMAPS, own, wakes=True), Watch(UNSERVED, own)))
         self.election = Election(coat, REF, who, VirtualClock())
         settings = Settings("default", election=self.election)
         self.system = System(coat, [room], settings=settings, clock=VirtualClock(), dice=Random(1))
@@ -67,8 +68,8 @@ class Process:
         return ()
 
     def lists(self) -> int:
-        """How often it has listed."""
-        return sum(1 for verb, _ in self.coat.calls if verb == "list")
+        """How often it has listed what there is."""
+        return self.coat.calls.count(("list", CONFIGMAPS.plural))
 
 
 async def write(api: InProcessApi, value: str) -> None:
@@ -117,6 +118,19 @@ async def test_what_went_while_it_stood_by_is_not_there_when_it_leads():
         await anyio.sleep(2)
         assert standby.system.ready
         assert (standby.told, standby.system.addresses("a")) == ([], [])
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_kind_that_the_server_does_not_serve_holds_nobody_up():
+    api = server()
+    await held_by(api, "other")
+    standby = Process(Coat(api, delay_s=0.01), "me")
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(standby.system.run)
+        await anyio.sleep(600)  # by now such a kind is looked for seldom
+        await held_by(api, "")
+        await anyio.sleep(2.5)
+        assert standby.system.ready
         tasks.cancel_scope.cancel()
 
 
