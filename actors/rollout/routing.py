@@ -112,7 +112,7 @@ def setback(scene: Scene) -> int:
     if not ro.is_dynamic or scene.stable is None or scene.new is None or ro.replicas == 0:
         return 0
     wanted = canary_weight(scene)
-    carried = ro.most_weight * sets.available(scene.stable) // ro.replicas
+    carried = ro.most_weight * sets.serving(scene.stable) // ro.replicas
     left = max(0, ro.most_weight - carried)
     if ro.weights is None:
         return max(left, wanted)
@@ -128,7 +128,7 @@ def _stable_can_carry(scene: Scene, shift: Shift) -> bool:
     if scene.stable is None:
         return False
     wanted = (shift.most - shift.canary) * scene.ro.replicas // shift.most
-    return sets.available(scene.stable) >= wanted or meets_threshold(scene, scene.stable, wanted)
+    return sets.serving(scene.stable) >= wanted or meets_threshold(scene, scene.stable, wanted)
 
 
 def _tell(scene: Scene, router: Router, shift: Shift) -> Iterator[str]:

@@ -49,7 +49,7 @@ def canary_weight(scene: Scene) -> int:
             ro.replicas,
             ro.most_weight,
             weights,
-            sets.available(scene.stable),
+            sets.serving(scene.stable),
             sets.available(scene.new),
             ro.has_own_abort_delay,
         )

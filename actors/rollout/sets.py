@@ -74,6 +74,11 @@ def available(one: Object | None) -> int:
     return count(one, "availableReplicas")
 
 
+def serving(one: Object | None) -> int:
+    """How many available pods it will keep: those that it was told to give up may still be counted by its status."""
+    return min(wished(one), available(one))
+
+
 def size(one: Object | None) -> Size | None:
     """What the arithmetic needs of it."""
     return None if one is None else Size(wished(one), available(one))

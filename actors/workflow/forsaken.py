@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from actors.messages import EXECUTABLE, NodeStatus, Permit
+from actors.messages import EXECUTABLE, NodeStatus, Permit, ReturnsPermit
 from actors.names.timestamps import rfc3339
 from actors.workflow import locks, writing
 from actors.workflow.journal import WHOLE
@@ -55,6 +55,8 @@ def _end(state: WorkflowState, status: NodeStatus) -> list[Command]:
     state.daemons.discard(status.id)
     admitted = state.gate.leave(status.id) if state.gate is not None else []
     permits = [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
+    if status.boundary_id:  # whose place it may have had
+        permits.append(Tell(state.running.node_address(status.boundary_id), ReturnsPermit(status.id, failed=True)))
     return [*locks.node_changed(state, status), *permits]
 
 
