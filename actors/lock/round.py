@@ -52,7 +52,7 @@ def settle(asked: LockRound, found: Found, controller: str) -> Settled:
     """Decide one round of `controller`."""
     table = LockTable(paused=True)
     names = {name for _, held in asked.held for name in held} | {name for one in asked.wanted for name in one.names}
-    limits = {name: _limit(name, asked, found) for name in names | {row.name for row in found.rows}}
+    limits = {name: _limit(name, asked, found) for name in sorted(names | {row.name for row in found.rows})}
     for name, limit in limits.items():
         table.lock(name, limit or 0).closed = name in found.busy
     for key, free in asked.room.items():

@@ -24,6 +24,12 @@ spec:
         - - name: one
             templateRef: {name: library, template: hello}
 """
+BINDING = """apiVersion: argoproj.io/v1alpha1
+kind: WorkflowEventBinding
+metadata: {name: binding}
+spec: {event: {selector: "true"}, submit: {workflowTemplateRef: {name: library}}}
+"""
+
 LIBRARY = """apiVersion: argoproj.io/v1alpha1
 kind: WorkflowTemplate
 metadata: {name: library}
@@ -130,10 +136,7 @@ def test_what_upstream_says_without_a_remedy_has_one_for_programs(tmp_path: Path
         (LIBRARY.replace("[echo]", "7"), "wrong-value"),
         (LIBRARY.replace("templates:", "entrypoint: no\n  templates:"), "invalid-workflow"),
         (CALLER, "template-elsewhere"),
-        (
-            LIBRARY.replace("templates:", "synchronization: {mutexes: [{name: m, database: true}]}\n  templates:"),
-            "not-supported",
-        ),
+        (BINDING, "not-supported"),
     ],
 )
 def test_each_finding_belongs_to_a_rule(text: str, rule: str, tmp_path: Path) -> None:

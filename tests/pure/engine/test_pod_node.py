@@ -25,10 +25,13 @@ def a_node() -> Played:
 
 def test_a_pod_that_was_there_is_not_asked_for_again() -> None:
     node = a_node()
-    begun = [*node.hears_of_birth(), *node.sees(a_pod(node.call, "Succeeded")), *node.hears_begin()]
+    pod = a_pod(node.call, "Succeeded")
+    begun = [*node.hears_of_birth(), *node.sees(pod), *node.hears_begin()]
+    (look,) = of(Read, begun)  # the cache may lag behind a user who has deleted it, to begin anew
+    found = node.hears(Done(look, pod))
 
-    assert of(Create, begun) == []
-    assert phases(begun)[-1] == "Succeeded"
+    assert of(Create, [*begun, *found]) == []
+    assert phases(found)[-1] == "Succeeded"
 
 
 def test_what_nobody_answered_is_looked_for_before_it_is_asked_for_again() -> None:
