@@ -249,8 +249,11 @@ def reborn(state: WorkflowState) -> list[Command]:
 
 
 def said_again(state: WorkflowState) -> list[Command]:
-    """The lock room has forgotten everything: what is held and what is wanted."""
-    words: list[Command] = []
+    """The lock room has forgotten everything: what is held, and no more than that, and what is wanted.
+
+    It has begun again with what the cache shows on record, which may be older than what was given back since."""
+    held = tuple(node_id for node_id, claim in state.locks.claims.items() if claim.stage != "asked")
+    words: list[Command] = [Tell(LOCKS, HoldsOnly(held))]
     for node_id, claim in state.locks.claims.items():
         if claim.stage != "asked":
             words.append(Tell(LOCKS, HoldsLocks(node_id, claim.keys)))

@@ -49,6 +49,7 @@ FOUND = [
     (2995, "mixed", "a hook that crashed before its first word lost its type on record, and the progress its sum"),
     (2914, "mixed", "a daemon in the last group of failed steps passed their failure on to the dag around them"),
     (8007, "user_delete,user_resume", "a pod held for its outputs stayed for ever when its workflow was deleted"),
+    (8586, "mixed", "locks that were given back were held for ever when the room of locks crashed beside an old cache"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 
