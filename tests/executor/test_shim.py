@@ -210,7 +210,7 @@ def test_a_container_does_not_start_after_a_failure(volume: Volume) -> None:
     volume.run(["false"], container="a")
     ended = volume.run(["echo", "ran"], container="b", after=["a"])
     assert (ended.code, ended.stdout) == (64, b"")
-    assert "container a" in ended.content["message"]
+    assert ended.content["message"] == 'dependency "a" exited with non-zero code: 1'
 
 
 def test_a_container_that_waits_for_others_can_be_stopped(volume: Volume) -> None:

@@ -308,19 +308,3 @@ async def test_a_template_may_name_its_nodes(wished: str, shown: str, phase: str
         done = await here.end_of(await here.submit(text))
 
         assert nodes(done)[shown]["phase"] == phase
-
-
-async def test_what_is_not_supported_yet_is_said_before_anything_runs() -> None:
-    text = workflow(
-        """
-  - name: main
-    container: {image: busybox, command: [sh]}
-""",
-        synchronization="{mutexes: [{name: m, database: true}]}",
-    )
-    async with world(lambda name, pod: Outcome()) as here:
-        done = await here.end_of(await here.submit(text))
-
-        assert done["status"]["phase"] in ("Error", "Failed")
-        assert "synchronization.mutexes: locks of a database are not supported" in done["status"]["message"]
-        assert "nodes" not in done["status"]
