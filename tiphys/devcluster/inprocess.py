@@ -108,9 +108,7 @@ class InProcessApi:
         while True:
             event = watcher.take_ready()
             if event is None:
-                wait_s = min(BOOKMARK_S, end - anyio.current_time())
-                with anyio.move_on_after(max(wait_s, 0)):
-                    event = await watcher.take()
+                event = await watcher.take_within(min(BOOKMARK_S, end - anyio.current_time()))
             if event is not None:
                 yield WatchEvent(event.type, in_version(kind, event.record).copy())
                 continue

@@ -122,6 +122,12 @@ class Watcher:
             self._wake = None
         return self._queue.popleft()
 
+    async def take_within(self, seconds: float) -> Event | None:
+        """The next event, or None when there is none for so long: then all that was committed has been taken."""
+        with anyio.move_on_after(max(seconds, 0)):
+            return await self.take()
+        return self.take_ready()  # what came in the very moment in which the time ran out
+
     def take_ready(self) -> Event | None:
         """The next event if there is one."""
         return self._queue.popleft() if self._queue else None

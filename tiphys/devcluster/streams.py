@@ -74,9 +74,7 @@ class WatchStream:
         while True:
             event = watcher.take_ready()
             if event is None:
-                wait_s = min(BOOKMARK_S, end - anyio.current_time())
-                with anyio.move_on_after(max(wait_s, 0)):
-                    event = await watcher.take()
+                event = await watcher.take_within(min(BOOKMARK_S, end - anyio.current_time()))
             if event is not None:
                 yield self._event(event) + self._ready(watcher)
                 await anyio.sleep(self._pause_s(anyio.current_time()))  # what happens right after goes out in one piece
