@@ -19,6 +19,7 @@ from actors.node.container_nodes import close_containers, container_entries, las
 from actors.node.manifest_request import PodSettings
 from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin, PodMaker
 from actors.node.release import INPUTS_ANNOTATION, deletion_delay_s, release_patch
+from actors.node.restarts import has_outcome
 from actors.run import Call
 from runtime.api import ApiError, Gone
 from runtime.messages import Address, Ask, Command, Create, Delete, Patch, Read, ReadLog, Tell, WakeAt
@@ -269,7 +270,7 @@ class PodNode(PodMaker):
         return [] if self.seen else [WakeAt(now + wait_s, DOUBT)]
 
     def _found(self, pod: Object, now: float) -> list[Command]:
-        """A live look: the pod is there. Ours is adopted, one on its way out is waited for, another's is an error."""
+        """A live look: the pod is there. Ours is adopted, one on its way out let go, another's is an error."""
         cached = self._sure(pod["metadata"]["uid"])
         if self.status.ended:
             return []
@@ -278,8 +279,9 @@ class PodNode(PodMaker):
             text = f"pod {self.pod_name} exists already and belongs to {', '.join(owners)}: delete or rename it"
             self.released = True
             return self.end("Error", now, text)
-        if pod["metadata"].get("deletionTimestamp") and self.status.phase == "Pending" and self.pod is None:
-            return [WakeAt(now + 1.0, ADOPT)]
+        leaves = pod["metadata"].get("deletionTimestamp") and self.status.phase == "Pending" and self.pod is None
+        if leaves and not has_outcome(pod):
+            return self._let_go(pod, now)
         if self._overtaken(pod):
             return [Read(self._reference(), CONFIRM)]
         if self.pod is None or not self.seen or self.pod["metadata"]["uid"] == pod["metadata"]["uid"]:

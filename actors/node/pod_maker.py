@@ -164,6 +164,12 @@ class PodMaker(Called):
         self.now_is("Pending", now, f"Pod auto-restarting due to {reason}")
         return [*self.announce(), *self._make_room()]
 
+    def _let_go(self, pod: Object, now: float) -> list[Command]:
+        """A pod on its way out that has nothing to tell: it is waited for, and not held any longer."""
+        patch = release_patch(pod)
+        freed: list[Command] = [] if patch is None else [Patch(reference(PODS, pod), patch, tag=ADOPT)]
+        return [*freed, WakeAt(now + 1.0, ADOPT)]
+
     def _make_room(self) -> list[Command]:
         """Let the lost pod go: what holds it first."""
         if self.pod is None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.contract import paths
+from actors.names import labels
 
 RESTARTABLE = frozenset({"Evicted", "NodeShutdown", "NodeAffinity", "UnexpectedAdmissionError"})
 OURS = frozenset({paths.WAIT})
@@ -22,6 +23,12 @@ def restart_reason(pod: Mapping[str, Any]) -> str:
         return ""
     message = str(status.get("message") or "")
     return f"{reason}: {message}" if message else reason
+
+
+def has_outcome(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod that is being deleted is still held for what its program did; one that is not held was let go."""
+    held = labels.FINALIZER_POD_STATUS in (pod["metadata"].get("finalizers") or ())
+    return held and _began(pod.get("status") or {})
 
 
 def _began(status: Mapping[str, Any]) -> bool:

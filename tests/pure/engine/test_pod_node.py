@@ -11,7 +11,7 @@ from actors.node.pod_maker import ADOPT, CREATE
 from runtime.api import Gone as NotFound
 from runtime.api import Throttled, Unavailable
 from runtime.messages import Command, Create, Delete, Done, Failed, Gone, Patch, Read, Tell, WakeAt, Woke
-from runtime.objects import PODS, reference
+from runtime.objects import PODS, Object, reference
 from tests.pure.engine.nodes import NOW, Played, a_call, a_pod, a_run, of
 
 
@@ -32,6 +32,39 @@ def test_a_pod_that_was_there_is_not_asked_for_again() -> None:
 
     assert of(Create, [*begun, *found]) == []
     assert phases(found)[-1] == "Succeeded"
+
+
+def on_its_way_out(pod: Object, state: Object) -> Object:
+    """Deleted while no controller lived, and still held by our finalizer."""
+    pod["metadata"] |= {"deletionTimestamp": "2026-11-22T00:00:00Z", "finalizers": [labels.FINALIZER_POD_STATUS]}
+    pod["status"] |= {"phase": "Failed", "containerStatuses": [{"name": "main", "state": state}]}
+    return pod
+
+
+@pytest.mark.spec("PGC-4")
+def test_a_deleted_pod_that_never_began_is_let_go_and_made_again() -> None:
+    """It waits for our finalizer: to wait for it in turn would be for ever."""
+    node = a_node()
+    pod = on_its_way_out(a_pod(node.call), {"waiting": {"reason": "PodInitializing"}})
+    (look,) = of(Read, [*node.hears_of_birth(), *node.sees(pod), *node.hears_begin()])
+    found = node.hears(Done(look, pod))
+    (freed,) = of(Patch, found)
+    (again,) = of(WakeAt, found)
+
+    assert freed.body["metadata"]["finalizers"] is None
+    assert node.hears(Done(freed, pod)) == []
+    (second,) = of(Read, node.hears(Woke(again.tag)))
+    assert len(of(Create, node.hears(Failed(second, NotFound("gone", code=404))))) == 1
+
+
+@pytest.mark.spec("PGC-4")
+def test_a_deleted_pod_that_ran_is_heard_out() -> None:
+    node = a_node()
+    ran = {"terminated": {"exitCode": 3, "reason": "Error", "startedAt": "2026-11-22T00:00:00Z"}}
+    pod = on_its_way_out(a_pod(node.call), ran)
+    (look,) = of(Read, [*node.hears_of_birth(), *node.sees(pod), *node.hears_begin()])
+
+    assert phases(node.hears(Done(look, pod)))[-1] == "Failed"
 
 
 def test_what_nobody_answered_is_looked_for_before_it_is_asked_for_again() -> None:
