@@ -29,7 +29,7 @@ def config(name: str, size: int = 1) -> Object:
 async def test_kill_9_under_load_loses_no_acknowledged_write(tmp_path: Path) -> None:
     """Twice here; `python -m tests.contract.killed 20` does it twenty times."""
     written, slowest = await killed.rounds(tmp_path, 2)
-    assert written > 50
+    assert written > 10
     assert slowest < killed.READY_MAX_S
 
 
