@@ -67,6 +67,14 @@ class Process:
             self.told.append(message.object["data"]["is"])
         return ()
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """It stands for election, and works while it leads."""
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self.system.run)
+            yield
+            tasks.cancel_scope.cancel()
+
     def lists(self) -> int:
         """How often it has listed what there is."""
         return self.coat.calls.count(("list", CONFIGMAPS.plural))
@@ -96,14 +104,12 @@ async def test_a_standby_whose_stream_is_silent_decides_on_what_the_former_leade
     await write(api, "1")
     await held_by(api, "other")
     standby = Process(Deaf(api, delay_s=0.01), "me")
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(standby.system.run)
+    async with standby.running():
         await anyio.sleep(3)
         await write(api, "2")
         await held_by(api, "")
         await anyio.sleep(1)
         assert (standby.system.ready, standby.told) == (True, ["2"])
-        tasks.cancel_scope.cancel()
 
 
 async def test_what_went_while_it_stood_by_is_not_there_when_it_leads():
@@ -111,37 +117,31 @@ async def test_what_went_while_it_stood_by_is_not_there_when_it_leads():
     await write(api, "1")
     await held_by(api, "other")
     standby = Process(Deaf(api, delay_s=0.01), "me")
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(standby.system.run)
+    async with standby.running():
         await api.delete(THING)
         await held_by(api, "")
         await anyio.sleep(2)
         assert standby.system.ready
         assert (standby.told, standby.system.addresses("a")) == ([], [])
-        tasks.cancel_scope.cancel()
 
 
 async def test_a_kind_that_the_server_does_not_serve_holds_nobody_up():
     api = server()
     await held_by(api, "other")
     standby = Process(Coat(api, delay_s=0.01), "me")
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(standby.system.run)
+    async with standby.running():
         await anyio.sleep(600)  # by now such a kind is looked for seldom
         await held_by(api, "")
         await anyio.sleep(2.5)
         assert standby.system.ready
-        tasks.cancel_scope.cancel()
 
 
 async def test_who_finds_the_lease_free_at_its_start_lists_once():
     api = server()
     await write(api, "1")
     alone = Process(Coat(api, delay_s=0.01), "me")
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(alone.system.run)
+    async with alone.running():
         assert (alone.system.ready, alone.lists(), alone.told) == (True, 1, ["1"])
-        tasks.cancel_scope.cancel()
 
 
 async def test_who_cannot_list_at_the_moment_waits_with_its_decisions_until_it_can():
@@ -149,8 +149,7 @@ async def test_who_cannot_list_at_the_moment_waits_with_its_decisions_until_it_c
     await write(api, "1")
     await held_by(api, "other")
     standby = Process(Deaf(api, delay_s=0.01), "me")
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(standby.system.run)
+    async with standby.running():
         standby.coat.fault = lambda verb, subject: Unavailable("away") if verb == "list" else None
         await write(api, "2")
         await held_by(api, "")
@@ -159,7 +158,6 @@ async def test_who_cannot_list_at_the_moment_waits_with_its_decisions_until_it_c
         standby.coat.fault = lambda verb, subject: None
         await anyio.sleep(40)
         assert (standby.system.ready, standby.told) == (True, ["2"])
-        tasks.cancel_scope.cancel()
 
 
 async def test_a_lease_that_is_lost_before_the_caches_are_renewed_was_no_reign():
@@ -167,8 +165,7 @@ async def test_a_lease_that_is_lost_before_the_caches_are_renewed_was_no_reign()
     await write(api, "1")
     await held_by(api, "other")
     standby = Process(Deaf(api, delay_s=0.01), "me")
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(standby.system.run)
+    async with standby.running():
         standby.coat.fault = lambda verb, subject: Unavailable("away") if verb == "list" else None
         await held_by(api, "")
         await anyio.sleep(5)
@@ -181,4 +178,3 @@ async def test_a_lease_that_is_lost_before_the_caches_are_renewed_was_no_reign()
         await held_by(api, "")
         await anyio.sleep(2)
         assert (standby.system.ready, standby.told) == (True, ["3"])
-        tasks.cancel_scope.cancel()
