@@ -13,8 +13,10 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from random import Random
+from threading import Thread
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -81,6 +83,8 @@ class Session:
 @asynccontextmanager
 async def opened(settings: SessionSettings) -> AsyncIterator[Session]:
     """Start everything; inside, a workflow that is created is run. Raises InputError when no folder can be had."""
+    if settings.serving:  # its import reads this machine's certificates, while the interpreter is free for the others
+        Thread(target=import_module, args=("aiohttp.web",)).start()
     import crds  # noqa: PLC0415  this and the next: only commands that start a cluster pay for it
     from tiphys.devcluster.cluster import DevCluster, Serving, Settings  # noqa: PLC0415
 

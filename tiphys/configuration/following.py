@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -21,10 +21,11 @@ from runtime.log import Log
 from runtime.messages import Address, Observed
 from runtime.objects import CONFIGMAPS, EVENTS, Object, Reference
 from runtime.store import Change, Store
-from tiphys.configuration.keys import Configuration
 from tiphys.configuration.notices import notices
 from tiphys.configuration.problems import BadConfiguration
-from tiphys.configuration.reading import configuration
+
+if TYPE_CHECKING:  # where there is no ConfigMap, nobody waits for pydantic
+    from tiphys.configuration.keys import Configuration
 
 NAME = "workflow-controller-configmap"
 HERE = Address("configuration", "", "", "")
@@ -38,8 +39,14 @@ async def at_start(api: Api, ref: Reference) -> Configuration:
         thing = await api.get(ref)
     except Gone:
         log.info("configuration.absent", config_map=f"{ref.namespace}/{ref.name}")
-        return Configuration()
-    return configuration(thing.get("data") or {})
+        return _read({})
+    return _read(thing.get("data") or {})
+
+
+def _read(written: Mapping[str, str]) -> Configuration:
+    from tiphys.configuration.reading import configuration  # noqa: PLC0415
+
+    return configuration(written)
 
 
 class Follower:
@@ -79,7 +86,7 @@ class Follower:
             return
         self._last = written
         try:
-            read = configuration(written)
+            read = _read(written)
             told = [*notices(read), *self._use(read)]
         except BadConfiguration as error:
             self.problems = error.problems

@@ -5,7 +5,8 @@ Upstream needs a moment between the two and says so in the condition Established
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -44,7 +45,7 @@ def _kind(spec: Object, version: Object, *, is_ending: bool) -> Kind:
         selectable=COMMON_FIELDS | selectable,
         columns=_columns(version.get("additionalPrinterColumns")),
         default=lambda thing: schema.fill(thing, structure),
-        validate=partial(_faults, structure, validations.place(structure)),
+        validate=partial(_faults, structure, cache(partial(validations.place, structure))),  # when first asked
         prune=lambda thing: schema.prune(thing, structure),
         convert=partial(_converted, structure),
         custom=True,
@@ -69,9 +70,12 @@ _UNCHECKED = Cause(
 )
 
 
-def _faults(structure: Object, rules: validations.Place | None, thing: Object, old: Object | None) -> list[Cause]:
+def _faults(
+    structure: Object, rules_of: Callable[[], validations.Place | None], thing: Object, old: Object | None
+) -> list[Cause]:
     judged, before = {**thing, "metadata": {}}, None if old is None else {**old, "metadata": {}}
     found = schema.validate(judged, structure, "", before)  # metadata is judged apart; a schema may only require it
+    rules = rules_of()
     if rules is None:
         return found
     if any(cause.reason.endswith(_BLOCKING) for cause in found):
