@@ -17,12 +17,12 @@ import anyio
 import structlog
 
 from runtime.api import Api, Conflict
-from runtime.objects import CRDS
 from runtime.recorder import Recorder
 from runtime.system import Settings, System
+from tests.definitions import serve_our_kinds
 from tests.kernel.coat import Coat
 from tests.virtual_time import VirtualClock, VirtualLoop
-from tests.world.world import DEFINITIONS, Outcome, Script, World
+from tests.world.world import Outcome, Script, World
 from tiphys.controller.recordings import about
 from tiphys.controllers import ControllerSettings, rooms
 from tiphys.devcluster.inprocess import InProcessApi
@@ -110,8 +110,7 @@ async def record(text: str, script: Script, coat: Callable[[Api], Api] | None) -
     server = ApiServer(now=clock.wall, random=Random(7))
     server.start()
     api = InProcessApi(server)
-    for definition in DEFINITIONS:
-        await api.create(CRDS, definition)
+    serve_our_kinds(server)
     recorder = Recorder(about(SETTINGS))
     here = World(api, script, Random(7))
     seen = coat(api) if coat else api

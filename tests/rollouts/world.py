@@ -17,7 +17,6 @@ import anyio.abc
 import orjson
 import yaml
 
-import crds
 from actors.analysis.room import analysis_room
 from actors.analysis.state import AnalysisSettings
 from actors.experiment.room import experiment_room
@@ -27,19 +26,18 @@ from actors.rollout.room import rollout_rooms
 from actors.rollout.state import RolloutSettings
 from runtime.actor import Room
 from runtime.api import ApiError
-from runtime.objects import CRDS, PODS, SERVICES, Object, Reference, Resource, owner_uid, reference
+from runtime.objects import PODS, SERVICES, Object, Reference, Resource, owner_uid, reference
 from runtime.system import Settings, System
 from tests.analysis.world import Script
 from tests.controllers.world import BINDINGS, Fate, Weather, steady
 from tests.controllers.world import World as PodWorld
+from tests.definitions import serve_our_kinds
 from tests.virtual_time import VirtualClock
 from tiphys.devcluster.controllers import rooms as built_in_rooms
 from tiphys.devcluster.gc import GarbageCollector
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Bucket, Change
-
-DEFINITIONS = crds.manifests()
 
 
 def rollout(name: str = "r", replicas: int | None = 1, image: str = "v1", **strategy: Any) -> Object:
@@ -365,8 +363,7 @@ async def rollout_world(
     server.start()
     weather = Weather(server, Random(seed + 1), bad)
     here = RolloutWorld(server, InProcessApi(server), Random(seed), fate)
-    for definition in DEFINITIONS:
-        await here.api.create(CRDS, definition)
+    serve_our_kinds(server)
     async with anyio.create_task_group() as tasks:
         await tasks.start(here.play)
         await tasks.start(GarbageCollector(server).run)

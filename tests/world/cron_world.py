@@ -15,11 +15,12 @@ from anyio.abc import TaskGroup
 from actors.cron.child import CRON_WORKFLOWS, WORKFLOWS
 from actors.names.timestamps import moment, seconds
 from runtime.api import Api, Unavailable
-from runtime.objects import CRDS, Object, Reference, reference
+from runtime.objects import Object, Reference, reference
 from runtime.system import Settings, System
+from tests.definitions import serve_our_kinds
 from tests.kernel.coat import Coat as FaultyCoat
 from tests.virtual_time import VirtualClock
-from tests.world.world import DEFINITIONS, Outcome, Script, World
+from tests.world.world import Outcome, Script, World
 from tiphys.controllers import ControllerSettings, rooms
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
@@ -159,8 +160,7 @@ async def cron_world(
     server = ApiServer(now=clock.wall, random=Random(seed))
     server.start()
     api = InProcessApi(server)
-    for definition in DEFINITIONS:
-        await api.create(CRDS, definition)
+    serve_our_kinds(server)
     player = World(api, script, Random(seed))
     async with anyio.create_task_group() as tasks:
         here = CronWorld(api, clock, tasks, player, Random(seed), coat)

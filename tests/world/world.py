@@ -15,7 +15,6 @@ from typing import Any
 import anyio
 import yaml
 
-import crds
 from actors.contract import frame, paths
 from actors.contract.documents import Content
 from actors.messages import EXECUTABLE
@@ -23,15 +22,14 @@ from actors.names import labels
 from actors.workflow.gather import CLUSTER_TEMPLATES, TEMPLATES
 from actors.workflow.state import WORKFLOWS
 from runtime.api import Api, ApiError, Gone
-from runtime.objects import CRDS, PODS, Object, Reference, reference
+from runtime.objects import PODS, Object, Reference, reference
 from runtime.system import Settings, System
+from tests.definitions import serve_our_kinds
 from tests.virtual_time import VirtualClock
 from tests.world.databases import MemoryDatabase
 from tiphys.controllers import ControllerSettings, rooms
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
-
-DEFINITIONS = crds.manifests()
 
 
 @dataclass(frozen=True)
@@ -259,8 +257,7 @@ async def world(
     server = ApiServer(now=clock.wall, random=Random(seed))
     server.start()
     api = InProcessApi(server)
-    for definition in DEFINITIONS:
-        await api.create(CRDS, definition)
+    serve_our_kinds(server)
     here = World(api, script, Random(seed), settings=settings or ControllerSettings(), database=database)
     async with anyio.create_task_group() as tasks:
         await tasks.start(here.play)

@@ -149,16 +149,15 @@ class Definitions:
     def _establish(self, name: str) -> None:
         kind = self._catalog.of(CRDS)
         current = self._rest.read(kind, "", name)
-        thing: Object = orjson.loads(current.json)
-        spec, now = thing["spec"], stamp(self._rest.source.now())
+        known = current.object.get("status") or {}
+        spec, now = current.object["spec"], stamp(self._rest.source.now())
         conditions = [
             ("NamesAccepted", "NoConflicts", "no conflicts found"),
             ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
         ]
-        known = thing.get("status") or {}
         stored = [version["name"] for version in spec["versions"] if version.get("storage")]
         older = [version for version in known.get("storedVersions") or () if version not in stored]
-        thing["status"] = {
+        status = {
             "conditions": known.get("conditions")
             or [
                 {"type": t, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message}
@@ -167,5 +166,6 @@ class Definitions:
             "acceptedNames": spec["names"],
             "storedVersions": [*older, *stored],
         }
-        if thing["status"] != known:
+        if status != known:  # the spec, which is large, is one object with the former state's
+            thing = {**current.object, "metadata": {**current.object["metadata"]}, "status": status}
             self._rest.store(kind, current, thing)
