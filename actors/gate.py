@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from actors.names import ids
+
 
 @dataclass
 class Gate:
@@ -24,9 +26,11 @@ class Gate:
     restored: set[str] = field(default_factory=set)  # were inside before a restart, and have not asked again yet
     staying: set[str] = field(default_factory=set)  # are inside, do nothing there, and will ask before they do
     owed: set[str] = field(default_factory=set)  # had been let in before a restart, and need no place until they ask
+    names: dict[str, str] = field(default_factory=dict)  # of those who have asked: where they stand in the workflow
 
-    def ask(self, who: str) -> list[str]:
-        """`who` wants in; answers who may enter now (asking twice changes nothing)."""
+    def ask(self, who: str, name: str = "") -> list[str]:
+        """`who`, the node of that name, wants in; answers who may enter now (asking twice changes nothing)."""
+        self.names[who] = name
         if who in self.staying:
             self.staying.discard(who)
             return [] if self.closed else [who]
@@ -62,8 +66,21 @@ class Gate:
             places.discard(who)
         if kept:
             self.staying.add(who)
+        else:
+            self.names.pop(who, None)
         if who in self.waiting:
             self.waiting.remove(who)
+        return self.admit()
+
+    def forsake(self, above: str) -> list[str]:
+        """The actor of the node of that name has crashed, and with it went all below it: whatever they have asked for
+        or got, nobody would ever give it back. Answers who may enter now."""
+        gone = {who for who, name in self.names.items() if name == above or ids.is_below(name, above)}
+        for who in gone:
+            del self.names[who]
+        for places in (self.restored, self.owed, self.staying, self.inside):
+            places.difference_update(gone)
+        self.waiting = deque(who for who in self.waiting if who not in gone)
         return self.admit()
 
     def admit(self) -> list[str]:

@@ -146,10 +146,11 @@ def _of_mutex(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WantsLocks:
-    """May I begin? I need all of these together."""
+    """May I begin? I need all of these together. `name` is the node's, which may be on no record yet."""
 
     node_id: str
     keys: tuple[str, ...]
+    name: str = ""
 
 
 # ------------------------------------------------------------------------------- a workflow to the lock room

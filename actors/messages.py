@@ -20,6 +20,10 @@ FULFILLED = COMPLETED | {"Skipped", "Omitted"}
 EXECUTABLE = frozenset({"Pod", "HTTP", "Plugin", "Container", "Suspend"})
 """Node types that count in progress (PROG-1)."""
 FAILED = frozenset({"Failed", "Error"})
+POD_DELETED = "pod deleted"
+"""What a node says whose pod was taken away."""
+TIMED_OUT = "timeout"
+"""What a node says whose template's time is over."""
 
 
 class NodeFlag(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -132,15 +136,20 @@ class Edge(msgspec.Struct, frozen=True):
 
 
 class WantsPermit(msgspec.Struct, frozen=True):
-    """May I begin? Asked of a boundary with `parallelism` or `failFast`, and of the workflow by pods."""
+    """May I begin? Asked of a boundary with `parallelism` or `failFast`, and of the workflow by pods.
+
+    `name` is the node's, which tells what it stands below: most who ask are on no record yet."""
 
     node_id: str
+    name: str = ""
 
 
 class Forsaken(msgspec.Struct, frozen=True):
-    """The actor of that node has crashed, and with it went those of all nodes below it."""
+    """The actor of that node has crashed, and with it went those of all nodes below it. The workflow hears of it, and
+    tells the boundary around it; its `name` says who is below."""
 
     node_id: str
+    name: str
 
 
 class ReturnsPermit(msgspec.Struct, frozen=True):

@@ -6,17 +6,20 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from actors.language.functions import Functions
-from actors.messages import NodeStatus
+from actors.messages import POD_DELETED, NodeStatus
 from actors.names import ids
 from actors.templates import Resolved, TemplateLibrary
 from runtime.messages import Address
 
-DEPTH_MAX = 100  # template calls nested deeper than this are an endless recursion (TMPL-13)
+DEPTH_MAX = 100  # so many nested template calls are an endless recursion (TMPL-13)
+TOO_DEEP = f"Maximum recursion depth exceeded: {DEPTH_MAX} nested template calls; end the recursion with `when`"
 
 
 @dataclass
@@ -203,3 +206,21 @@ class CollectCall:
     def address(self) -> Address:
         """The collector's actor."""
         return self.run.node_address(self.id)
+
+
+def refused(node: NodeStatus, workflow: str, statuses: Mapping[str, NodeStatus]) -> bool:
+    """Whether the engine could not go on with a node of this workflow.
+
+    Seen from the record, since who asks may have begun after the node's end: an entry of type Skipped, steps and a DAG
+    are an Error with words of their own for no other reason; a pod that was never made has seen no host; and a Retry
+    node ends with the words of such an attempt if its policy allows no other."""
+    if node.phase != "Error" or node.message in {"", TOO_DEEP}:
+        return False
+    if node.type == "Retry":
+        names = (ids.attempt(node.name, number) for number in itertools.count())
+        found = (statuses.get(ids.node_id(workflow, name)) for name in names)
+        last = deque((each for each in itertools.takewhile(bool, found) if each is not None), maxlen=1)
+        return any(each.message == node.message and refused(each, workflow, statuses) for each in last)
+    if node.type == "Pod":
+        return not node.host_node_name and node.message != POD_DELETED
+    return node.type in {"Skipped", "Steps", "DAG"}

@@ -71,16 +71,16 @@ class Finished:
         return max(known, key=lambda who: known[who], default=None)
 
 
-def durations(workflow: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
-    """How many whole seconds a finished workflow took, and each of its nodes by the rest of its name."""
+def durations(
+    workflow: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[int, dict[str, int]]:
+    """How many whole seconds a finished workflow took, and each of its nodes by the rest of its name; `nodes` are they
+    where its status has them not."""
     status = workflow.get("status") or {}
     name = workflow["metadata"]["name"]
-    nodes = {
-        str(node.get("name") or "").replace(name, "", 1): _took(node)
-        for node in nodes_of(status).values()
-        if _took(node)
-    }
-    return _took(status), nodes
+    found = nodes_of(status) if nodes is None else nodes
+    took = {str(node.get("name") or "").replace(name, "", 1): _took(node) for node in found.values() if _took(node)}
+    return _took(status), took
 
 
 def _took(record: Mapping[str, Any]) -> int:

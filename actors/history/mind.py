@@ -1,7 +1,8 @@
 """The history room: one actor sees all finished workflows, deletes those that are not kept, and answers for the past.
 
-What it knows stands in the objects; after a crash they are shown to it again. A workflow whose archiving is under way
-is not touched. (TTL-3, EST-1.)
+What it knows stands in the objects; after a crash they are shown to it again. Nodes that a database keeps are read from
+there once, when somebody asks; while it is away, the workflow's own time is the answer. A workflow whose archiving is
+under way is not touched. (TTL-3, EST-1.)
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.database_messages import DATABASE, LoadNodes
 from actors.history.decide import Finished, Retention, durations
 from actors.history_messages import AskBaseline, Baseline, RetentionChanged
 from actors.names import labels
+from actors.packing import version_of
 from runtime.api import Propagation
 from runtime.messages import (
     Address,
+    Ask,
     Command,
     Delete,
     Done,
@@ -35,6 +39,7 @@ from runtime.objects import Object, Reference
 REVIEW, RETENTION = "review", "retention"
 SETTLE_S = 1.0  # workflows that finish together, and all that the cache has at the start, are looked at together
 AGAIN_S = 5.0  # after a deletion that failed
+ANSWERS_MAX = 100  # kept of what a database had to be asked for
 
 
 @dataclass
@@ -45,6 +50,16 @@ class HistoryState:
     objects: dict[Reference, Object] = field(default_factory=dict)
     deleting: set[Reference] = field(default_factory=set)
     review_due: bool = False
+    asking: dict[LoadNodes, Asking] = field(default_factory=dict)
+    answers: dict[LoadNodes, Baseline] = field(default_factory=dict)
+
+
+@dataclass
+class Asking:
+    """A workflow whose nodes are being read, and who waits for that."""
+
+    workflow: Object
+    who: list[Address] = field(default_factory=list)
 
 
 class HistoryMind:
@@ -83,6 +98,10 @@ class HistoryMind:
             case Woke():
                 state.review_due = False
                 return self._review(state)
+            case Done(Ask(query=LoadNodes() as query), nodes):
+                return self._read(state, query, nodes)
+            case Failed(Ask(query=LoadNodes() as query), _):
+                return self._read(state, query, None)
             case Failed(Delete(ref), _):
                 state.deleting.discard(ref)
                 return self._review_soon(state, now, AGAIN_S)
@@ -107,7 +126,25 @@ class HistoryMind:
         ref = state.finished.newest(sender.namespace, label, value)
         if not isinstance(ref, Reference):
             return []
-        return [Tell(sender, Baseline(*durations(state.objects[ref])))]
+        thing = state.objects[ref]
+        if not version_of(thing):
+            return [Tell(sender, Baseline(*durations(thing)))]
+        query = LoadNodes(ref.uid, version_of(thing))
+        if query in state.answers:
+            return [Tell(sender, state.answers[query])]
+        first = query not in state.asking
+        state.asking.setdefault(query, Asking(thing)).who.append(sender)
+        return [Ask(DATABASE, query)] if first else []
+
+    def _read(self, state: HistoryState, query: LoadNodes, nodes: Any) -> list[Command]:
+        """A database's nodes have come, or will not: whoever asked is told what is known."""
+        asking = state.asking.pop(query)
+        answer = Baseline(*durations(asking.workflow, nodes))
+        if nodes is not None:
+            state.answers[query] = answer
+            if len(state.answers) > ANSWERS_MAX:
+                del state.answers[next(iter(state.answers))]
+        return [Tell(sender, answer) for sender in asking.who]
 
 
 def _is_being_archived(workflow: Object) -> bool:

@@ -8,7 +8,7 @@ names of nodes and values of parameters are made from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,22 @@ from actors.language.jsontext import RawNumber, dumps, loads_raw
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _PARENTHESES = str.maketrans("", "", "()")
 EXACT_BELOW = 1e21  # JSON writes larger ones with an exponent
-SEQUENCE_ITEMS_MAX = 1_000_000  # each becomes a node; a longer sequence is a slip of the keyboard
+DIGITS_MAX = 19  # of an integer that upstream reads
+ITEMS_MAX = 100_000  # each becomes a node; a longer loop is a slip of the keyboard
+
+
+class _Bound:
+    """How many items a loop may have in this process."""
+
+    items = ITEMS_MAX
+
+
+_bound = _Bound()
+
+
+def limit_items(most: int) -> None:
+    """Set how many items a loop may have, for the whole process, before anything is expanded."""
+    _bound.items = most
 
 
 class LoopError(ValueError):
@@ -43,17 +58,24 @@ def is_loop(step: Mapping[str, Any]) -> bool:
 def expand(step: Mapping[str, Any]) -> list[Item] | None:
     """List the iterations of a step or task whose tags are already substituted; None when it has no loop.
 
-    Raises LoopError with upstream's message for text that is not a JSON list and for bounds that are not integers.
+    Raises LoopError with upstream's message for text that is not a JSON list and for bounds that are not integers, and
+    for more items than may be.
     """
     if step.get("withItems"):
-        values: Iterable[Any] = [_as_kept(value) for value in step["withItems"]]
+        values: Sequence[Any] = [_as_kept(value) for value in step["withItems"]]
     elif step.get("withParam"):
         values = _from_text(step["withParam"])
     elif step.get("withSequence") is not None:
         values = _sequence(step["withSequence"])
     else:
         return None
+    _bounded(len(values), "the loop")
     return [_item(value) for value in values]
+
+
+def _bounded(length: int, loop: str) -> None:
+    if length > _bound.items:
+        raise LoopError(f"{loop} makes {length} items, more than {_bound.items}: split the loop")
 
 
 def _as_kept(value: Any) -> Any:
@@ -97,9 +119,8 @@ def _sequence(sequence: Mapping[str, Any]) -> list[str]:
         end = start + count - 1
     else:
         raise LoopError("neither end nor count was specified in withSequence")
+    _bounded(abs(end - start) + 1, "withSequence")
     numbers = range(start, end + 1) if start <= end else range(start, end - 1, -1)
-    if len(numbers) > SEQUENCE_ITEMS_MAX:
-        raise LoopError(f"withSequence makes {len(numbers)} items, more than {SEQUENCE_ITEMS_MAX}: split the loop")
     pattern = sequence.get("format") or "%d"
     if pattern == "%d":
         return [str(number) for number in numbers]
@@ -120,6 +141,8 @@ def _integer(value: Any, default: int) -> int:
     text = str(value)
     if not _INTEGER.fullmatch(text):
         raise LoopError(f'strconv.Atoi: parsing "{text}": invalid syntax')
+    if len(text.lstrip("+-0")) >= DIGITS_MAX:
+        raise LoopError(f'strconv.Atoi: parsing "{text}": value out of range')
     return int(text)
 
 

@@ -95,6 +95,8 @@ def substitute(
 
 def tags_in(tree: Any) -> list[Tag]:
     """List the tags of a tree in order, each with the path of its string (`steps[0][1].when`)."""
+    if not _has_braces(tree):
+        return []
     return [
         Tag(part.text.strip(), path, part.kind == "expression")
         for path, text in _strings(tree, "")
@@ -124,10 +126,19 @@ def _has(tree: Any, field: str) -> bool:
     return isinstance(tree, Mapping) and tree.get(field) is not None
 
 
+def _has_braces(tree: Any) -> bool:
+    """Whether any string of a tree may have a tag; most trees have none, and paths need not be made for them."""
+    if isinstance(tree, str):
+        return _OPEN in tree
+    if isinstance(tree, (dict, Mapping)):
+        return any(map(_has_braces, tree)) or any(map(_has_braces, tree.values()))
+    return isinstance(tree, (list, tuple)) and any(map(_has_braces, tree))
+
+
 def _strings(tree: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(tree, str):
         yield path, tree
-    elif isinstance(tree, Mapping):
+    elif isinstance(tree, (dict, Mapping)):
         for key, entry in tree.items():
             inner = f"{path}.{key}" if path else str(key)
             if isinstance(key, str) and _OPEN in key:

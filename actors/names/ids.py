@@ -86,6 +86,13 @@ def called_from(boundary: str, name: str) -> str:
     return name[: call.end()] + (hook[1] if hook else "")
 
 
+def is_below(name: str, above: str) -> bool:
+    """Whether a node is started by another one, or by one below that: its hooks are not, its caller starts them."""
+    rest = name[len(above) :]
+    hooked = _HOOK.match(rest) is not None and rest[0] == "." and not above.endswith("]")  # a group has none
+    return name.startswith(above) and rest[:1] in {".", "[", "("} and not hooked
+
+
 def container(pod: str, name: str) -> str:
     """Name a container's node inside the node of its container set."""
     return f"{pod}.{name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from actors.names.timestamps import seconds
@@ -40,16 +41,28 @@ def resources_duration(pod: Mapping[str, Any]) -> dict[str, int]:
 
 def quantity(text: Any) -> Decimal | None:
     """A Kubernetes quantity as a number: `100m`, `1.5Gi`, `1e3`; None for anything else."""
-    found = _QUANTITY.fullmatch(str(text))
+    return _read(str(text))
+
+
+@lru_cache(maxsize=1024)  # thousands of pods ask for the same
+def _read(text: str) -> Decimal | None:
+    found = _QUANTITY.fullmatch(text)
     if found is None or found[2] not in _SUFFIXES:
         return None
     return Decimal(found[1]) * _SUFFIXES[found[2]]
 
 
-def _amounts(resources: Mapping[str, Any]) -> dict[str, Decimal]:
+def _amounts(resources: Mapping[str, Any]) -> Mapping[str, Decimal]:
+    return _requested(resources) if resources else _ASSUMED
+
+
+def _requested(resources: Mapping[str, Any]) -> dict[str, Decimal]:
     written = {**_DEFAULTS, **(resources.get("limits") or {}), **(resources.get("requests") or {})}
     read = {name: quantity(text) for name, text in written.items()}
     return {name: amount for name, amount in read.items() if amount is not None}
+
+
+_ASSUMED = _requested({})  # of whoever asks for nothing
 
 
 def _ran_s(entry: Mapping[str, Any]) -> Decimal:

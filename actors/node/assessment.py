@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from runtime.api import LogOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """What the template promised of its pod."""
 
-    outputs: Mapping[str, Any] = field(default_factory=dict)  # the template's, resolved
+    outputs: Mapping[str, Any] = msgspec.field(default_factory=dict)  # the template's, resolved
     include_result: bool = False
     daemon: bool = False
     containers: Sequence[str] = ()  # a containerSet's, in order; empty for all other templates
     resource: bool = False  # a resource template: its program is ours
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerVerdict:
+class ContainerVerdict(msgspec.Struct, frozen=True):
     """One container of a containerSet (CSET-5). Times are RFC 3339 or empty."""
 
     phase: str
@@ -31,21 +30,31 @@ class ContainerVerdict:
     exit_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(msgspec.Struct, frozen=True):
     """The node's side of a pod."""
 
     phase: str  # Pending, Running, Succeeded, Failed, Error
     message: str = ""
-    outputs: Mapping[str, Any] = field(default_factory=dict)  # as in NodeStatus.outputs; empty when there are none
+    outputs: Mapping[str, Any] = msgspec.field(default_factory=dict)  # as in NodeStatus.outputs
     daemoned: bool = False
     pod_ip: str = ""
     host: str = ""  # name of the machine
     finished_at: str = ""  # RFC 3339, of the last container; empty while not finished
-    containers: Mapping[str, ContainerVerdict] = field(default_factory=dict)
+    containers: Mapping[str, ContainerVerdict] = msgspec.field(default_factory=dict)
     needs_log: LogOptions | None = None  # read it, then assess again with it: until then phase is Running
-    resources_duration: Mapping[str, int] = field(default_factory=dict)  # RDUR-1, of finished pods
+    resources_duration: Mapping[str, int] = msgspec.field(default_factory=dict)  # RDUR-1, of finished pods
     progress: str = ""  # N/M as the pod reports it
+
+
+def expected_of(template: Mapping[str, Any], *, include_result: bool) -> Expectation:
+    """What a resolved template promises of its pod."""
+    return Expectation(
+        outputs=template.get("outputs") or {},
+        include_result=include_result,
+        daemon=bool(template.get("daemon")),
+        containers=tuple(entry["name"] for entry in (template.get("containerSet") or {}).get("containers") or ()),
+        resource=bool(template.get("resource")),
+    )
 
 
 def fields_of(seen: Assessment, template: Mapping[str, Any]) -> dict[str, Any]:

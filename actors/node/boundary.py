@@ -12,7 +12,17 @@ from actors.arguments import BadOutput, composite_outputs
 from actors.gate import Gate
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError, results_referenced
-from actors.messages import Denied, EndDaemon, FoundOver, Permit, Phase, ReturnsPermit, Shutdown, WantsPermit
+from actors.messages import (
+    Denied,
+    EndDaemon,
+    Forsaken,
+    FoundOver,
+    Permit,
+    Phase,
+    ReturnsPermit,
+    Shutdown,
+    WantsPermit,
+)
 from actors.names import ids
 from actors.node.called import Called
 from actors.node.site import Place
@@ -54,13 +64,15 @@ class Boundary(Called):
     def told(self, sender: Address, word: Any, now: float) -> list[Command]:
         """Children ask for permits; orders are passed on to them."""
         match word:
-            case WantsPermit(node_id):
+            case WantsPermit(node_id, name):
                 if self.gate is not None and self.gate.closed and not self.gate.remembers(node_id):
                     return [Tell(self.run.node_address(node_id), Denied())]
-                return self._admit(self.gate.ask(node_id) if self.gate else [node_id])
+                return self._admit(self.gate.ask(node_id, name) if self.gate else [node_id])
             case ReturnsPermit(node_id, failed, stays):
                 commands = self._admit(self.gate.leave(node_id, failed=failed, stays=stays)) if self.gate else []
                 return [*commands, *self._fail_fast(now)]
+            case Forsaken(_, name):
+                return [*(self._admit(self.gate.forsake(name)) if self.gate else []), *self._fail_fast(now)]
             case FoundOver(name, over):
                 return self._vacated(name, over=over)
             case EndDaemon():

@@ -16,6 +16,7 @@ from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError
 from actors.lock_messages import BadLock, LockAwaited, LockGranted, LockRefused, WantsLocks, lock_keys, shown
 from actors.messages import (
+    TIMED_OUT,
     ChildChanged,
     DeadlineExceeded,
     Denied,
@@ -37,7 +38,7 @@ from actors.node import memo
 from actors.node.behaviour import Behaviour, new_status
 from actors.node.inputs import BadInputs, Instance, config_maps, instantiate
 from actors.node.scope import export_variables
-from actors.run import DEPTH_MAX, Call
+from actors.run import DEPTH_MAX, TOO_DEEP, Call
 from actors.templates import NODE_TYPES, POD_TYPES, template_type
 from runtime.api import ApiError, Gone, Refused
 from runtime.messages import Address, Command, Create, Patch, Read, Stop, Tell, WakeAt
@@ -89,9 +90,9 @@ class Called(Behaviour):
             self.status = known if known.ended else msgspec.structs.replace(known, finished_at=None)
         if self.status.ended:
             return self.found_ended(now)
-        if self.call.depth >= DEPTH_MAX:
-            text = f"Maximum recursion depth exceeded: {DEPTH_MAX} nested template calls; end the recursion with `when`"
-            return self.unable(text, now)
+        if self.call.depth + 1 >= DEPTH_MAX:  # the entrypoint is the first call
+            self.status = msgspec.structs.replace(self.status, type="Skipped", progress="")
+            return self.end("Error", now, TOO_DEEP)  # to its caller an Error like any other
         self.asking = self._gates()
         return self._ask_or_resolve(now)
 
@@ -110,7 +111,7 @@ class Called(Behaviour):
 
     def ask(self) -> list[Command]:
         """Ask for the next permit that is wanted."""
-        return [Tell(self.asking[0], WantsPermit(self.id))]
+        return [Tell(self.asking[0], WantsPermit(self.id, self.status.name))]
 
     def _ask_or_resolve(self, now: float) -> list[Command]:
         if self.status.ended or self.begun:
@@ -138,8 +139,7 @@ class Called(Behaviour):
             return commands
         named = self._display_name()
         if named is None:
-            text = f"displayName must match the regex {DISPLAY_NAME.pattern}"
-            return self.unable(text, now)
+            return self.unable(f"displayName must match the regex {DISPLAY_NAME.pattern}", now)
         changes: dict[str, Any] = {"inputs": self.instance.inputs or None, "display_name": named}
         if self.call.retried:
             changes["memoization_status"] = memo.of_attempt(self.instance.template)
@@ -165,7 +165,7 @@ class Called(Behaviour):
         if not keys:
             return self._go(now)
         self.locking = ASKED
-        return [Tell(self.run.address, WantsLocks(self.id, keys))]
+        return [Tell(self.run.address, WantsLocks(self.id, keys, self.status.name))]
 
     def _lock_answered(self, word: LockGranted | LockAwaited | LockRefused, now: float) -> list[Command]:
         """The locks are held, waited for, or cannot be had (SYNC-3, SYNC-7)."""
@@ -178,7 +178,7 @@ class Called(Behaviour):
                 self.now_is(phase, now, message, synchronization_status=waiting)
                 return [*self.announce(), *self._counts_no_more()]
             case LockRefused(_, message):
-                return self.end("Error", now, message) if self.status.phase else self.unable(message, now)
+                return self.erred(message, now) if self.status.phase else self.unable(message, now)
         self.locking = HELD
         if self.status.synchronization_status is not None:
             begun = "Running" if self.status.phase == "Running" else ""
@@ -417,7 +417,7 @@ class Called(Behaviour):
 
     def timed_out(self, now: float) -> list[Command]:
         """The template's `timeout` has passed (TMO-3)."""
-        return self.end("Failed", now, "timeout")
+        return self.end("Failed", now, TIMED_OUT)
 
     # ------------------------------------------------------------------------------------------ its end
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.messages import COMPLETED, Edge, NodeChanged, NodeStatus
+from actors.messages import COMPLETED, POD_DELETED, Edge, NodeChanged, NodeStatus
 from actors.names import ids
 from actors.names.timestamps import rfc3339
-from actors.node.assess import CONTAINER_DELETED, POD_DELETED
+from actors.node.assess import CONTAINER_DELETED
 from actors.node.assessment import Assessment, ContainerVerdict
 from actors.node.behaviour import new_status
 from runtime.messages import Command, Tell

@@ -41,7 +41,7 @@ class DagNode(Boundary):
         try:
             self.graph = build(self.instance.template)
         except ValueError as error:
-            return self.end("Error", now, str(error))
+            return self.erred(str(error), now)
         if self.status.phase in {"", "Pending"}:
             self.now_is("Running", now)
         commands = self.announce()

@@ -19,7 +19,7 @@ from actors.language.functions import Functions
 from actors.language.loops import Item, expand, is_loop
 from actors.language.tags import SubstitutionError, substitute
 from actors.language.when import WhenError
-from actors.messages import ChildChanged, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
+from actors.messages import TIMED_OUT, ChildChanged, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
 from actors.names import ids
 from actors.node.behaviour import Behaviour, new_status
 from actors.node.scope import loop_variables, node_variables
@@ -247,11 +247,14 @@ class Group(Behaviour):
         return self.announce(variables=variables, daemons=self._daemons(), items=items, error=unreadable)
 
     def _judge_steps(self, now: float) -> None:
-        """The first failure that no `continueOn` excuses decides (STEP-4, STEP-6)."""
+        """What could not begin decides, then the first failure that no `continueOn` excuses (STEP-4, STEP-6)."""
         for site in self.sites:
             if site.error:
                 text = f"step group deemed errored due to child {site.status.name} error: {site.error}"
                 self.now_is("Error", now, text)
+                return
+            if site.timed_out:
+                self.now_is("Failed", now, TIMED_OUT)
                 return
         for site in self.sites:
             if site.failed:

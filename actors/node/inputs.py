@@ -110,7 +110,7 @@ def input_variables(inputs: Mapping[str, Any]) -> dict[str, Any]:
     parameters = inputs.get("parameters") or ()
     for entry in parameters:
         values[f"inputs.parameters.{entry['name']}"] = entry.get("value", "")
-    values["inputs.parameters"] = dumps(list(parameters))
+    values["inputs.parameters"] = dumps(list(parameters)) if parameters else "[]"
     for entry in inputs.get("artifacts") or ():
         values[f"inputs.artifacts.{entry['name']}"] = entry
         if entry.get("path"):

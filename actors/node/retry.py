@@ -9,6 +9,7 @@ from typing import Any
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError, substitute
 from actors.messages import (
+    COMPLETED,
     ChildChanged,
     Denied,
     Edge,
@@ -26,7 +27,7 @@ from actors.names.timestamps import seconds
 from actors.node.behaviour import new_status
 from actors.node.called import FAILED_FAST, HELD, Called
 from actors.node.inputs import texts
-from actors.node.retry_policy import Again, Attempts, Wait, decide, last_retry, maximum_end
+from actors.node.retry_policy import Again, Attempts, GiveUp, Wait, decide, last_retry, maximum_end
 from actors.node.site import crashed
 from actors.run import Call
 from actors.templates import NODE_TYPES, template_type
@@ -45,6 +46,7 @@ class RetryNode(Called):
         self.running: NodeStatus | None = None  # the attempt that runs, as it last said
         self.hosts: list[str] = []
         self.stopping = ""
+        self.cause = ""  # why the engine could not run the last attempt
         self.waits = False  # for the permit of its next attempt
         self.first_started = 0.0  # of the first attempt: the node's own start may be a long wait for a lock before it
 
@@ -175,6 +177,7 @@ class RetryNode(Called):
             self.now_is("Running", now, "", **daemon)
             return self.announce() if before != self.status else []
         self._take(status)
+        self.cause = word.error
         return self._ended_attempt(now)
 
     def _ended_attempt(self, now: float) -> list[Command]:
@@ -237,6 +240,8 @@ class RetryNode(Called):
         try:
             values = {**self.run.globals(), **self.instance.variables}
             following = decide(self.strategy, history, values, now)
+            if self.cause and following == GiveUp(self.cause):
+                return self.erred(self.cause, now, outputs=history.last.outputs, daemoned=False)
         except (ValueError, ExpressionError, SubstitutionError) as error:
             return self.erred(str(error), now, daemoned=False)
         match following:
@@ -261,6 +266,11 @@ class RetryNode(Called):
     def outbound(self) -> tuple[str, ...]:
         """The last attempt itself, whatever it is made of."""
         return (self._attempt_id(self.number),) if self.number >= 0 else (self.id,)
+
+    def leaves(self) -> frozenset[str]:
+        """What its last attempt passes on: where the strategy cannot be read, that is not its own end."""
+        last = {self.last.phase} if self.last is not None and self.status.ended else set()
+        return frozenset(last) & COMPLETED or super().leaves()
 
     def waiting(self) -> str:
         """The attempt that runs, or the end of the wait."""

@@ -96,13 +96,16 @@ def in_words(seconds: float) -> str:
 
 
 def _limit(strategy: Mapping[str, Any]) -> int | None:
-    limit = strategy.get("limit")
-    if limit is None or limit == "":
+    return _whole("limit", strategy.get("limit"))
+
+
+def _whole(field: str, value: Any) -> int | None:
+    if value in (None, ""):
         return None
     try:
-        return int(str(limit))
+        return int(str(value))
     except ValueError:
-        raise ValueError(f"retryStrategy.limit: {limit!r} is not a whole number") from None
+        raise ValueError(f"retryStrategy.{field}: {value!r} is not a whole number") from None
 
 
 def _longest(backoff: Mapping[str, Any]) -> float | None:
@@ -116,8 +119,8 @@ def wait_s(backoff: Mapping[str, Any], count: int) -> float:
     if base in (None, ""):
         raise ValueError("no base duration specified for retryStrategy")
     wait = parse_duration_or_seconds(str(base))
-    factor = backoff.get("factor")
-    if factor not in (None, "") and (times := int(str(factor))) > 0:
+    times = _whole("backoff.factor", backoff.get("factor"))
+    if times is not None and times > 0:
         wait = min(LONGEST_S, wait * min(LONGEST_S, times ** min(max(count - 1, 0), 64)))
     cap = backoff.get("cap")
     return min(wait, parse_duration_or_seconds(str(cap))) if cap else wait

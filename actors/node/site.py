@@ -16,17 +16,27 @@ from typing import Any
 import msgspec
 
 from actors.arguments import arguments_for, complete_nested
-from actors.language.expression import ExpressionError, evaluate, nest
-from actors.language.functions import NOTHING, Functions
+from actors.language.expression import ExpressionError, evaluate_bool, nest
+from actors.language.functions import NOTHING
 from actors.language.tags import SubstitutionError, substitute
 from actors.language.when import WhenError, evaluate_when
-from actors.messages import COMPLETED, ChildChanged, Edge, Forsaken, NodeChanged, NodeStatus, Phase, counted
+from actors.messages import (
+    COMPLETED,
+    TIMED_OUT,
+    ChildChanged,
+    Edge,
+    Forsaken,
+    NodeChanged,
+    NodeStatus,
+    Phase,
+    counted,
+)
 from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.node.behaviour import new_status
 from actors.node.container_nodes import last_containers
 from actors.node.scope import node_variables
-from actors.run import Call, Run
+from actors.run import Call, Run, refused
 from actors.templates import POD_TYPES, TemplateNotFound, template_type
 from runtime.messages import Address, Command, Spawn, Tell
 
@@ -117,6 +127,12 @@ class Site:
         excused = {"Failed": proceed.get("failed"), "Error": proceed.get("error")}
         return self.status.failed and not excused[self.status.phase]
 
+    @property
+    def timed_out(self) -> bool:
+        """Its time was over before it began: no `continueOn` of a step excuses that."""
+        waits = self.status.type in {"Pod", "HTTP", "Plugin"}  # what has been running has other words
+        return waits and self.status.phase == "Failed" and self.status.message == TIMED_OUT
+
     def values(self, scope: MutableMapping[str, Any]) -> ChainMap[str, Any]:
         """All that this call may refer to: its item, its siblings, the workflow."""
         own = {**(self.item or {}), f"{self.place.kind}.name": self.name}
@@ -139,6 +155,7 @@ class Site:
         known = self.place.run.known.get(self.id)
         if known is not None and known.ended:
             self.status = counted(known)
+            self.error = known.message if refused(known, self.place.run.name, self.place.run.known) else ""
             self.outbound = self._recorded_ends(known)
             self.leaves = self._recorded_leaves()
             return [*self._adopt(known, parents), *self._follow(scope, now)]
@@ -287,13 +304,14 @@ class Site:
         status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
         functions = place.run.functions(status.id, now)
         edge = Tell(place.run.address, Edge((self.id,), status.id))
+        condition = str(hook.get("expression") or "")
         try:
             known = place.run.known.get(status.id)
             if known is not None and known.ended:
                 self.hooks[status.id] = known
                 return [edge]
             fired = known is not None  # before a restart: its condition may have passed since
-            if not fired and hook.get("expression") and not _holds(str(hook["expression"]), values, functions):
+            if not fired and condition and not evaluate_bool(condition, nest(values), functions=functions):
                 return []
             if leaving and not fired and place.run.shutdown == "Terminate":
                 return []
@@ -331,13 +349,6 @@ def _unheard(known: NodeStatus, call: Call) -> NodeStatus:
     )  # fmt: skip
 
 
-def _holds(expression: str, values: Mapping[str, Any], functions: Functions) -> bool:
-    found = evaluate(expression, nest(values), functions=functions)
-    if found is not True and found is not False:
-        raise ValueError(f"the hook's expression '{expression}' must give true or false, not {found!r}")
-    return found
-
-
 def crashed(run: Run, owner: Address, known: NodeStatus, node_id: str, text: str, now: float) -> list[Command]:
     """A child's actor crashed: its node becomes an Error with the exception's text, told as if it had said so."""
     if not known.phase:  # it has not said anything in this life
@@ -350,6 +361,6 @@ def crashed(run: Run, owner: Address, known: NodeStatus, node_id: str, text: str
     )
     return [
         Tell(run.address, NodeChanged(status, owner.part)),
-        Tell(run.address, Forsaken(node_id)),
+        Tell(run.address, Forsaken(node_id, status.name)),
         Tell(owner, ChildChanged(status, (node_id,), error=text)),
     ]

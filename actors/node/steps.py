@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.messages import ChildChanged, Edge
+import msgspec
+
+from actors.messages import ChildChanged, Edge, NodeChanged, NodeStatus
 from actors.names import ids
 from actors.node.behaviour import new_status
 from actors.node.boundary import Boundary
@@ -55,14 +57,25 @@ class StepsNode(Boundary):
         self.daemons += word.daemons
         self.follows, self.passed = word.outbound, word.leaves
         self.empty = word.outbound == (word.status.id,)
-        if self.failed_fast:
-            return self.conclude("Failed", now, FAILED_FAST)
+        if self.failed_fast and not self._went_on:
+            return [*self._overruled(word.status), *self.conclude("Failed", now, FAILED_FAST)]
         if word.status.failed:
             return self.conclude("Failed", now, word.status.message)
         if word.error:  # what its loops have made together cannot be read (LOOP-8)
             return [*self.end_daemons(), *self.erred(word.error, now)]
         self.scope.update(word.variables)
         return self._next(now)
+
+    @property
+    def _went_on(self) -> bool:
+        """Whether the group after this one is on record: what closed the gate may stand there, or later."""
+        following = ids.step_group(self.status.name, self.index + 1)
+        return ids.node_id(self.run.name, following) in self.run.known
+
+    def _overruled(self, group: NodeStatus) -> list[Command]:
+        """Whatever became of the group's calls, the last word on it is the template's (FF-2)."""
+        told = msgspec.structs.replace(group, phase="Failed", message=FAILED_FAST)
+        return [Tell(self.run.address, NodeChanged(told, self.id))]
 
     def review(self, now: float) -> list[Command]:
         """The running group decides."""
@@ -83,8 +96,8 @@ class StepsNode(Boundary):
         return (self.id,) if self.empty else self.follows or (self.id,)
 
     def leaves(self) -> frozenset[str]:
-        """What its last group passes on."""
-        return self.passed if self.passed and self.status.ended else super().leaves()
+        """What its last group passes on; where that made no calls, it is an end itself."""
+        return self.passed if self.passed and self.status.ended and not self.empty else super().leaves()
 
     def waiting(self) -> str:
         """The group that runs."""

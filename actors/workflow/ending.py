@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from actors.arguments import arguments_for
-from actors.language.expression import ExpressionError, evaluate, nest
+from actors.language.expression import ExpressionError, evaluate_bool, nest
 from actors.messages import Edge, EndDaemon, NodeStatus, WorkflowEnded
 from actors.names import ids
 from actors.names.timestamps import rfc3339, seconds
-from actors.run import Call
+from actors.run import Call, refused
 from actors.templates import TemplateNotFound
 from actors.workflow import collecting, disruption, locks, writing
 from actors.workflow.opening import entry_call
@@ -72,7 +72,7 @@ def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
             continue
         _set_duration(state, now)
         try:
-            fires = _evaluated(str(hook.get("expression") or "false"), state, now) is True
+            fires = _holds(str(hook.get("expression") or "false"), state, now)
             if fires or known is not None:  # what fired before a restart is still waited for
                 call = entry_call(state, hook, node_name, hooked=True, arguments=_hook_arguments(state, hook, now))
                 state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Pending")
@@ -89,9 +89,10 @@ def _hook_arguments(state: WorkflowState, hook: dict[str, Any], now: float) -> d
     return arguments_for(hook.get("arguments") or {}, run.globals(), strict=False, functions=functions)
 
 
-def _evaluated(expression: str, state: WorkflowState, now: float) -> Any:
+def _holds(expression: str, state: WorkflowState, now: float) -> bool:
+    """What a hook's expression gives. Raises ExpressionError, also when it is no bool (COND-4)."""
     run = state.running
-    return evaluate(expression, nest(run.globals()), functions=run.functions("hooks", now))
+    return evaluate_bool(expression, nest(run.globals()), functions=run.functions("hooks", now))
 
 
 def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
@@ -111,13 +112,13 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
     run.variables["workflow.failures"] = failures(list(state.journal.statuses.values()), run.name)
     _set_duration(state, now)
     try:
-        if not fired and hook.get("expression") and _evaluated(str(hook["expression"]), state, now) is not True:
+        if not fired and hook.get("expression") and not _holds(str(hook["expression"]), state, now):
             return []
         arguments = hook.get("arguments") or {}
         given = _hook_arguments(state, hook, now) if arguments else run.own_arguments()
         call: Call = entry_call(state, hook, node_name, hooked=True, on_exit=True, arguments=given)
     except (ExpressionError, TemplateNotFound, ValueError) as error:
-        state.exit_node = NodeStatus(phase="Error", message=f"error in exit template execution : {error}")
+        state.exit_node = NodeStatus(type="Skipped", phase="Error", message=str(error))
         return []
     state.exit_node = NodeStatus(id=call.id, name=node_name, phase="Pending")
     return [Spawn(call.address, call)]
@@ -127,13 +128,8 @@ def _set_duration(state: WorkflowState, now: float) -> None:
     state.running.variables["workflow.duration"] = f"{now - seconds(state.started_at):.6f}"
 
 
-def _said_of(node: NodeStatus, prefix: str) -> str:
-    """A node's message, and, where the engine could not go on with it, that this is so.
-
-    Seen from the record, since the workflow's actor may have begun after the node's end: an entry of type
-    Skipped, steps and a DAG are an Error with words of their own for no other reason."""
-    refused = node.phase == "Error" and node.type in {"Skipped", "Steps", "DAG"} and bool(node.message)
-    return f"{prefix}{node.message}" if refused else node.message
+def _refused(state: WorkflowState, node: NodeStatus) -> bool:
+    return refused(node, state.address.name, state.journal.statuses)
 
 
 def decide(state: WorkflowState, now: float) -> None:
@@ -141,11 +137,14 @@ def decide(state: WorkflowState, now: float) -> None:
     root = state.root
     assert root is not None
     phase = OF_ENTRY.get(root.phase, "Error")
-    message = "" if phase == "Succeeded" else _said_of(root, ENTRY_ERROR)
+    message = "" if phase == "Succeeded" else f"{ENTRY_ERROR if _refused(state, root) else ''}{root.message}"
     if root.failed and state.running.shutdown:
         message = f"Stopped with strategy '{state.running.shutdown}'"
-    if phase == "Succeeded" and state.exit_node is not None and state.exit_node.failed:
-        phase, message = state.exit_node.phase, _said_of(state.exit_node, EXIT_ERROR)
+    leaving = state.exit_node
+    if leaving is not None and _refused(state, leaving):  # whatever became of the rest (EXIT-5)
+        phase, message = "Error", f"{EXIT_ERROR}{leaving.message}"
+    elif phase == "Succeeded" and leaving is not None and leaving.failed:
+        phase, message = leaving.phase, leaving.message
     if state.condemned:
         phase, message = "Error", state.condemned
     conclude(state, phase, message, now)

@@ -18,7 +18,7 @@ from actors.names.timestamps import rfc3339, seconds
 from actors.workflow.journal import Turn
 from actors.workflow.offload import Offload
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState
-from runtime.messages import Command, Create, Done
+from runtime.messages import Command, Create
 from runtime.objects import EVENTS, Object
 
 EVENT = "event"  # tag of commands whose outcome nobody waits for
@@ -45,12 +45,6 @@ def due(state: WorkflowState, settings: WorkflowSettings, turns: Sequence[Turn],
     if turns and settings.node_events:
         said += [one for turn in turns for one in of_node(turn)]
     return [Create(EVENTS, event(state, one, now), EVENT) for one in said]
-
-
-def is_said(answer: Done) -> bool:
-    """Whether an Event was written, which changes nothing."""
-    command = answer.command
-    return command.__class__ is Create and command.tag == EVENT
 
 
 def of_workflow(state: WorkflowState) -> list[Said]:

@@ -1,23 +1,33 @@
 """What stood below a node whose actor crashed has no actor any more either: what has not ended is an Error.
 
 Children end before their parent, silently; nobody else would ever say of them what has become of them, and the end of
-the workflow waits for every node. Their pods are ended when all is over, as those of all nodes that nobody answers for.
+the workflow waits for every node. Those that had not begun are on no record: what they had been given, and what they
+wait for, is known by their names. Their pods are ended when all is over, as those of all nodes that nobody answers for.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from actors.messages import EXECUTABLE, NodeStatus, Permit, ReturnsPermit
+from actors.messages import EXECUTABLE, Forsaken, NodeStatus, Permit, ReturnsPermit
 from actors.names.timestamps import rfc3339
 from actors.workflow import locks, writing
 from actors.workflow.journal import WHOLE
+from actors.workflow.pods import BOUNDARIES
 from actors.workflow.state import WorkflowState
 from runtime.messages import Command, Tell
 
 
-def end_below(state: WorkflowState, node_id: str, now: float, *, daemons: bool = True) -> list[Command]:
-    """End all that is under way below a node that has ended: in its phase, with its message."""
+def end_below(state: WorkflowState, node_id: str, now: float) -> list[Command]:
+    """The actor of a node has crashed: end all that is under way below it, in its phase, with its message, and give
+    back what those had."""
+    above = state.journal.statuses.get(node_id)
+    returned = _give_back(state, above) if above is not None else []  # first: what others give back is not for these
+    ended = _end_below(state, node_id, now, daemons=True)
+    return [*returned, *ended, *writing.changed(state, state.limits, now)]
+
+
+def _end_below(state: WorkflowState, node_id: str, now: float, *, daemons: bool) -> list[Command]:
     known = state.journal.statuses
     commands: list[Command] = []
     for below, status in list(known.items()):  # also those that have not said anything since a restart
@@ -26,10 +36,20 @@ def end_below(state: WorkflowState, node_id: str, now: float, *, daemons: bool =
     return [*commands, *writing.changed(state, state.limits, now)] if commands else []
 
 
+def _give_back(state: WorkflowState, above: NodeStatus) -> list[Command]:
+    """What nodes below it wait for, or were given, before they were on record: of all, and of the boundary around."""
+    admitted = state.gate.forsake(above.name) if state.gate is not None else []
+    permits = [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
+    statuses = [state.journal.statuses.get(one) for one in _above(state, above.id)]
+    around = [status for status in statuses if status is not None and status.type in BOUNDARIES][:1]
+    told = [Tell(state.running.node_address(one.id), Forsaken(above.id, above.name)) for one in around]
+    return [*locks.forsake(state, above.name), *permits, *told]
+
+
 def found_below(state: WorkflowState, status: NodeStatus, now: float) -> list[Command]:
     """The same where a node was stopped that had not begun again since a restart: it had nobody to pass that on to."""
     composite = status.failed and status.type not in EXECUTABLE
-    return end_below(state, status.id, now, daemons=False) if composite and status.id in state.running.known else []
+    return _end_below(state, status.id, now, daemons=False) if composite and status.id in state.running.known else []
 
 
 def at_start(state: WorkflowState, now: float) -> None:

@@ -30,6 +30,7 @@ from actors.lock_messages import (
     shown,
 )
 from actors.messages import NodeStatus
+from actors.names import ids
 from runtime.messages import Address, Command, Tell
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Claim:
     keys: tuple[str, ...]
     number: int = 0  # of the last time it was asked for
     stage: Stage = "asked"
+    name: str = ""  # of the node that has asked for it in this life
     awaits: tuple[str, ...] = ()  # once the lock room has said that one is in its way: all that it wants
 
 
@@ -156,19 +158,20 @@ def ask_whole(state: WorkflowState) -> list[Command]:
     return [_ask(state, WHOLE)]
 
 
-def wants(state: WorkflowState, node_id: str, keys: tuple[str, ...]) -> list[Command]:
+def wants(state: WorkflowState, node_id: str, keys: tuple[str, ...], name: str = "") -> list[Command]:
     """A node wants locks: it has them on record already, or they are asked for."""
     if state.ended:
         return []
-    claim = state.locks.claims.get(node_id)
-    if claim is None:
+    if node_id not in state.locks.claims:
         state.locks.enter(node_id, keys)
-    elif claim.stage == "held":
+    claim = state.locks.claims[node_id]
+    claim.name = name
+    if claim.stage == "held":
         return [Tell(state.running.node_address(node_id), LockGranted(node_id))]
-    elif claim.stage == "leaving" and not _has_ended(state, node_id):
+    if claim.stage == "leaving" and not _has_ended(state, node_id):
         state.locks.move(node_id, "granted")  # it was thought to be nobody's
         return []
-    elif claim.stage != "asked":
+    if claim.stage != "asked":
         return []  # it hears of it with the next acknowledged write, or has ended
     return [] if state.suspended else [_ask(state, node_id)]
 
@@ -268,13 +271,27 @@ def said_again(state: WorkflowState) -> list[Command]:
 def node_changed(state: WorkflowState, status: NodeStatus) -> list[Command]:
     """A fulfilled node needs its locks no longer; they go back when that is on record (SYNC-9)."""
     claim = state.locks.claims.get(status.id)
-    if claim is None or not status.fulfilled or claim.stage == "leaving":
-        return []
+    return _give_back(state, status.id, claim) if claim is not None and status.fulfilled else []
+
+
+def _give_back(state: WorkflowState, node_id: str, claim: Claim) -> list[Command]:
     if claim.stage == "asked":
-        state.locks.drop(status.id)
-        return [Tell(LOCKS, ReturnLocks(status.id))]
-    state.locks.move(status.id, "leaving")
+        state.locks.drop(node_id)
+        return [Tell(LOCKS, ReturnLocks(node_id))]
+    if claim.stage != "leaving":
+        state.locks.move(node_id, "leaving")
     return []
+
+
+def forsake(state: WorkflowState, above: str) -> list[Command]:
+    """Nobody below the node of that name has an actor any more: what those want they will never take, what they have
+    they will never give back, and those that had not begun are on no record."""
+    below = [
+        (node_id, claim)
+        for node_id, claim in state.locks.claims.items()
+        if claim.name == above or ids.is_below(claim.name, above)
+    ]
+    return [command for node_id, claim in below for command in _give_back(state, node_id, claim)]
 
 
 def _has_ended(state: WorkflowState, node_id: str) -> bool:

@@ -92,8 +92,6 @@ class WorkflowMind:
 
     def receive(self, state: WorkflowState, message: Message, now: float) -> Iterable[Command]:
         """Take in one message; an unfit workflow ends with a sentence instead of starting."""
-        if message.__class__ is Done and events.is_said(message):
-            return []
         state.limits = self.settings  # as the installation has them by now
         if isinstance(message, Down):
             state.live.discard(message.child.part)
@@ -175,15 +173,15 @@ class WorkflowMind:
                     admitted = state.gate.leave(status.id)
                     written += [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
                 return [*written, *self._daemon_changed(state, status, now)]
-            case Forsaken(node_id):
+            case Forsaken(node_id, _):
                 return [*forsaken.end_below(state, node_id, now), *ending.after(state, now)]
             case Edge(parents, child):
                 state.journal.edge(parents, child)
                 return writing.changed(state, state.limits, now)
             case ChildChanged(status):
                 return self._child_changed(state, status, now)
-            case WantsPermit(node_id):
-                admitted = state.gate.ask(node_id) if state.gate is not None else [node_id]
+            case WantsPermit(node_id, name):
+                admitted = state.gate.ask(node_id, name) if state.gate is not None else [node_id]
                 return [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
             case ReturnsPermit(node_id):
                 admitted = state.gate.leave(node_id) if state.gate is not None else []
@@ -194,8 +192,8 @@ class WorkflowMind:
                 state.acquainted = True
             case beginning.Begin():
                 return beginning.begin(state, now)
-            case WantsLocks(node_id, keys):
-                return locks.wants(state, node_id, keys)
+            case WantsLocks(node_id, keys, name):
+                return locks.wants(state, node_id, keys, name)
         del sender
         return self._of_rooms(state, word, now)
 

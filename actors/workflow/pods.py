@@ -28,7 +28,10 @@ def seen(state: WorkflowState, pod: Object) -> list[Command]:
         return []  # an agent's, a collector's: no node's
     kept = labels.FINALIZER_POD_STATUS in (meta.get("finalizers") or ())
     if (meta.get("labels") or {}).get(labels.COMPLETED) == "true" and not kept:
-        return gone(state, pod)
+        commands = gone(state, pod)
+        if labels.POD_GC_STRATEGY in notes and not _is_on_record(state, node_id):
+            state.let_go[node_id] = (meta["name"], name)
+        return commands
     over = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
     state.pods[node_id] = (meta["name"], name, not over)
     return _over(state, name) if over else []
@@ -38,6 +41,7 @@ def gone(state: WorkflowState, pod: Object | None) -> list[Command]:
     """A pod is no longer there."""
     notes = ((pod or {}).get("metadata") or {}).get("annotations") or {}
     state.pods.pop(notes.get(labels.NODE_ID, ""), None)
+    state.let_go.pop(notes.get(labels.NODE_ID, ""), None)
     return _over(state, notes.get(labels.NODE_NAME, ""))
 
 
@@ -109,14 +113,22 @@ def take_places(state: WorkflowState, now: float) -> list[Command]:
     return [WakeAt(now + GIVE_WAY_S, PLACES)] if unheard else []
 
 
+def _is_on_record(state: WorkflowState, node_id: str) -> bool:
+    """Whether the record has that node: then whoever looks after it is known."""
+    run = state.run or state.former
+    return node_id in state.journal.statuses or (run is not None and node_id in run.known)
+
+
 def nobodys(state: WorkflowState) -> list[Command]:
-    """All is over and on record, and nobody lives below: what is not let go by now is looked after, once each."""
+    """All is over and on record, and nobody lives below: what is not let go by now is looked after, once each. So is
+    what was let go and not collected, if the record does not know it: whoever did so may have died before."""
     run = state.run or state.former
     if run is None:
         return []
     commands: list[Command] = []
     ended_phase = state.phase or ((state.object or {}).get("status") or {}).get("phase") or ""
-    for node_id, (pod, name, _) in state.pods.items():
+    uncollected = {node_id: pod for node_id, pod in state.let_go.items() if not _is_on_record(state, node_id)}
+    for node_id, (pod, name) in {**{key: held[:2] for key, held in state.pods.items()}, **uncollected}.items():
         if node_id in state.swept:
             continue
         state.swept.add(node_id)

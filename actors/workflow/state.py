@@ -48,7 +48,7 @@ class WorkflowSettings:
     offload: Offloading = ""  # which nodes a database keeps: those that are too large for their object, or all
 
 
-@dataclass
+@dataclass(slots=True)  # more fields than instances share the names of: without slots it is three times as large
 class WorkflowState:
     """One workflow."""
 
@@ -106,6 +106,7 @@ class WorkflowState:
     metric_errors: list[str] = field(default_factory=list)
     sampled: dict[tuple[str, Labels], Measure] = field(default_factory=dict)  # gauges that grow by themselves
     pods: dict[str, tuple[str, str, bool]] = field(default_factory=dict)  # not let go: node id -> pod, node, it works
+    let_go: dict[str, tuple[str, str]] = field(default_factory=dict)  # not deleted yet, of nodes that the record lacks
     swept: set[str] = field(default_factory=set)  # of them, node ids of those that are looked after at the end
     reborn: bool = False  # this life follows a crash: others may remember the former one
     looking: bool = False  # at what the server has, before anything else

@@ -75,6 +75,11 @@ def test_whatever_works_is_shown_by_a_test_that_says_so() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_whatever_differs_has_its_reason_among_the_decisions() -> None:
+    told = (ROOT / "DECISIONS.md").read_text()
+    assert [row.id for row in rows() if row.state.startswith("differs") and not re.search(rf"\b{row.id}\b", told)] == []
+
+
 def test_the_count_at_the_top_is_the_count_below() -> None:
     kinds = [re.match(r"works|differs|not yet", row.state)[0] for row in rows()]  # type: ignore[index]  # tested above
     told = re.search(r"^(\d+) work, (\d+) differ, (\d+) are not there yet, of (\d+)\.$", PAGE.read_text(), re.MULTILINE)

@@ -27,6 +27,7 @@ class MemoryDatabase:
     refuses: set[str] = field(default_factory=set)  # names of workflows that it does not take
     asked: list[str] = field(default_factory=list)  # kinds of questions, in order
     nodes: dict[tuple[str, str], tuple[bytes, float]] = field(default_factory=dict)  # uid, version -> JSON, when saved
+    failures: int = 0  # that were made to happen
     struck: Callable[[str, Any], bool] = lambda moment, query: False  # "before" or "after": whether it fails there
 
     async def ask(self, query: Any) -> Any:

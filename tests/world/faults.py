@@ -30,6 +30,7 @@ STREAMS: Final = {
 CLUSTER: Final = {
     "away": "the API server is away, up to an hour",
     "skew": "the controller's clock is wrong, and jumps",
+    "database": "the database that keeps nodes does not answer, or its answer is lost",
 }
 PODS: Final = {
     "evicted": "a pod is evicted",
@@ -38,6 +39,7 @@ PODS: Final = {
     "never_started": "a pod never starts",
     "node_lost": "the pod's node is lost",
     "out_of_memory": "the pod is killed for its memory",
+    "cut_off": "a pod fails for its network, which is what OnTransientError tries again",
     "squatted": "a pod of that name and node is there, of a workflow of the same name before this one",
 }
 DEATHS: Final = {
@@ -48,6 +50,7 @@ DEATHS: Final = {
     "actor_death": "the actor of a workflow or of the locks crashes",
     "node_death": "the actor of a node crashes",
     "group_death": "the actor of steps, of a dag, a loop or a retried call crashes",
+    "reconfigured": "the controllers' next life has other settings",
     "standby": "of two controllers one stands by, and leads when the other has died",
 }
 USERS: Final = {
@@ -65,6 +68,9 @@ ALL: Final = frozenset(kind for group in GROUPS.values() for kind in group)
 LATER: Final = frozenset({"group_death", "standby", "user_delete"})
 FIRST_LATER: Final = 8000
 """The first seed in which those happen: what is done by earlier ones stays what it was."""
+FURTHER: Final = frozenset({"database", "cut_off", "reconfigured"})
+FIRST_FURTHER: Final = 30_000
+"""Likewise."""
 NEEDED: Final = frozenset({"user_resume"})  # without somebody who resumes, a workflow that waits for that never ends
 
 KINDS: Final = {
@@ -111,9 +117,17 @@ def mixed(seed: int) -> frozenset[str]:
     """A part of all faults: runs in which few things go wrong find what runs in which all do would hide."""
     dice = Random(f"{seed}/kinds")
     share = dice.choice([0.25, 0.5, 0.75, 1.0])
-    chosen = {kind for kind in sorted(ALL - LATER) if dice.random() < share}
+    chosen = {kind for kind in sorted(ALL - LATER - FURTHER) if dice.random() < share}
     if dice.random() < 0.6:
         chosen.add("death_after_create")
     if seed >= FIRST_LATER:
         chosen |= {kind for kind in sorted(LATER) if dice.random() < 0.3}
+    if seed >= FIRST_FURTHER:
+        chosen |= {kind for kind in sorted(FURTHER) if dice.random() < 0.3}
     return frozenset(chosen)
+
+
+def known_to(seed: int) -> frozenset[str]:
+    """All faults that there were when a seed first ran."""
+    young = LATER if seed < FIRST_LATER else frozenset[str]()
+    return ALL - young - (FURTHER if seed < FIRST_FURTHER else frozenset())

@@ -56,6 +56,7 @@ class Judge:
     given_up: Callable[[Object], bool] = lambda pod: False  # its node ends without waiting for it: a time-out
     struck: bool = False  # a workflow's actor alone has crashed: its next life may not see yet what it had asked for
     stopped: bool = False  # a user has ended the run by force: what was to happen inside is no longer known
+    crashed: set[str] = field(default_factory=set)  # workflows in which the actor of a composite has crashed
     vague: set[str] = field(default_factory=set)  # workflows of which nobody can tell beforehand what will run
     deleted: set[str] = field(default_factory=set)  # by a user
     ended: set[str] = field(default_factory=set)
@@ -64,6 +65,8 @@ class Judge:
     pods: dict[str, dict[str, Object]] = field(default_factory=dict)  # workflow -> pod name -> pod
     nodes: dict[str, dict[str, str]] = field(default_factory=dict)  # workflow -> node id -> phase on record
     holders: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # workflow -> lock -> holders on record
+    bound: dict[str, str] = field(default_factory=dict)  # workflow and node id -> host of its latest pod that had one
+    hosts: dict[str, dict[str, str]] = field(default_factory=dict)  # workflow -> node's name -> host on record
     commits: int = 0
 
     def wrong(self, text: str) -> None:
@@ -98,6 +101,8 @@ class Judge:
             self._let_go(change, workflow, node_id)
             return
         mine[meta["name"]] = pod
+        if pod["spec"].get("nodeName"):
+            self.bound[workflow + node_id] = pod["spec"]["nodeName"]
         if change.type == "ADDED":
             self._made(pod, workflow, node_id)
             return
@@ -112,7 +117,8 @@ class Judge:
         self.made[workflow + node_id] = "made"
         if node_id not in self.nodes.get(workflow, {}):
             self.unrecorded.add(workflow + node_id)
-        if not self.stopped and self.nodes.get(workflow, {}).get(node_id) in ENDED:  # a stop may overtake a create
+        overtaken = self.stopped or workflow in self.crashed  # a stop, or a crash above, may overtake a create
+        if not overtaken and self.nodes.get(workflow, {}).get(node_id) in ENDED:
             self.wrong(f"a pod was made for {name}, whose end is on record")
         if workflow in self.ended and not self.stopped:
             self.wrong(f"a pod was made for {name} of a workflow that has ended")
@@ -124,6 +130,17 @@ class Judge:
             self.wrong(f"a pod was made for {name}, which must not run")
             return
         self._within_limits(workflow, oracle, known)
+        self._kept_away(pod, workflow, oracle.templates.get(known.template) or {})
+
+    def _kept_away(self, pod: Object, workflow: str, template: Object) -> None:
+        """An attempt that is to run elsewhere must not run where those on record have run (RTY-10)."""
+        name = pod["metadata"]["annotations"][labels.NODE_NAME]
+        if "affinity" not in template.get("retryStrategy", {}) or not name.endswith(")"):
+            return
+        before = name[: name.rfind("(")]
+        hosts = {host for one, host in self.hosts.get(workflow, {}).items() if one[: one.rfind("(")] == before}
+        if hosts and not all(host in str(pod["spec"].get("affinity")) for host in hosts):
+            self.wrong(f"{name} may run where one before it has run: {sorted(hosts)}, {pod['spec'].get('affinity')}")
 
     def _within_limits(self, workflow: str, oracle: Oracle, node: Expected) -> None:
         if self.struck:
@@ -155,14 +172,18 @@ class Judge:
             return
         marked = meta["labels"].get(labels.COMPLETED) == "true" != (old.get("labels") or {}).get(labels.COMPLETED)
         freed = bool(old.get("finalizers")) and not meta.get("finalizers")
-        gone = (
-            not self.stopped and not is_live(pod) and (change.type == "DELETED" or bool(meta.get("deletionTimestamp")))
-        )
+        killed = self.stopped or self._hurries(workflow)  # before anybody knew that it had ended by itself
+        gone = not killed and not is_live(pod) and (change.type == "DELETED" or bool(meta.get("deletionTimestamp")))
         on_record = self.nodes.get(workflow, {}).get(node_id)
         forgotten = on_record is None and workflow in self.ended  # the run ended before anybody wrote that it began
         if (marked or freed or gone) and on_record not in ENDED and not forgotten:
             what = "labelled as completed" if marked else "freed" if freed else "deleted"
             self.wrong(f"pod {meta['name']} was {what} and the end of its node is not on record")
+
+    def _hurries(self, workflow: str) -> bool:
+        """Whether a workflow has a deadline that passes while it runs."""
+        oracle = self.oracles.get(workflow)
+        return oracle is not None and oracle.hurries
 
     # --------------------------------------------------------------------------------------------- workflows
 
@@ -173,12 +194,16 @@ class Judge:
         if change.type == "DELETED":
             self._gone(name)
             return
-        now = {node_id: node.get("phase", "") for node_id, node in nodes_in(thing).items()}
+        nodes = nodes_in(thing)
+        now = {node_id: node.get("phase", "") for node_id, node in nodes.items()}
         before = self.nodes.get(name, {})
+        if not self.user_writes and status.get("nodes") and status.get("compressedNodes"):
+            self.wrong(f"the nodes of {name} are on record twice")  # readers would see those inline, and no others
         if not self.user_writes:
-            self._whole(thing)
-            self._forward(thing, before, now)
+            self._whole(nodes)
+            self._forward(name, nodes, before)
         self.nodes[name] = now
+        self._hosts(name, nodes)
         self.unrecorded -= {name + node_id for node_id in now}
         self._locks(name, thing)
         completed = (thing["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true"
@@ -200,21 +225,31 @@ class Judge:
         self.ended.add(name)
         self.news.set()
 
-    def _whole(self, thing: Object) -> None:
-        for node_id, node in nodes_in(thing).items():
+    def _whole(self, nodes: dict[str, Object]) -> None:
+        for node_id, node in nodes.items():
             if node.get("id") != node_id or not node.get("name") or not node.get("type"):
                 self.wrong(f"an entry of status.nodes has lost its identity: {node}")
 
-    def _forward(self, thing: Object, before: dict[str, str], now: dict[str, str]) -> None:
+    def _hosts(self, workflow: str, nodes: dict[str, Object]) -> None:
+        """The record says where pods have run, and nothing else."""
+        self.hosts[workflow] = {node["name"]: node["hostNodeName"] for node in nodes.values() if "hostNodeName" in node}
+        for node_id, node in nodes.items():
+            host = self.bound.get(workflow + node_id, "")
+            if host and node.get("hostNodeName", host) != host and not self.stopped:
+                self.wrong(f"{node['name']} is said to run on {node['hostNodeName']}, and runs on {host}")
+
+    def _forward(self, workflow: str, nodes: dict[str, Object], before: dict[str, str]) -> None:
         for node_id, phase in before.items():
-            if node_id not in now:
-                self.wrong(f"node {node_id} of {thing['metadata']['name']} is no longer on record")
+            if node_id not in nodes:
+                self.wrong(f"node {node_id} of {workflow} is no longer on record")
                 continue
-            after = now[node_id]
-            if self.stopped and nodes_in(thing)[node_id]["type"] in {"Suspend", "StepGroup", "TaskGroup"}:
-                continue  # who resumes what another stops may be too late; a group whose actor crashed may go on
+            after, kind = nodes[node_id].get("phase", ""), nodes[node_id]["type"]
+            if self.stopped and kind == "Suspend":
+                continue  # who resumes what another stops may be too late
+            if workflow in self.crashed and kind in {"StepGroup", "TaskGroup"}:
+                continue  # a group whose actor crashed may go on after the next restart
             if RANK[after] < RANK[phase] or (RANK[phase] == 2 and after != phase):
-                self.wrong(f"{nodes_in(thing)[node_id]['name']} went from {phase} to {after}")
+                self.wrong(f"{nodes[node_id]['name']} went from {phase} to {after}")
 
     def _locks(self, name: str, thing: Object) -> None:
         section = (thing.get("status") or {}).get("synchronization") or {}

@@ -18,18 +18,20 @@ from anyio.abc import TaskGroup
 from actors.names import labels
 from runtime.api import ApiError
 from runtime.objects import PODS, Object
-from tests.world.faults import Plan
-from tests.world.oracle import Expected
+from tests.world.faults import FIRST_FURTHER, Plan
+from tests.world.oracle import ENGINE, TIMED_OUT, Expected
 from tests.world.world import Outcome, ended
 from tiphys.devcluster.deletion import DeleteOptions
 from tiphys.devcluster.rest import WriteOptions
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Bucket, Change
+from tiphys.devcluster.subresources import bind
 
 FATAL: Final = {
     "evicted": "Failed",
     "out_of_memory": "Failed",
     "node_lost": "Failed",
+    "cut_off": "Failed",
     "deleted": "Error",
     "squatted": "Error",
     "node_death": "Error",
@@ -39,8 +41,15 @@ FATAL: Final = {
 REASONS: Final = {
     "evicted": ("Evicted", "The node was low on resource: memory."),
     "node_lost": ("NodeLost", "Node which was running the pod is gone"),
+    "cut_off": ("", "read tcp 10.0.0.1:443: connection reset by peer"),
     "out_of_memory": ("", ""),
 }
+HOSTS: Final = ("north", "south", "east", "west")
+HOW: Final = {
+    "squatted": ENGINE, "never_started": TIMED_OUT, "cut_off": "transient",
+    "evicted": "137", "node_lost": "137", "out_of_memory": "137",
+}  # fmt: skip
+"""How a pod has failed, where that matters: by which exit code, for its network, before it began, or was made."""
 STARTED, ENDED = "2026-01-01T00:00:00Z", "2026-01-01T00:00:10Z"
 
 
@@ -79,6 +88,26 @@ class Fates:
         """The phase that the node of the pod has in the end."""
         fate = self.of(node)
         return {"ends": "Succeeded", "serves": "Succeeded", "fails": "Failed", "never_started": "Failed", **FATAL}[fate]
+
+    def ending(self, node: Expected) -> str:
+        """The same, and after a `/` how it has failed where that may matter."""
+        fate, phase = self.of(node), self.phase(node)
+        how = str(self.code(node.name)) if fate == "fails" else HOW.get(fate, "")
+        return f"{phase}/{how}" if how else phase
+
+    def code(self, name: str) -> int:
+        """The exit code of a pod that fails."""
+        return 2 if self.plan.seed >= FIRST_FURTHER and self.share("code", name) < 0.4 else 1
+
+    def host(self, pod: Object) -> str:
+        """Where a pod is to run: where it may, and the same whenever it is asked for; empty in earlier seeds."""
+        if self.plan.seed < FIRST_FURTHER:
+            return ""
+        required = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
+        terms = (required.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or ()
+        away = {one for term in terms for rule in term["matchExpressions"] for one in rule["values"]}
+        fit = [host for host in HOSTS if host not in away]
+        return fit[int(self.share("host", pod["metadata"]["annotations"][labels.NODE_NAME]) * len(fit))]
 
 
 @dataclass
@@ -142,6 +171,7 @@ class Kubelet:
         if self._early[name] < 2 and self.plan.throw("deleted_early", 0.04):
             self._early[name] += 1
             return self._take_away(pod)
+        self._bind(pod)
         self._patch(pod, _running(pod))
         delay_s = dice.choice([0.1, 0.5, 1.0, 3.0, 8.0]) if fate != "serves" else float("inf")
         with anyio.move_on_after(delay_s):
@@ -151,8 +181,14 @@ class Kubelet:
             self.plan.hit(fate)
         if fate == "deleted":
             return self._take_away(pod)
-        self._patch(pod, _last_status(pod, fate, name))
+        self._patch(pod, _last_status(pod, fate, name, self.fates.code(name)))
         return None
+
+    def _bind(self, pod: Object) -> None:
+        host = self.fates.host(pod)
+        if host:
+            kind, key = self.server.catalog.of(PODS), (pod["metadata"]["namespace"], pod["metadata"]["name"])
+            bind(self.server.rest, kind, key, {"metadata": {"name": key[1]}, "target": {"name": host}})
 
     async def _collect(self, pod: Object) -> None:
         """The garbage collector deletes what has no owner any more; a finalizer is not its business."""
@@ -203,14 +239,14 @@ def _running(pod: Object) -> Object:
     return {"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": each}
 
 
-def _last_status(pod: Object, fate: str, name: str) -> Object:
+def _last_status(pod: Object, fate: str, name: str, code: int) -> Object:
     if fate in REASONS:
         reason, message = REASONS[fate]
         killed = {"exitCode": 137, "reason": "OOMKilled" if fate == "out_of_memory" else "Error", "startedAt": STARTED}
         each = [{"name": entry["name"], "state": {"terminated": killed}} for entry in pod["spec"]["containers"]]
-        said = {"reason": reason, "message": message} if reason else {}
+        said = {"reason": reason, "message": message} if reason else {"message": message} if message else {}
         return {"phase": "Failed", "containerStatuses": each, **said}
-    status = ended(pod, Outcome(code=1 if fate == "fails" else 0, parameters={"p": made_by(name)}))
+    status = ended(pod, Outcome(code=code if fate == "fails" else 0, parameters={"p": made_by(name)}))
     for entry in status["containerStatuses"]:
         entry["state"]["terminated"] |= {"startedAt": STARTED, "finishedAt": ENDED}  # it has used something
     return status

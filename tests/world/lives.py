@@ -25,6 +25,7 @@ from runtime.objects import LEASES, PODS, Object, Reference
 from runtime.system import Settings, System
 from tests.virtual_time import VirtualClock
 from tests.world.faults import Plan
+from tests.world.installation import installed
 from tests.world.judge import Judge
 from tests.world.weather import Call, Weather
 from tiphys.controllers import ControllerSettings, rooms
@@ -169,10 +170,14 @@ class Lives:
         self.weather.away_until = self._away_until
         self.witness = Witness(self.judge.wrong)
         probe = Room("witness", self.witness, (Watch(PODS, _to_witness, labels=_POD_LABELS, wakes=True),))
+        here = installed(self.plan.seed, self.plan.kinds, self.deaths)
+        if here != installed(self.plan.seed, self.plan.kinds, max(0, self.deaths - 1)):
+            self.plan.hit("reconfigured")
+        wanted = ROOMS | here.rooms | {name for kind, name in OTHERS.items() if kind in self.plan.kinds}
         minds = [
             replace(room, mind=Mortal(room.mind, self._strikes_actor), watches=_seen(room))
-            for room in rooms(SETTINGS)
-            if room.name in ROOMS or room.name in {name for kind, name in OTHERS.items() if kind in self.plan.kinds}
+            for room in map(here.furnish, rooms(here.settings(SETTINGS)))
+            if room.name in wanted
         ]
         dice = Random(self.plan.dice("lives").random())
         if self.plan.on("skew"):
@@ -268,7 +273,7 @@ class Lives:
         if not self.is_group(address) or not self.plan.throw("group_death", 0.03):
             return False
         self.groups_struck += 1
-        self.judge.stopped = True
+        self.judge.crashed.add(address.name)
         self.judge.vague.add(address.name)
         return True
 

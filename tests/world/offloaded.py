@@ -45,7 +45,14 @@ class Whole:
 def offloading(seed: int) -> Iterator[MemoryDatabase]:
     """Inside, every workflow of the simulator has its nodes in this database."""
     dice, database = Random(f"{seed}/database"), MemoryDatabase()
-    database.struck = lambda moment, query: dice.random() < FAILURES / 2
+
+    def struck(moment: str, query: Any) -> bool:
+        del moment, query
+        strikes = dice.random() < FAILURES / 2
+        database.failures += strikes
+        return strikes
+
+    database.struck = struck
     plain: Callable[[Object], dict[str, Object]] = judge.nodes_in
 
     def nodes_in(workflow: Object) -> dict[str, Object]:

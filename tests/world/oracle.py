@@ -13,9 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.world.further_flows import BY_CODE, NOT_TWO, UNREADABLE_LOOP, UNREADABLE_WHEN
+
 FAR_S = 100_000  # a deadline that is not met, if it is no longer than that
 COMPLETED = ("Succeeded", "Failed", "Error")
 BAD = ("Failed", "Error")
+ENGINE = "engine"  # how a node has ended that the engine could not run
+TIMED_OUT = "timeout"  # how a node has failed whose pod never began
+FAR_WAIT = "30h"  # nothing is tried for so long
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,9 @@ class Expected:
 
 
 Outcomes = Callable[[Expected], str]
-"""A pod's node, or a suspended one that a user resumes -> Succeeded, Failed or Error."""
+"""A pod's node, or a suspended one that a user resumes -> Succeeded, Failed or Error.
+
+`Failed/2`: and how, by an exit code; or `transient`."""
 Made = Callable[[str], str]
 """A node's name -> the value of its output parameter p."""
 
@@ -64,6 +71,29 @@ def unreadable(strategy: dict[str, Any]) -> bool:
     return not limit.isdigit() or policy not in known or nothing or not wait[:1].isdigit()
 
 
+def tried_again(strategy: dict[str, Any], phase: str, how: str) -> bool:
+    """Whether an attempt that came to this is followed by another, while there may be more."""
+    code = how if how.isdigit() else "-1"
+    wanted = {
+        "lastRetry.status != 'Error'": phase == "Failed", BY_CODE: code == "1", NOT_TWO: code != "2"
+    }.get(strategy.get("expression", ""), True)  # fmt: skip
+    return policy_allows(strategy, phase, how) and wanted and has_time(strategy)
+
+
+def has_time(strategy: dict[str, Any]) -> bool:
+    """Whether there is time for another attempt: where that is limited, waits are longer than the limit."""
+    found: bool = strategy.get("backoff", {}).get("maxDuration", FAR_WAIT) == FAR_WAIT
+    return found
+
+
+def policy_allows(strategy: dict[str, Any], phase: str, how: str) -> bool:
+    """Whether `retryPolicy` lets an attempt that came to this be followed by another."""
+    policy = strategy.get("retryPolicy", "Always" if "expression" in strategy else "")
+    return {
+        "Always": phase in BAD, "OnError": phase == "Error", "OnTransientError": phase in BAD and how == "transient"
+    }.get(policy, phase == "Failed")  # fmt: skip
+
+
 class Oracle:
     """One workflow's prediction: `phases` by node name, then `end`."""
 
@@ -78,11 +108,13 @@ class Oracle:
         self.made = made
         self.phases: dict[str, str] = {}
         self.types: dict[str, str] = {}
+        self.hows: dict[str, str] = {}
         self.children: dict[str, list[str]] = {}
         self.outbound: dict[str, list[str]] = {}
         self.nodes: dict[str, Expected] = {}
         self.limits: dict[str, int] = {}  # of composites: how many of their calls may have a live pod
-        self.vague = spec.get("activeDeadlineSeconds", FAR_S) < FAR_S  # what runs depends on who is first
+        self.hurries = spec.get("activeDeadlineSeconds", FAR_S) < FAR_S
+        self.vague = self.hurries  # what runs depends on who is first
 
     def end(self) -> str:
         """The workflow's phase."""
@@ -131,7 +163,9 @@ class Oracle:
         type_ = "Suspend" if "suspend" in template else "Pod"
         known = Expected(name, type_, kind, template["name"], place.boundary, place.locks, place.value, place.step)
         self.nodes[name] = known
-        return self.note(name, type_, "Succeeded" if type_ == "Suspend" and kind != "ask" else self.outcomes(known))
+        ended = "Succeeded" if type_ == "Suspend" and kind != "ask" else self.outcomes(known)
+        phase, _, self.hows[name] = ended.partition("/")
+        return self.note(name, type_, phase)
 
     def closed(self, name: str, template: dict[str, Any], phase: str) -> str:
         """After a failure in a template that fails fast nobody begins any more: who did by then, only time says."""
@@ -142,12 +176,6 @@ class Oracle:
     def retry(self, name: str, template_name: str, strategy: dict[str, Any], place: Place) -> str:
         strategy = json.loads(json.dumps(strategy).replace("{{inputs.parameters.n}}", "2"))
         strategy = json.loads(json.dumps(strategy).replace("{{inputs.parameters.p}}", "some"))
-        policy = strategy.get("retryPolicy", "Always" if "expression" in strategy else "")
-        again: tuple[str, ...] = {"Always": BAD, "OnError": ("Error",)}.get(policy, ("Failed",))
-        if "expression" in strategy:  # the only one there is: lastRetry.status != "Error"
-            again = ("Failed",)
-        if policy == "OnTransientError" or "maxDuration" in strategy.get("backoff", {}):  # longer waits than it allows
-            again = ()
         if unreadable(strategy):
             last = f"{name}(0)"
             self.edge([name], last)
@@ -158,8 +186,10 @@ class Oracle:
             last = f"{name}({number})"
             self.edge([name], last)
             phase = self.call(last, template_name, replace(place, retried=True, step=False))
-            if phase not in again:
+            if not tried_again(strategy, phase, self.hows.get(last, "")):
                 break
+        if self.hows.get(last) == ENGINE and not policy_allows(strategy, phase, ENGINE) and has_time(strategy):
+            self.hows[name] = ENGINE  # what the attempt had to say is the last word
         return self.note(name, "Retry", phase, [last])
 
     def site(self, name: str, step: dict[str, Any], parents: list[str], place: Place, scope: str = "") -> str:
@@ -167,6 +197,8 @@ class Oracle:
         self.edge(parents, name)
         if step.get("when") == "false":
             return self.note(name, "Skipped", "Skipped")
+        if step.get("when") == UNREADABLE_WHEN:
+            return self.note(name, "Skipped", "Error")
         library = "library/" if "templateRef" in step or scope.startswith("library/") else ""
         called = step["templateRef"]["template"] if "templateRef" in step else step["template"]
         phase = self.call(name, library + called, place)
@@ -185,24 +217,34 @@ class Oracle:
         for index, group in enumerate(template["steps"]):
             here = f"{name}[{index}]"
             self.edge(follows, here)
-            phase, ends = "Succeeded", []
+            phase, decided, ends = "Succeeded", "", []
+            if any(self.closes_group(step) for step in group):  # then none of its steps begins
+                self.note(here, "StepGroup", "Error", [here])
+                return self.note(name, "Steps", "Failed", [name])
             for step in group:
                 if self.over_nothing(step, name):
                     ends += self.nothing(f"{here}.{step['name']}", [here])
                 for call, item in self.items(f"{here}.{step['name']}", step, name):
                     below = replace(place, value=self.argument(step, item, name), step=True)
-                    if self.unforgiven(step, self.site(call, step, [here], below, scope)):
+                    found = self.site(call, step, [here], below, scope)
+                    if step.get("when") == UNREADABLE_WHEN or self.hows.get(call) == ENGINE:
+                        decided = decided or "Error"
+                    elif self.types[call] == "Pod" and self.hows.get(call) == TIMED_OUT:  # which nothing forgives
+                        decided = decided or "Failed"
+                    elif self.unforgiven(step, found):
                         phase = "Failed"
                     ends += self.outbound[call]
-            self.note(here, "StepGroup", phase, ends or [here])
+            phase = self.note(here, "StepGroup", decided or phase, ends or [here])
             follows = ends or [here]
-            if phase == "Failed":
+            if phase in BAD:
                 return self.note(name, "Steps", "Failed", follows)
         return self.note(name, "Steps", "Succeeded", follows)
 
     def items(self, name: str, step: dict[str, Any], inside: str) -> list[tuple[str, str]]:
         if "withSequence" in step:
             found = [str(number) for number in range(int(step["withSequence"]["count"]))]
+        elif step.get("withParam") == UNREADABLE_LOOP:  # which nobody reads where the condition is false
+            return [(name, "")]
         elif "withParam" in step:
             found = json.loads(self.filled(step["withParam"], "", inside))
         elif "withItems" in step:
@@ -211,7 +253,19 @@ class Oracle:
             return [(name, "")]
         return [(f"{name}({index}:{item})", item) for index, item in enumerate(found)]
 
+    def closes_group(self, step: dict[str, Any]) -> bool:
+        """Whether a step cannot be read before it is known what it loops over."""
+        if self.loop_unreadable(step):
+            return True
+        looped = {"withItems", "withParam", "withSequence"} & step.keys()
+        return step.get("when") == UNREADABLE_WHEN and not looped
+
+    def loop_unreadable(self, step: dict[str, Any]) -> bool:
+        return step.get("withParam") == UNREADABLE_LOOP and step.get("when") != "false"
+
     def over_nothing(self, step: dict[str, Any], inside: str) -> bool:
+        if step.get("withParam") == UNREADABLE_LOOP:
+            return False
         return "withParam" in step and json.loads(self.filled(step["withParam"], "", inside)) == []
 
     def nothing(self, name: str, parents: list[str]) -> list[str]:
@@ -265,7 +319,10 @@ class Oracle:
                 self.note(full, "Skipped", "Omitted")
             elif self.over_nothing(task, name):
                 self.nothing(full, parents)
-            elif {"withItems", "withParam", "withSequence"} & task.keys():
+            elif self.loop_unreadable(task):
+                self.edge(parents, full)
+                self.note(full, "Skipped", "Error")
+            elif {"withItems", "withParam", "withSequence"} & task.keys() and task.get("withParam") != UNREADABLE_LOOP:
                 self.edge(parents, full)
                 self.loop(full, task, place)
             else:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from tests.world import extra_flows
+from tests.world import extra_flows, further_flows
 from tests.world.oracle import Oracle
 
 NODES_MIN, NODES_MAX = 22, 70
@@ -97,6 +97,8 @@ def random_spec(seed: int, *, nodes: tuple[int, int] = (NODES_MIN, NODES_MAX)) -
         spec = _spec(Random(f"{seed}/flow/{number}"))
         if seed % 10**9 >= extra_flows.FIRST:
             extra_flows.enrich(spec, seed)
+        if seed % 10**9 >= further_flows.FIRST:
+            further_flows.enrich(spec, seed)
         size = size_of(spec)
         away = max(nodes[0] - size, size - nodes[1], 0)
         if away < distance:

@@ -285,3 +285,22 @@ async def test_a_bad_result_name_is_caught_before_anything_runs() -> None:
     done = await run(dag("name: A, template: leaf\nname: B, template: leaf, depends: A.Foo"))
 
     assert done["status"]["message"].endswith("task result 'Foo' for task 'A' is invalid")
+
+
+@pytest.mark.spec("DAG-11")
+async def test_steps_that_end_with_a_group_without_calls_pass_their_own_end_on() -> None:
+    """The group is an Error, the steps have failed, and so has what hangs on them: not the group, which is no end."""
+    inner = '  - {name: inner, steps: [[{name: s, template: leaf, withParam: "[1"}]]}\n'
+    done = await run(dag("name: A, template: inner\nname: B, template: leaf, dependencies: [A]", templates=inner))
+
+    assert phases(done) == {"w": "Failed", "w.A": "Failed", "w.A[0]": "Error", "w.B": "Omitted"}
+
+
+@pytest.mark.spec("DAG-11")
+async def test_a_retried_task_passes_on_what_its_last_attempt_came_to() -> None:
+    """Its strategy cannot be read once the attempt has failed: the Retry node is an Error, the attempt a failure."""
+    again = "  - {name: again, retryStrategy: {limit: 1, backoff: {factor: 2}}, container: {image: busybox}}\n"
+    tasks = "name: A, template: again\nname: B, template: leaf, dependencies: [A]"
+    done = await run(dag(tasks, templates=again), table(A=FAIL))
+
+    assert phases(done) == {"w": "Failed", "w.A": "Error", "w.A(0)": "Failed", "w.B": "Omitted"}

@@ -7,7 +7,7 @@ from random import Random
 import anyio
 import pytest
 
-from actors.names import labels
+from actors.names import ids, labels
 from runtime.api import Api, Unavailable
 from runtime.election import Election
 from runtime.objects import LEASES, PODS, Object, Reference
@@ -176,3 +176,46 @@ spec:
             await anyio.sleep(2)
             found = phases(await here.api.get(ref))
     assert {found[f"w.{kind}"] for kind in kinds} == {"Error"}
+
+
+@pytest.mark.spec("PGC-1")
+@pytest.mark.parametrize(("strategy", "collected"), [("OnWorkflowCompletion", True), ("OnPodSuccess", False)])
+async def test_a_pod_that_the_record_does_not_know_is_collected_by_whoever_lives_next(
+    strategy: str, *, collected: bool
+) -> None:
+    """An attempt that nobody had on record when its controller died, and that another had let go when it died too."""
+    text = f"""
+spec:
+  entrypoint: main
+  podGC: {{strategy: {strategy}}}
+  templates:
+  - {LEAF}
+  - name: main
+    steps: [[{{name: a, template: leaf}}]]
+"""
+    made: list[Object] = []
+
+    def keep(name: str, pod: Object) -> Outcome:
+        del name
+        made.append(pod)
+        return Outcome()
+
+    async with world(keep) as here:
+        ref = await here.submit(text)
+        await here.end_of(ref)
+        assert await here.settled_pods() == []
+        here.replaced = True
+        here.die()
+        await anyio.sleep(1)
+        meta = {key: made[0]["metadata"][key] for key in ("namespace", "ownerReferences", "labels", "annotations")}
+        meta["labels"] = {**meta["labels"], labels.COMPLETED: "true"}
+        name = "w[0].a(1)"
+        meta["annotations"] = {**meta["annotations"], labels.NODE_NAME: name, labels.NODE_ID: ids.node_id("w", name)}
+        stray = {"apiVersion": "v1", "kind": "Pod", "metadata": {**meta, "name": "stray"}, "spec": made[0]["spec"]}
+        await here.api.create(PODS, stray)
+        await anyio.sleep(5)
+        system = System(here.api, rooms(here.settings), settings=Settings(), clock=VirtualClock(), dice=Random(1))
+        async with here.instead(system):
+            left = [pod["metadata"]["name"] for pod in await here.settled_pods()]
+            assert left == ([] if collected else ["stray"])
+            assert system.addresses("workflow") == system.addresses("node") == []

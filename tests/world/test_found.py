@@ -50,6 +50,12 @@ FOUND = [
     (2914, "mixed", "a daemon in the last group of failed steps passed their failure on to the dag around them"),
     (8007, "user_delete,user_resume", "a pod held for its outputs stayed for ever when its workflow was deleted"),
     (8586, "mixed", "locks that were given back were held for ever when the room of locks crashed beside an old cache"),
+    (8564, "mixed", "a permit given to a node in the moment in which its group's actor crashed was never given back"),
+    (8292, "mixed", "after a restart a template that failed fast ended in a group before the one that was under way"),
+    (8156, "mixed", "a retried task with an unreadable strategy passed its own end on, not its last attempt's"),
+    (8104, "mixed", "pods were lost, lists stale and controllers dead, and it did not go well"),
+    (8056, "mixed", "all that may go wrong went wrong, with a standby and a user who deletes, and it did not go well"),
+    (8205, "mixed", "actors of groups crashed, and the workflow was deleted"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 

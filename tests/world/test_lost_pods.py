@@ -7,9 +7,10 @@ from typing import Any
 import anyio
 import pytest
 
+from actors.node.image_question import ImageQuestion
 from actors.node.manifest_request import PodSettings
 from runtime.actor import Room
-from runtime.api import Refused
+from runtime.api import Refused, Unavailable
 from runtime.objects import PODS, Object, reference
 from tests.world.flows import flow, named, phases, table
 from tests.world.world import Outcome, World, world
@@ -221,11 +222,12 @@ async def test_restarts_outlive_the_controllers(seed: int) -> None:
 # ------------------------------------------------------------------------------------------------ images
 
 
-async def with_registry(answer: Any) -> Object:
+async def with_registry(*answers: Any) -> Object:
     """A workflow whose image has to be looked up, and a registry that answers so."""
 
-    async def registry(query: str) -> Any:
-        asked.append(query)
+    async def registry(query: ImageQuestion) -> Any:
+        asked.append(query.image)
+        answer = answers[min(len(asked), len(answers)) - 1]
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -260,7 +262,8 @@ async def with_registry(answer: Any) -> Object:
             done = await here.end_of(await here.submit(text))
     finally:
         module.rooms = made
-    assert asked == ["mine"]
+    assert set(asked) == {"mine"}
+    assert len(asked) >= len(answers)
     done["commands"] = [entry["command"] for pod in seen for entry in pod["spec"]["containers"]]
     return done
 
@@ -274,9 +277,20 @@ async def test_an_unknown_command_is_asked_of_the_images_registry() -> None:
 
 
 @pytest.mark.spec("TMPL-14")
+async def test_a_registry_that_does_not_answer_is_asked_again() -> None:
+    done = await with_registry(Unavailable("busy"), Unavailable("busy"), (["/app"], []))
+
+    assert phases(done)["w[0].a"] == "Succeeded"
+
+
+@pytest.mark.spec("TMPL-14")
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(Refused("registry r has no mine for everybody (404)"), "no mine for everybody"), (([], []), "set `command`")],
+    [
+        (Refused("registry r has no mine for everybody (404)"), "no mine for everybody"),
+        (([], []), "set `command`"),
+        (Unavailable("registry r does not answer"), "does not answer"),
+    ],
 )
 async def test_what_no_registry_knows_is_an_error_with_the_reason(answer: Any, words: str) -> None:
     done = await with_registry(answer)

@@ -16,6 +16,8 @@ from actors.workflow.state import WORKFLOWS
 from runtime.api import Api
 from runtime.objects import Object, Reference
 from tests.world.databases import MemoryDatabase
+from tests.world.flows import named, table
+from tests.world.test_history import create_library
 from tests.world.test_runs import workflow
 from tests.world.world import Outcome, Script, World, assert_whole, finished, world
 from tiphys.cli import explain
@@ -321,3 +323,32 @@ async def test_a_workflow_whose_nodes_are_lost_ends_with_that_sentence() -> None
 
         assert done["status"]["phase"] == "Error"
         assert done["status"]["message"].startswith("its nodes are lost: the database has no nodes fnv:")
+
+
+@pytest.mark.spec("EST-1", "OFF-3")
+async def test_a_run_is_expected_to_take_as_long_as_the_last_one_whose_nodes_a_database_keeps() -> None:
+    spec = "spec: {workflowTemplateRef: {name: lib}}"
+    database = MemoryDatabase()
+    async with world(table(a=Outcome(delay_s=20)), settings=ALL, database=database) as here:
+        await create_library(here)
+        _, *found = [await end_of(here, await here.submit(spec, f"w{number}")) for number in range(3)]
+        loads = database.asked.count("LoadNodes")
+
+    for number, one in enumerate(found, 1):
+        assert one["status"]["estimatedDuration"] == pytest.approx(20, abs=2)
+        assert named(one)[f"w{number}[0].a"]["estimatedDuration"] == pytest.approx(20, abs=2)
+    assert loads == 2, "once for each run that others are like"
+
+
+@pytest.mark.spec("EST-1", "OFF-3")
+async def test_without_the_nodes_a_run_is_still_expected_to_take_as_long_as_the_last_one() -> None:
+    spec = "spec: {workflowTemplateRef: {name: lib}}"
+    database = MemoryDatabase()
+    async with world(table(a=Outcome(delay_s=20)), settings=ALL, database=database) as here:
+        await create_library(here)
+        await end_of(here, await here.submit(spec, "w0"))
+        database.nodes.clear()
+        ended = await end_of(here, await here.submit(spec, "w1"))
+
+    assert ended["status"]["estimatedDuration"] == pytest.approx(20, abs=2)
+    assert "estimatedDuration" not in named(ended)["w1[0].a"]

@@ -62,6 +62,36 @@ async def test_a_referenced_template_looks_its_names_up_where_it_stands(cluster:
     assert set(done["status"]["storedTemplates"]) == {f"{scope}/say", f"{scope}/leaf"}
 
 
+IN_PLACE = """
+templates:
+- name: say
+  dag:
+    tasks:
+    - name: a
+      inline: {steps: [[{name: b, template: leaf}, {name: c, inline: {container: {image: in, command: [c]}}}]]}
+- {name: leaf, container: {image: lib, command: [c]}}
+- {name: other, container: {image: lib, command: [c]}}
+"""
+
+
+@pytest.mark.spec("WFT-1")
+async def test_what_a_referenced_template_has_written_in_place_is_stored_under_its_caller() -> None:
+    async with world(table()) as here:
+        await library(here, "lib", IN_PLACE)
+        own = "{name: own, inline: {suspend: {duration: 1s}}}"
+        steps = f"steps: [[{{name: s, templateRef: {{name: lib, template: say}}}}, {own}]]"
+        ref = await here.submit(flow(f"  - name: main\n    {steps}\n"))
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+        images = sorted(pod["spec"]["containers"][0]["image"] for pod in (await here.api.list(PODS)).items)
+
+    stored = done["status"]["storedTemplates"]
+    assert images == ["in", "lib"]
+    assert set(stored) == {f"namespaced/lib/{name}" for name in ("say", "leaf", "inline/a", "inline/c")}
+    assert stored["namespaced/lib/inline/c"]["container"]["image"] == "in"
+    assert nodes(done)["b"]["templateScope"] == "namespaced/lib"
+
+
 WHOLE = """
 entrypoint: main
 arguments: {parameters: [{name: a, value: library}, {name: b, value: library}]}

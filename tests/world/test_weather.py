@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.world import faults
+from tests.world.decisions import DECIDING, ELSEWHERE, elsewhere
 from tests.world.random_flows import random_spec, size_of
 from tests.world.shrunk import Case, shrink
 from tests.world.soak import Sums, command, too_tame
@@ -63,6 +64,20 @@ def test_without_faults_a_soak_is_too_tame() -> None:
     ] == []
     assert any("died between" in reason for reason in reasons)
     assert any("branches" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_what_is_not_counted_is_there(name: str) -> None:
+    assert len(elsewhere(name)) == len(ELSEWHERE.get(name, ()))
+    assert ELSEWHERE.keys() <= set(DECIDING)
+
+
+def test_the_latest_seeds_know_all_faults_and_the_earliest_only_theirs() -> None:
+    assert faults.known_to(faults.FIRST_FURTHER) == faults.ALL
+    assert faults.known_to(faults.FIRST_LATER) == faults.ALL - faults.FURTHER
+    assert faults.known_to(0) == faults.ALL - faults.FURTHER - faults.LATER
+    drawn = {kind for seed in range(20) for kind in case_of(faults.FIRST_FURTHER + seed, "mixed").kinds}
+    assert drawn == faults.ALL
 
 
 def test_a_failing_case_is_made_smaller_and_said_in_one_line() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import anyio
 
+import crds
 from actors.names import ids, labels
 from actors.workflow.gather import TEMPLATES
 from actors.workflow.state import WORKFLOWS
@@ -20,6 +22,7 @@ from runtime.system import System
 from tests.virtual_time import VirtualClock, VirtualLoop
 from tests.world import faults
 from tests.world.faults import Plan
+from tests.world.installation import PAST, Installation, installed
 from tests.world.judge import ENDED, Judge, compare, finished_well, nodes_in
 from tests.world.kubelet import Fates, Kubelet, made_by
 from tests.world.lives import Lives
@@ -28,7 +31,6 @@ from tests.world.random_flows import LIBRARY
 from tests.world.shrunk import Case
 from tests.world.teller import Teller
 from tests.world.users import Users, answer_to
-from tests.world.world import DEFINITIONS
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.kinds import Catalog
 from tiphys.devcluster.selectors import matcher
@@ -61,7 +63,7 @@ def new_server(clock: VirtualClock, seed: int) -> ApiServer:
     server = ApiServer(now=clock.wall, random=Random(seed))
     if not _served:
         kind = server.catalog.of(CRDS)
-        for definition in DEFINITIONS:
+        for definition in crds.manifests():
             server.rest.create(kind, "", {**definition, "metadata": dict(definition["metadata"])})
         _served.append(server.catalog)
         server = ApiServer(now=clock.wall, random=Random(seed))
@@ -97,10 +99,11 @@ class Scene:
     api: InProcessApi
     oracles: dict[str, Oracle]
     ends: dict[str, str] = field(default_factory=dict)
+    installed: Installation = field(default_factory=Installation)
 
     def outcome(self, node: Expected) -> str:
         """The phase of a node that a pod, or a user, decides."""
-        return answer_to(self.fates, node) if node.kind == "ask" else self.fates.phase(node)
+        return answer_to(self.fates, node) if node.kind == "ask" else self.fates.ending(node)
 
     def expected(self, workflow: str, name: str) -> Expected | None:
         """What the oracle says of a node."""
@@ -131,11 +134,12 @@ def scene_of(case: Case) -> Scene:
     """Everything that is there before the controllers are."""
     clock = VirtualClock()
     plan = Plan(case.seed, case.kinds)
-    bad = plan.dice("bad").choice([0.04, 0.08, 0.16])
+    bad = plan.dice("bad").choice([0.04, 0.08, 0.16, *([0.3, 0.3] if case.seed >= faults.FIRST_FURTHER else [])])
     server = new_server(clock, case.seed)
     specs = case.flows()
     oracles = {name: Oracle(spec, lambda node: "") for name, spec in specs.items()}
     scene = Scene(case, plan, Fates(plan, bad), server, InProcessApi(server), oracles)
+    scene.installed = installed(case.seed, case.kinds)
     scene.predict()
     return scene
 
@@ -146,6 +150,8 @@ async def furnish(scene: Scene) -> None:
     await scene.api.create(CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", **limits})
     library = {"metadata": {"name": "library", "namespace": "default"}, "spec": {"templates": LIBRARY}}
     await scene.api.create(TEMPLATES, {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", **library})
+    if scene.installed.estimates:
+        await scene.api.create(WORKFLOWS, PAST)
     for name, oracle in scene.oracles.items():
         for node in oracle.nodes.values():
             if node.type == "Pod" and scene.fates.of(node) == "squatted":
@@ -232,7 +238,7 @@ async def _submit(scene: Scene, name: str, tasks: Any, users: Users) -> Referenc
     thing = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
-        "metadata": {"name": name, "namespace": "default"},
+        "metadata": {"name": name, "namespace": "default", **scene.installed.like_the_past()},
         "spec": scene.oracles[name].spec,
     }
     ref = reference(WORKFLOWS, await scene.api.create(WORKFLOWS, thing))
@@ -266,13 +272,15 @@ async def _verdict(scene: Scene, judge: Judge, refs: Iterable[Reference]) -> Non
         if ref.name in judge.deleted:
             continue
         thing = await scene.api.get(ref)
-        struck = "group_death" in scene.case.kinds
+        struck = ref.name in judge.crashed
         for text in finished_well(thing, clocks_agree="skew" not in scene.case.kinds, struck=struck):
             judge.wrong(text)
         crashed = any(scene.fates.of(node) == "node_death" for node in scene.oracles[ref.name].nodes.values())
         unknown = crashed or ref.name in judge.vague or (judge.stopped and ref.name == "w")
         if not unknown:  # else it only has to end, and to leave nothing behind
             for text in compare(scene.oracles[ref.name], scene.ends[ref.name], thing):
+                judge.wrong(f"{ref.name}: {text}")
+            for text in scene.installed.missing(thing):
                 judge.wrong(f"{ref.name}: {text}")
 
 
@@ -327,13 +335,18 @@ def case_of(seed: int, kind: str) -> Case:
     """The case of a seed: `mixed` draws a part of all faults, the others have theirs."""
     if kind == "mixed":
         return Case(seed, faults.mixed(seed))
-    return Case(seed, faults.KINDS[kind] - (frozenset() if seed >= faults.FIRST_LATER else faults.LATER))
+    return Case(seed, faults.KINDS[kind] & faults.known_to(seed))
 
 
 def run(case: Case, tell: Callable[[str], None] | None = None) -> Report:
     """Run a case on a loop of its own, in which time jumps."""
+    from tests.world.offloaded import offloading  # noqa: PLC0415  # which puts itself between the pieces of this module
+
+    kept = offloading(case.seed) if "database" in case.kinds else nullcontext()
     try:
-        report: Report = anyio.run(trial, case, tell, backend_options={"loop_factory": VirtualLoop})
+        with kept as database:
+            report: Report = anyio.run(trial, case, tell, backend_options={"loop_factory": VirtualLoop})
     except Exception as error:  # noqa: BLE001  # what is on record may be such that nobody can read it
         return Report(case, [f"the run broke: {_first(error)!r}"])
+    report.tally["database"] += database.failures if database is not None else 0
     return report

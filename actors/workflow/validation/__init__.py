@@ -13,8 +13,10 @@ from typing import Any
 
 from actors.language.schedule import ScheduleError, check_zone, parse_catch_up, parse_schedule
 from actors.names.labels import CRON_CATCH_UP
+from actors.workflow.validation.expressions import fault_of
 from actors.workflow.validation.findings import Findings, Place, mapping, text
 from actors.workflow.validation.library import LibraryRef, Lookup
+from actors.workflow.validation.texts import judge_when
 from actors.workflow.validation.workflow import Question, judge_workflow
 from crds.check import check
 from crds.problems import Problem
@@ -27,17 +29,18 @@ TEMPLATE_KINDS = ("WorkflowTemplate", "ClusterWorkflowTemplate")
 CONCURRENCY_POLICIES = ("", "Allow", "Forbid", "Replace")
 
 
-def validate(thing: Mapping[str, Any], *, lookup: Lookup, lint: bool = False) -> list[Problem]:
+def validate(thing: Mapping[str, Any], *, lookup: Lookup, lint: bool = False, thorough: bool = False) -> list[Problem]:
     """Every reason why a Workflow, WorkflowTemplate, ClusterWorkflowTemplate or CronWorkflow cannot run.
 
     Fields of wrong types are all there is to say about an object that has some; unknown fields are not looked at
     (`crds.check` names them). `lookup` gives the WorkflowTemplate of a reference, None when there is none. With `lint`,
-    workflow parameters need no values yet: a submission will give them. Never raises on JSON that has a known kind.
+    workflow parameters need no values yet: a submission will give them. With `thorough`, what upstream's validation
+    lets pass and a run would fail of is there, too, marked `late`. Never raises on JSON that has a known kind.
     """
     written = {key: value for key, value in thing.items() if key != "status"}  # status is ours, not the author's
     if wrong := [problem for problem in check(written) if problem.severity == "error" and not problem.unknown]:
         return [replace(problem, message=f"{problem.path} {problem.message}") for problem in wrong]
-    findings = Findings()
+    findings = Findings(thorough=thorough)
     kind, metadata, spec = text(thing.get("kind")), mapping(thing.get("metadata")), mapping(thing.get("spec"))
     _judge_name(findings, kind, text(metadata.get("name")))
     if kind == "CronWorkflow":
@@ -75,6 +78,11 @@ def _judge_schedule(findings: Findings, spec: Mapping[str, Any]) -> None:
         check_zone(text(spec.get("timezone")))
     except ScheduleError as error:
         findings.error(Place("", "spec.timezone"), f'invalid timezone "{text(spec.get("timezone"))}": {error}')
+    judge_when(findings, Place("spec.when", "spec.when"), text(spec.get("when")), bare_words=False)
+    stop = Place("spec.stopStrategy", "spec.stopStrategy").at("expression")
+    expression = text(mapping(spec.get("stopStrategy")).get("expression"))
+    if expression and (fault := fault_of(expression)):
+        findings.late(stop, f"is no expression: {fault}", "write it as in cronworkflow.failed >= 3")
     policy = text(spec.get("concurrencyPolicy"))
     if policy not in CONCURRENCY_POLICIES:
         where = Place("spec.concurrencyPolicy", "spec.concurrencyPolicy")

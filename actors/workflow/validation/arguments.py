@@ -26,6 +26,8 @@ def is_located(artifact: Json) -> bool:
 
 def judge_arguments(findings: Findings, place: Place, arguments: Json, *, values_may_lack: bool) -> None:
     """Judge what a caller passes; `place` is that of the arguments."""
+    if not arguments:
+        return
     findings.names(place, "parameters", entries(arguments, "parameters"), PARAMETER_NAME)
     findings.names(place, "artifacts", entries(arguments, "artifacts"), PARAMETER_NAME)
     for index, parameter in enumerate(entries(arguments, "parameters")):

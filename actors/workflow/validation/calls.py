@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from actors.workflow.validation.arguments import judge_arguments, judge_supplied
-from actors.workflow.validation.expressions import judge_expression
+from actors.workflow.validation.expressions import judge_expression, judge_references
 from actors.workflow.validation.findings import Findings, Json, Place, mapping, text
 from actors.workflow.validation.library import Found, Library, Shelf, Unknown
-from actors.workflow.validation.scope import RUN_TIME, Node, Scope, judge_tags, of_inputs, of_items
+from actors.workflow.validation.scope import RUN_TIME, Node, Scope, of_inputs, of_items
+from actors.workflow.validation.texts import judge_loop, judge_when
 
 LOOPS = ("withItems", "withParam", "withSequence")
 STEP = re.compile(r"\.steps\[\d+\]\.[^.]*$")
@@ -48,16 +49,18 @@ def judge_call(caller: Caller, place: Place, call: Json, scope: Scope) -> None:
     findings = caller.findings
     judge_template(caller, place, call)
     _judge_loop(findings, place, call)
+    judge_when(findings, place.at("when"), text(call.get("when")))
     judge_arguments(findings, place.at("arguments"), mapping(call.get("arguments")), values_may_lack=False)
     items, beginnings = of_items(call)
     inside = Scope(items, (*RUN_TIME, *beginnings), outer=scope)
     rest = {key: value for key, value in call.items() if key not in ("inline", "hooks", "template", "templateRef")}
     around = place._replace(names=STEP.sub(".steps", place.names))  # upstream names no step here
-    judge_tags(findings, around, rest, inside)
-    own = Scope(family=scope.family, visible={text(call.get("name")): caller.node(call)}.get, outer=inside)
-    for name, hook in mapping(call.get("hooks")).items():
-        judge_hook(caller, place.at(f"hooks.{name}"), name, mapping(hook))
-        judge_tags(findings, place.at(f"hooks.{name}"), hook, own)
+    judge_references(findings, around, rest, inside)
+    if hooks := mapping(call.get("hooks")):
+        own = Scope(family=scope.family, visible={text(call.get("name")): caller.node(call)}.get, outer=inside)
+        for name, hook in hooks.items():
+            judge_hook(caller, place.at(f"hooks.{name}"), name, mapping(hook))
+            judge_references(findings, place.at(f"hooks.{name}"), hook, own)
     if text(call.get("onExit")):
         judge_template(caller, place.at("onExit"), {"template": call["onExit"]}, supply=False)
     if call.get("inline") is not None:
@@ -76,7 +79,7 @@ def judge_template(caller: Caller, place: Place, call: Json, *, supply: bool = T
     match caller.shelf.find(call, caller.library):
         case Unknown(reason) if reason:
             caller.findings.error(place, reason)
-        case Found(template=template) if supply:
+        case Found(template=template) if supply and template.get("inputs"):
             named = place._replace(names=f"{place.names} templates.{text(template.get('name'))}")
             judge_supplied(caller.findings, named, template, mapping(call.get("arguments")))
 
@@ -102,3 +105,4 @@ def _judge_loop(findings: Findings, place: Place, call: Json) -> None:
             findings.error(where, "only one of count or end can be defined in withSequence")
         elif sequence.get("count") is None and sequence.get("end") is None:
             findings.error(place.at("withSequence"), "must have end or count")
+    judge_loop(findings, place, call)

@@ -44,12 +44,19 @@ class Place(NamedTuple):
 class Findings:
     """Collects problems in the order in which they are found; the first error is what a failed workflow says."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, thorough: bool = False) -> None:
         self.problems: list[Problem] = []
+        self.thorough = thorough  # whether anybody wants to hear of what only a run would find
 
     def error(self, place: Place, message: str, remedy: str = "") -> None:
         """Something that cannot run."""
         self.problems.append(Problem(place.path, f"{place.names} {message}".strip(), remedy=remedy))
+
+    def late(self, place: Place, message: str, remedy: str = "") -> None:
+        """Something that upstream's validation lets pass, and a run would fail of."""
+        if self.thorough:
+            said = f"{place.names} {message}".strip()
+            self.problems.append(Problem(place.path, said, remedy=remedy, late=True))
 
     def warning(self, place: Place, message: str, remedy: str = "") -> None:
         """Something that runs, but hardly as meant."""
@@ -59,8 +66,11 @@ class Findings:
         """Judge the names of a list: there, well-formed (tags count as letters), and each once."""
         seen: set[str] = set()
         for index, entry in enumerate(entries):
-            where = Place(f"{place.names}.{field}[{index}]", f"{place.path}.{field}[{index}]").at("name")
             name = text(entry.get("name"))
+            if name and name not in seen and pattern.fullmatch(name):
+                seen.add(name)  # as nearly all: there is nothing to say, and no need to say where
+                continue
+            where = place.entry(field, index).at("name")
             if not name:
                 self.error(where, "is required")
             elif not pattern.fullmatch(TAG.sub("x", name)):
@@ -82,7 +92,7 @@ def text(value: Any) -> str:
 
 def mapping(value: Any) -> Json:
     """An object; empty when there is none."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, (dict, Mapping)) else {}  # nearly all are dicts, and those are told at once
 
 
 def entries(holder: Any, field: str) -> list[Json]:

@@ -7,13 +7,14 @@ import re
 from actors.language.tags import tags_in
 from actors.workflow.validation.calls import Caller
 from actors.workflow.validation.dag import judge_dag
-from actors.workflow.validation.expressions import judge_expressions
+from actors.workflow.validation.expressions import judge_expression_tags, judge_expressions, judge_references
 from actors.workflow.validation.findings import Findings, Json, Place, entries, is_dynamic, is_given, mapping, text
 from actors.workflow.validation.leaf import judge_leaf, judge_pod_resources
 from actors.workflow.validation.library import Library, Shelf
 from actors.workflow.validation.outputs import judge_inputs, judge_outputs
-from actors.workflow.validation.scope import LEAF_TYPES, POD_TYPES, TYPES, Scope, judge_tags, of_inputs, type_of
+from actors.workflow.validation.scope import LEAF_TYPES, POD_TYPES, TYPES, Scope, of_inputs, type_of
 from actors.workflow.validation.steps import judge_steps
+from actors.workflow.validation.texts import judge_texts
 
 METRIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 METRIC_KINDS = ("gauge", "counter", "histogram")
@@ -39,6 +40,9 @@ class TemplateJudge:
         inner = Scope(of_inputs(template), outer=scope)
         caller = Caller(findings, self._shelf, place, library, self._judge_inline)
         kind = type_of(template)
+        if kind in ("steps", "dag"):
+            around = {key: value for key, value in template.items() if key not in ("steps", "dag", "outputs")}
+            judge_expression_tags(findings, place, around, inner)
         if kind == "steps":
             after = judge_steps(caller, template, inner)
         elif kind == "dag":
@@ -49,12 +53,13 @@ class TemplateJudge:
             if not library.retries and template.get("retryStrategy") is None:
                 self._judge_retry_tags(place, template)
             rest = {key: value for key, value in template.items() if key != "outputs"}
-            judge_tags(findings, place._replace(names=f"{place.names}:"), rest, inner)
+            judge_references(findings, place._replace(names=f"{place.names}:"), rest, inner)
         judge_outputs(findings, place, template)
-        judge_tags(findings, place.at("outputs"), template.get("outputs"), after)
+        judge_references(findings, place.at("outputs"), template.get("outputs"), after)
         judge_expressions(findings, place, template)
         self._judge_policies(place, template, kind)
         judge_metrics(findings, place, template)
+        judge_texts(findings, place, template)
 
     def _judge_inline(self, place: Place, template: Json, library: Library, scope: Scope) -> None:
         nested = [call for call in calls_of(template) if call.get("inline") is not None]

@@ -25,6 +25,7 @@ from actors.workflow.validation.leaf import judge_pod_resources
 from actors.workflow.validation.library import Found, Library, LibraryRef, Lookup, Shelf, library_of
 from actors.workflow.validation.scope import GLOBALS, RUN_TIME, Scope
 from actors.workflow.validation.template import TemplateJudge, calls_of, judge_metrics
+from actors.workflow.validation.texts import judge_delay, judge_patch, judge_retry
 
 QUALIFIED_NAME = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
@@ -207,3 +208,7 @@ def _judge_policies(findings: Findings, place: Place, spec: Json) -> None:
         judge_expression(findings, place.at(f"workflowMetadata.labelsFrom.{key}.expression"), expression)
     judge_pod_resources(findings, place.at("podResources"), spec.get("podResources"))
     judge_metrics(findings, place, spec)
+    judge_retry(findings, place, spec)
+    judge_retry(findings, place.at("templateDefaults"), mapping(spec.get("templateDefaults")))
+    judge_patch(findings, place, spec)
+    judge_delay(findings, place, spec)

@@ -92,5 +92,29 @@ def test_a_place_kept_over_a_restart_is_free_once_what_it_was_kept_for_is_over()
 
 
 @pytest.mark.spec("PAR-3")
+def test_who_stood_below_a_crashed_node_gives_back_what_it_had_and_waits_no_more() -> None:
+    gate = Gate(2)
+    below = {"pod": "w[0].a[1].b", "attempts": "w[0].a(0)"}
+    assert [gate.ask(who, name) for who, name in below.items()] == [["pod"], ["attempts"]]
+    for who, name in {"late": "w[0].a.T", "hook": "w[0].a.onExit", "other": "w[0].ab", "more": "w[1].c"}.items():
+        assert gate.ask(who, name) == []
+
+    assert gate.forsake("w[0].a") == ["hook", "other"], "a hook is not below, nor is who is only called alike"
+    assert gate.leave("hook") == ["more"], "who waited below waits no more"
+    assert gate.forsake("w[0].a") == [], "twice is once"
+
+
+@pytest.mark.spec("PAR-3")
+def test_who_crashed_itself_waits_no_more() -> None:
+    gate = Gate(1)
+    for who, name in {"a": "w[0].a", "b": "w[0].b", "c": "w[0].c"}.items():
+        gate.ask(who, name)
+
+    assert gate.forsake("w[0].b") == []
+    assert gate.forsake("w[0].a") == ["c"]
+    assert gate.forsake("w") == [] == sorted(gate.inside)
+
+
+@pytest.mark.spec("PAR-3")
 def test_a_limit_of_zero_holds_everybody_back() -> None:
     assert Gate(0).ask("a") == []

@@ -12,6 +12,7 @@ from actors.messages import NodeStatus
 from actors.node.retry_policy import (
     BACKOFF_TOO_LONG,
     EXPRESSION_FALSE,
+    LONGEST_S,
     MAX_DURATION,
     NO_MORE,
     Again,
@@ -90,6 +91,34 @@ def test_the_wait_grows_by_the_factor_up_to_the_cap(count: int) -> None:
 
 
 @pytest.mark.spec("RTY-6")
+@given(count=st.integers(1, 10_000), factor=st.integers(-(10**12), 10**12), base=st.integers(0, 10**9))
+def test_no_wait_is_longer_than_upstreams_longest_or_shorter_than_the_one_before(
+    count: int, factor: int, base: int
+) -> None:
+    backoff = {"duration": str(base), "factor": factor}
+    wait = wait_s(backoff, count)
+
+    assert wait <= LONGEST_S
+    assert wait_s(backoff, 1) == base
+    assert wait <= wait_s(backoff, count + 1)
+    if factor <= 1:
+        assert wait == base
+
+
+@pytest.mark.spec("RTY-6")
+def test_a_wait_of_centuries_is_waited_for_unless_a_cap_or_the_longest_duration_forbids_it() -> None:
+    backoff = {"duration": "1h", "factor": "10"}
+    late = attempts(30)
+
+    following = decide({"limit": 99, "backoff": backoff}, late, {}, START + 11)
+    assert following == Wait(late.last_finished + LONGEST_S, "Backoff for 106751 days 23 hours")
+    capped = decide({"limit": 99, "backoff": {**backoff, "cap": "2h"}}, late, {}, START + 11)
+    assert capped == Wait(late.last_finished + 7200, "Backoff for 2 hours 0 minutes")
+    longest = {**backoff, "maxDuration": "1000h"}
+    assert decide({"limit": 99, "backoff": longest}, late, {}, START + 11) == GiveUp(BACKOFF_TOO_LONG)
+
+
+@pytest.mark.spec("RTY-6")
 def test_waiting_needs_a_limit() -> None:
     backoff = {"backoff": {"duration": "1m"}}
 
@@ -111,7 +140,8 @@ def test_max_duration_ends_it_before_and_after_the_wait() -> None:
 @pytest.mark.parametrize(
     ("strategy", "says"),
     [
-        ({"limit": "many"}, "limit"), ({"backoff": {"factor": 2}, "limit": 1}, "no base duration"),
+        ({"limit": "many"}, "limit"), ({"backoff": {"duration": 1, "factor": "1.5"}}, "factor: '1.5' is not a whole"),
+        ({"backoff": {"factor": 2}, "limit": 1}, "no base duration"),
         ({"retryPolicy": "Sometimes"}, "retryPolicy"),
             ({"expression": "1"}, "expression: unable to cast expression result"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.language.aggregate import AggregateError, aggregate
-from actors.language.loops import LoopError, expand, is_loop
+from actors.language.loops import ITEMS_MAX, LoopError, expand, is_loop, limit_items
 
 
 def texts(step):
@@ -99,8 +99,23 @@ def test_bad_bounds_are_named():
         expand({"withSequence": {"count": "x"}})
     with pytest.raises(LoopError, match="neither end nor count"):
         expand({"withSequence": {"start": 1}})
-    with pytest.raises(LoopError, match="more than 1000000"):
-        expand({"withSequence": {"count": 10**12}})
+    with pytest.raises(LoopError, match=r'strconv\.Atoi: parsing "1(0+)": value out of range'):
+        expand({"withSequence": {"end": 10**30}})
+
+
+@pytest.mark.spec("LOOP-10")
+def test_a_loop_has_at_most_a_hundred_thousand_items_unless_told_otherwise():
+    assert len(expand({"withSequence": {"count": ITEMS_MAX}})) == 100_000
+    with pytest.raises(LoopError, match="withSequence makes 100001 items, more than 100000: split the loop"):
+        expand({"withSequence": {"start": -ITEMS_MAX, "end": 0}})
+    try:
+        limit_items(3)
+        for loop in ({"withItems": [1, 2, 3, 4]}, {"withParam": "[1, 2, 3, 4]"}, {"withSequence": {"count": 4}}):
+            with pytest.raises(LoopError, match="makes 4 items, more than 3"):
+                expand(loop)
+        assert len(expand({"withItems": [1, 2, 3]})) == 3
+    finally:
+        limit_items(ITEMS_MAX)
 
 
 scalars = st.text() | st.integers(-(2**53), 2**53) | st.booleans() | st.none()

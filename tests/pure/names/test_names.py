@@ -89,6 +89,21 @@ def test_display_names_leave_out_what_the_boundary_says(node, boundary, shown):
     assert ids.display_name(node, boundary) == shown
 
 
+@pytest.mark.parametrize("name", ["w.A[0].x", "w.A.B", "w.A(0)", "w.A(0:i)", "w.A(0)[1].x.onExit", "w.A.B.hooks.run"])
+def test_what_a_node_or_one_below_it_has_started_is_below_it(name):
+    assert ids.is_below(name, "w.A")
+
+
+@pytest.mark.parametrize("name", ["w.A", "w.AB", "w", "w.B", "v.A.B", "w.A.onExit", "w.A.hooks.run", "w.A.onExit(0)"])
+def test_neither_its_own_hooks_nor_its_namesakes_are_below_a_node(name):
+    assert not ids.is_below(name, "w.A")
+
+
+def test_a_step_may_be_called_like_a_hook():
+    assert ids.is_below("w[0].onExit", "w[0]")
+    assert not ids.is_below("w.onExit", "w")
+
+
 def test_labels_are_under_upstreams_domain():
     assert labels.WORKFLOW == "workflows.argoproj.io/workflow"
     assert labels.COMPLETED == "workflows.argoproj.io/completed"

@@ -58,11 +58,31 @@ JSON_SPECS = st.fixed_dictionaries(
 )
 
 
-@given(JSON_SPECS, st.booleans())
-def test_no_spec_makes_it_raise(spec, lint):
+@given(JSON_SPECS, st.booleans(), st.booleans())
+def test_no_spec_makes_it_raise(spec, lint, thorough):
     broken = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "x"}, "spec": spec}
+    found = validate(broken, lookup=lambda _: None, lint=lint, thorough=thorough)
 
-    assert all(problem.message and problem.path for problem in validate(broken, lookup=lambda _: None, lint=lint))
+    assert all(problem.message and problem.path for problem in found)
+
+
+TEXTS = st.text(st.sampled_from("ab1{}=\"'<&|!.()[]?:- \n\\\u00e9,%"), max_size=12)
+
+
+@given(st.lists(TEXTS, min_size=8, max_size=8))
+def test_no_text_makes_it_raise(texts):
+    when, value, limit, duration, condition, patch, loop, count = texts
+    step = {"name": "a", "template": "t", "when": when, "withParam": loop,
+            "arguments": {"parameters": [{"name": "p", "value": "{{=" + value + "}}"}]}}  # fmt: skip
+    templates = [
+        {"name": "m", "steps": [[step, {"name": "b", "template": "t", "withSequence": {"count": count}}]]},
+        {"name": "t", "resource": {"action": "get", "manifest": "a: b", "successCondition": condition},
+         "retryStrategy": {"limit": limit, "backoff": {"duration": duration, "factor": limit}}, "podSpecPatch": patch},
+    ]  # fmt: skip
+    thing = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "x"}}
+    spec = {"entrypoint": "m", "templates": templates, "podGC": {"deleteDelayDuration": duration}}
+
+    validate(thing | {"spec": spec}, lookup=lambda _: None, thorough=True)
 
 
 @given(st.lists(st.lists(st.integers(0, 6), max_size=3), min_size=1, max_size=7))

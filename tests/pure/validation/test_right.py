@@ -35,7 +35,7 @@ def test_every_example_is_valid_but_for_the_two_without_a_name(examples):
         for _, thing in examples
         if thing["kind"] in kinds
     }
-    wrong = {file: validate(thing, lookup=library.get) for file, thing in examples}
+    wrong = {file: validate(thing, lookup=library.get, thorough=True) for file, thing in examples}
 
     assert {file for file, problems in wrong.items() if problems} == NAMELESS
     for file, thing in examples:

@@ -214,9 +214,10 @@ def test_an_expression_that_cannot_be_read_is_refused(spec, place):
     assert first(spec)[1].startswith(f"{place} is no expression: ")
 
 
-def test_a_tag_that_cannot_be_read_would_stay_with_its_braces():
+def test_a_tag_that_cannot_be_read_is_for_the_run_to_find():
     template = {"name": "t", "script": {"image": "x", "source": "echo {{= a == }}"}}
-    [problem] = validate(thing({"templates": [template]}), lookup=lambda _: None)
+    assert validate(thing({"templates": [template]}), lookup=lambda _: None) == []
+    [problem] = validate(thing({"templates": [template]}), lookup=lambda _: None, thorough=True)
 
-    assert problem.severity == "warning"
-    assert problem.message.startswith("templates.t {{=a ==}} is no expression: ")
+    assert (problem.severity, problem.late) == ("error", True)
+    assert problem.message.startswith("templates.t: {{=a ==}} is no expression: ")

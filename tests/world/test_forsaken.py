@@ -1,0 +1,90 @@
+"""The actor of a composite crashes: what stands below it gives back what it had and what it had asked for.
+
+Most of that is on no record, since nodes that have not begun have no entry in the status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.messages import ChildChanged
+from actors.names import ids
+from runtime.objects import Object, Reference
+from tests.kernel.coat import Coat
+from tests.world.flows import flow, phases
+from tests.world.world import Outcome, World, world
+
+pytestmark = pytest.mark.virtual_time
+
+STEPS = "  - {name: inner, steps: [[{name: s, template: %s, withItems: [1, 2, 3]}]]}\n"
+LOCKED = "  - {name: locked, synchronization: {mutexes: [{name: m}]}, container: {image: busybox}}\n"
+
+
+def dag(call: str, after: str, more: str = "") -> str:
+    """A task whose group is going to crash, and one that follows its failure."""
+    ends = "A.Failed || A.Errored"
+    return f"""
+  - name: main{more}
+    dag:
+      tasks:
+      - {{name: A, {call}}}
+      - {{name: B, template: {after}, depends: "{ends}"}}
+"""
+
+
+async def crash(here: World, ref: Reference, name: str) -> None:
+    """Tell the actor of a node a word that nobody could make sense of."""
+    assert here.system is not None
+    (address,) = [one for one in here.system.addresses("node") if one.part == ids.node_id(ref.name, name)]
+    word: Any = None
+    here.system.tell(address, ChildChanged(word))
+
+
+def slow(name: str, pod: Object) -> Outcome:
+    del name, pod
+    return Outcome(delay_s=5.0)
+
+
+@pytest.mark.spec("PAR-3")
+async def test_who_waits_below_for_a_place_of_the_workflow_waits_no_more() -> None:
+    async with world(slow) as here:
+        templates = STEPS % "leaf" + dag("template: inner", "leaf")
+        ref = await here.submit(flow(templates, parallelism=1))
+        await here.after(2)
+        await crash(here, ref, "w.A[0]")
+        done = await here.end_of(ref, limit_s=300)
+
+    assert phases(done)["w.A[0]"] == "Error"
+    assert phases(done)["w.B"] == "Succeeded"
+    assert len(here.created) == 2
+
+
+@pytest.mark.spec("PAR-4")
+async def test_who_waits_below_for_a_place_of_its_boundary_waits_no_more() -> None:
+    async with world(slow) as here:
+        templates = dag("template: leaf, withItems: [1, 2, 3]", "leaf", "\n    parallelism: 1")
+        ref = await here.submit(flow(templates))
+        await here.after(2)
+        await crash(here, ref, "w.A")
+        done = await here.end_of(ref, limit_s=300)
+
+    assert phases(done)["w.A"] == "Error"
+    assert phases(done)["w.B"] == "Succeeded"
+    assert len(here.created) == 2
+
+
+@pytest.mark.spec("SYNC-9")
+@pytest.mark.parametrize("after_s", [1.0, 3.0, 5.0])
+async def test_a_lock_that_was_given_to_a_node_that_had_not_begun_goes_back(after_s: float) -> None:
+    """Writes take two seconds here: the lock is given, then on record, and only then its node begins."""
+    async with world(slow, coat=lambda api: Coat(api, delay_s=2.0)) as here:
+        templates = LOCKED + STEPS % "locked" + dag("template: inner", "locked")
+        ref = await here.submit(flow(templates))
+        await here.after(after_s)
+        await crash(here, ref, "w.A[0]")
+        done = await here.end_of(ref, limit_s=300)
+
+    assert phases(done)["w.A[0]"] == "Error"
+    assert phases(done)["w.B"] == "Succeeded"
+    assert "synchronization" not in done["status"]
