@@ -18,6 +18,7 @@ from actors.experiment.room import experiment_room
 from actors.history.decide import Retention
 from actors.history.mind import HistoryMind
 from actors.history_messages import HISTORY, RetentionChanged
+from actors.language.loops import ITEMS_MAX, limit_items
 from actors.language.tags import use_expressions
 from actors.lock.mind import LockMind
 from actors.lock.state import LockSettings
@@ -32,7 +33,8 @@ from actors.oldnodes.mind import OldNodesMind, OldNodesSettings, old_nodes_addre
 from actors.orphan.mind import OrphanMind, orphan_address
 from actors.plugin.mind import PluginMind
 from actors.queue.mind import QueueMind, QueueSettings
-from actors.rollout.mind import STEP_PLUGIN
+from actors.rollout.balancer_query import SERVICE as BALANCER
+from actors.rollout.plan import STEP_PLUGIN
 from actors.rollout.room import rollout_rooms
 from actors.rollout.state import RolloutSettings
 from actors.turn_messages import QUEUE, LimitsChanged
@@ -52,6 +54,7 @@ from tiphys.persistence.service import Databases
 from tiphys.persistence.settings import PersistenceSettings
 from tiphys.persistence.sync_service import LockDatabase
 from tiphys.persistence.sync_settings import SyncSettings
+from tiphys.providers.elb import ask as ask_balancer
 from tiphys.providers.measure import measure
 from tiphys.providers.surroundings import analysis_settings
 from tiphys.registry import Registry
@@ -77,6 +80,7 @@ class ControllerSettings:
     caches: CacheSettings = field(default_factory=CacheSettings)
     estimates: bool = True  # how long a workflow will take, from the last one like it
     expressions: bool = True  # {{= }} is one
+    loop_items: int = ITEMS_MAX  # of one loop; more is an Error
     instance_id: str = ""  # only objects labelled so, and only those without such a label when it is empty
     sharded: bool = False  # other processes look after other namespaces: workflows and pods carry their bucket
     propagation: Propagation = "Background"  # of workflows that are deleted when their time has come
@@ -100,34 +104,39 @@ class ControllerSettings:
     offload_always: bool = False  # all nodes are kept in the database, where it keeps nodes at all
     offload_keep_s: float = 300.0  # how long it keeps versions of nodes that nobody needs
     namespace: str = ""  # of the workflows that are looked after; empty: all
+    registry: Service | None = None  # who says how images start; None: the registries they come from
 
 
 def rooms(
-    settings: ControllerSettings | None = None, ask_database: Service | None = None, part: str = ""
+    settings: ControllerSettings | None = None,
+    ask_database: Service | None = None,
+    part: str = "",
+    ask_registry: Service | None = None,
 ) -> list[Room]:
-    """Every room: of workflows, analyses, experiments and rollouts; `ask_database` answers what they ask of it. Several
-    of one installation that ask the same database are told apart there by `part`."""
+    """Every room: of workflows, analyses, experiments and rollouts; `ask_database` answers what they ask of it,
+    `ask_registry` how images start. Several of one installation that ask the same database are told apart by `part`."""
     chosen = settings or ControllerSettings()
     services = {DATABASE: ask_database or Databases(chosen.persistence, locks=LockDatabase(chosen.synchronization)).ask}
     use_expressions(chosen.expressions)
+    limit_items(chosen.loop_items)
     mine = labels.of_instance(chosen.instance_id)
     pods = f"{labels.WORKFLOW},{mine}"
     return [
         Room("workflow", WorkflowMind(_of_workflows(chosen)), _workflow_watches(mine, pods), services),
         Room("archive", ArchiveMind(_of_archive(chosen)), _archive_watches(mine), services),
         *_old_nodes(chosen, mine, services),
-        _nodes(chosen, pods, services),
+        _nodes(chosen, pods, {REGISTRY: chosen.registry or ask_registry or Registry(), **services}),
         Room("orphan", OrphanMind(), (Watch(PODS, orphan_address, pods, wakes=True),)),
         Room("lock", LockMind(_of_locks(chosen), part), _lock_watches(chosen, mine), services),
         Room("queue", QueueMind(chosen.queue), _queue_watches(chosen, mine)),
-        Room("history", _history(chosen), (Watch(WORKFLOWS, history_address, mine, wakes=True),)),
+        Room("history", _history(chosen), (Watch(WORKFLOWS, history_address, mine, wakes=True),), services),
         Room("census", CensusMind(), _census_watches(mine, pods)),
-        *([tracing_room(mine)] if chosen.traced else []),
+        *([tracing_room(mine, services)] if chosen.traced else []),
         Room("cache", CacheMind(chosen.caches), _cache_watches(chosen)),
         cron_room(CronSettings(chosen.zone or local_zone(), validate), mine),
         *_plugins(chosen),
         *analysis_rooms(chosen),
-        *rollout_rooms(_of_rollouts(chosen), {STEP_PLUGIN: ask}),
+        *rollout_rooms(_of_rollouts(chosen), {STEP_PLUGIN: ask, BALANCER: ask_balancer}),
     ]
 
 
@@ -137,7 +146,7 @@ def _workflow_watches(mine: str, pods: str) -> tuple[Watch, ...]:
 
 def _nodes(chosen: ControllerSettings, pods: str, services: dict[str, Service]) -> Room:
     watches = (Watch(PODS, pod_address, pods), Watch(TASK_SETS, task_set_address))
-    return Room("node", NodeMind(_of_pods(chosen)), watches, services={REGISTRY: Registry(), **services})
+    return Room("node", NodeMind(_of_pods(chosen)), watches, services)
 
 
 def _old_nodes(chosen: ControllerSettings, mine: str, services: dict[str, Service]) -> list[Room]:

@@ -72,7 +72,8 @@ def is_step_done(scene: Scene) -> bool:
     if step.get("setCanaryScale") is not None:
         return is_at_counts(scene, weights)
     if step.get("setWeight") is not None:
-        return is_at_counts(scene, weights) and (weights or {}).get("verified") is not False
+        in_force = (weights or {}).get("verified") is not False and not services.carries_another(scene)
+        return in_force and is_at_counts(scene, weights)
     if step.get("experiment") is not None:
         return runs.phase(scene.experiment) == "Successful"
     if step.get("analysis") is not None:

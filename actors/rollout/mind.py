@@ -15,7 +15,7 @@ from actors.rollout import claims, needs, wire
 from actors.rollout.decide import decide
 from actors.rollout.events import event
 from actors.rollout.metrics import measures
-from actors.rollout.plan import Plan, PluginAnswer
+from actors.rollout.plan import Plan
 from actors.rollout.references import Known, Seek, WhatDoYouSeek, address_of
 from actors.rollout.restart import AGAIN_S, EVICTION
 from actors.rollout.scene import World
@@ -51,9 +51,6 @@ Commands: TypeAlias = Iterator[Command]
 
 DECIDE: Final = "decide"
 AGAIN, OWNED, WHOSE, LOOK, STATUS, PODS_OF = "again", "owned", "whose", "look", "status", "pods"
-STEP_PLUGIN: Final = "step-plugin"
-"""The service that calls step plugins."""
-
 RETRY_FIRST_S, RETRY_LONGEST_S = 0.05, 60.0
 UNSEEN_S: Final = 30.0
 """What was created so long ago and never came through the watch is looked for."""
@@ -191,7 +188,7 @@ class RolloutMind:
             return  # a budget forbids it, or the pod is gone: looked at again later
         match command, error:
             case Ask(_, query), _:
-                state.answers[query.call] = PluginAnswer(error=error.message)
+                state.answers[query.call] = query.failed(error.message)
                 return
             case Create(resource, thing), api.AlreadyExists():
                 yield from self._ask(state, [Read(_named(resource, thing)._replace(uid=""), WHOSE)])
@@ -272,6 +269,8 @@ class RolloutMind:
             settings.step_plugins,
             settings.disabled_plugins,
             settings.verify_s,
+            settings.verifies_weights,
+            settings.balancer_tag,
         )
 
     def _follow(self, state: RolloutState, plan: Plan, now: float) -> Commands:
@@ -288,7 +287,7 @@ class RolloutMind:
             yield from self._ask(state, [List(PODS, Selection(state.address.namespace, selector), PODS_OF)])
             return
         if plan.query is not None:
-            yield from self._ask(state, [Ask(STEP_PLUGIN, plan.query)])
+            yield from self._ask(state, [Ask(plan.query.service, plan.query)])
             return
         had_pods = state.pods is not None
         state.pods = None
@@ -340,8 +339,7 @@ class RolloutMind:
             }  # fmt: skip
         is_news = plan.stalled != state.stalled
         state.stalled = plan.stalled
-        if moved or is_news:
-            yield from self._tell(state, plan, now)
+        yield from self._tell(state, plan.said if moved or is_news else _warnings(plan), now)
         yield from measures(state.address, plan)
         again = plan.wake_at
         if plan.stalled:
@@ -354,8 +352,8 @@ class RolloutMind:
             state.is_asked = True
             yield Tell(state.address, DECIDE)
 
-    def _tell(self, state: RolloutState, plan: Plan, now: float) -> Commands:
-        for said in plan.said:
+    def _tell(self, state: RolloutState, told: Iterable[Said], now: float) -> Commands:
+        for said in told:
             key = said.reason, said.message
             if said.warning and now - state.warned.get(key, 0.0) < WARNED_S:
                 continue
@@ -369,6 +367,11 @@ class RolloutMind:
             if _counts(command):
                 state.outstanding += 1
             yield command
+
+
+def _warnings(plan: Plan) -> list[Said]:
+    """What is told even when nothing has moved: something is wrong, perhaps something else than before."""
+    return [said for said in plan.said if said.warning]
 
 
 def _of_namespace(refs: Iterable[Reference], namespace: str) -> frozenset[Reference]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from actors.kube_events import Said
+from actors.rollout.balancer_query import BalancerAnswer, BalancerQuery
 from runtime.messages import Command
 from runtime.objects import Object, Reference
+
+STEP_PLUGIN: Final = "step-plugin"
+"""The service that calls step plugins."""
 
 
 class PluginCall(NamedTuple):
@@ -28,6 +32,15 @@ class PluginQuery:
     config: Any = None
     status: Any = None  # what it answered last
 
+    @property
+    def service(self) -> str:
+        """Who is asked."""
+        return STEP_PLUGIN
+
+    def failed(self, why: str) -> PluginAnswer:
+        """The answer when nobody could be asked."""
+        return PluginAnswer(error=why)
+
 
 @dataclass(frozen=True, slots=True)
 class PluginAnswer:
@@ -38,6 +51,13 @@ class PluginAnswer:
     requeue_after_s: float = 0.0
     status: Any = None
     error: str = ""
+
+
+Query: TypeAlias = PluginQuery | BalancerQuery
+"""A question that only the world outside can answer; its answer is found by `call`."""
+
+Call: TypeAlias = PluginCall | BalancerQuery
+Reply: TypeAlias = PluginAnswer | BalancerAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +73,7 @@ class Plan:
     wake_at: float | None = None  # seconds since the epoch
     needs: tuple[Reference, ...] = ()  # objects to be known first; nothing else is in the plan then
     needs_pods: bool = False  # likewise
-    query: PluginQuery | None = None  # likewise
+    query: Query | None = None  # likewise
     stalled: str = ""  # why the decision could not be completed
     waiting: str = ""
     durations: tuple[Object, ...] = field(default=())  # of updates that have ended, for the metrics

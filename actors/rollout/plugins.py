@@ -98,6 +98,7 @@ def _ask(scene: Scene, index: int, operation: str, entry: Object) -> PluginAnswe
     answer = scene.world.answers.get(call)
     if answer is None:
         raise Waits(PluginQuery(call, scene.ro.object, step.get("config"), entry.get("status")))
+    assert isinstance(answer, PluginAnswer)
     if answer.phase and answer.phase not in PHASES:
         verb = operation.lower()
         raise _Trouble(f"failed to {verb} plugin: could not validate rpc phase: phase '{answer.phase}' is not valid")

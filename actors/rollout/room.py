@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.rollout import wire
-from actors.rollout.mind import STEP_PLUGIN, RolloutMind
-from actors.rollout.plan import PluginAnswer, PluginQuery
+from actors.rollout.balancer_query import SERVICE as BALANCER
+from actors.rollout.balancer_query import BalancerAnswer, BalancerQuery
+from actors.rollout.mind import RolloutMind
+from actors.rollout.plan import STEP_PLUGIN, PluginAnswer, PluginQuery
 from actors.rollout.references import ROOM as REFERENCES
 from actors.rollout.references import ReferencesMind, by_cluster, by_namespace, rollout_address
 from actors.rollout.state import RolloutSettings
@@ -32,10 +34,16 @@ async def no_plugin(query: PluginQuery) -> PluginAnswer:
     return PluginAnswer(error=f"step plugin {query.call.name} is not installed")
 
 
+async def no_balancer(query: BalancerQuery) -> BalancerAnswer:
+    """The answer where nobody asks the cloud."""
+    return query.failed("nobody here asks AWS")
+
+
 def rollout_rooms(settings: RolloutSettings | None = None, services: Mapping[str, Any] | None = None) -> list[Room]:
     """Rollouts wake their actors; what they own and what they refer to is told to them.
 
-    `services` may hold `step-plugin`: an async callable from PluginQuery to PluginAnswer."""
+    `services` may hold `step-plugin`, an async callable from PluginQuery to PluginAnswer, and `load-balancer`, one from
+    BalancerQuery to BalancerAnswer."""
     chosen = settings or RolloutSettings()
     own = (
         Watch(wire.ROLLOUTS, rollout_address, wakes=True),
@@ -47,7 +55,7 @@ def rollout_rooms(settings: RolloutSettings | None = None, services: Mapping[str
     others = tuple(Watch(resource, by_namespace, optional=resource in routed) for resource in referred(chosen))
     clustered = (Watch(wire.CLUSTER_TEMPLATES, by_namespace),) if chosen.whole_cluster else ()
     wakers = (Watch(wire.ROLLOUTS, by_namespace, wakes=True), Watch(wire.ROLLOUTS, by_cluster, wakes=True))
-    asked = {STEP_PLUGIN: no_plugin, **(services or {})}
+    asked = {STEP_PLUGIN: no_plugin, BALANCER: no_balancer, **(services or {})}
     return [
         Room(wire.ROOM, RolloutMind(chosen), own, asked),
         Room(REFERENCES, ReferencesMind(), (*wakers, *others, *clustered)),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from actors.rollout import experiments, sets
+from actors.rollout import balancers, experiments, sets
 from actors.rollout.model import Ro
 from actors.rollout.scaling import canary_weight, is_at_counts, meets_threshold
 from actors.rollout.scene import Scene, Stalled
@@ -28,6 +28,7 @@ def reconcile(scene: Scene) -> None:
         canary["weights"] = None
         return
     shift = decide(scene)
+    scene.stable_share = shift.stable
     if not _stable_can_carry(scene, shift):
         return
     refusals = [refusal for router in routers for refusal in _tell(scene, router, shift)]
@@ -89,14 +90,13 @@ def _by_step(scene: Scene) -> tuple[int, tuple[Destination, ...]]:
 
 
 def _on_the_way(scene: Scene, index: int) -> int:
-    """The weight while sizes are not those of the step: one that falls goes first, one that rises follows its pods."""
-    ro, before = scene.ro, scene.ro.weight_before(index)
-    if index == len(ro.steps):
-        return before
+    """The weight while sizes are not those of the step: one that falls goes first, one that rises follows its pods, also
+    when the step that asks for them was skipped."""
+    ro = scene.ro
     recorded = (ro.weights or {}).get("canary") or {}
     carries = int(recorded.get("weight") or 0) if recorded.get("podTemplateHash") == scene.new_hash else 0
     wanted = ro.set_weight()
-    return wanted if carries > wanted else min(before, wanted)
+    return wanted if carries > wanted else min(ro.weight_before(index), carries)
 
 
 def _promoting(scene: Scene) -> int:
@@ -127,7 +127,8 @@ def setback(scene: Scene) -> int:
 def _stable_can_carry(scene: Scene, shift: Shift) -> bool:
     if scene.stable is None:
         return False
-    wanted = (shift.most - shift.canary) * scene.ro.replicas // shift.most
+    share = shift.most - shift.canary
+    wanted = max(share * scene.ro.replicas // shift.most, min(share, 1, scene.ro.replicas))  # none serves no request
     return sets.serving(scene.stable) >= wanted or meets_threshold(scene, scene.stable, wanted)
 
 
@@ -184,7 +185,7 @@ def _side(weight: int, service: Any, value: str) -> Object:
 
 
 def _verify(scene: Scene, routers: list[Router], shift: Shift) -> None:
-    answers = [router.verify(scene.ro, scene.world.known, shift_of(scene.ro, router, shift)) for router in routers]
+    answers = [_confirmed(scene, router, shift_of(scene.ro, router, shift)) for router in routers]
     said = [answer for answer in answers if answer is not None]
     weights = dict(scene.status["canary"]["weights"])
     weights.pop("verified", None)
@@ -195,3 +196,10 @@ def _verify(scene: Scene, routers: list[Router], shift: Shift) -> None:
         scene.wake_at(scene.now + scene.world.verify_s)
         if shift.canary == shift.most and len(scene.ro.steps) >= (scene.ro.step_index or 0):
             raise Stalled(f"end of rollout, desired weight {shift.canary} not yet verified")
+
+
+def _confirmed(scene: Scene, router: Router, shift: Shift) -> bool | None:
+    """Whether a router has taken the weights over: what it says itself, or what AWS says of its load balancers."""
+    if router.key == "alb":
+        return balancers.confirmed(scene, shift)
+    return router.verify(scene.ro, scene.world.known, shift)

@@ -133,8 +133,16 @@ def drop_deadlines(scene: Scene) -> None:
 def _scale_stable(scene: Scene) -> bool:
     if not scene.has_other_stable or scene.stable is None:
         return False
-    # The recorded weights, not this decision's: stable shrinks one decision after the weight has moved.
-    return scene.resize(scene.stable, counts(scene, scene.ro.weights).stable)
+    return scene.resize(scene.stable, counts(scene, _most_for_stable(scene)).stable)
+
+
+def _most_for_stable(scene: Scene) -> Object | None:
+    """The weights on record, with stable's share of now where that is more: it shrinks one decision after its share
+    has, and not while its share is to grow, which waits for its pods."""
+    weights, share = scene.ro.weights, scene.stable_share
+    if weights is None or share is None or share <= int(weights["stable"]["weight"]):
+        return weights
+    return {**weights, "stable": {**weights["stable"], "weight": share}}
 
 
 def scale_new(scene: Scene) -> bool:

@@ -12,9 +12,10 @@ from typing import Any
 
 from actors.kube_events import Said
 from actors.rollout import sets, wire
+from actors.rollout.balancer_query import TAG
 from actors.rollout.model import Ro
 from actors.rollout.pauses import Pauses
-from actors.rollout.plan import PluginAnswer, PluginCall, PluginQuery
+from actors.rollout.plan import Call, Query, Reply
 from actors.rollout.traffic.protocol import Router
 from runtime.messages import Command, Create, Patch
 from runtime.objects import SERVICES, Object, Reference, Resource, reference
@@ -34,7 +35,7 @@ class Waits(Exception):
 
     Without a query it is the pods that are needed."""
 
-    def __init__(self, query: PluginQuery | None = None) -> None:
+    def __init__(self, query: Query | None = None) -> None:
         super().__init__("pods" if query is None else query.call)
         self.query = query
 
@@ -53,11 +54,13 @@ class World:
     unchecked: frozenset[str] = frozenset()  # uids of ReplicaSets whose pods may lack their ephemeral metadata
     taken: frozenset[tuple[Resource, str]] = frozenset()  # names that objects of others have
     refusal: str = ""  # why its ReplicaSet could not be created
-    answers: Mapping[PluginCall, PluginAnswer] = field(default_factory=dict)
+    answers: Mapping[Call, Reply] = field(default_factory=dict)
     routers: Mapping[str, Router] = field(default_factory=dict)
     plugins: frozenset[str] | None = None  # step plugins there are; None: any
     disabled_plugins: frozenset[str] = frozenset()
     verify_s: float = 10.0  # until a router is asked again whether it has confirmed a weight
+    verifies_weights: bool = False  # AWS is asked whether its load balancers have the weights
+    balancer_tag: str = TAG  # by which their target groups are known
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ class Scene:
     was_within_delay: bool = False  # the new version's deadline was still to come
     lets_go: bool = False  # a version that was held by a deadline is scaled to nothing: that is progress
     is_verified: bool = True  # load balancers know the pods
+    stable_share: int | None = None  # of the traffic, as decided now, whether or not the routers can be told yet
     services: dict[str, Object] = field(default_factory=dict)  # as they will be, by name
 
     # ----------------------------------------------------------------------------------------- ReplicaSets

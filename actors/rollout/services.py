@@ -28,8 +28,8 @@ def canary_and_stable(ro: Ro) -> tuple[str, str]:
 
 
 def point_ping_pong(scene: Scene) -> None:
-    """The Service whose turn it is to be the canary's gets the new version, ready or not."""
-    if uses_ping_pong(scene.ro) and not scene.ro.is_fully_promoted:
+    """The Service whose turn it is to be the canary's gets the new version, ready or not, before it gets traffic."""
+    if uses_ping_pong(scene.ro) and not scene.ro.is_fully_promoted and not carries_another(scene):
         ensure(scene, canary_and_stable(scene.ro)[0], scene.new, checks=False)
 
 
@@ -42,9 +42,19 @@ def point_canary_services(scene: Scene) -> None:
         if ro.routing is None:
             ensure(scene, canary.get("canaryService", ""), scene.stable, checks=True)
         return  # with a router it follows the weight: see routing
-    if rolling_back_to(scene):
+    if rolling_back_to(scene) or carries_another(scene):
         return
     ensure(scene, canary.get("canaryService", ""), scene.new, checks=True)
+
+
+def carries_another(scene: Scene) -> bool:
+    """Whether routers still send traffic through the canary's Service to a version that was interrupted. That weight is
+    of its pods, and taken away first: the next version has fewer, or none, and was not asked to stand it."""
+    recorded = (scene.ro.weights or {}).get("canary") or {}
+    value = recorded.get("podTemplateHash")
+    if scene.ro.routing is None or not value or value == scene.new_hash or not int(recorded.get("weight") or 0):
+        return False
+    return any(sets.available(one) for one in scene.every if sets.hash_of(one) == value)
 
 
 def rolling_back_to(scene: Scene) -> str:

@@ -8,7 +8,8 @@ from itertools import takewhile
 from typing import Any
 
 from actors.rollout import wire
-from actors.rollout.plan import Plan, PluginAnswer, PluginCall
+from actors.rollout.balancer_query import TAG
+from actors.rollout.plan import Call, Plan, Reply
 from actors.rollout.restart import EVICTION
 from actors.rollout.sets import count, hash_of
 from actors.rollout.traffic.protocol import Router
@@ -25,6 +26,8 @@ class RolloutSettings:
     step_plugins: frozenset[str] = frozenset()
     disabled_plugins: frozenset[str] = frozenset()
     verify_s: float = 10.0  # until a router is asked again whether it has confirmed a weight
+    verifies_weights: bool = False  # AWS is asked whether its load balancers have the weights
+    balancer_tag: str = TAG  # by which their target groups are known
     whole_cluster: bool = True  # False: only a namespace may be looked at, so there are no ClusterAnalysisTemplates
     instance_id: str = ""  # only Rollouts with this label are worked on; empty: only those without one
 
@@ -72,7 +75,7 @@ class RolloutState:
     pods: tuple[Object, ...] | None = None
     spared: dict[str, float] = field(default_factory=dict)  # pods whose eviction was refused: until when
     unchecked: set[str] | None = None  # uids of ReplicaSets whose pods may lack metadata; None: of all
-    answers: dict[PluginCall, PluginAnswer] = field(default_factory=dict)
+    answers: dict[Call, Reply] = field(default_factory=dict)
     unseen: dict[str, tuple[Reference, float]] = field(default_factory=dict)  # created, not yet seen: since when
     refusal: str = ""
     is_listed: bool = False  # what it owns, or may adopt, has been looked for

@@ -143,8 +143,8 @@ smi_ingress C SMIIngressCanaryStep: upstream_ingresses::SMIIngressCanaryStep
 apisix C APISIXCanaryStep: upstream_ingresses::APISIXCanaryStep
 apisix C APISIXCanarySetHeaderStep: upstream_ingresses::APISIXCanarySetHeaderStep
 appmesh C AppMeshCanaryRollout: -
-aws A ALBCanaryUpdate: -
-aws A ALBCanaryUpdateMultiIngress: -
+aws A ALBCanaryUpdate: balancers::a_step_waits_until_every_load_balancer_has_its_weight
+aws A ALBCanaryUpdateMultiIngress: balancers::a_step_waits_until_every_load_balancer_has_its_weight
 aws A ALBBlueGreenUpdate: -
 aws I ALBPingPongUpdate: upstream_ingresses::ALBPingPongUpdate
 aws I ALBPingPongUpdateMultiIngress: upstream_ingresses::ALBPingPongUpdate
@@ -169,8 +169,6 @@ step_plugin P RolloutSkipPluginWhenDisabled: plugins::a_disabled_plugin_is_skipp
 
 EXCEPTED = {
     "AppMeshCanaryRollout": "App Mesh is refused when the Rollout is read",
-    "ALBCanaryUpdate": "needs load balancers of AWS",
-    "ALBCanaryUpdateMultiIngress": "needs load balancers of AWS",
     "ALBBlueGreenUpdate": "needs load balancers of AWS",
 }
 """Cases without a test of ours, and why."""

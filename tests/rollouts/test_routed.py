@@ -40,6 +40,7 @@ async def test_the_worked_timeline_of_ten_replicas() -> None:
         await begin(here, routed(10, [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}]))
         assert here.weights() == (0, 100)
         seen = here.watch(lambda: (here.weights(), weight(here), tuple(here.sizes().values()), here.selected("c")))
+        short = here.watch(lambda: int(weight(here)) * 10 // 100 > _ready(here, here.selected("c")))
         await here.image("v2")
         await here.until_phase("Paused")
         assert seen[-1] == ((20, 80), "20", (10, 2), here.hash(2))
@@ -51,6 +52,7 @@ async def test_the_worked_timeline_of_ten_replicas() -> None:
         await here.settle(40)
         assert here.sizes() == {1: 0, 2: 10}
         assert (here.selected("c"), here.selected("s")) == (here.hash(2), here.hash(2))
+        assert set(short) == {False}
         steps = [(each[0], each[2]) for each in seen]
         order = [
             ((0, 100), (10, 0)), ((0, 100), (10, 2)), ((20, 80), (10, 2)), ((20, 80), (10, 6)), ((60, 40), (10, 6)),
@@ -116,14 +118,17 @@ async def test_dynamic_stable_scale_shrinks_stable_and_abort_walks_back() -> Non
         assert (here.weights(), here.sizes()) == ((25, 75), {1: 3, 2: 1})
         await here.promote()
         await here.until(lambda: here.status()["currentStepIndex"] == 3 and here.sizes() == {1: 1, 2: 3})
-        seen = here.watch(lambda: (here.weights(), tuple(here.sizes().values())))
+        seen = here.watch(lambda: (here.weights(), here.selected("c") == here.hash(2)))
+        slow = iter((5.0, 20.0, 40.0))
+        here.fate = lambda pod: Fate(ready_s=next(slow))
         await here.abort()
         await here.until(lambda: here.sizes() == {1: 4, 2: 0})
         await here.settle(3)
         assert here.weights() == (0, 100)
         assert here.selected("c") == here.hash(1)
-        ours = [each[0][0] for each in seen if each[0]]
-        assert ours == sorted(ours, reverse=True)
+        assert [each for i, each in enumerate(seen) if i == 0 or each != seen[i - 1]] == [
+            ((75, 25), True), ((25, 75), True), ((25, 75), False), ((0, 100), False),
+        ]  # fmt: skip
 
 
 async def test_going_back_to_stable_with_dynamic_scale_keeps_the_traffic_until_stable_is_back() -> None:
@@ -145,6 +150,82 @@ async def test_going_back_to_stable_with_dynamic_scale_keeps_the_traffic_until_s
         await here.settle(70)
         assert (here.weights(), here.selected("c"), here.selected("s")) == ((0, 100), here.hash(3), here.hash(3))
         assert here.sizes() == {2: 0, 3: 4}
+
+
+async def test_an_update_on_the_heels_of_a_way_back_takes_no_pod_from_stable_while_its_share_grows() -> None:
+    steps = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 75}, {"pause": {}}]
+
+    async with rollout_world() as here:
+        await begin(here, routed(4, steps, dynamicStableScale=True))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        await here.promote()
+        await here.until(lambda: here.sizes() == {1: 1, 2: 3} and here.phase() == "Paused")
+        here.fate = lambda pod: Fate(ready_s=1e9 if image_of(pod) == "v3" else 10)
+        await here.image("v1")
+        await here.settle(5)
+        missing = here.watch(lambda: (100 - int(weight(here))) * 4 // 100 > _ready(here, here.selected("s")))
+        await here.image("v3")
+        await here.settle(60)
+        assert weight(here) == "0"
+        assert set(missing) == {False}
+
+
+@pytest.mark.spec("RO-7-14")
+async def test_an_interrupted_canary_keeps_its_service_until_its_weight_is_taken() -> None:
+    """Stable has no pods to take the traffic back with: the third version must not get all of it meanwhile."""
+    async with rollout_world() as here:
+        await begin(here, routed(3, [{"setWeight": 5}, {"setWeight": 100}, {"pause": {}}], dynamicStableScale=True))
+        await here.image("v2")
+        await here.until(lambda: here.sizes() == {1: 0, 2: 3} and here.phase() == "Paused")
+        here.fate = lambda pod: Fate(ready_s=1 if image_of(pod) == "v3" else 30)
+        seen = here.watch(lambda: (weight(here), here.selected("c")))
+        await here.image("v3")
+        await here.settle(20)
+        assert seen[-1] == ("100", here.hash(2))
+        assert here.status()["currentStepIndex"] == 0
+        await here.until_phase("Paused")
+        assert [each for each in seen if each[1] == here.hash(3)] == [("5", here.hash(3)), ("100", here.hash(3))]
+
+
+@pytest.mark.spec("RO-2.10-weights")
+@pytest.mark.parametrize("skips", ["one", "all"])
+async def test_a_step_that_is_skipped_raises_no_weight_before_its_pods_are_there(skips: str) -> None:
+    steps = [{"setWeight": 10}, {"pause": {}}, {"setWeight": 90}, {"pause": {}}]
+    async with rollout_world(lambda pod: Fate(ready_s=30 if image_of(pod) == "v2" else 1)) as here:
+        await begin(here, routed(10, steps, dynamicStableScale=True))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        await here.promote()
+        await here.settle(5)
+        short = here.watch(lambda: int(weight(here)) * 10 // 100 > _ready(here, here.selected("c")))
+        index = 3 if skips == "one" else 4
+        await here.patch({"status": {"currentStepIndex": index}}, subresource="status")
+        await here.settle(20)
+        assert (weight(here), here.sizes()[1]) == ("10", 9)
+        reached = here.watch(lambda: weight(here))
+        await here.until_phase("Healthy" if skips == "all" else "Paused")
+        await here.settle(20)
+        assert ("100" if skips == "all" else "90") in reached
+        assert set(short) == {False}
+
+
+async def test_a_weight_that_falls_waits_for_one_pod_of_stable_however_little_is_left_to_it() -> None:
+    steps = [{"setWeight": 100}, {"pause": {}}, {"setWeight": 90}, {"pause": {}}]
+    async with rollout_world() as here:
+        await begin(here, routed(3, steps, dynamicStableScale=True))
+        await here.image("v2")
+        await here.until(lambda: here.sizes() == {1: 0, 2: 3} and here.phase() == "Paused")
+        here.fate = lambda pod: Fate(ready_s=20)
+        await here.promote()
+        await here.settle(10)
+        assert (weight(here), here.sizes()) == ("100", {1: 1, 2: 3})
+        await here.settle(20)
+        assert weight(here) == "90"
+
+
+def _ready(here: RolloutWorld, value: str) -> int:
+    return sum(1 for pod in here.ready() if pod["metadata"]["labels"].get("rollouts-pod-template-hash") == value)
 
 
 async def test_weight_waits_while_stable_is_short_of_pods() -> None:

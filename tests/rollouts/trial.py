@@ -145,7 +145,8 @@ def routed_weight(here: RolloutWorld) -> int:
 
 def _judge_shares(here: RolloutWorld, found: Trial, replicas: int) -> None:
     weight = routed_weight(here)
-    for name, share, least in (("s", 100 - weight, (100 - weight) * replicas // 100), ("c", weight, min(weight, 1))):
+    for name, share in (("s", 100 - weight), ("c", weight)):
+        least = max(share * replicas // 100, min(share, 1))
         ready = _serving(here, name)
         found.judge(ready >= least, f"{ready} pods of Service {name} are ready, {share} % of {replicas} need {least}")
     found.tally["weighed"] += 0 < weight < 100

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiphys.simulate.metrics import ALL, BadSeries, Series, answer, read
+from tests.analysis.servers import query
+from tiphys.simulate.metrics import ALL, PLAYED, BadSeries, Series, answer, assumption, measured, read
 
 
 @given(st.floats(0, 1000))
@@ -46,3 +47,24 @@ def test_a_metric_of_its_own_wins_over_the_sentence_for_all() -> None:
 def test_what_cannot_be_read_is_told_with_an_example(wrong: Any) -> None:
     with pytest.raises(BadSeries, match=r"fail at|3m"):
         read(wrong)
+
+
+async def test_a_metric_of_which_nothing_is_said_is_noted_once() -> None:
+    series = Series(read({"known": 0.2}))
+    for name in ("known", "other", "other", "third"):
+        await series.measure(query({"web": {}}, metric={"name": name}))
+    assert list(series.assumed) == ["other", "third"]
+
+
+def test_what_is_assumed_is_a_sentence() -> None:
+    assert assumption(["a"]) == "metric a is taken as good each time: --metrics would say what it measures"
+    assert assumption(["a", "b"]).startswith("metrics a, b are taken as good each time")
+
+
+def test_jobs_are_measured_as_other_metrics_are_and_nothing_else_changes() -> None:
+    job, web = {"name": "a", "provider": {"job": {"spec": {}}}}, {"name": "b", "provider": {"web": {}}}
+    template = {"kind": "AnalysisTemplate", "spec": {"args": [], "metrics": [job, web]}}
+    assert measured(template)["spec"] == {"args": [], "metrics": [{"name": "a", "provider": PLAYED}, web]}
+    assert template["spec"]["metrics"] == [job, web]
+    for other in ({"kind": "Service"}, {"spec": {"metrics": [web]}}, {"spec": {"metrics": [{"type": "Resource"}]}}):
+        assert measured(other) is other

@@ -24,6 +24,17 @@ spec:
     canary:
       steps: [{setWeight: 20}, {pause: {}}, {setWeight: 60}, {pause: {duration: 1h}}]
 """
+SMOKE = """
+---
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: smoke}
+spec:
+  metrics:
+  - name: smoke
+    provider:
+      job: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: "smoke:1"}]}}}}
+"""
 BLUE_GREEN = """
 apiVersion: argoproj.io/v1alpha1
 kind: Rollout
@@ -94,6 +105,25 @@ def test_metrics_from_a_file_are_judged_by_the_templates_conditions(
     assert code == 1
     assert "ends Degraded" in lines[-1]
     assert simulate(capsys, str(EXAMPLE), "--set", "image=web:2")[0] == 0
+
+
+def test_a_metric_of_which_nothing_is_said_is_taken_as_good_and_the_timeline_says_so_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assumed = "metric success-rate is taken as good each time"
+    code, lines, _ = simulate(capsys, str(EXAMPLE), "--set", "image=web:2")
+    assert (code, sum(assumed in line for line in lines)) == (0, 1)
+    _, lines, _ = simulate(capsys, str(EXAMPLE), "--set", "image=web:2", "--metrics", "fail at 1h")
+    assert not any(assumed in line for line in lines)
+
+
+def test_a_job_fails_when_metrics_say_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(CANARY.replace("{pause: {}}", "{analysis: {templates: [{templateName: smoke}]}}") + SMOKE)
+    assert simulate(capsys, str(path), "--set", "image=app:2")[0] == 0
+    code, lines, _ = simulate(capsys, str(path), "--set", "image=app:2", "--metrics", "fail at 1s")
+    assert code == 1
+    assert 'Metric "smoke" assessed Failed' in lines[-1]
 
 
 def test_a_blue_green_update_switches_its_service(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

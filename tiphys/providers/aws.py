@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +162,20 @@ def endpoint(service: str, region: str) -> str:
     given = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL")
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return given or f"https://{service}.{region}.{domain}/"
+
+
+def document(answer: Response) -> ET.Element:
+    """The XML of a service's answer, its names without namespaces. Raises ProviderError with what the service says."""
+    try:
+        root = ET.fromstring(answer.text)  # noqa: S314  # expat bounds expansion, and the client the size
+    except ET.ParseError as error:
+        raise ProviderError(f"the answer is no XML ({error}): {answer.quoted}") from None
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    if answer.status != 200:
+        code, text = root.findtext(".//Code") or str(answer.status), root.findtext(".//Message") or ""
+        raise ProviderError(f"{code}: {text}")
+    return root
 
 
 def _from_sts(answer: Response) -> Credentials:

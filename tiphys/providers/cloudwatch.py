@@ -12,7 +12,7 @@ from actors.analysis_checks import whole
 from actors.language.gotext import printed
 from actors.names.durations import parse_duration
 from actors.names.timestamps import rfc3339
-from tiphys.providers.aws import FORM, default_region, endpoint, sign_with
+from tiphys.providers.aws import FORM, default_region, document, endpoint, sign_with
 from tiphys.providers.http import Request, Response, send
 
 TIMEOUT_S: Final = 30.0
@@ -74,15 +74,7 @@ def _statistic(at: str, stat: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _results(answer: Response) -> Answer:
-    try:
-        root = ET.fromstring(answer.text)  # noqa: S314  # expat bounds expansion, and the client the size
-    except ET.ParseError as error:
-        raise ProviderError(f"the answer is no XML ({error}): {answer.quoted}") from None
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    if answer.status != 200:
-        code, text = root.findtext(".//Code") or str(answer.status), root.findtext(".//Message") or ""
-        raise ProviderError(f"{code}: {text}")
+    root = document(answer)
     found = [_result(member) for member in root.findall(".//MetricDataResults/member")]
     for each in found:
         if each["StatusCode"] in BROKEN:

@@ -1,4 +1,5 @@
-"""Where this controller runs says where it looks for providers' credentials, and where Jobs of metrics are made."""
+"""Where this controller runs says where it looks for providers' credentials, where Jobs of metrics are made, and
+whether AWS is asked about its load balancers."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.analysis.state import AnalysisSettings
+from actors.rollout.balancer_query import TAG
 
 TOKEN_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 UPSTREAMS: Final = "argo-rollouts"
@@ -16,6 +18,16 @@ def analysis_settings() -> AnalysisSettings:
     """The settings of this process: POD_NAMESPACE, else the namespace of its service account, else upstream's."""
     own = os.environ.get("POD_NAMESPACE") or _token_namespace() or UPSTREAMS
     return AnalysisSettings(own, os.environ.get("ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE") or "")
+
+
+def verifies_weights() -> bool:
+    """Whether AWS confirms weights: what upstream's `--aws-verify-target-group` says."""
+    return os.environ.get("TIPHYS_AWS_VERIFY_TARGET_GROUP", "").strip().lower() in ("1", "true", "yes")
+
+
+def balancer_tag() -> str:
+    """The tag of target groups that says whose they are: upstream's `--alb-tag-key-resource-id`."""
+    return os.environ.get("TIPHYS_ALB_TAG_KEY_RESOURCE_ID") or TAG
 
 
 def _token_namespace() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import anyio
@@ -14,7 +14,7 @@ from runtime.api import ApiError
 from runtime.objects import Object, Reference, Resource
 from tiphys.cli.rollouts import actions, facts, templates
 from tiphys.cli.rollouts.objects import ROLLOUTS, Around
-from tiphys.simulate.metrics import Series
+from tiphys.simulate.metrics import Series, assumption, measured
 from tiphys.simulate.scenery import workload_of
 from tiphys.simulate.stage import Stage, staged
 from tiphys.simulate.timeline import Moment, Timeline, is_told, moment
@@ -108,6 +108,8 @@ class Played:
 async def play(wish: Wish) -> Played:
     """Play the update. Raises CannotSimulate when the Rollout never becomes healthy in the first place."""
     wish.series.began = float("inf")
+    wish.series.assumed.clear()
+    wish = replace(wish, others=[(resource, measured(thing)) for resource, thing in wish.others])
     changed(wish)
     async with staged(wish.series.measure, wish.pods) as stage:
         return await perform(stage, wish, Empty())
@@ -121,7 +123,7 @@ async def perform(stage: Stage, wish: Wish, audience: Audience) -> Played:
     began = stage.clock.wall()
     wish.series.began = began
     audience.hear("the update begins")
-    observer = _Observer(stage, wish.rollout, began, audience)
+    observer = _Observer(stage, wish, began, audience)
     ref = Reference(resource, observer.ref.namespace, thing["metadata"]["name"])
     await stage.api.replace(resource, updated(await stage.api.get(ref), wish))
     ending, waits_for = await _to_the_end(stage, observer, wish, began)
@@ -236,9 +238,10 @@ def _reference(rollout: Object) -> Reference:
 class _Observer:
     """Looks at the Rollout after every commit, keeps what changed and shows it."""
 
-    def __init__(self, stage: Stage, rollout: Object, began: float, audience: Audience) -> None:
+    def __init__(self, stage: Stage, wish: Wish, began: float, audience: Audience) -> None:
         self._audience = audience
-        self.ref = _reference(rollout)
+        self._assumed, self._warned = wish.series.assumed, 0
+        self.ref = _reference(wish.rollout)
         self.timeline = Timeline()
         self._stage = stage
         self._began = began
@@ -258,6 +261,7 @@ class _Observer:
                 self._heard.add(event["metadata"]["uid"])
                 if is_told(event):
                     self.timeline.say(event["message"])
+        self._say_what_is_assumed()
         around = Around(
             self._of("apps", "replicasets"),
             experiments=self._of("argoproj.io", "experiments"),
@@ -265,6 +269,12 @@ class _Observer:
         )
         if self.timeline.add(moment(rollout, around, self._stage.clock.wall() - self._began)):
             self._audience.see(self.timeline)
+
+    def _say_what_is_assumed(self) -> None:
+        names = list(self._assumed)[self._warned :]
+        if names:
+            self._warned += len(names)
+            self.timeline.say(assumption(names))
 
     def _events(self) -> list[Object]:
         return [one for one in self._of("", "events") if one["involvedObject"].get("name") == self.ref.name]

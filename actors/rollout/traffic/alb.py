@@ -1,7 +1,7 @@
 """AWS's load balancer: annotations of an Ingress say how its listener shares requests among Services.
 
 Which annotations are a Rollout's own is written beside them, so that several Rollouts can share one Ingress. Whether
-AWS has taken the weights over is not asked for: that needs AWS's own API.
+AWS has taken the weights over is another question: `actors.rollout.balancers`.
 """
 
 from __future__ import annotations

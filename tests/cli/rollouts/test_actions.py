@@ -66,3 +66,15 @@ def test_the_other_actions_are_one_patch_each() -> None:
     assert actions.restart(0.0) == [Patch({"spec": {"restartAt": "1970-01-01T00:00:00Z"}})]
     assert actions.terminate() == [Patch({"spec": {"terminate": True}})]
     assert actions.retry_experiment() == [Patch({"status": None})]
+
+
+def test_what_would_change_nothing_says_why() -> None:
+    done, aborted = rollout(stableRS="h2"), rollout(abort=True)
+    assert actions.nothing_to_promote(rollout()) == ""
+    assert actions.nothing_to_promote(done) == "no update is under way: the newest version is stable already"
+    assert actions.nothing_to_promote(aborted).startswith("it is aborted: `tiphys rollouts retry demo` tries again")
+    assert (actions.nothing_under_way(rollout()), actions.nothing_under_way(aborted)) == ("", "")
+    assert actions.nothing_to_retry(rollout()) == "it was not aborted"
+    assert actions.nothing_to_retry(aborted) == ""
+    done["spec"]["paused"] = True  # promote takes that away
+    assert actions.nothing_to_promote(done) == ""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.rollouts import family
-from tests.cli.rollouts.family import NOW, pod, replica_set, rollout, run
+from tests.cli.rollouts.family import CREATED, NOW, pod, replica_set, rollout, run
 from tiphys.cli.rollouts import facts, rows, show
 from tiphys.cli.rollouts.objects import Around, experiment, revisions
 from tiphys.cli.screen import Screen
@@ -184,3 +184,20 @@ def test_a_list_shows_dashes_where_there_are_no_steps() -> None:
         "demo  Canary     Paused  1/3   20          5/5    5        1           5",
         "demo  BlueGreen  Paused  -     -           5/5    5        1           5",
     ]
+
+
+def test_experiments_are_listed_with_what_is_left_of_their_time() -> None:
+    def one(name: str, phase: str, **spec: str) -> dict[str, Any]:
+        meta = {"name": name, "namespace": "web", "creationTimestamp": CREATED}
+        return {"metadata": meta, "spec": spec, "status": {"phase": phase, "availableAt": "2023-11-14T22:20:20Z"}}
+
+    things = [one("a", "Running", duration="5m"), one("b", "Successful", duration="90"), one("c", "Running")]
+    things.append({**one("d", ""), "status": {}})
+    assert show.experiments(things, NOW, everywhere=False) == [
+        "NAME  STATUS      DURATION  REMAINING  AGE",
+        "a     Running     5m        2m         10m",
+        "b     Successful  1m30s     -          10m",
+        "c     Running     -         -          10m",
+        "d     Pending     -         -          10m",
+    ]
+    assert show.experiments(things[:1], NOW, everywhere=True)[1].startswith("web")

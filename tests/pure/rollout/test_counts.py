@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from actors.rollout.counts import (
@@ -191,6 +191,23 @@ def test_readiness_that_comes_and_goes_never_costs_more_than_may_be_missing(
         assert at.canary >= 0
         assert at.stable >= 0
         assert at.canary + at.stable <= wished + limits.surge
+
+
+SIZES = st.integers(0, 12).flatmap(lambda wished: st.tuples(st.just(wished), st.integers(0, wished)))
+
+
+@given(st.integers(1, 10), FENCES, st.integers(0, 100), SIZES, SIZES)
+@example(2, (1, 0), 100, (3, 0), (3, 2))
+@pytest.mark.spec("RO-2.5-moves")
+def test_a_move_from_any_sizes_takes_no_pod_that_had_to_be_ready(
+    wished: int, posts: tuple[int, int], weight: int, canary: tuple[int, int], stable: tuple[int, int]
+) -> None:
+    """Sizes beyond the fence too, as after the Rollout was made smaller: what goes is what is not ready, first."""
+    limits = Fence(posts[0], min(posts[1], wished))
+    target = approximate(wished, weight, 100, limits.surge)
+    after = basic(Basic(wished, limits, target, Size(*canary), Size(*stable)))
+    left = min(canary[1], after.canary) + min(stable[1], after.stable)
+    assert left >= min(wished - limits.unavailable, canary[1] + stable[1])
 
 
 @pytest.mark.spec("RO-2.5-routed")

@@ -84,6 +84,26 @@ def terminate() -> list[Patch]:
     return [Patch({"spec": {"terminate": True}})]
 
 
+def nothing_to_promote(rollout: Object) -> str:
+    """Why `promote` without --full changes nothing now; empty when it does."""
+    status, name = rollout.get("status") or {}, rollout["metadata"]["name"]
+    if status.get("abort"):
+        return f"it is aborted: `tiphys rollouts retry {name}` tries again; promote --full lets the new version through"
+    return "" if part(rollout, "spec").get("paused") else nothing_under_way(rollout)
+
+
+def nothing_under_way(rollout: Object) -> str:
+    """Why there is no update to promote or abort; empty when there is one."""
+    status = rollout.get("status") or {}
+    is_done = bool(status.get("stableRS")) and status.get("stableRS") == status.get("currentPodHash")
+    return "no update is under way: the newest version is stable already" if is_done else ""
+
+
+def nothing_to_retry(rollout: Object) -> str:
+    """Why `retry` changes nothing now; empty when it does."""
+    return "" if (rollout.get("status") or {}).get("abort") else "it was not aborted"
+
+
 def _at(index: int) -> dict[str, Any]:
     return {"currentStepIndex": index, "pauseConditions": None}
 

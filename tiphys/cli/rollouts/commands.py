@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runtime.objects import Object, Reference, Resource
     from tiphys.cli.connect import Connection
     from tiphys.cli.rollouts.actions import Patch
-    from tiphys.cli.rollouts.verbs import Decide
+    from tiphys.cli.rollouts.verbs import Decide, Doubt
 
 HELP = {"help_option_names": ["-h", "--help"]}
 KINDS = {
@@ -79,17 +79,18 @@ def get(
 
 @clustered
 def list_(
-    what: Annotated[list[str], typer.Argument(metavar="[rollouts]", help="What to list.")] = ["rollouts"],  # noqa: B006
+    what: Annotated[str, typer.Argument(metavar="[rollouts|experiments]", help="What to list.")] = "rollouts",
     all_namespaces: options.Everywhere = False,
     name: Annotated[str, typer.Option(help="Only this one.")] = "",
     output: options.Output = None,
 ) -> Act:
-    """List Rollouts."""
-    from tiphys.cli.rollouts import verbs  # noqa: PLC0415
+    """List Rollouts, or Experiments."""
+    from tiphys.cli.rollouts import objects, verbs  # noqa: PLC0415
 
-    if KINDS.get(what[0]) != "ROLLOUTS":
-        raise InputError(f"list what? {what[0]!r} is none of: rollouts")
-    return lambda at: verbs.list_(at, options.form(output), everywhere=all_namespaces, name=name)
+    if KINDS.get(_short(what)) not in ("ROLLOUTS", "EXPERIMENTS"):
+        raise InputError(f"list what? {what!r} is none of: rollouts, experiments")
+    resource: Resource = getattr(objects, KINDS[_short(what)])
+    return lambda at: verbs.list_(at, resource, options.form(output), everywhere=all_namespaces, name=name)
 
 
 @clustered
@@ -124,7 +125,8 @@ def promote(
             return actions.promote_fully(rollout)
         return actions.promote(rollout, skip_step=skip_current_step, skip_all=skip_all_steps)
 
-    return _act([name], decide, "fully promoted" if full else "promoted")
+    doubt = actions.nothing_under_way if full else actions.nothing_to_promote
+    return _act([name], decide, "fully promoted" if full else "promoted", doubt)
 
 
 @clustered
@@ -132,7 +134,7 @@ def abort(names: Names) -> Act:
     """Abort updates: back to the stable version."""
     from tiphys.cli.rollouts import actions  # noqa: PLC0415
 
-    return _act(names, lambda _: actions.abort(), "aborted")
+    return _act(names, lambda _: actions.abort(), "aborted", actions.nothing_under_way)
 
 
 @clustered
@@ -143,7 +145,7 @@ def retry(what: What) -> Act:
 
     resource, names = _meant(what, "rollout", "experiment")
     if resource.kind == "Rollout":
-        return _act(names, lambda _: actions.retry(), "retried")
+        return _act(names, lambda _: actions.retry(), "retried", actions.nothing_to_retry)
 
     async def work(at: Connection) -> int:
         refs = [Reference(resource, at.namespace, name) for name in names]
@@ -160,7 +162,7 @@ def undo(
     """Take the pod template of an earlier revision again."""
     from tiphys.cli.rollouts import verbs  # noqa: PLC0415
 
-    return lambda at: verbs.undo(at, name, to_revision)
+    return lambda at: verbs.undo(at, _plain(name), to_revision)
 
 
 @clustered
@@ -193,7 +195,7 @@ def set_image(
     from tiphys.cli.rollouts import templates, verbs  # noqa: PLC0415
 
     wishes = templates.image_wishes(images)
-    return lambda at: verbs.set_image(at, name, wishes)
+    return lambda at: verbs.set_image(at, _plain(name), wishes)
 
 
 @clustered
@@ -202,7 +204,7 @@ def terminate(what: What) -> Act:
     from runtime.objects import Reference  # noqa: PLC0415
     from tiphys.cli.rollouts import actions, verbs  # noqa: PLC0415
 
-    if len(what) < 2:
+    if len(what) < 2 and "/" not in what[0]:
         raise InputError("terminate what? Give a kind and a name: terminate analysisrun NAME")
     resource, names = _meant(what, "analysisrun", "experiment")
 
@@ -215,33 +217,61 @@ def terminate(what: What) -> Act:
 
 
 def lint_(
-    files: Annotated[list[str], typer.Option("--filename", "-f", metavar="FILE", help="A file; may be repeated.")],
+    given: Annotated[list[str], typer.Argument(metavar="[FILE…]", help="Files, as with -f.")] = [],  # noqa: B006
+    files: Annotated[list[str], typer.Option("--filename", "-f", metavar="FILE", help="A file.")] = [],  # noqa: B006
     output: Annotated[LintForm, typer.Option("--output", "-o", help="The form of the findings.")] = LintForm.pretty,
 ) -> None:
     """Find the problems of the Rollouts in files; exit code 1 when there are errors."""
-    lint(files, output=output)
+    if not (given or files):
+        raise InputError("lint what? Give files")
+    lint([*given, *files], output=output)
 
 
-def _act(names: Sequence[str], decide: Decide, done: str) -> Act:
+def _act(names: Sequence[str], decide: Decide, done: str, doubt: Doubt | None = None) -> Act:
     from tiphys.cli.rollouts import verbs  # noqa: PLC0415
 
-    return lambda at: verbs.act(at, [_rollout(at, one) for one in names], decide, lambda n: f"rollout '{n}' {done}")
+    def said(name: str) -> str:
+        return f"rollout '{name}' {done}"
+
+    return lambda at: verbs.act(at, [_rollout(at, one) for one in names], decide, said, doubt or verbs.no_doubt)
 
 
 def _rollout(at: Connection, name: str) -> Reference:
     from runtime.objects import Reference  # noqa: PLC0415
     from tiphys.cli.rollouts.objects import ROLLOUTS  # noqa: PLC0415
 
-    return Reference(ROLLOUTS, at.namespace, name)
+    return Reference(ROLLOUTS, at.namespace, _plain(name))
+
+
+def _plain(name: str) -> str:
+    """The name of a Rollout, as it is or after its kind and a slash. Raises InputError for another kind."""
+    kind, slash, rest = name.rpartition("/")
+    if slash and KINDS.get(_short(kind)) != "ROLLOUTS":
+        raise InputError(f"{name!r}: the name of a Rollout is wanted, with rollout/ before it or without")
+    return rest
 
 
 def _meant(words: Sequence[str], *kinds: str) -> tuple[Resource, list[str]]:
     """The kind and the names that words mean; the first kind when none is named. Raises InputError."""
     from tiphys.cli.rollouts import objects  # noqa: PLC0415
 
-    allowed = {KINDS[kind] for kind in kinds}
-    kind, names = (words[0].lower(), list(words[1:])) if len(words) > 1 else (kinds[0], list(words))
-    if KINDS.get(kind) not in allowed:
-        raise InputError(f"{words[0]!r} is no kind here: one of {', '.join(kinds)}")
-    resource: Resource = getattr(objects, KINDS[kind])
+    kind, names = _kind_and_names(words, kinds[0])
+    if KINDS.get(_short(kind)) not in {KINDS[each] for each in kinds}:
+        raise InputError(f"{kind!r} is no kind here: one of {', '.join(kinds)}")
+    resource: Resource = getattr(objects, KINDS[_short(kind)])
     return resource, names
+
+
+def _kind_and_names(words: Sequence[str], usual: str) -> tuple[str, list[str]]:
+    """`rollout web`, `rollout/web rollout/api`, or a name alone. Raises InputError for a mixture."""
+    if not any("/" in word for word in words):
+        return (words[0], list(words[1:])) if len(words) > 1 else (usual, list(words))
+    kinds = {word.rpartition("/")[0] for word in words}
+    if len(kinds) > 1:
+        raise InputError(f"{' '.join(words)}: name one kind, as in rollout/web rollout/api, or in rollout web api")
+    return kinds.pop(), [word.rpartition("/")[2] for word in words]
+
+
+def _short(kind: str) -> str:
+    """`rollouts.argoproj.io` is `rollouts`."""
+    return kind.lower().partition(".")[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from actors.names.durations import parse_duration
 from runtime.objects import Object
 from tiphys.cli.rollouts.objects import Member, Revision, annotation, hash_of, number, part
 
@@ -49,6 +50,14 @@ def strategy(rollout: Object) -> str:
     """Canary, BlueGreen, or unknown."""
     chosen = part(rollout, "spec", "strategy")
     return "BlueGreen" if "blueGreen" in chosen else "Canary" if "canary" in chosen else "unknown"
+
+
+def duration_s(experiment: Object) -> float | None:
+    """How long an Experiment runs once its pods are available; None: until somebody or something ends it."""
+    try:
+        return parse_duration(str((experiment.get("spec") or {}).get("duration") or ""))
+    except ValueError:
+        return None
 
 
 def steps(rollout: Object) -> list[dict[str, Any]]:

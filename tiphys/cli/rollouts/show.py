@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from actors.names.timestamps import seconds
 from runtime.objects import Object
 from tiphys.cli import table
 from tiphys.cli.rollouts import facts, rows
 from tiphys.cli.rollouts.objects import Member, Revision, number
 from tiphys.cli.screen import Screen
+from tiphys.cli.selection import age
+from tiphys.cli.tree import duration
 
 LABEL_CELLS = 17
 
@@ -48,6 +51,23 @@ def listing(things: Sequence[Object], *, everywhere: bool) -> list[str]:
             str(number(thing, "status", "updatedReplicas")), str(number(thing, "status", "availableReplicas")),
         ]  # fmt: skip
         body.append([thing["metadata"].get("namespace", ""), *row] if everywhere else row)
+    return table.aligned([(["NAMESPACE"] if everywhere else []) + head, *body])
+
+
+def experiments(things: Sequence[Object], now: float, *, everywhere: bool) -> list[str]:
+    """Experiments as a table."""
+    body = []
+    for thing in things:
+        meta, status = thing["metadata"], thing.get("status") or {}
+        length_s = facts.duration_s(thing)
+        since = status.get("availableAt") if status.get("phase") == "Running" else None
+        left = "-" if length_s is None or not since else duration(max(0.0, seconds(since) + length_s - now))
+        row = [
+            meta["name"], str(status.get("phase") or "Pending"), "-" if length_s is None else duration(length_s), left,
+            age(meta.get("creationTimestamp"), now),
+        ]  # fmt: skip
+        body.append([meta.get("namespace", ""), *row] if everywhere else row)
+    head = ["NAME", "STATUS", "DURATION", "REMAINING", "AGE"]
     return table.aligned([(["NAMESPACE"] if everywhere else []) + head, *body])
 
 

@@ -40,6 +40,14 @@ WORKLOADS = {
 }
 
 Decide: TypeAlias = Callable[[Object], list[Patch]]
+Doubt: TypeAlias = Callable[[Object], str]
+"""Why something will change nothing; empty when it will."""
+
+
+def no_doubt(thing: Object) -> str:
+    """It will change something."""
+    del thing
+    return ""
 
 
 async def around(api: Api, namespace: str) -> Around:
@@ -87,12 +95,14 @@ def _redraw(lines: Sequence[str], above: int, screen: Screen) -> None:
     print("\n".join(lines), flush=True)
 
 
-async def list_(at: Connection, form: str, *, everywhere: bool, name: str = "") -> int:
-    """Print the Rollouts of the namespace, or of all, as a table."""
-    found = await _items(at.api, ROLLOUTS, Selection(None if everywhere else at.namespace))
+async def list_(at: Connection, resource: Resource, form: str, *, everywhere: bool, name: str = "") -> int:
+    """Print the Rollouts (or Experiments) of the namespace, or of all, as a table."""
+    found = await _items(at.api, resource, Selection(None if everywhere else at.namespace))
     chosen = [thing for thing in found if not name or thing["metadata"]["name"] == name]
     if form:
         results.write(chosen, form, sys.stdout)
+    elif chosen and resource == EXPERIMENTS:
+        print("\n".join(show.experiments(chosen, time.time(), everywhere=everywhere)))
     elif chosen:
         print("\n".join(show.listing(chosen, everywhere=everywhere)))
     else:
@@ -129,12 +139,17 @@ async def states(api: Api, ref: Reference) -> AsyncGenerator[Object]:
             yield event.object
 
 
-async def act(at: Connection, refs: Sequence[Reference], decide: Decide, said: Callable[[str], str]) -> int:
-    """Apply a decision to each and say so."""
+async def act(
+    at: Connection, refs: Sequence[Reference], decide: Decide, said: Callable[[str], str], doubt: Doubt = no_doubt
+) -> int:
+    """Apply a decision to each and say so; on standard error, why it will change nothing."""
     for ref in refs:
-        for patch in decide(await at.api.get(ref)):
+        thing = await at.api.get(ref)
+        for patch in decide(thing):
             await _patch(at.api, ref, patch)
-        print(said(ref.name))
+        print(said(ref.name), flush=True)
+        if why := doubt(thing):
+            print(f"note: {ref.name}: {why}", file=sys.stderr)
     return EXIT_SUCCEEDED
 
 
