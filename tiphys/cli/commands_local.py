@@ -18,6 +18,7 @@ class Runtime(StrEnum):
     auto = "auto"
     process = "process"
     plain = "plain"
+    docker = "docker"
     simulated = "simulated"
 
 
@@ -27,6 +28,7 @@ class DevRuntime(StrEnum):
     auto = "auto"
     process = "process"
     plain = "plain"
+    docker = "docker"
     simulated = "simulated"
     none = "none"
 
@@ -62,7 +64,7 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The controllers' configuration: upstream's ConfigMap, or its keys.")
 ]
 RuntimeOption = Annotated[
-    Runtime, typer.Option("--runtime", help="process: namespaces of their own; plain: none; auto: the better one.")
+    Runtime, typer.Option("--runtime", help="process: namespaces; plain: none; auto: the better; docker: real images.")
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 import time
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 class NodeWish(NamedTuple):
     """What the command line of `node` said."""
 
-    mode: Literal["auto", "process", "plain", "simulated"]
+    mode: Literal["auto", "process", "plain", "docker", "simulated"]
     name: str
     delay_s: float
     scheduler: bool
-    image: str  # which is this program; others are not pulled
+    image: str  # which is this program; others are pulled in mode "docker" alone
 
 
 async def join(target: Target, wish: NodeWish) -> None:
@@ -42,6 +43,7 @@ async def join(target: Target, wish: NodeWish) -> None:
 
 async def _start(tasks: anyio.abc.TaskGroup, at: Connection, wish: NodeWish, folder: Path) -> None:
     from tiphys.devcluster.node import Node, NodeSettings  # noqa: PLC0415
+    from tiphys.devcluster.node.engine.sockets import candidates  # noqa: PLC0415
     from tiphys.devcluster.node.node import HEARTBEAT_S  # noqa: PLC0415
     from tiphys.devcluster.scheduler import Scheduler  # noqa: PLC0415
 
@@ -51,6 +53,7 @@ async def _start(tasks: anyio.abc.TaskGroup, at: Connection, wish: NodeWish, fol
         mode=wish.mode,
         executor_image=wish.image,
         endpoint=None if wish.mode == "simulated" else await _endpoint(at),
+        engines=tuple(candidates(os.environ)) if wish.mode == "docker" else (),
         simulated_delay_s=wish.delay_s,
         heartbeat_s=HEARTBEAT_S,  # the cluster takes a node without it for lost
     )

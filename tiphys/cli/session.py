@@ -10,14 +10,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from random import Random
 from threading import Thread
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
@@ -38,7 +38,7 @@ NAMESPACE: Final = "argo"
 EXECUTOR_IMAGE: Final = "tiphys"
 """What pods of ours name as the image of their helpers; the node runs this very package for it."""
 
-Mode: TypeAlias = Literal["auto", "process", "plain", "simulated", "none"]
+Mode: TypeAlias = Literal["auto", "process", "plain", "docker", "simulated", "none"]
 """How pods run; none: without a node, for clusters that other processes join."""
 
 
@@ -138,22 +138,24 @@ async def _controllers(api: Api, settings: SessionSettings, root: Path) -> Async
     from tiphys.cli.archive_place import settings_of_file  # noqa: PLC0415
     from tiphys.configuration.installation import Installation  # noqa: PLC0415
     from tiphys.controllers import METRICS, ControllerSettings  # noqa: PLC0415
-    from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # noqa: PLC0415
     from tiphys.observability.tracing import wanted  # noqa: PLC0415
 
     folder = str(root / "artifacts")
     pods = PodSettings(
         executor_image=EXECUTOR_IMAGE,
-        image_entrypoints=KnownEntrypoints(),
+        image_entrypoints={} if settings.mode == "docker" else _stand_ins(),
+        ask_registries=settings.mode == "docker",
         repository_root=folder,
         executor_plugins=settings.serving,
     )
     repository = {"s3": {"endpoint": f"file://{folder}", "bucket": "artifacts"}}
-    base = ControllerSettings(pods=pods, repository=repository, traced=wanted(os.environ))
+    registry = _registry(api) if settings.mode == "docker" else None
+    base = ControllerSettings(pods=pods, repository=repository, traced=wanted(os.environ), registry=registry)
     if settings.archive is not None:
         base = replace(base, persistence=settings_of_file(settings.archive))
     installation = Installation(base, os.environ, settings.config)
     installation.databases.api, installation.databases.namespace = api, NAMESPACE
+    installation.registry.api = api
     for notice in installation.notices:
         print(f"warning: {notice}", file=sys.stderr)
     series = installation.settings.series
@@ -165,6 +167,21 @@ async def _controllers(api: Api, settings: SessionSettings, root: Path) -> Async
             tasks.start_soon(_follow, api, installation)
         yield system
         tasks.cancel_scope.cancel()
+
+
+def _stand_ins() -> Mapping[str, tuple[Sequence[str], Sequence[str]]]:
+    """How the images start that the node has something of its own for."""
+    from tiphys.devcluster.node.entrypoints import KnownEntrypoints  # noqa: PLC0415
+
+    return KnownEntrypoints()
+
+
+def _registry(api: Api) -> Callable[[Any], Awaitable[Any]]:
+    """Who knows how images start: the engine that runs them."""
+    from tiphys.devcluster.node.engine.entrypoints import EngineEntrypoints  # noqa: PLC0415
+    from tiphys.devcluster.node.engine.sockets import candidates  # noqa: PLC0415
+
+    return EngineEntrypoints(api, candidates(os.environ))
 
 
 async def _follow(api: Api, installation: Installation) -> None:
@@ -180,6 +197,7 @@ async def _follow(api: Api, installation: Installation) -> None:
 def _node(api: Api, cluster: DevCluster, settings: SessionSettings, root: Path) -> Node:
     """The node of the cluster, which serves already when it is to serve."""
     from tiphys.devcluster.node import Endpoint, Node, NodeSettings  # noqa: PLC0415
+    from tiphys.devcluster.node.engine.sockets import candidates  # noqa: PLC0415
 
     assert settings.mode != "none"
     endpoint = None
@@ -194,6 +212,7 @@ def _node(api: Api, cluster: DevCluster, settings: SessionSettings, root: Path) 
         make_accounts=True,
         host_paths=(root / "artifacts",),
         claims=root / "claims" if settings.data else None,
+        engines=tuple(candidates(os.environ)) if settings.mode == "docker" else (),
         simulated_delay_s=settings.simulated_delay_s,
     )
     return Node(api, chosen)

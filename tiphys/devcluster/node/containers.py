@@ -96,6 +96,11 @@ class Process(Protocol):
 class ContainerRuntime(Protocol):
     """Creates containers and owns their scratch. All methods may be called for many pods at once."""
 
+    @property
+    def pulls_images(self) -> bool:
+        """It has real images, and writes the Events about them itself."""
+        ...
+
     async def prepare(self, pod: Object) -> None:
         """Make the pod's volumes. Idempotent. Raises CannotPrepare."""
         ...

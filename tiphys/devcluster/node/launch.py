@@ -105,10 +105,19 @@ def first_environment(
         env["PYTHONPATH"] = ":".join(import_roots(settings.packages))
     if images.repository(container.get("image") or "") == "nginx" and (ports := container.get("ports")):
         env["TIPHYS_NGINX_PORT"] = str(ports[0]["containerPort"])
-    if settings.endpoint is not None:
-        env["KUBERNETES_SERVICE_HOST"] = settings.endpoint.host
-        env["KUBERNETES_SERVICE_PORT"] = env["KUBERNETES_SERVICE_PORT_HTTPS"] = str(settings.endpoint.port)
-    return env
+    return env | service_environment(settings)
+
+
+def service_environment(settings: NodeSettings) -> dict[str, str]:
+    """Where programs in pods look for the API server."""
+    if settings.endpoint is None:
+        return {}
+    port = str(settings.endpoint.port)
+    return {
+        "KUBERNETES_SERVICE_HOST": settings.endpoint.host,
+        "KUBERNETES_SERVICE_PORT": port,
+        "KUBERNETES_SERVICE_PORT_HTTPS": port,
+    }
 
 
 def hostname(pod: Object) -> str:

@@ -7,6 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+_MADE = ("base", "bin", "local-bin", "logs", "pods", "program", "trial", "claims")
+
 
 class Layout:
     """The folders of one node."""
@@ -17,14 +19,19 @@ class Layout:
         self.stand_ins = root / "bin"
         self.local_bin = root / "local-bin"
         self.logs = root / "logs"
+        self.program = root / "program"  # our interpreter, laid out for images that have none
         self._claims = claims or root / "claims"
 
     def clear(self) -> None:
         """Remove everything that a node makes below its root, and the root when nothing else is in it."""
-        for name in ("base", "bin", "local-bin", "logs", "pods", "trial", "claims"):
-            remove_tree(self.root / name)
+        for folder in self.made():
+            remove_tree(folder)
         with contextlib.suppress(OSError):
             self.root.rmdir()
+
+    def made(self) -> list[Path]:
+        """The folders that a node makes below its root, as far as they exist."""
+        return [self.root / name for name in _MADE if (self.root / name).exists()]
 
     def pod(self, uid: str) -> Path:
         """A pod's scratch: removed when nothing of it runs."""

@@ -58,7 +58,8 @@ class Node:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Register and run pods until cancelled; started once the node is registered and can run pods.
 
-        Raises RuntimeError when mode "process" is asked for and the machine refuses it."""
+        Raises RuntimeError when mode "process" is asked for and the machine refuses it, Refused when mode "docker" is
+        and no engine can be used."""
         if self._loop_clock:
             self._clock = partial(_carried_on, time.time() - anyio.current_time())
         root = self.settings.root
@@ -202,6 +203,11 @@ class Node:
         if self.settings.mode == "simulated":
             self.mode_reason = "asked for"
             return SimulatedRuntime(self.settings.simulated_delay_s, self.settings.simulated_images)
+        if self.settings.mode == "docker":
+            from tiphys.devcluster.node.engine.opening import open_engine_runtime  # noqa: PLC0415 - as below
+
+            engine, self.mode_reason = await open_engine_runtime(stack, self._api, self.settings)
+            return engine
         from tiphys.devcluster.node.processes import (  # noqa: PLC0415 - a simulated node needs none of it
             open_process_runtime,
         )

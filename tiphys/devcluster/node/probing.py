@@ -1,17 +1,40 @@
-"""Performs the httpGet and tcpSocket actions of probes and hooks; what went wrong is told in the kubelet's words."""
+"""Performs the actions of probes and hooks; what went wrong is told in the kubelet's words."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
 from anyio.abc import ByteStream
 
 from runtime.objects import Object
+from tiphys.devcluster.node.containers import Execution
 from tiphys.devcluster.node.lifecycle import ADDRESS
 
 HEAD_BYTES_MAX = 64 * 1024
+Execute: TypeAlias = Callable[[list[str], float], Awaitable[Execution]]
+"""Runs a command inside the container; raises TimeoutError after so many seconds."""
+
+
+async def perform(action: Object, container: Object, execute: Execute, timeout_s: float) -> str:
+    """Perform the action of a probe or hook; the failure in words, empty if none."""
+    if http := action.get("httpGet"):
+        return await http_get(http, container, timeout_s)
+    if tcp := action.get("tcpSocket") or action.get("grpc"):  # whether a gRPC server listens: a remark says so
+        return await tcp_connect(tcp, container, timeout_s)
+    if pause := action.get("sleep"):
+        await anyio.sleep(float(pause.get("seconds") or 0))
+        return ""
+    if command := (action.get("exec") or {}).get("command"):
+        try:
+            done = await execute(list(command), timeout_s)
+        except TimeoutError:
+            return f"command timed out: {' '.join(command)!r} timed out after {timeout_s:g}s"
+        return "" if done.code == 0 else done.output.strip() or f"command exited with {done.code}"
+    return "the action must be exec, httpGet, tcpSocket, grpc or sleep"
 
 
 async def http_get(action: Object, container: Object, timeout_s: float) -> str:

@@ -18,7 +18,7 @@ from tiphys.devcluster.node.command import PipedCommand
 from tiphys.devcluster.node.containers import Execution, Exit, ReadyTimes
 from tiphys.devcluster.node.forkserver import Channel, pipe
 from tiphys.devcluster.node.logfile import LogFile
-from tiphys.devcluster.node.probing import http_get, tcp_connect
+from tiphys.devcluster.node.probing import perform
 
 READ_BYTES = 1 << 16
 EXEC_OUTPUT_MAX = 10 * 1024  # the kubelet's limit for what it keeps of a probe's output
@@ -107,20 +107,7 @@ class LocalProcess:
 
     async def probe(self, action: Object, timeout_s: float) -> str:
         """Perform the action of a probe or hook; the failure in words, empty if none."""
-        if http := action.get("httpGet"):
-            return await http_get(http, self._container, timeout_s)
-        if tcp := action.get("tcpSocket") or action.get("grpc"):  # whether a gRPC server listens: a remark says so
-            return await tcp_connect(tcp, self._container, timeout_s)
-        if pause := action.get("sleep"):
-            await anyio.sleep(float(pause.get("seconds") or 0))
-            return ""
-        if command := (action.get("exec") or {}).get("command"):
-            try:
-                done = await self.execute(list(command), timeout_s)
-            except TimeoutError:
-                return f"command timed out: {' '.join(command)!r} timed out after {timeout_s:g}s"
-            return "" if done.code == 0 else done.output.strip() or f"command exited with {done.code}"
-        return "the action must be exec, httpGet, tcpSocket, grpc or sleep"
+        return await perform(action, self._container, self.execute, timeout_s)
 
     def _answered(self, number: int, code: int) -> None:
         if number in self._commands:

@@ -23,7 +23,6 @@ from runtime.api import Api
 from runtime.objects import Object
 from tiphys.devcluster.node import images, launch, remarks
 from tiphys.devcluster.node.configuration import fetch
-from tiphys.devcluster.node.configwatch import ConfigWatch
 from tiphys.devcluster.node.containers import CannotCreate, CannotRun, Exit, Process
 from tiphys.devcluster.node.downward import Surroundings
 from tiphys.devcluster.node.environment import environment, references
@@ -31,17 +30,19 @@ from tiphys.devcluster.node.forkserver import Channel, ForkServer, SandboxRefuse
 from tiphys.devcluster.node.layout import Layout, remove_tree
 from tiphys.devcluster.node.logfile import LogFile
 from tiphys.devcluster.node.podspec import ContainerSpec
+from tiphys.devcluster.node.podvolumes import PodVolumes
 from tiphys.devcluster.node.process import LocalProcess, NeverStarted, pump, termination_message
 from tiphys.devcluster.node.settings import Mode, NodeSettings
-from tiphys.devcluster.node.volumes import Mount, Volumes
+from tiphys.devcluster.node.volumes import Mount
 
 FILES_WANTED = 65536
-RENEWAL_S = 60.0  # between two looks for tokens that are to be renewed
 START_FAILED = 128  # the code that container engines report for a command that cannot be started
 
 
 class ProcessRuntime:
     """Starts containers through the fork server."""
+
+    pulls_images = False
 
     def __init__(
         self, api: Api, settings: NodeSettings, server: ForkServer, tasks: TaskGroup, system: launch.System
@@ -54,39 +55,17 @@ class ProcessRuntime:
         self.mode: Mode = server.mode
         self._layout = Layout(settings.root, settings.claims)
         self._allocatable: Mapping[str, str] = {}
-        self._volumes = Volumes(api, settings, self._layout, self._allocatable)
+        self._volumes = PodVolumes(api, settings, self._layout, self._allocatable, tasks)
         self._machine_hosts = _read(Path("/etc/hosts"))
         self._limits_told: set[str] = set()
-        self._shown: dict[str, tuple[Object, anyio.Lock]] = {}  # by uid: pods whose volumes show something
-        self._watch = ConfigWatch(api, tasks, self._refresh)
-        tasks.start_soon(self._renew_tokens)
 
     async def prepare(self, pod: Object) -> None:
         """Make the pod's volumes. Raises CannotPrepare."""
-        meta = pod["metadata"]
-        self._watch.add(meta["uid"], meta["namespace"], self._volumes.sources(pod))
-        _, writing = self._shown.setdefault(meta["uid"], (pod, anyio.Lock()))
-        async with writing:
-            await self._volumes.prepare(pod)
+        await self._volumes.prepare(pod)
 
     async def update(self, pod: Object) -> None:
         """Labels or annotations have changed: write the files that show them again."""
-        uid = pod["metadata"]["uid"]
-        if uid in self._shown:
-            self._shown[uid] = pod, self._shown[uid][1]
-            await self._refresh(uid)
-
-    async def _refresh(self, uid: str) -> None:
-        if uid in self._shown:
-            async with self._shown[uid][1]:
-                if uid in self._shown:
-                    await self._volumes.refresh(self._shown[uid][0])
-
-    async def _renew_tokens(self) -> None:
-        while True:
-            await anyio.sleep(RENEWAL_S)
-            for uid in self._volumes.tokens.due():
-                await self._refresh(uid)
+        await self._volumes.update(pod)
 
     def remarks(self, pod: Object) -> str:
         """What the pod asks for that processes of this machine do not get."""
@@ -97,12 +76,7 @@ class ProcessRuntime:
 
     async def clear(self, uid: str) -> None:
         """Remove the pod's volumes and scratch."""
-        self._watch.remove(uid)
-        self._volumes.tokens.forget(uid)
-        _, writing = self._shown.pop(uid, (None, anyio.Lock()))
-        async with writing:  # what is being written is removed too
-            pass
-        await anyio.to_thread.run_sync(remove_tree, self._layout.pod(uid))
+        await self._volumes.clear(uid)
 
     async def start(self, pod: Object, container: ContainerSpec, attempt: int, log: LogFile) -> Process:
         """Start one attempt. Raises CannotCreate; a command that cannot be executed is a process that has ended."""

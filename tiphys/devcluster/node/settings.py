@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-Mode: TypeAlias = Literal["process", "plain", "simulated"]
+from tiphys.devcluster.node.engine.sockets import Candidate
+
+Mode: TypeAlias = Literal["process", "plain", "docker", "simulated"]
 Clock: TypeAlias = Callable[[], float]
 """Seconds since the epoch, UTC."""
 
@@ -30,7 +32,8 @@ class Endpoint(NamedTuple):
 class NodeSettings:
     """How one node runs.
 
-    `mode` "auto" tries namespaces and falls back to plain; `Node.mode` and `Node.mode_reason` tell the outcome."""
+    `mode` "auto" tries namespaces and falls back to plain; "docker" asks a Docker or Podman engine for containers.
+    `Node.mode` and `Node.mode_reason` tell the outcome."""
 
     root: Path  # all scratch is below; removed with its pods
     name: str = "tiphys"
@@ -41,6 +44,7 @@ class NodeSettings:
     host_paths: tuple[Path, ...] = ()  # hostPath volumes are allowed at or below these
     claims: Path | None = None  # a folder per PersistentVolumeClaim; below root when None
     packages: tuple[str, ...] = ("tiphys", "runtime", "actors", "crds")  # importable in containers of that image
+    engines: tuple[Candidate, ...] = ()  # mode "docker": where an engine may answer; empty: the well-known places
     simulated_delay_s: float = 0.0  # how long a simulated container runs unless annotated
     simulated_images: ImageTable = field(default_factory=dict)  # how containers of an image behave (`behaviour`)
     heartbeat_s: float | None = None  # between two signs of life, 0 for none; None: 10, none where pods are simulated

@@ -58,6 +58,8 @@ class SimulatedProcess:
 class SimulatedRuntime:
     """Keeps nothing and writes nothing but logs. Raises ValueError for an `images` table that makes no sense."""
 
+    pulls_images = False
+
     def __init__(self, delay_s: float = 0.0, images: ImageTable | None = None) -> None:
         self._delay_s = delay_s
         self._images = images or {}

@@ -120,7 +120,7 @@ class Volumes:
             folder.chmod(0o777)  # whoever the container runs as
         else:
             kind = next((key for key in volume if key != "name"), "unknown")
-            raise CannotPrepare(f"volumes of kind {kind} are not offered by a node that runs pods as processes")
+            raise CannotPrepare(f"volumes of kind {kind} are not offered by this node: it has folders of this machine")
 
     def _source(self, pod: Object, volume: Object) -> Path:
         meta = pod["metadata"]

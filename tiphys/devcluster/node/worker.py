@@ -321,7 +321,8 @@ class PodWorker:
     def _say_started(self, container: ContainerSpec, process: Process) -> None:
         """In the kubelet's words, and in its order."""
         say, name = self._premises.events.say, container.name
-        say(self.pod, "Pulled", f'Container image "{container.image}" already present on machine')
+        if not self._premises.runtime.pulls_images:
+            say(self.pod, "Pulled", f'Container image "{container.image}" already present on machine')
         say(self.pod, "Created", f"Created container: {name}")
         if process.has_started:
             say(self.pod, "Started", f"Started container {name}")
