@@ -18,6 +18,7 @@ class Problem:
     remedy: str = ""
     feature: str = ""  # the ID of the feature that is not there yet
     unknown: bool = False  # a field that does not exist: callers that are not strict let it pass
+    late: bool = False  # only a run would find it: it is no reason to refuse the object
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""

@@ -6,7 +6,7 @@ Objects stay what they are on the wire, plain JSON: no typed models, which cost 
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -59,6 +59,7 @@ class HttpApi:
         self._agent = agent
         self._session: aiohttp.ClientSession | None = None  # for proxies
         self._wire: Wire | None = None  # for everything else
+        self._through = self._through_session if access.proxy else self._through_wire
 
     @classmethod
     def from_kubeconfig(cls, path: str | None = None, context: str | None = None) -> HttpApi:
@@ -244,20 +245,14 @@ class HttpApi:
             raise _unreachable(method, path, e) from e
         raise _error(answer)
 
-    async def _through(
-        self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], raw: bytes | None
-    ) -> Answer:
-        way = self._through_session if self._access.proxy else self._through_wire
-        return await way(method, path, query, headers, raw)
-
     async def _renewed(self) -> dict[str, str]:
         self._access.renew()
         return await self._headers()
 
-    async def _through_wire(
+    def _through_wire(
         self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], raw: bytes | None
-    ) -> Answer:
-        return await self._direct().request(method, _target(path, query), self._every(headers), raw, REQUEST_S)
+    ) -> Coroutine[Any, Any, Answer]:
+        return self._direct().request(method, _target(path, query), self._every(headers), raw, REQUEST_S)
 
     def _direct(self) -> Wire:
         if self._wire is None:

@@ -108,7 +108,9 @@ Message: TypeAlias = Started | Observed | Gone | Woke | Done | Failed | Told | D
 
 
 class Create(msgspec.Struct, frozen=True):
-    """Create an object. AlreadyExists comes back as Failed: the mind looks whether it is its own."""
+    """Create an object. AlreadyExists comes back as Failed: the mind looks whether it is its own.
+
+    What became of an Event is not told: it is for people."""
 
     resource: Resource
     object: Object

@@ -32,13 +32,14 @@ def always() -> bool:
 class Order:
     """A command and who asked for it."""
 
-    __slots__ = ("actor", "after_s", "begun", "command", "fence", "key", "taken", "times", "tries")
+    __slots__ = ("actor", "after_s", "begun", "command", "fence", "is_event", "key", "taken", "times", "tries")
 
     def __init__(self, actor: Actor, command: Command, fence: Fence = always) -> None:
         self.actor = actor
         self.command = command
         self.fence = fence
         self.key = key_of(command)
+        self.is_event = isinstance(command, Create) and command.resource == EVENTS
         self.tries = 0
         self.times = 1  # how often it was asked for: so many answers it has
         self.taken = False  # somebody has begun with it
@@ -73,10 +74,6 @@ def _urgency(order: Order) -> int:
 
 def _by_urgency() -> Ranks[Order]:
     return Ranks(_urgency, highest=2)
-
-
-def _is_event(order: Order) -> bool:
-    return isinstance(order.command, Create) and order.command.resource == EVENTS
 
 
 def _has_status(lane: Lane[Order]) -> int:
@@ -117,7 +114,7 @@ class Orders:
         self._offer(order)
 
     def _offer(self, order: Order) -> None:
-        (self._events if _is_event(order) else self._first).append(order.fence, _lane(order), order)
+        (self._events if order.is_event else self._first).append(order.fence, _lane(order), order)
 
     def take(self, *, statuses_only: bool = False) -> Order | None:
         """The next order to begin, of those whose fence is open; orders of the dead are dropped, but for Events.
@@ -152,7 +149,7 @@ class Orders:
     def again(self, order: Order) -> None:
         """An order that was begun and has to be tried again: the first of its kind. It keeps its object's line."""
         self._waiting += 1
-        (self._events if _is_event(order) else self._first).appendleft(order.fence, _lane(order), order)
+        (self._events if order.is_event else self._first).appendleft(order.fence, _lane(order), order)
 
     def statuses(self) -> int:
         """Status writes that could begin now."""

@@ -1,8 +1,9 @@
 """Commands become calls, and their outcome a message: the one door to the API server.
 
 A fixed number of performers takes orders from the queue. What an actor asked is answered with `Done` or `Failed`, never
-with an exception, and only to the very life that asked. How many calls are in flight follows what the server grants: a
-429 halves it and is tried again after the time it names, each success widens it a little.
+with an exception, and only to the very life that asked; what became of an Event is told to nobody. How many calls are
+in flight follows what the server grants: a 429 halves it and is tried again after the time it names, each success
+widens it a little.
 """
 
 from __future__ import annotations
@@ -203,8 +204,11 @@ class Performers:
     def _finish(self, order: Order, message: Message) -> None:
         self._learn(message)
         self._orders.done(order)
-        for _ in range(order.times):
-            self._answer(order.actor, message)
+        if order.is_event:
+            self._count(message)  # it was for people: no actor waits to hear what became of it
+        else:
+            for _ in range(order.times):
+                self._answer(order.actor, message)
         if self._orders:  # the next of its line, or what the window held back
             _rouse(self._idle)
 
@@ -225,8 +229,11 @@ class Performers:
         await anyio.sleep(after_s)
         _rouse(self._idle)
 
-    def _answer(self, actor: Actor, message: Message) -> None:
+    def _count(self, message: Message) -> None:
         self._counts["performed" if isinstance(message, Done) else "failed"] += 1
+
+    def _answer(self, actor: Actor, message: Message) -> None:
+        self._count(message)
         if actor.life == LIVING:
             self._registry.post(actor, message)
 

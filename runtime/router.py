@@ -68,9 +68,15 @@ class Router:
                     log.exception("route.failed", resource=resource, name=name, exc_info=error)
                 return None
 
-        if len(watches) == 1:
-            return lambda thing: (ask(0, thing),)
-        return lambda thing: tuple([ask(index, thing) for index in range(len(watches))])
+        routes = [watch.route for watch in watches]
+
+        def concerns(thing: Object) -> tuple[Address | None, ...]:
+            try:
+                return tuple([route(thing) for route in routes])
+            except Exception:  # noqa: BLE001  # asked one by one, so that each fails for itself
+                return tuple([ask(index, thing) for index in range(len(routes))])
+
+        return concerns
 
     def cached(self, address: Address) -> list[Observed]:
         """What the cache has for an address, its own object first."""

@@ -205,6 +205,8 @@ class Scheduler:
                     self._registry.bury(command.to, Told(actor.address, command.word))
                 else:
                     self._registry.post(to, Told(actor.address, command.word), urgent=command.urgent)
+            case Measure():
+                self._measure(command)
             case Question() | Answer() | Monitor():
                 self._converse(actor, command)
             case WriteStatus() | Create() | Patch() | Delete() | Read() | List() | ReadLog() | Ask():
@@ -218,8 +220,6 @@ class Scheduler:
                 self._lives.spawn(actor, command.address, command.argument)
             case Stop():
                 self._lives.stop(actor, command.reason)
-            case Measure():
-                self._measure(command)
             case _:
                 assert_never(command)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
@@ -26,8 +26,11 @@ SAFE = frozenset({"GET", "PUT", "DELETE"})
 """What may be sent once more when a kept connection turns out to be dead: twice is once."""
 
 
+_SIZES = (b"content-length", b"transfer-encoding")  # who says where a body ends
+
+
 class Answer(NamedTuple):
-    """A response that has come whole; names of headers are in lower case."""
+    """A response that has come whole; of an error also its headers, names in lower case: nobody asks for others'."""
 
     status: int
     headers: dict[str, str]
@@ -151,6 +154,10 @@ def _header_lines(headers: tuple[tuple[str, str], ...]) -> bytes:
     return b"".join(lines)
 
 
+def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+
+
 class _Connection(asyncio.Protocol):
     """One connection; its parser calls back with the parts of a response."""
 
@@ -160,7 +167,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: asyncio.Future[Answer] | None = None
-        self._headers: dict[str, str] = {}
+        self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._heard = False
         self._is_done = False
@@ -178,7 +185,7 @@ class _Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
         self._heard = False
-        self._headers, self._body = {}, []
+        self._headers, self._body = [], []
         late = loop.call_later(limit_s, self._late, limit_s)
         self._transport.write(head if body is None else head + body)
         try:
@@ -238,11 +245,11 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header."""
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """All headers: from here on it is known how the body ends."""
-        sized = "content-length" in self._headers or "transfer-encoding" in self._headers
+        sized = any(name.lower() in _SIZES for name, _ in self._headers)
         bodiless = self._parser.get_status_code() in (204, 304)
         self._ends_with_connection = not sized and not bodiless
 
@@ -253,7 +260,7 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The whole answer."""
         if 100 <= self._parser.get_status_code() < 200:
-            self._headers, self._body = {}, []  # an interim answer: the real one follows
+            self._headers, self._body = [], []  # an interim answer: the real one follows
             return
         self._finish()
 
@@ -261,7 +268,8 @@ class _Connection(asyncio.Protocol):
         if not self._parser.should_keep_alive() or self._ends_with_connection:
             self._is_done = True
         if self._waiting is not None and not self._waiting.done():
-            answer = Answer(self._parser.get_status_code(), self._headers, b"".join(self._body))
-            self._waiting.set_result(answer)
+            status = self._parser.get_status_code()
+            headers = _texts(self._headers) if status >= 400 else {}
+            self._waiting.set_result(Answer(status, headers, b"".join(self._body)))
         if self._is_done and self._transport is not None:
             self._transport.close()

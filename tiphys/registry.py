@@ -1,7 +1,8 @@
 """How an image starts, as its registry says: the entrypoint and command of its configuration.
 
-Asked without credentials, since the controller reads no secrets: images of private registries are named in the
-configuration. What a digest means never changes and is kept; what a tag means is asked for again after a while.
+Asked without credentials first, and only where that is refused with those of the workflow's pull secrets, which a
+namespace has to let the controller read. What a digest means never changes and is kept; what a tag means, or what was
+told to somebody in particular, is asked for again after a while.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
-from runtime.api import ApiError, Refused, Unavailable
+from actors.node.image_question import ImageQuestion
+from runtime.api import Api, ApiError, Refused, Unavailable
+from tiphys.pull_secrets import HUB, HUB_NAMES, Credential, found_for
 
 if TYPE_CHECKING:
     import aiohttp
 
-HUB = "registry-1.docker.io"
 ASKED_S = 10.0
 KEPT_S = 600.0  # of a tag
 KEPT_MAX = 10_000
@@ -30,10 +32,14 @@ MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+NOT_FOR_US = frozenset({401, 403, 404})
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 Start: TypeAlias = tuple[list[str], list[str]]
 """Entrypoint and command."""
 
+EVERYBODY = Credential()
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -56,49 +62,78 @@ def parse(image: str) -> Image:
     folder, colon, tag = path.rpartition(":")
     if not colon or "/" in tag:
         folder, tag = path, "latest"
-    if registry in (HUB, "docker.io", "index.docker.io"):
+    if registry in HUB_NAMES:
         registry = HUB
         folder = folder if "/" in folder else f"library/{folder}"
     return Image(registry, folder, digest or tag)
 
 
-class Registry:
-    """Answers how images start. An instance is a service of the node room."""
+class Door(NamedTuple):
+    """One image's place at its registry, and as whom it is entered."""
 
-    def __init__(self, *, scheme: str = "https", machine: str = "") -> None:
+    session: aiohttp.ClientSession
+    image: Image
+    credential: Credential
+
+
+class Registry:
+    """Answers how images start. An instance is a service of the node room; `api` is where pull secrets are read."""
+
+    def __init__(self, *, api: Api | None = None, scheme: str = "https", machine: str = "") -> None:
+        self.api = api
         self._scheme = scheme
         self._architecture = ARCHITECTURES.get(machine or platform.machine(), "amd64")
-        self._kept: OrderedDict[Image, tuple[float, Start]] = OrderedDict()
-        self._tokens: dict[tuple[str, str], str] = {}
+        self._kept: OrderedDict[ImageQuestion, tuple[float, Start]] = OrderedDict()
+        self._tokens: OrderedDict[tuple[str, str, Credential], str] = OrderedDict()
 
-    async def __call__(self, query: str) -> Start:
-        """Entrypoint and command of image `query`. Raises Refused (no such image, or not for us), Unavailable."""
-        image = parse(query)
-        known = self._kept.get(image)
-        if known is not None and (":" in image.reference or time.monotonic() - known[0] < KEPT_S):
-            return known[1]
+    async def __call__(self, query: ImageQuestion) -> Start:
+        """Entrypoint and command of an image. Raises Refused (no such image, or not for us), Unavailable."""
+        image = parse(query.image)
+        everybodys = ImageQuestion(query.image)
+        for known in (self._kept.get(everybodys), self._kept.get(query)):
+            if known is not None and time.monotonic() < known[0]:
+                return known[1]
         import aiohttp  # noqa: PLC0415  (loaded already where the cluster is reached over HTTP)
 
         timeout = aiohttp.ClientTimeout(total=ASKED_S)
         try:
             async with aiohttp.ClientSession(timeout=timeout) as session:
-                start = await self._start(session, image)
+                try:
+                    start, whose = await self._start(Door(session, image, EVERYBODY)), everybodys
+                except Refused as refusal:
+                    if refusal.code not in NOT_FOR_US:
+                        raise
+                    start, whose = await self._with_credentials(session, image, query, refusal), query
         except ApiError:
             raise
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
             reason = str(error) or type(error).__name__
             raise Unavailable(f"registry {image.registry} does not answer: {reason}") from error
-        self._kept[image] = (time.monotonic(), start)
-        while len(self._kept) > KEPT_MAX:
-            self._kept.popitem(last=False)
+        for_ever = ":" in image.reference and whose == everybodys
+        _keep(self._kept, whose, (float("inf") if for_ever else time.monotonic() + KEPT_S, start))
         return start
 
-    async def _start(self, session: aiohttp.ClientSession, image: Image) -> Start:
-        manifest = await self._get(session, image, f"manifests/{image.reference}")
+    async def _with_credentials(
+        self, session: aiohttp.ClientSession, image: Image, query: ImageQuestion, refusal: Refused
+    ) -> Start:
+        """What is refused to everybody may be there for who has the pull secrets. Raises Refused with all reasons."""
+        found = await found_for(self.api, query, image.registry, image.repository)
+        reasons = [refusal.message, *found.troubles]
+        for credential in found.credentials:
+            try:
+                return await self._start(Door(session, image, credential))
+            except Refused as error:
+                reasons.append(error.message)
+        if self.api is not None and not found.credentials and not found.troubles:
+            reasons.append("no pull secret of the pod's is for it")
+        raise Refused("; ".join(dict.fromkeys(reasons)), code=refusal.code)
+
+    async def _start(self, door: Door) -> Start:
+        manifest = await self._get(door, f"manifests/{door.image.reference}")
         if manifest.get("manifests"):
-            digest = self._of_our_kind(image, manifest["manifests"])
-            manifest = await self._get(session, image, f"manifests/{digest}")
-        config = (await self._get(session, image, f"blobs/{manifest['config']['digest']}")).get("config") or {}
+            digest = self._of_our_kind(door.image, manifest["manifests"])
+            manifest = await self._get(door, f"manifests/{digest}")
+        config = (await self._get(door, f"blobs/{manifest['config']['digest']}")).get("config") or {}
         return list(config.get("Entrypoint") or ()), list(config.get("Cmd") or ())
 
     def _of_our_kind(self, image: Image, listed: list[Mapping[str, Any]]) -> str:
@@ -108,37 +143,67 @@ class Registry:
                 return str(entry["digest"])
         raise Refused(f"{image.repository}:{image.reference} is not made for linux/{self._architecture}")
 
-    async def _get(self, session: aiohttp.ClientSession, image: Image, what: str) -> dict[str, Any]:
-        """A document of the registry; a challenge is met once, with a token that anybody gets."""
+    async def _get(self, door: Door, what: str) -> dict[str, Any]:
+        """A document of the registry; a challenge is met once."""
+        image = door.image
         url = f"{self._scheme}://{image.registry}/v2/{image.repository}/{what}"
+        whom = "for the user of the pull secret" if door.credential != EVERYBODY else "for everybody"
         for again in (True, False):
-            token = self._tokens.get((image.registry, image.repository))
-            headers = {"Accept": ", ".join(MANIFESTS)} | ({"Authorization": f"Bearer {token}"} if token else {})
-            async with session.get(url, headers=headers) as answer:
+            shown = self._tokens.get((image.registry, image.repository, door.credential))
+            headers = {"Accept": ", ".join(MANIFESTS)} | ({"Authorization": shown} if shown else {})
+            async with door.session.get(url, headers=headers) as answer:
                 if answer.status == 401 and again:
-                    await self._log_in(session, image, answer.headers.get("WWW-Authenticate", ""))
+                    await self._log_in(door, answer.headers.getall("WWW-Authenticate", []))
                     continue
-                if answer.status in (401, 403, 404):
-                    raise Refused(
-                        f"registry {image.registry} has no {image.repository} for everybody ({answer.status})"
-                    )
+                if answer.status in NOT_FOR_US:
+                    said = f"registry {image.registry} has no {image.repository} {whom} ({answer.status})"
+                    raise Refused(said, code=answer.status)
                 if answer.status != 200:
                     raise Unavailable(f"registry {image.registry} answered {answer.status}")
                 raw = await answer.content.read(BODY_BYTES_MAX)
                 return _json(raw)
-        raise Refused(f"registry {image.registry} lets nobody in without credentials")
+        raise AssertionError("a challenge is met, or refused")
 
-    async def _log_in(self, session: aiohttp.ClientSession, image: Image, challenge: str) -> None:
-        told = dict(_CHALLENGE.findall(challenge))
-        realm = told.get("realm", "")
-        if not challenge.lower().startswith("bearer") or not realm.startswith(f"{self._scheme}://"):
-            raise Refused(f"registry {image.registry} lets nobody in without credentials")
+    async def _log_in(self, door: Door, challenges: list[str]) -> None:
+        """Find what to show from now on. Raises Refused where there is nothing that would be let in."""
+        credential, image = door.credential, door.image
+        bearer = next((text for text in challenges if text.lower().startswith("bearer")), "")
+        basic = any(text.lower().startswith("basic") for text in challenges)
+        realm = dict(_CHALLENGE.findall(bearer)).get("realm", "")
+        if credential.registry_token:
+            shown = f"Bearer {credential.registry_token}"
+        elif realm.startswith(f"{self._scheme}://"):
+            shown = f"Bearer {await self._token(door, dict(_CHALLENGE.findall(bearer)))}"
+        elif basic and credential.basic:
+            shown = credential.basic
+        else:
+            raise Refused(f"registry {image.registry} lets nobody in without credentials", code=401)
+        _keep(self._tokens, (image.registry, image.repository, credential), shown)
+
+    async def _token(self, door: Door, told: Mapping[str, str]) -> str:
+        """The token of the registry's own authority, as that user or as everybody."""
+        credential, image = door.credential, door.image
         query = {"service": told.get("service", ""), "scope": f"repository:{image.repository}:pull"}
-        async with session.get(f"{realm}?{urlencode(query)}") as answer:
+        if credential.identity_token:
+            form = {"grant_type": "refresh_token", "client_id": "tiphys", "refresh_token": credential.identity_token}
+            asked = door.session.post(told["realm"], data={**query, **form})
+        else:
+            headers = {"Authorization": credential.basic} if credential.basic else {}
+            asked = door.session.get(f"{told['realm']}?{urlencode(query)}", headers=headers)
+        async with asked as answer:
             if answer.status != 200:
-                raise Refused(f"registry {image.registry} gives no token to everybody ({answer.status})")
+                whom = "the user of the pull secret" if credential != EVERYBODY else "everybody"
+                raise Refused(f"registry {image.registry} gives no token to {whom} ({answer.status})", code=401)
             found = _json(await answer.content.read(BODY_BYTES_MAX))
-        self._tokens[image.registry, image.repository] = str(found.get("token") or found.get("access_token") or "")
+        return str(found.get("token") or found.get("access_token") or "")
+
+
+def _keep(kept: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Remember; what is in there longest is forgotten first."""
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > KEPT_MAX:
+        kept.popitem(last=False)
 
 
 def _json(raw: bytes) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def metadata(request: PodRequest, *, source: str, outputs_wanted: bool) -> dict[
         "annotations": _merged(request, "annotations") | _annotations(request, source),
         "ownerReferences": [owner_reference(request.workflow_name, request.workflow_uid)],
     }
-    if outputs_wanted:
+    if outputs_wanted and request.settings.held:
         meta["finalizers"] = [labels.FINALIZER_POD_STATUS]
     return meta
 

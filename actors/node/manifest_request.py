@@ -47,6 +47,7 @@ class PodSettings:
     host_name_label: str = "kubernetes.io/hostname"  # of RTY-10
     deletion_delay_s: float = 5.0  # of finished pods, where podGC.deleteDelayDuration does not say
     deletion_grace_s: int | None = None  # of those pods; None: their own
+    held: bool = True  # pods whose outputs are wanted stay until these are on record, whoever deletes them (PGC-4)
     pace: Pace | None = None  # of all pods that are created (PAR-5)
     agent_pods: bool = True  # are made; else somebody else's agent works off the task sets
     executor_plugins: bool = False  # those that ConfigMaps define are offered to workflows that bring none

@@ -11,6 +11,9 @@ from actors.node.patches import BadPatch, parse_patch, strategic_merge
 
 _INHERITED = ("nodeSelector", "affinity", "tolerations")  # template, else boundary, else workflow
 _OVERRIDDEN = ("schedulerName", "securityContext", "hostAliases", "resourceClaims")  # template, else workflow
+_OURS = frozenset(
+    {paths.SHIM_VOLUME, paths.SCRIPT_VOLUME, paths.INPUTS_VOLUME, paths.REPOSITORY_VOLUME, paths.TOKEN_VOLUME}
+)
 _OF_WORKFLOW = ("hostNetwork", "dnsPolicy", "dnsConfig", "imagePullSecrets")
 
 
@@ -40,7 +43,7 @@ def pod_volumes(
     """The volumes that the containers of `spec` mount: the workflow's, the template's, claims', and ours (VOL-1).
 
     `secrets` are the volumes of the stores' credentials, by name."""
-    mounted, ours = _mounted(spec), _ours(request) | secrets
+    mounted, ours = _mounted(spec), _OURS | secrets.keys()
     claims = [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in request.claims]
     offered: dict[str, Mapping[str, Any]] = {}
     for volume in [*(request.spec.get("volumes") or ()), *claims, *(request.template.get("volumes") or ())]:
@@ -49,7 +52,10 @@ def pod_volumes(
             raise BadTemplate(f"volumes: {name!r} is a name that every workflow pod needs for itself: choose another")
         offered[name] = volume
     users = [dict(volume) for name, volume in offered.items() if name in mounted]
-    return users + [dict(volume) for name, volume in ours.items() if name in mounted]
+    if mounted.isdisjoint(ours):
+        return users
+    made = _made(request) | secrets
+    return users + [dict(volume) for name, volume in made.items() if name in mounted]
 
 
 def patched(request: PodRequest, spec: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +132,8 @@ def _mounted(spec: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _ours(request: PodRequest) -> dict[str, dict[str, Any]]:
+def _made(request: PodRequest) -> dict[str, dict[str, Any]]:
+    """The volumes of `_OURS`."""
     source = {"fieldPath": f"metadata.annotations['{paths.SOURCE_ANNOTATION}']"}
     script = {"defaultMode": 0o755, "items": [{"path": paths.SCRIPT_FILE, "fieldRef": source, "mode": 0o755}]}
     root = {"path": request.settings.repository_root, "type": "DirectoryOrCreate"}

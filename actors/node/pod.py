@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import DeadlineExceeded, Denied, EndDaemon, Phase, Recorded, Shutdown, WorkflowEnded
+from actors.messages import POD_DELETED, DeadlineExceeded, Denied, EndDaemon, Phase, Recorded, Shutdown, WorkflowEnded
 from actors.names import ids, labels
 from actors.node.assess import assess
-from actors.node.assessment import ContainerVerdict, Expectation, fields_of
+from actors.node.assessment import ContainerVerdict, expected_of, fields_of
 from actors.node.container_nodes import close_containers, container_entries, last_containers
 from actors.node.manifest_request import PodSettings
 from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin, PodMaker
@@ -175,7 +175,7 @@ class PodNode(PodMaker):
                 self.pod = result
                 return self._make_room()
             case Ask(tag="pod:image"):
-                return self._image_known(command.query, result, now)
+                return self._image_known(command.query.image, result, now)
             case ReadLog():
                 self.logs[command.options.container] = result
                 self.reading_log = False
@@ -200,7 +200,7 @@ class PodNode(PodMaker):
                     return self._not_there(now)
                 return [WakeAt(now + self._patience_s(), command.tag)]
             case Ask(tag="pod:image"):
-                return self._image_known(command.query, error.message, now)
+                return self._image_unknown(command.query.image, error, now)
             case ReadLog():
                 return self._log_unread(command, now)
             case Read(tag="pod:release") | Patch(tag="pod:release") | Delete(tag="pod:collect"):
@@ -278,7 +278,7 @@ class PodNode(PodMaker):
             owners = [f"{o['kind']} {o['name']}" for o in pod["metadata"].get("ownerReferences") or ()] or ["nobody"]
             text = f"pod {self.pod_name} exists already and belongs to {', '.join(owners)}: delete or rename it"
             self.released = True
-            return self.end("Error", now, text)
+            return self.erred(text, now)
         leaves = pod["metadata"].get("deletionTimestamp") and self.status.phase == "Pending" and self.pod is None
         if leaves and not has_outcome(pod):
             return self._let_go(pod, now)
@@ -307,7 +307,7 @@ class PodNode(PodMaker):
             return self._release(now)
         if self.status.phase == "Pending":
             return self._create(now)
-        return self.end("Error", now, "pod deleted")
+        return self.end("Error", now, POD_DELETED)
 
     # ------------------------------------------------------------------------------------------ what the pod says
 
@@ -315,7 +315,8 @@ class PodNode(PodMaker):
         """Take over what the pod's status says of this node."""
         if self.pod is None or self.status.ended:
             return []
-        seen = assess(self.pod, self._expectation(), self.logs)
+        template = self.instance.template
+        seen = assess(self.pod, expected_of(template, include_result=self.call.include_result), self.logs)
         if seen.needs_log is not None:
             if self.reading_log:
                 return []
@@ -327,23 +328,13 @@ class PodNode(PodMaker):
                 return restarted
         before = self.status
         entries = container_entries(self, seen, now)
-        fields = fields_of(seen, self.instance.template)
+        fields = fields_of(seen, template)
         if seen.phase in {"Succeeded", "Failed", "Error"}:
             phase: Phase = seen.phase  # type: ignore[assignment]  # one of the three, as just tested
             return [*entries, *self.end(phase, now, seen.message, **fields)]
         runs = "Running" in (seen.phase, self.status.phase)  # who has seen it run may yet be shown an older state
         self.now_is("Running" if runs else "Pending", now, seen.message, **fields)
         return [*entries, *self.announce()] if self.status != before or entries else []
-
-    def _expectation(self) -> Expectation:
-        template = self.instance.template
-        return Expectation(
-            outputs=template.get("outputs") or {},
-            include_result=self.call.include_result,
-            daemon=bool(template.get("daemon")),
-            containers=tuple(entry["name"] for entry in (template.get("containerSet") or {}).get("containers") or ()),
-            resource=bool(template.get("resource")),
-        )
 
     # ------------------------------------------------------------------------------------------ it is stopped
 

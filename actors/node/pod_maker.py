@@ -18,6 +18,7 @@ from actors.names import ids
 from actors.names.durations import parse_duration
 from actors.names.timestamps import seconds
 from actors.node.called import Called
+from actors.node.image_question import ImageQuestion, question_for
 from actors.node.manifest import pod_for
 from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings, UnknownEntrypoint
 from actors.node.refusals import CREATE_BACKOFF_S, passes
@@ -32,6 +33,7 @@ ADOPT, CREATE, IMAGE, RESTART = "pod:adopt", "pod:create", "pod:image", "pod:res
 RELEASE = "pod:release"
 KEY_FORMATS = ("keyFormat", "pathFormat", "blobNameFormat")  # as the drivers call it
 REGISTRY = "registry"  # the service that knows how images start
+IMAGE_QUESTIONS_MAX = 5  # to a registry that does not answer; then the node is an Error
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class PodMaker(Called):
         except UnknownEntrypoint as error:
             return self._ask_registry(error, now)
         except (BadTemplate, BadLocation, SubstitutionError, ValueError) as error:
-            return self.end("Error", now, str(error))
+            return self.erred(str(error), now)
         self.creating = True
         return [Create(PODS, pod, CREATE)]
 
@@ -114,7 +116,7 @@ class PodMaker(Called):
             return [Read(self._reference(), ADOPT)]
         if isinstance(error, Refused | Gone) and not passes(error):
             self.released = True
-            return self.end("Error", now, error.message)
+            return self.erred(error.message, now)
         self.now_is("Pending", now, error.message)
         again = ADOPT if isinstance(error, Unavailable) else CREATE
         return [*self.announce(), WakeAt(now + self._patience_s(), again)]
@@ -135,17 +137,28 @@ class PodMaker(Called):
 
     def _ask_registry(self, unknown: UnknownEntrypoint, now: float) -> list[Command]:
         if not self.settings.ask_registries or unknown.image in self.entrypoints:
-            return self.end("Error", now, str(unknown))
-        return [Ask(REGISTRY, unknown.image, IMAGE)]
+            return self.erred(str(unknown), now)
+        return [Ask(REGISTRY, self._question(unknown.image), IMAGE)]
+
+    def _question(self, image: str) -> ImageQuestion:
+        return question_for(image, self.run.address.namespace, self.instance.template, self.run.spec)
 
     def _image_known(self, image: str, answer: Any, now: float) -> list[Command]:
-        """The registry has answered, or why it has not; an image that starts nothing stays unknown."""
+        """The registry has answered; an image that starts nothing stays unknown."""
         if self.status.ended:
             return []
-        if isinstance(answer, str):
-            return self.end("Error", now, f"the command of image {image!r} is not known: {answer}")
         self.entrypoints[image] = (list(answer[0]), list(answer[1]))
         return self._create(now)
+
+    def _image_unknown(self, image: str, error: ApiError, now: float) -> list[Command]:
+        """The registry does not say, now or at all."""
+        if self.status.ended:
+            return []
+        text = f"the command of image {image!r} is not known: {error.message}"
+        if isinstance(error, Refused | Gone) or self.refusals >= IMAGE_QUESTIONS_MAX:
+            return self.erred(text, now)
+        self.now_is("Pending", now, text)
+        return [*self.announce(), WakeAt(now + self._patience_s(), CREATE)]
 
     # ------------------------------------------------------------------------------------------ another one
 

@@ -1,7 +1,8 @@
 """Workflows that pass artifacts on while pods, the artifact server and the controller fail under them.
 
 Each makes a text, passes it through two pods, and saves what came of it. The store is the ledger: it must have, for
-every workflow, the text that only an unbroken chain can have made. Time is limited by the workflows themselves.
+every workflow, the text that only an unbroken chain can have made. Time is limited by the workflows themselves: the
+campaign ends when one of them is older than it may be, or when the campaign's own time is over; it never stands.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from random import Random
 
@@ -18,7 +20,7 @@ import anyio
 
 from actors.names.timestamps import seconds
 from actors.workflow.state import WORKFLOWS
-from runtime.api import Api, ApiError
+from runtime.api import Api, ApiError, Selection
 from runtime.client import HttpApi
 from runtime.objects import PODS, Object, reference
 from tests.artifact_chaos.store import Store, served
@@ -29,6 +31,8 @@ UNFINISHED_MAX = 8  # workflows at once: the machine runs their pods, too
 LIMIT_S = 900  # of each workflow, by its own activeDeadlineSeconds
 GRACE_S = 60  # beyond it, for its pods to stop and its end to be written
 RETRIES = 30
+TOLD_S = 30.0  # between two words on how far it is
+LET_GO_S = 180.0  # for the last controller to let go of all pods, once their workflows have ended
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ class Severity:
 class Report:
     """What happened."""
 
-    workflows: int = 0
+    wanted: int = 0
+    workflows: int = 0  # that were begun
+    ended: int = 0
     pod_kills: int = 0
     controller_kills: int = 0
     deeds: Mapping[str, int] = field(default_factory=dict)
@@ -64,14 +70,28 @@ class Campaign:
     dice: Random
     severity: Severity
     report: Report
+    begun: dict[str, float] = field(default_factory=dict)  # by the monotonic clock
     finished: dict[str, Object] = field(default_factory=dict)
+    calm: bool = False  # nothing is killed any more
+
+    def oldest_s(self) -> float:
+        """How long the oldest workflow that has not ended has been there."""
+        now = time.monotonic()
+        return max((now - at for name, at in self.begun.items() if name not in self.finished), default=0.0)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether one of them should long be over."""
+        return self.oldest_s() > LIMIT_S + GRACE_S
 
 
-async def run(number: int, severity: Severity, seed: int, folder: Path, say: Callable[[str], None]) -> Report:
-    """Run so many workflows to their end; what was found."""
+async def run(
+    number: int, severity: Severity, seed: int, folder: Path, say: Callable[[str], None], limit_s: float = inf
+) -> Report:
+    """Run so many workflows to their end, or as many as can be begun within `limit_s`; what was found."""
     begun = time.monotonic()
     kubeconfig = folder / "kubeconfig"
-    report = Report(workflows=number)
+    report = Report(wanted=number)
     dev = ["dev", "--no-controllers", "--runtime", "process", "--kubeconfig", str(kubeconfig)]
     with served(Store(Random(seed), hang_s=severity.hang_s)) as store:
         async with process(*dev) as cluster:
@@ -79,14 +99,17 @@ async def run(number: int, severity: Severity, seed: int, folder: Path, say: Cal
             async with HttpApi.from_kubeconfig(str(kubeconfig)) as api:
                 here = Campaign(api, kubeconfig, store, Random(seed), severity, report)
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(_watch, here)
-                    tasks.start_soon(_kill_pods, here)
-                    tasks.start_soon(_kill_controllers, here)
-                    await _submit(here, number, say)
+                    for deed in (_watch, _kill_pods, _kill_controllers):
+                        tasks.start_soon(deed, here)
+                    tasks.start_soon(_tell, here, say)
+                    await _submit(here, number, begun + limit_s)
+                    here.calm = True
+                    report.problems += [f"{name} was never let go of" for name in await _left(here)]
                     tasks.cancel_scope.cancel()
-                report.problems = judge(number, here.finished, store.kept)
+                report.problems += judge(len(here.begun), here.finished, store.kept)
         report.deeds = dict(store.deeds)
     spans = [_span_s(thing) for thing in here.finished.values()]
+    report.workflows, report.ended = len(here.begun), len(here.finished)
     report.slowest_s, report.seconds = max(spans, default=0.0), time.monotonic() - begun
     return report
 
@@ -160,31 +183,63 @@ def _said(thing: Object) -> str:
     return "; ".join(sorted({str(node["message"]) for node in nodes if node.get("message")}))[-600:]
 
 
-async def _submit(here: Campaign, number: int, say: Callable[[str], None]) -> None:
-    """Create them all, a few at a time, and wait for the last one, but not for ever."""
+async def _submit(here: Campaign, number: int, until: float) -> None:
+    """Create them, a few at a time, and wait for the last one; no longer than the oldest of them may take."""
     for one in range(number):
-        await _until(here, one - UNFINISHED_MAX + 1)
-        await here.api.create(WORKFLOWS, workflow(name_of(one), here.store.address))
-        if one and one % 10 == 0:
-            say(f"{one} workflows, {here.report.pod_kills} pods and {here.report.controller_kills} controllers killed")
-    await _until(here, number)
+        await _until(here, UNFINISHED_MAX - 1)
+        if here.hangs or time.monotonic() > until:
+            break
+        name = name_of(one)
+        await here.api.create(WORKFLOWS, workflow(name, here.store.address))
+        here.begun[name] = time.monotonic()
+    await _until(here, 0)
 
 
-async def _until(here: Campaign, finished: int) -> None:
-    with anyio.move_on_after(LIMIT_S + GRACE_S):
-        while len(here.finished) < finished:  # noqa: ASYNC110  # it only paces the load
-            await anyio.sleep(0.05)
+async def _until(here: Campaign, unfinished: int) -> None:
+    """Wait until no more than so many are under way, or one of them hangs."""
+    while len(here.begun) - len(here.finished) > unfinished and not here.hangs:  # noqa: ASYNC110  it only paces the load
+        await anyio.sleep(0.05)
+
+
+async def _tell(here: Campaign, say: Callable[[str], None]) -> None:
+    """How far it is, every now and then."""
+    while True:
+        await anyio.sleep(TOLD_S)
+        ended, report = len(here.finished), here.report
+        under_way = len(here.begun) - ended
+        say(
+            f"{ended} of {report.wanted} ended, {under_way} under way, the oldest {here.oldest_s():.0f} s; "
+            f"{report.pod_kills} pods and {report.controller_kills} controllers killed"
+        )
+
+
+async def _left(here: Campaign) -> list[str]:
+    """Pods that are still there although podGC was to delete all of them."""
+    names = []
+    with anyio.move_on_after(LET_GO_S):
+        while names := [pod["metadata"]["name"] for pod in (await here.api.list(PODS)).items]:  # noqa: ASYNC110  as above
+            await anyio.sleep(0.5)
+    return names
 
 
 async def _watch(here: Campaign) -> None:
     """Notice which workflows have ended."""
-    version = (await here.api.list(WORKFLOWS)).resource_version
     while True:
-        async with here.api.watch(WORKFLOWS, resource_version=version) as events:
-            async for event in events:
-                version = event.object["metadata"]["resourceVersion"]
-                if (event.object.get("status") or {}).get("finishedAt"):
-                    here.finished[event.object["metadata"]["name"]] = event.object
+        listed = await here.api.list(WORKFLOWS, Selection("default"))
+        version = listed.resource_version
+        for thing in listed.items:
+            _notice(here, thing)
+        with suppress(ApiError):  # a watch that broke off begins with a list again
+            while True:
+                async with here.api.watch(WORKFLOWS, resource_version=version) as events:
+                    async for event in events:
+                        version = event.object["metadata"]["resourceVersion"]
+                        _notice(here, event.object)
+
+
+def _notice(here: Campaign, thing: Object) -> None:
+    if (thing.get("status") or {}).get("finishedAt"):
+        here.finished[thing["metadata"]["name"]] = thing
 
 
 async def _kill_pods(here: Campaign) -> None:
@@ -200,15 +255,29 @@ async def _kill_pods(here: Campaign) -> None:
 
 
 async def _kill_controllers(here: Campaign) -> None:
-    """Start one after the other, and kill each."""
+    """Start one after the other, and kill each; one that ends by itself, or never begins, is a problem."""
     where = ["--kubeconfig", str(here.kubeconfig), "--http-address", "127.0.0.1:0", "--log-level", "error"]
     where += ["--executor-image", EXECUTOR_IMAGE]
     while True:
         async with process("controller", *where, POD_UID="the-one") as controller:
-            await until_ready(controller)
-            if here.report.controller_kills >= here.severity.kills_most:
-                await anyio.sleep_forever()
-            await anyio.sleep(here.dice.expovariate(1 / here.severity.controller_life_s))
+            try:
+                await until_ready(controller)
+            except (TimeoutError, AssertionError) as error:
+                here.report.problems.append(f"a controller did not begin: {error!r}")
+                continue
+            await _life(here)
+            if controller.returncode is not None:
+                here.report.problems.append(f"a controller ended by itself with {controller.returncode}")
+                continue
             controller.send_signal(signal.SIGKILL)
             await controller.wait()
             here.report.controller_kills += 1
+
+
+async def _life(here: Campaign) -> None:
+    """As long as a controller lives; the last one for ever."""
+    span_s = here.dice.expovariate(1 / here.severity.controller_life_s)
+    if here.report.controller_kills < here.severity.kills_most:
+        await anyio.sleep(span_s)
+    while here.calm or here.report.controller_kills >= here.severity.kills_most:  # noqa: ASYNC110  as above
+        await anyio.sleep(1.0)

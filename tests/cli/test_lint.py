@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_what_upstream_says_without_a_remedy_has_one_for_programs(tmp_path: Path
         ("a: [", "not-readable"),
         (WRONG, "unknown-field"),
         (LIBRARY.replace("[echo]", "7"), "wrong-value"),
-        (LIBRARY.replace("templates:", "entrypoint: no\n  templates:"), "invalid-workflow"),
+        (LIBRARY.replace("templates:", "entrypoint: nowhere\n  templates:"), "invalid-workflow"),
         (CALLER, "template-elsewhere"),
         (BINDING, "not-supported"),
     ],
@@ -143,6 +144,77 @@ def test_each_finding_belongs_to_a_rule(text: str, rule: str, tmp_path: Path) ->
     (tmp_path / "f.yaml").write_text(text)
     (report,) = lint.reports([str(tmp_path)])
     assert {finding.rule for finding in report.findings} == {rule}
+
+
+BROKEN = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: broken}
+spec:
+  entrypoint: main
+  typo: 3
+  retryStrategy:
+    limit: lots
+  templates:
+    - name: main
+      steps:
+        - - name: a
+            template: leaf
+            when: "a =="
+            arguments:
+              parameters: [{name: m, value: "{{=asInt(}}"}]
+        - - {name: b, template: nowhere}
+    - name: leaf
+      inputs: {parameters: [{name: m}]}
+      container: {image: 7, command: [sh], args: [1, "{{=nosuch}}"]}
+"""
+PLACES = [
+    ("unknown-field", 6, 3, "spec.typo"),
+    ("fails-later", 8, 5, "spec.retryStrategy.limit"),
+    ("fails-later", 14, 13, "spec.templates[0].steps[0][0].when"),
+    ("fails-later", 16, 38, "spec.templates[0].steps[0][0].arguments.parameters[0].value"),
+    ("invalid-workflow", 17, 13, "spec.templates[0].steps[1][0]"),
+    ("wrong-value", 20, 19, "spec.templates[1].container.image"),
+    ("wrong-value", 20, 51, "spec.templates[1].container.args[0]"),
+    ("fails-later", 20, 54, "spec.templates[1].container.args[1]"),
+]
+
+
+@pytest.mark.spec("CLI-13")
+def test_what_would_only_fail_later_is_found_with_all_else_and_nothing_hides_it(tmp_path: Path) -> None:
+    file = tmp_path / "w.yaml"
+    file.write_text(BROKEN)
+    found = lint.reports([str(file)])
+    entries = json.loads(lint_forms.as_json(found))
+    assert [(e["rule"], e["line"], e["column"], e["field"]) for e in entries] == PLACES
+    assert all(entry["remedy"] and entry["severity"] == "error" for entry in entries)
+    results = json.loads(lint_forms.as_sarif(found))["runs"][0]["results"]
+    regions = [result["locations"][0]["physicalLocation"]["region"] for result in results]
+    assert [(r["ruleId"], place["startLine"], place["startColumn"], r["properties"]["field"])
+            for r, place in zip(results, regions, strict=True)] == PLACES  # fmt: skip
+
+
+def test_what_upstream_would_run_is_no_reason_not_to_run_it() -> None:
+    later = LIBRARY.replace("command: [echo]", "command: [echo, 3], args: ['{{=nosuch}}']")
+    (warning,) = lint.check_or_raise(parse(later, "f.yaml"), lint.RUNNING)
+    assert "names nosuch" in warning.message
+
+
+NOT_TAKEN = {
+    "fun-with-gifs.yaml": "no metadata.name", "k8s-jobs.yaml": "no metadata.name",
+    "k8s-patch-json-workflow.yaml": "given twice", "workflow-count-resourcequota.yaml": "unknown kind 'ResourceQuota'",
+    "event-consumer-workfloweventbinding.yaml": "not there yet",
+    "github-path-filter-workfloweventbinding.yaml": "not there yet",
+}  # fmt: skip
+EXAMPLES = Path(os.environ.get("TIPHYS_CONFORMANCE", ROOT / "../shared/conformance")) / "workflows/examples"
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the conformance examples are not there: set TIPHYS_CONFORMANCE")
+def test_no_example_of_upstreams_has_an_error_but_those_that_are_known_to() -> None:
+    failing = {Path(report.source).name: report for report in lint.reports([str(EXAMPLES)]) if report.fails}
+    assert failing.keys() == NOT_TAKEN.keys()
+    for name, why in NOT_TAKEN.items():
+        (finding,) = failing[name].findings
+        assert why in finding.problem.message
 
 
 def test_numbers_where_text_belongs_are_text() -> None:

@@ -38,10 +38,23 @@ def absent() -> str:
     )
 
 
+OFFLINE: Final = ("yes", "stub", "k8s")
+"""How the corpus begins to say that an example needs no internet, or no more than a cluster."""
+
+
+def _listed() -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads((folder() / "workflows" / "expected.json").read_text())
+    return found
+
+
 def offline_examples() -> dict[str, str]:
     """Every example that runs without the internet or with a cluster alone, with the words that say how it ends."""
-    entries = json.loads((folder() / "workflows" / "expected.json").read_text())
-    return {e["file"]: e["expected"] for e in entries if e["offline"].startswith(("yes", "stub", "k8s"))}
+    return {e["file"]: e["expected"] for e in _listed() if e["offline"].startswith(OFFLINE)}
+
+
+def other_examples() -> dict[str, str]:
+    """The rest, each with the corpus' words for what it needs."""
+    return {e["file"]: e["offline"] for e in _listed() if not e["offline"].startswith(OFFLINE)}
 
 
 def documents(file: str) -> list[Object]:

@@ -36,6 +36,8 @@ from tests.conformance import corpus
 from tiphys.cli.submission import origin, workflow_of
 
 TABLE: Final = Path(__file__).with_name("table.json")
+GOAL: Final = 166
+"""How many examples count where everything is run and the machine has what they need."""
 SLOW_S: Final = 35.0
 LIMIT_S: Final = 150.0
 """How long an example may take beyond its own sleep."""
@@ -103,6 +105,11 @@ class Entry:
         return "" if "expect" in self.raw else "; ".join(self.lacks) or "nothing is expected of it yet"
 
     @property
+    def fits(self) -> bool:
+        """Whether this machine has what it needs."""
+        return not _unfit(self.raw.get("machine", {}))
+
+    @property
     def why_not_counted(self) -> list[str]:
         """Why it does not count, however it ends."""
         return self.lacks + ([self.raw["no_count"]] if "no_count" in self.raw else [])
@@ -110,7 +117,7 @@ class Entry:
     @property
     def slow(self) -> bool:
         """Whether it sleeps too long for every day."""
-        return self.takes_s > SLOW_S
+        return any(one.slow for one in trials_of(self)) if self.runs else self.takes_s > SLOW_S
 
     @property
     def takes_s(self) -> float:
@@ -201,6 +208,11 @@ def _unfit(wanted: dict[str, Any]) -> str:
         return f"needs a machine of architecture {wanted['arch']}, this one is {platform.machine()}"
     lacks = [f"{wanted[key]} {key}, this machine has {has[key]:.3g}" for key in has if wanted.get(key, 0) > has[key]]
     return f"needs {'; '.join(lacks)}" if lacks else ""
+
+
+def things_of(entry: Entry) -> list[Object]:
+    """The documents that it is about, whether it is run or not."""
+    return trial(entry).things if "expect" in entry.raw else corpus.documents(entry.file)
 
 
 def trials_of(entry: Entry) -> list[Trial]:

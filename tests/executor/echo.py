@@ -42,11 +42,13 @@ class Echo(BaseHTTPRequestHandler):
 
 @contextmanager
 def echo_server() -> Iterator[str]:
-    """`127.0.0.1:PORT` of such a server."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    """`127.0.0.1:PORT` of such a server, which ends with the test however that ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)  # a request that hangs keeps nobody: its thread is a daemon
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    yield f"127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

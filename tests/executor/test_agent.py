@@ -246,3 +246,18 @@ async def test_nobody_taking_it_is_an_error_and_nobody_there_yet_is_not(tmp_path
     (tmp_path / "second").mkdir()
     (answer,) = await offered(tmp_path / "second", says({}, 503))
     assert (answer.node["phase"], answer.again_s) == ("Pending", 2.0)
+
+
+@pytest.mark.spec("AGENT-5")
+@pytest.mark.parametrize(
+    "reply",
+    [
+        ["node"], {"node": "Succeeded"}, {"node": {}}, {"node": {"phase": 1}},
+        {"node": {"phase": "Succeeded", "outputs": "r"}},
+        {"node": {"phase": "Succeeded", "outputs": {"parameters": "p"}}},
+        {"node": {"phase": "Succeeded", "outputs": {"parameters": [{"value": "v"}]}}},
+    ],
+)  # fmt: skip
+async def test_an_answer_that_is_none_is_an_error_that_names_the_plugin(tmp_path: Path, reply: Any) -> None:
+    with pytest.raises(RuntimeError, match="plugin p0 does not keep to the protocol"):
+        await offered(tmp_path, says(reply))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from actors.contract.paths import log_file
 from runtime.objects import SECRETS
@@ -17,6 +19,7 @@ from tests.executor.echo import echo_server
 from tests.executor.pod import Volume
 from tiphys.devcluster.cluster import DevCluster
 from tiphys.executor import artifacts
+from tiphys.executor.agent import Agent
 from tiphys.executor.agent_http import HttpTasks
 from tiphys.executor.agent_plugins import PluginTasks
 from tiphys.executor.artifacts import StoreError
@@ -201,6 +204,46 @@ async def test_the_agent_does_not_repeat_the_token_that_it_shows_to_a_plugin(ser
         with pytest.raises(RuntimeError) as caught:
             await PluginTasks(session, order, tmp_path).execute({"plugin": {"hello": {}}})
     assert is_clean(str(caught.value))
+
+
+REPLIES: dict[str, Any] = {
+    "message": {"node": {"phase": "Failed", "message": f"you showed me {CANARY}"}},
+    "outputs": {"node": {"phase": "Succeeded", "outputs": {"result": f"x{CANARY}", "parameters": [{"name": CANARY}]}}},
+    "keys": {"node": {"phase": "Succeeded", "outputs": {CANARY: {"of": "anything"}}}},
+    "requeue": {"node": {"phase": "Running"}, "requeue": CANARY},
+    "phase": {"node": {"phase": CANARY}},
+    "node": {"node": CANARY},
+}
+"""What a plugin may say that repeats the token which it was shown."""
+
+
+@pytest.mark.parametrize("reply", REPLIES)
+@pytest.mark.parametrize("spelled", [CANARY, base64.b64encode(CANARY.encode()).decode()])
+async def test_no_answer_of_a_plugins_has_the_token_that_it_was_shown(reply: str, spelled: str, tmp_path: Path) -> None:
+    folder = tmp_path / "hello"
+    folder.mkdir()
+    (folder / "token").write_text(CANARY)
+    said = json.dumps(REPLIES[reply]).replace(CANARY, spelled)
+
+    async def answers(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=said)
+
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", answers)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        order: Any = {"taskSet": "w", "namespace": "n", "workflow": "u", "account": "", "own": ""}
+        order["plugins"] = [{"name": "hello", "port": runner.addresses[0][1]}]
+        nobody: Any = None  # no API is needed to ask a plugin
+        async with aiohttp.ClientSession() as session:
+            tasks = PluginTasks(session, order, tmp_path)
+            node = (await Agent(nobody, order, tasks.execute)._asked({"plugin": {"hello": {"with": "this"}}})).node
+    finally:
+        await runner.cleanup()
+    assert is_clean(json.dumps(node)), node
+    assert node["phase"] in {"Failed", "Succeeded", "Error", "…"}
 
 
 def test_a_secret_that_a_resource_template_reads_is_shown_with_stars() -> None:

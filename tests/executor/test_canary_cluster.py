@@ -167,8 +167,9 @@ async def archived(api: Api) -> None:
         thing, version = listed.items[0], listed.resource_version
         while thing["metadata"]["labels"].get(labels.ARCHIVING_STATUS) != "Archived":
             async with api.watch(WORKFLOWS, resource_version=version) as events:
-                event = await anext(events)
-                thing, version = event.object, event.object["metadata"]["resourceVersion"]
+                async for event in events:
+                    thing, version = event.object, event.object["metadata"]["resourceVersion"]
+                    break
 
 
 async def test_nothing_that_is_written_has_a_secret(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.virtual_time
 
 
 @pytest.mark.parametrize("shape", LIMITS)
-@pytest.mark.parametrize("gc", ["", "OnPodCompletion"])
-async def test_a_node_costs_no_more_requests_than_its_shape_may(shape: str, gc: str) -> None:
-    cost = await measured(shape, 120, gc, deleted=True)
-    assert exceeded(shape, gc, cost) == [], dict(cost.requests)
+@pytest.mark.parametrize(("gc", "held"), [("", True), ("OnPodCompletion", True), ("OnPodCompletion", False)])
+async def test_a_node_costs_no_more_requests_than_its_shape_may(shape: str, gc: str, *, held: bool) -> None:
+    cost = await measured(shape, 120, gc, deleted=True, held=held)
+    assert exceeded(shape, gc, cost, held=held) == [], dict(cost.requests)

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from actors.node.image_question import ImageQuestion
 from runtime.api import Refused, Unavailable
-from tiphys.registry import HUB, Image, Registry, parse
+from tiphys.pull_secrets import HUB
+from tiphys.registry import Image, Registry, parse
 
 INDEX = {
     "manifests": [
@@ -77,10 +79,10 @@ async def serving(*, challenge: bool = False) -> AsyncIterator[tuple[str, list[s
 async def test_the_image_of_this_machine_is_chosen_and_kept() -> None:
     async with serving() as (address, asked):
         registry = Registry(scheme="http", machine="x86_64")
-        first = await registry(f"{address}/my/app:1")
+        first = await registry(ImageQuestion(f"{address}/my/app:1"))
         count = len(asked)
-        second = await registry(f"{address}/my/app:1")
-        nothing = await registry(f"{address}/plain")
+        second = await registry(ImageQuestion(f"{address}/my/app:1"))
+        nothing = await registry(ImageQuestion(f"{address}/plain"))
     assert first == second == (["/app"], ["serve"])
     assert count == 3
     assert len(asked) == 5
@@ -90,7 +92,10 @@ async def test_the_image_of_this_machine_is_chosen_and_kept() -> None:
 @pytest.mark.spec("TMPL-14")
 async def test_a_challenge_is_met_with_the_token_that_everybody_gets() -> None:
     async with serving(challenge=True) as (address, asked):
-        assert await Registry(scheme="http", machine="x86_64")(f"{address}/my/app:1") == (["/app"], ["serve"])
+        assert await Registry(scheme="http", machine="x86_64")(ImageQuestion(f"{address}/my/app:1")) == (
+            ["/app"],
+            ["serve"],
+        )
     assert asked.count("/token") == 1
 
 
@@ -99,10 +104,10 @@ async def test_what_cannot_be_known_is_said_with_the_reason() -> None:
     async with serving() as (address, _):
         registry = Registry(scheme="http", machine="x86_64")
         with pytest.raises(Refused, match="404"):
-            await registry(f"{address}/none")
+            await registry(ImageQuestion(f"{address}/none"))
         with pytest.raises(Refused, match="not made for linux/amd64"):
-            await registry(f"{address}/arm")
+            await registry(ImageQuestion(f"{address}/arm"))
         with pytest.raises(Unavailable, match="500"):
-            await registry(f"{address}/broken")
+            await registry(ImageQuestion(f"{address}/broken"))
     with pytest.raises(Unavailable, match="does not answer"):
-        await registry("127.0.0.1:9/x")
+        await registry(ImageQuestion("127.0.0.1:9/x"))

@@ -6,6 +6,7 @@ Pods reach the API server by HTTPS alone, with what tokens they have; the roles 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,8 @@ async def furnish(api: Api) -> None:
     await api.create(CONFIGMAPS, {**thing, "data": {"k": "as it was"}})
 
 
-async def result(folder: Path, account: str) -> AsyncIterator[Any]:
+@asynccontextmanager
+async def result(folder: Path, account: str) -> AsyncIterator[tuple[dict[str, Object], Api]]:
     """How each node ended, and what there is afterwards."""
     with echo_server() as address:
         async with opened(SessionSettings(mode="plain", data=folder)) as session:
@@ -191,7 +193,7 @@ async def there(api: Api, resource: Resource, name: str) -> Object | None:
 @pytest.mark.spec("OPS-8")
 @pytest.mark.spec("OPS-9")
 async def test_no_template_does_what_the_workflows_account_may_not(roles: Roles, tmp_path: Path) -> None:
-    async for nodes, api in result(tmp_path, "small"):
+    async with result(tmp_path, "small") as (nodes, api):
         assert nodes["reads"]["phase"] == "Succeeded", nodes["reads"]
         for name in DEEDS:
             node = nodes[name]
@@ -209,7 +211,7 @@ async def test_no_template_does_what_the_workflows_account_may_not(roles: Roles,
 
 @pytest.mark.spec("OPS-8")
 async def test_the_same_templates_do_all_of_it_with_an_account_that_may(roles: Roles, tmp_path: Path) -> None:
-    async for nodes, api in result(tmp_path, "large"):
+    async with result(tmp_path, "large") as (nodes, api):
         done = {name for name, node in nodes.items() if node["phase"] == "Succeeded"}
         assert done >= {"reads", "looks", "makes", "changes", "spawns", "grants", "drops"}, nodes
         assert "received non-2xx response code: 403" in nodes["asks"]["message"]  # it was asked, with the secret

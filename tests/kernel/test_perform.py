@@ -25,7 +25,7 @@ from runtime.messages import (
     ReadLog,
     WriteStatus,
 )
-from runtime.objects import CONFIGMAPS, PODS, Reference, reference
+from runtime.objects import CONFIGMAPS, EVENTS, PODS, Reference, reference
 from runtime.orders import Order, Orders
 from runtime.perform import Performers
 from runtime.registry import DEAD, STOPPED, Actor, Registry
@@ -117,6 +117,18 @@ async def test_a_result_is_the_object_as_stored():
         patched, read, deleted = b.heard()
         assert patched.result["data"] == read.result["data"] == {"k": "v"}
         assert deleted.result is None
+
+
+async def test_an_event_is_written_and_nobody_is_told_what_became_of_it():
+    """It is for people; an actor that read of each would wake up for nothing, four times for a small workflow."""
+    event = {"metadata": {"name": "e", "namespace": "default"}, "involvedObject": {"kind": "Pod", "name": "p"}}
+    async with bench() as b:
+        b.submit(Create(EVENTS, event), Create(EVENTS, event), Create(CONFIGMAPS, configmap("a"), "c"))
+        await anyio.sleep(3.5)
+        assert b.results() == [("done", "c")]
+        assert (await b.api.get(Reference(EVENTS, "default", "e")))["involvedObject"]["name"] == "p"
+        counted = b.performers.statistics()
+        assert (counted.performed, counted.failed) == (2, 1)  # the second one was there already
 
 
 async def test_commands_about_one_object_are_performed_one_by_one_in_order_of_asking():

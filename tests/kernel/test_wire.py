@@ -130,6 +130,13 @@ async def test_a_body_that_is_cut_off_is_broken() -> None:
         assert not caught.value.unheard
 
 
+async def test_an_error_brings_its_headers() -> None:
+    refused = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nno"
+    async with served(always(refused)) as (_, wire):
+        answer = await wire.request("GET", "/x", {}, None, 5.0)
+        assert (answer.status, answer.headers["retry-after"], answer.body) == (429, "7", b"no")
+
+
 async def test_an_interim_answer_is_not_the_answer() -> None:
     async with served(always(b"HTTP/1.1 100 Continue\r\n\r\n" + OK)) as (_, wire):
         assert await get(wire) == (200, b"ok")

@@ -14,6 +14,7 @@ import anyio
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 240.0  # a machine may be busy with other things
+END_S = 60.0  # then it is killed
 
 
 @asynccontextmanager
@@ -26,9 +27,14 @@ async def process(*arguments: str, **environment: str) -> AsyncIterator[asyncio.
     try:
         yield started
     finally:
-        if started.returncode is None:
-            started.send_signal(signal.SIGTERM)
-            await started.wait()
+        with anyio.CancelScope(shield=True):
+            if started.returncode is None:
+                started.send_signal(signal.SIGTERM)
+                with anyio.move_on_after(END_S):
+                    await started.wait()
+            if started.returncode is None:
+                started.kill()
+                await started.wait()
 
 
 async def until_ready(started: asyncio.subprocess.Process) -> None:

@@ -6,12 +6,24 @@ from typing import Any
 
 import pytest
 
+from actors.database_messages import DATABASE, LoadNodes
 from actors.names import tracing as ids
-from runtime.messages import Ask, Observed, Started
+from runtime.api import ApiError, Unavailable
+from runtime.api import Gone as Lost
+from runtime.messages import Ask, Done, Failed, Observed, Started, WakeAt, Woke
 from runtime.objects import Object, reference
 from tiphys.configuration.problems import BadConfiguration
 from tiphys.observability.spans import spans
-from tiphys.observability.tracing import EXPORT, TRACER, WORKFLOWS, Exporter, TracingMind, wanted
+from tiphys.observability.tracing import (
+    EXPORT,
+    READ_AGAIN_S,
+    READS_MAX,
+    TRACER,
+    WORKFLOWS,
+    Exporter,
+    TracingMind,
+    wanted,
+)
 
 UID = "5c1b5f0e-0000-4000-8000-000000000001"
 
@@ -76,6 +88,28 @@ def test_a_workflow_is_told_once_and_not_one_that_ended_long_before() -> None:
     assert told(running) == []
     assert told(thing) == [Ask(EXPORT, thing)]
     assert told(thing) == told(old) == []
+
+
+@pytest.mark.spec("OPS-11", "OFF-3")
+@pytest.mark.parametrize("trouble", [None, Lost("no such version"), Unavailable("the database is away")])
+def test_nodes_that_a_database_keeps_are_read_before_their_workflow_is_told(trouble: ApiError | None) -> None:
+    mind = TracingMind()
+    state = mind.birth(TRACER, None)
+    list(mind.receive(state, Started(0), 1_767_225_660.0))
+    thing = finished(offloadNodeStatusVersion="v1")
+    asked = Ask(DATABASE, LoadNodes(UID, "v1"))
+    assert list(mind.receive(state, Observed(reference(WORKFLOWS, thing), thing), 0.0)) == [asked]
+    for _ in range(READS_MAX - 1 if isinstance(trouble, Unavailable) else 0):
+        assert trouble is not None
+        (again,) = mind.receive(state, Failed(asked, trouble), 0.0)
+        assert isinstance(again, WakeAt)
+        assert list(mind.receive(state, Woke(again.tag), READ_AGAIN_S)) == [asked]
+    answer = Done(asked, NODES) if trouble is None else Failed(asked, trouble)
+
+    (export,) = mind.receive(state, answer, 0.0)
+    assert isinstance(export, Ask)
+    assert len(spans(export.query)) == (5 if trouble is None else 1)
+    assert list(mind.receive(state, answer, 0.0)) == []
 
 
 @pytest.mark.spec("OPS-11")

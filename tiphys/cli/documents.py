@@ -32,6 +32,7 @@ class Document(NamedTuple):
     line: int
     node: yaml.Node | None = None
     inside: yamltext.Path = ()  # the path of the object in `node`, for the items of a List
+    written: Object = {}  # noqa: RUF012  the object before numbers became text where text belongs; never changed
 
     @property
     def title(self) -> str:
@@ -171,7 +172,7 @@ def _document(value: Any, where: Document) -> Document:
     if not isinstance(meta, dict) or not any(isinstance(meta.get(key), str) for key in ("name", "generateName")):
         message = f"{value['kind']} has no metadata.name (or generateName)"
         raise InputError(Problem(message, where.source, where.line_of("metadata")))
-    return where._replace(object=_as_upstream_reads(value), resource=resource)
+    return where._replace(object=_as_upstream_reads(value), resource=resource, written=value)
 
 
 def _as_upstream_reads(value: Object) -> Object:

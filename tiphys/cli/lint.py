@@ -1,7 +1,8 @@
 """Every problem of a manifest is found before it runs, each with file, line and field.
 
 Three questions in order: are the fields known and of the right type, does the workflow make sense, and does it use
-something that is not there yet. The second is asked only when the first found nothing wrong.
+something that is not there yet. The second is asked only where every field holds what it may hold; fields that do not
+exist are passed over.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ class Finding(NamedTuple):
 RULES: Final = {
     "not-readable": "A file is text in UTF-8 that holds Kubernetes objects in YAML or JSON.",
     "unknown-field": "Every field exists in its kind.",
-    "wrong-value": "Every field holds a value of its type.",
+    "wrong-value": "Every field holds a value of its type, as the API server's schema has it.",
     "invalid-workflow": "Every name that is used exists, and every value that is needed is there.",
+    "fails-later": "What a run has to read can be read: conditions, expressions, retries, lengths of time, loops.",
     "invalid-rollout": "A Rollout, an analysis and what they refer to are as their controller takes them.",
     "cannot-fail": "An analysis can fail.",
     "template-elsewhere": "A template that is referred to is among the files, or in the cluster later.",
@@ -60,10 +62,11 @@ class Rules(NamedTuple):
     strict: bool = True  # fields that do not exist are errors
     alone: bool = True  # a template that is not among the documents is nowhere: an error, else a warning
     valueless: bool = False  # workflow parameters may lack values: whoever submits gives them
+    ahead: bool = False  # what only the API server or a run would refuse is an error, else it is at most a warning
 
 
 RUNNING: Final = Rules()
-LINTING: Final = Rules(alone=False, valueless=True)
+LINTING: Final = Rules(alone=False, valueless=True, ahead=True)
 SUBMITTING: Final = Rules(alone=False)
 
 
@@ -79,10 +82,22 @@ def findings(document: Document, together: Sequence[Document], rules: Rules) -> 
         _finding(document, wrong, "unknown-field" if wrong.unknown else "wrong-value", forgiven=unknown_pass)
         for wrong in check(document.object)
     ]
-    if not any(finding.error for finding in found):
+    sound = not any(finding.error and finding.rule == "wrong-value" for finding in found)
+    if rules.ahead:
+        found += _as_written(document)
+    if sound:
         found += _meaning(document, together, rules)
         found += _of_rollouts(document, together)
     return found + [_finding(document, missing, "not-supported") for missing in unsupported(document.object)]
+
+
+def _as_written(document: Document) -> list[Finding]:
+    """Numbers and truth values where text belongs: our command line takes them for text, an API server does not."""
+    from crds.check import check  # noqa: PLC0415  the shapes of all kinds are read on import
+
+    mended = set(check(document.object))
+    wrong = [each for each in check(document.written) if not each.unknown and each not in mended]
+    return [_finding(document, each, "wrong-value") for each in wrong if each.severity == "error"]
 
 
 def _meaning(document: Document, together: Sequence[Document], rules: Rules) -> list[Finding]:
@@ -100,13 +115,13 @@ def _meaning(document: Document, together: Sequence[Document], rules: Rules) -> 
         return None
 
     found = []
-    for wrong in validate(document.object, lookup=lookup, lint=rules.valueless):
+    for wrong in validate(document.object, lookup=lookup, lint=rules.valueless, thorough=True):
         elsewhere = not rules.alone and any(name in wrong.message and "not found" in wrong.message for name in absent)
         said = (
             wrong.message + (" among these files" if elsewhere else "") + (f" ({wrong.remedy})" if wrong.remedy else "")
         )
-        rule = "template-elsewhere" if elsewhere else "invalid-workflow"
-        serious = wrong.severity == "error" and not elsewhere
+        rule = "template-elsewhere" if elsewhere else "fails-later" if wrong.late else "invalid-workflow"
+        serious = wrong.severity == "error" and not elsewhere and (rules.ahead or not wrong.late)
         found.append(Finding(document.problem(said, wrong.path), serious, rule, wrong.path, wrong.remedy))
     return found
 
@@ -158,7 +173,7 @@ def reports(sources: Iterable[str], kinds: Sequence[str] = (), rules: Rules = LI
     for document in everything:
         if not kinds or document.resource.kind.lower() in kinds or document.resource.plural in kinds:
             by_source[document.source] += findings(document, everything, rules)
-    return [Report(name, found) for name, found in by_source.items()]
+    return [Report(name, sorted(found, key=lambda each: each.problem.line)) for name, found in by_source.items()]
 
 
 def pretty(found: Sequence[Report], screen: Screen) -> list[str]:

@@ -55,6 +55,7 @@ def _result(finding: Finding) -> dict[str, Any]:
         "level": _severity(finding),
         "message": {"text": text},
         "locations": [{"physicalLocation": place}],
+        "properties": {"field": finding.path, "remedy": finding.remedy or remedy_for(problem.message)},
     }
 
 

@@ -31,6 +31,7 @@ _REMEDIES: Final = tuple(
         (r"must be a list", "begin each entry with a dash, or write them in brackets"),
         (r"must be a string", "write a text; what is not a text goes into quotes, as JSON"),
         (r"this is not YAML", "mend what is written here: indentation, brackets or quotes"),
+        (r"is not a known field", "take it out, or mend its name"),
         (r"is required|must be specified|cannot be empty", "set it"),
         (r"is invalid: ", "keep to these characters"),
     )

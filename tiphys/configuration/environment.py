@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast, get_args
 
+from actors.language.loops import ITEMS_MAX
 from actors.names.durations import parse_duration
 from tiphys.configuration.problems import BadConfiguration
 
@@ -31,7 +32,6 @@ NOT_NEEDED: Final = {
     "INDEX_WORKFLOW_SEMAPHORE_KEYS": "locks are indexed by their keys",
     "HEALTHZ_AGE": "/livez answers while the event loop turns",
     "ARGO_REMOVE_PVC_PROTECTION_FINALIZER": "claims are deleted as Kubernetes does it",
-    "ARGO_POD_STATUS_CAPTURE_FINALIZER": "pods whose outputs are wanted always have it",
     "ALL_POD_CHANGES_SIGNIFICANT": "every change of a pod is looked at",
     "WORKFLOW_ESTIMATION_DB_QUERY_TIMEOUT_SECONDS": "estimates come from the cluster's workflows",
     "WATCH_CONTROLLER_SEMAPHORE_CONFIGMAPS": "limits are read live",
@@ -56,7 +56,9 @@ class Environment:
     host_name_label: str = "kubernetes.io/hostname"  # RETRY_HOST_NAME_LABEL_KEY
     workflow_bytes: int = 1 << 20  # MAX_WORKFLOW_SIZE
     propagation: Propagation = "Background"  # WF_DEL_PROPAGATION_POLICY
+    held_pods: bool = True  # ARGO_POD_STATUS_CAPTURE_FINALIZER
     series_max: int = 1000  # TIPHYS_METRIC_SERIES_MAX
+    loop_items: int = ITEMS_MAX  # TIPHYS_LOOP_ITEMS_MAX
     archive_period_s: float = 86400.0  # ARCHIVED_WORKFLOW_GC_PERIOD
     offload_always: bool = False  # ALWAYS_OFFLOAD_NODE_STATUS
     offload_keep_s: float = 300.0  # OFFLOAD_NODE_STATUS_TTL
@@ -84,9 +86,6 @@ def environment(variables: Mapping[str, str]) -> Environment:
 
     allowed = [name.strip() for name in found.get("WORKFLOW_USER_OVERRIDE_ALLOWLIST", "").split(",") if name.strip()]
     problems += _unknown_fields(allowed)
-    policy = found.get("WF_DEL_PROPAGATION_POLICY", "Background")
-    if policy not in get_args(Propagation):
-        problems.append(f"WF_DEL_PROPAGATION_POLICY: {policy!r} is none of {', '.join(get_args(Propagation))}")
     decided = Environment(
         expressions=found.get("EXPRESSION_TEMPLATES", "true").lower() != "false",
         estimates=found.get("SKIP_WORKFLOW_DURATION_ESTIMATION", "false").lower() != "true",
@@ -95,8 +94,10 @@ def environment(variables: Mapping[str, str]) -> Environment:
         permitted_overrides=frozenset(allowed),
         host_name_label=found.get("RETRY_HOST_NAME_LABEL_KEY", "kubernetes.io/hostname"),
         workflow_bytes=number("MAX_WORKFLOW_SIZE", 1 << 20),
-        propagation=cast("Propagation", policy),
+        propagation=_propagation(found, problems),
+        held_pods=found.get("ARGO_POD_STATUS_CAPTURE_FINALIZER", "true").lower() != "false",
         series_max=number("TIPHYS_METRIC_SERIES_MAX", 1000),
+        loop_items=number("TIPHYS_LOOP_ITEMS_MAX", ITEMS_MAX),
         archive_period_s=lasting("ARCHIVED_WORKFLOW_GC_PERIOD", 86400.0),
         offload_always=found.get("ALWAYS_OFFLOAD_NODE_STATUS", "false").lower() == "true",
         offload_keep_s=lasting("OFFLOAD_NODE_STATUS_TTL", 300.0),
@@ -105,6 +106,13 @@ def environment(variables: Mapping[str, str]) -> Environment:
     if problems:
         raise BadConfiguration(problems)
     return decided
+
+
+def _propagation(found: Mapping[str, str], problems: list[str]) -> Propagation:
+    policy = found.get("WF_DEL_PROPAGATION_POLICY", "Background")
+    if policy not in get_args(Propagation):
+        problems.append(f"WF_DEL_PROPAGATION_POLICY: {policy!r} is none of {', '.join(get_args(Propagation))}")
+    return cast("Propagation", policy)
 
 
 def _unknown_fields(names: list[str]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from tiphys.controller.recordings import about
 from tiphys.controllers import CHANGED, ControllerSettings, renew, rooms
 from tiphys.persistence.service import Databases
 from tiphys.persistence.sync_service import LockDatabase
+from tiphys.registry import Registry
 
 if TYPE_CHECKING:
     from tiphys.configuration.keys import Configuration
@@ -35,7 +36,8 @@ class Installation:
         self.settings = settings(read, base, self._environment)
         locks = LockDatabase(self.settings.synchronization)
         self.databases = Databases(self.settings.persistence, locks=locks)
-        self.rooms: list[Room] = rooms(self.settings, self.databases.ask)
+        self.registry = Registry()
+        self.rooms: list[Room] = self.more_rooms()
         self.system: System | None = None  # once it is built of the rooms
         self.beside: Callable[[], Iterable[tuple[Sequence[Room], System]]] = tuple  # further ones that run now
         self.problems_with: Callable[[ControllerSettings], list[str]] = lambda chosen: []
@@ -66,4 +68,4 @@ class Installation:
 
     def more_rooms(self, part: str = "") -> list[Room]:
         """Rooms for a further system, with the settings in force; `part` says which one of the installation's."""
-        return rooms(self.settings, self.databases.ask, part)
+        return rooms(self.settings, self.databases.ask, part, self.registry)

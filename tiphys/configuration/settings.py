@@ -48,12 +48,13 @@ def settings(read: Configuration | None, base: ControllerSettings, around: Envir
     """The rooms' settings. `base` is what the command line says, which a key outranks; `around` is the environment."""
     base = replace(
         base,
-        pods=replace(base.pods, host_name_label=around.host_name_label),
+        pods=replace(base.pods, host_name_label=around.host_name_label, held=around.held_pods),
         caches=CacheSettings(around.cache_gc_period_s, around.cache_not_hit_s),
         series=SeriesSettings(PREFIX, series_max=around.series_max),
         permitted_overrides=around.permitted_overrides,
         estimates=around.estimates,
         expressions=around.expressions,
+        loop_items=around.loop_items,
         workflow_bytes=around.workflow_bytes,
         propagation=around.propagation,
         archive_period_s=around.archive_period_s,

@@ -94,6 +94,7 @@ async def control(settings: ProcessSettings) -> None:
         read = await at_start(api, config_map) if settings.config is None else settings.config
         installation = Installation(base, os.environ, read)
         installation.databases.api, installation.databases.namespace = api, api.namespace
+        installation.registry.api = api
         installation.problems_with = partial(_undivided, settings)
         installation.check(installation.settings)
         what = _built(settings, api, installation, namespace)

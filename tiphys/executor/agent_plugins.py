@@ -14,7 +14,7 @@ from actors.contract import paths
 from actors.contract.documents import AgentOrder, PluginPlace
 from actors.names.durations import parse_duration
 from tiphys.executor.agent import ENDED, Answer, Template
-from tiphys.executor.redaction import keep_secret, redacted
+from tiphys.executor.redaction import keep_secret, redacted, without
 
 if TYPE_CHECKING:
     import aiohttp
@@ -41,7 +41,7 @@ class PluginTasks:
             reply, trouble = await self._asked(plugin, template)
             waiting = trouble or waiting
             if reply and reply.get("node") is not None:
-                return _answer(reply)
+                return _answer(plugin["name"], without(self._token(plugin), reply))
         if waiting:
             return Answer({"phase": "Pending", "message": waiting}, AGAIN_S)
         names = ", ".join(plugin["name"] for plugin in self._order["plugins"]) or "none"
@@ -67,7 +67,9 @@ class PluginTasks:
                 if answer.status != 200:
                     said = redacted(await answer.text())[:500]
                     raise RuntimeError(f"plugin {plugin['name']} answered {answer.status}: {said}")
-                reply: dict[str, Any] = await answer.json(content_type=None) or {}
+                reply = await answer.json(content_type=None) or {}
+                if not isinstance(reply, dict):
+                    raise _misunderstood(plugin["name"], "its answer is no object")
                 return reply, ""
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             return None, redacted(f"plugin {plugin['name']} does not answer: {str(error) or 'time-out'}")
@@ -77,8 +79,20 @@ class PluginTasks:
         return keep_secret(file.read_text(encoding="utf-8").strip()) if file.exists() else ""
 
 
-def _answer(reply: dict[str, Any]) -> Answer:
-    node = {key: reply["node"][key] for key in ("phase", "message", "outputs", "progress") if key in reply["node"]}
+def _misunderstood(plugin: str, reason: str) -> RuntimeError:
+    return RuntimeError(f"plugin {plugin} does not keep to the protocol: {reason}")
+
+
+def _answer(plugin: str, reply: dict[str, Any]) -> Answer:
+    """What the node is now. Raises RuntimeError for what no node can be."""
+    said = reply["node"]
+    if not isinstance(said, dict) or not isinstance(said.get("phase"), str):
+        raise _misunderstood(plugin, "`node` has no phase")
+    outputs = said.get("outputs") or {}
+    parameters = outputs.get("parameters") or [] if isinstance(outputs, dict) else None
+    if not isinstance(parameters, list) or not all(isinstance(one, dict) and "name" in one for one in parameters):
+        raise _misunderstood(plugin, "`node.outputs` is no object whose parameters have names")
+    node = {key: said[key] for key in ("phase", "message", "outputs", "progress") if key in said}
     requeue = str(reply.get("requeue") or "")
     if requeue:
         return Answer(node, parse_duration(requeue))

@@ -63,6 +63,21 @@ def without_kept(text: str) -> str:
     return text
 
 
+def without(secret: str, value: Any) -> Any:
+    """A JSON value whose texts are all without this one secret, in whatever spelling."""
+    return _without(sorted(_spellings(secret), key=len, reverse=True), value) if secret else value
+
+
+def _without(spellings: list[str], value: Any) -> Any:
+    if isinstance(value, str):
+        for spelling in spellings:
+            value = value.replace(spelling, SHOWN)
+        return value
+    if isinstance(value, Mapping):
+        return {_without(spellings, str(key)): _without(spellings, entry) for key, entry in value.items()}
+    return [_without(spellings, entry) for entry in value] if isinstance(value, list) else value
+
+
 def redacted(text: str) -> str:
     """The text without them."""
     text = without_kept(text)

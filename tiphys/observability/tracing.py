@@ -7,17 +7,34 @@ meanwhile under its $TRACEPARENT finds its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 
+from actors.database_messages import DATABASE, LoadNodes
 from actors.names import labels, resources
 from actors.names.timestamps import seconds
+from actors.packing import version_of
 from runtime.actor import Room, Watch
-from runtime.messages import Address, Ask, Command, Done, Down, Failed, Gone, Message, Observed, Started, Told, Woke
+from runtime.api import ApiError, Unavailable
+from runtime.messages import (
+    Address,
+    Ask,
+    Command,
+    Done,
+    Down,
+    Failed,
+    Gone,
+    Message,
+    Observed,
+    Started,
+    Told,
+    WakeAt,
+    Woke,
+)
 from runtime.objects import Object, Resource
 from tiphys.configuration.problems import BadConfiguration
 from tiphys.observability.spans import Span, spans
@@ -29,6 +46,7 @@ ROOM: Final = "tracing"
 TRACER: Final = Address(ROOM, "", "all", "")
 WORKFLOWS: Final = Resource(*resources.WORKFLOW)
 EXPORT: Final = "spans"
+READ_AGAIN_S, READS_MAX = 10.0, 30  # of nodes that a database keeps; then the workflow is told alone
 LATE_S: Final = 60.0
 """A workflow that ended so long before the controller began was told by the one before it."""
 
@@ -55,6 +73,15 @@ class TracingState:
 
     began: float = 0.0
     told: set[str] = field(default_factory=set)  # uids
+    reading: dict[LoadNodes, Reading] = field(default_factory=dict)
+
+
+@dataclass
+class Reading:
+    """A workflow whose nodes are being read from a database."""
+
+    workflow: Object
+    tries: int = 0
 
 
 class TracingMind:
@@ -77,12 +104,42 @@ class TracingMind:
             case Observed(ref, thing):
                 if ref.uid not in state.told and _has_ended(thing, state.began - LATE_S):
                     state.told.add(ref.uid)
-                    return [Ask(EXPORT, thing)]
+                    return _told(state, ref.uid, thing)
             case Gone(ref, _):
                 state.told.discard(ref.uid)
-            case Told() | Woke() | Done() | Failed() | Down():
+            case Woke(tag):
+                return [Ask(DATABASE, query) for query in state.reading if query.uid == tag]
+            case Done(Ask(query=LoadNodes() as query), nodes) if query in state.reading:
+                return [Ask(EXPORT, _whole(state.reading.pop(query).workflow, nodes))]
+            case Failed(Ask(query=LoadNodes() as query), error) if query in state.reading:
+                return _unread(state, query, error, now)
+            case Told() | Done() | Failed() | Down():
                 pass
         return []
+
+
+def _told(state: TracingState, uid: str, workflow: Object) -> list[Command]:
+    """Tell of a workflow, once its nodes are there."""
+    version = version_of(workflow)
+    if not version:
+        return [Ask(EXPORT, workflow)]
+    query = LoadNodes(uid, version)
+    state.reading[query] = Reading(workflow)
+    return [Ask(DATABASE, query)]
+
+
+def _unread(state: TracingState, query: LoadNodes, error: ApiError, now: float) -> list[Command]:
+    """The database is away, and asked again; who has lost the nodes, or is away for long, leaves the workflow alone."""
+    reading = state.reading[query]
+    reading.tries += 1
+    if isinstance(error, Unavailable) and reading.tries < READS_MAX:
+        return [WakeAt(now + READ_AGAIN_S, query.uid)]
+    del state.reading[query]
+    return [Ask(EXPORT, reading.workflow)]
+
+
+def _whole(workflow: Object, nodes: Object) -> Object:
+    return {**workflow, "status": {**workflow["status"], "nodes": nodes}}
 
 
 def _has_ended(workflow: Object, since: float) -> bool:
@@ -91,10 +148,10 @@ def _has_ended(workflow: Object, since: float) -> bool:
     return bool(completed and finished) and seconds(finished) >= since
 
 
-def tracing_room(selector: str) -> Room:
-    """The room of the one who tells; `selector` says whose workflows."""
+def tracing_room(selector: str, services: Mapping[str, Callable[[Any], Awaitable[Any]]]) -> Room:
+    """The room of the one who tells; `selector` says whose workflows, `services` has the database of their nodes."""
     watch = Watch(WORKFLOWS, lambda _: TRACER, selector, wakes=True)
-    return Room(ROOM, TracingMind(), (watch,), services={EXPORT: Exporter().export})
+    return Room(ROOM, TracingMind(), (watch,), services={EXPORT: Exporter().export, **services})
 
 
 class _Ids:

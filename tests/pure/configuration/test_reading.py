@@ -234,6 +234,7 @@ def test_variables_of_the_environment_decide_or_are_reported() -> None:
     found = environment(
         {
             "EXPRESSION_TEMPLATES": "false",
+            "TIPHYS_LOOP_ITEMS_MAX": "7",
             "SKIP_WORKFLOW_DURATION_ESTIMATION": "true",
             "CACHE_GC_PERIOD": "10m",
             "CACHE_GC_AFTER_NOT_HIT_DURATION": "1h",
@@ -250,7 +251,9 @@ def test_variables_of_the_environment_decide_or_are_reported() -> None:
         3600,
     )
     assert found.permitted_overrides == {"podSpecPatch", "volumes"}
-    assert found.propagation == "Foreground"
+    assert (found.propagation, found.loop_items) == ("Foreground", 7)
+    assert found.held_pods
+    assert not environment({"ARGO_POD_STATUS_CAPTURE_FINALIZER": "False"}).held_pods
     assert [notice.partition(" ")[0] for notice in found.notices] == ["GZIP_IMPLEMENTATION"]
     with pytest.raises(BadConfiguration) as raised:
         environment(
