@@ -17,7 +17,9 @@ from urllib.parse import urlencode
 
 from actors.node.image_question import ImageQuestion
 from runtime.api import Api, ApiError, Refused, Unavailable
-from tiphys.pull_secrets import HUB, HUB_NAMES, Credential, found_for
+from tiphys.image_names import Image, parse
+from tiphys.pull_credentials import Credential
+from tiphys.pull_secrets import found_for
 
 if TYPE_CHECKING:
     import aiohttp
@@ -41,31 +43,6 @@ EVERYBODY = Credential()
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
-
-
-class Image(NamedTuple):
-    """Where an image is kept."""
-
-    registry: str
-    repository: str
-    reference: str  # tag or digest
-
-
-def parse(image: str) -> Image:
-    """Read an image's name as a container runtime does."""
-    name, _, digest = image.partition("@")
-    first, slash, rest = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        registry, path = first, rest
-    else:
-        registry, path = HUB, name
-    folder, colon, tag = path.rpartition(":")
-    if not colon or "/" in tag:
-        folder, tag = path, "latest"
-    if registry in HUB_NAMES:
-        registry = HUB
-        folder = folder if "/" in folder else f"library/{folder}"
-    return Image(registry, folder, digest or tag)
 
 
 class Door(NamedTuple):

@@ -17,7 +17,7 @@ from runtime.objects import SECRETS, SERVICE_ACCOUNTS, Object
 from tests.installation.judge import Judged
 from tests.kernel.coat import Coat
 from tiphys.devcluster.cluster import DevCluster
-from tiphys.pull_secrets import Credential, entries, matches
+from tiphys.pull_credentials import Credential, entries, matches
 from tiphys.registry import Registry
 
 USER, PASSWORD, IDENTITY = "ada", "canary-77:p@ss", "canary-identity"

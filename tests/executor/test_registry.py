@@ -10,8 +10,8 @@ from aiohttp import web
 
 from actors.node.image_question import ImageQuestion
 from runtime.api import Refused, Unavailable
-from tiphys.pull_secrets import HUB
-from tiphys.registry import Image, Registry, parse
+from tiphys.image_names import HUB, Image, parse
+from tiphys.registry import Registry
 
 INDEX = {
     "manifests": [

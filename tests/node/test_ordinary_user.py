@@ -78,4 +78,4 @@ def test_mode_process_fails_clearly_where_namespaces_are_refused() -> None:
     done = run_as("--refused", "-c", script)
     assert done.returncode != 0
     assert "namespaces are refused here" in done.stderr
-    assert "use mode plain or auto" in done.stderr
+    assert "use --runtime plain or auto" in done.stderr

@@ -58,8 +58,8 @@ class Node:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Register and run pods until cancelled; started once the node is registered and can run pods.
 
-        Raises RuntimeError when mode "process" is asked for and the machine refuses it, Refused when mode "docker" is
-        and no engine can be used."""
+        Raises Refused when mode "process" is asked for and the machine grants no namespaces, or mode "docker" and no
+        engine can be used."""
         if self._loop_clock:
             self._clock = partial(_carried_on, time.time() - anyio.current_time())
         root = self.settings.root

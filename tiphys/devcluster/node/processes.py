@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from runtime.api import Api
+from runtime.api import Api, Refused
 from runtime.objects import Object
 from tiphys.devcluster.node import images, launch, remarks
 from tiphys.devcluster.node.configuration import fetch
@@ -193,7 +193,7 @@ async def open_process_runtime(
 ) -> tuple[ProcessRuntime, Mode, str]:
     """A runtime in the mode asked for, or for "auto" the best that works; the mode and why.
 
-    Raises RuntimeError when "process" is asked for and the machine refuses it."""
+    Raises Refused when "process" is asked for and the machine refuses it."""
     layout = Layout(settings.root, settings.claims)
     layout.clear()  # what a killed node left behind
     allow_many_files()
@@ -207,7 +207,8 @@ async def open_process_runtime(
             reason = f"this machine grants namespaces{'' if server.as_root else ' to ordinary users'}"
         except SandboxRefused as refusal:
             if settings.mode == "process":
-                raise RuntimeError(f"namespaces are refused here: {refusal}; use mode plain or auto") from refusal
+                why = f"namespaces are refused here: {refusal}; use --runtime plain or auto"
+                raise Refused(why, code=503, reason="NoNamespaces") from refusal
             reason = f"namespaces are refused here: {refusal}"
     if server is None:
         server = await stack.enter_async_context(ForkServer("plain", layout.base, []))
