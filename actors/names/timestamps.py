@@ -33,12 +33,12 @@ def rfc3339(seconds_since_epoch: float) -> str:
     return _second(int(seconds_since_epoch // 1))
 
 
-@lru_cache(maxsize=1024)  # what happens within a second is written alike
+@lru_cache(maxsize=64)  # what happens within a second is written alike; what is past would fill memory for hours
 def _second(whole: int) -> str:
     return _wall(moment(whole)) + "Z"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def seconds(text: str) -> float:
     """Read an RFC 3339 time as seconds since 1970.
 
@@ -78,7 +78,7 @@ def creation_variables(prefix: str, seconds_since_epoch: float) -> dict[str, str
     return dict(_variables(prefix, seconds_since_epoch))
 
 
-@lru_cache(maxsize=256)  # many workflows are created in the same second
+@lru_cache(maxsize=16)  # many workflows are created in the same second
 def _variables(prefix: str, seconds_since_epoch: float) -> tuple[tuple[str, str], ...]:
     whole, parts = rfc3339(seconds_since_epoch), _parts(seconds_since_epoch)
     return (

@@ -90,8 +90,8 @@ def _by_step(scene: Scene) -> tuple[int, tuple[Destination, ...]]:
 
 
 def _on_the_way(scene: Scene, index: int) -> int:
-    """The weight while sizes are not those of the step: one that falls goes first, one that rises follows its pods, also
-    when the step that asks for them was skipped."""
+    """The weight while sizes are not those of the step: one that falls goes first, one that rises follows its pods,
+    also when the step that asks for them was skipped."""
     ro = scene.ro
     recorded = (ro.weights or {}).get("canary") or {}
     carries = int(recorded.get("weight") or 0) if recorded.get("podTemplateHash") == scene.new_hash else 0

@@ -37,8 +37,8 @@ def main() -> int:
         f"{UNFINISHED_MAX} workflows at once, {LET_GO_S:.0f} s for all pods to be let go of at the end"
     )
     with tempfile.TemporaryDirectory(prefix="tiphys-chaos-") as folder:
-        severity = Severity(hang_s=options.hang)
-        report = anyio.run(run, options.workflows, severity, options.seed, Path(folder), say, options.limit)
+        severity = Severity(hang_s=options.hang, limit_s=options.limit)
+        report = anyio.run(run, options.workflows, severity, options.seed, Path(folder), say)
     for problem in report.problems[:50]:
         say(f"  {problem}")
     deeds = ", ".join(f"{count} {name}" for name, count in sorted(report.deeds.items()))

@@ -42,6 +42,7 @@ class Severity:
     controller_life_s: float = 12.0  # on average
     pod_life_s: float = 3.0  # between two killed pods, on average
     hang_s: float = 120.0
+    limit_s: float = inf  # of the campaign: no further workflows are begun then
     kills_most: int = 1_000_000  # of pods, and of controllers: on a slow machine endless killing lets nothing end
 
 
@@ -85,10 +86,8 @@ class Campaign:
         return self.oldest_s() > LIMIT_S + GRACE_S
 
 
-async def run(
-    number: int, severity: Severity, seed: int, folder: Path, say: Callable[[str], None], limit_s: float = inf
-) -> Report:
-    """Run so many workflows to their end, or as many as can be begun within `limit_s`; what was found."""
+async def run(number: int, severity: Severity, seed: int, folder: Path, say: Callable[[str], None]) -> Report:
+    """Run so many workflows to their end, or as many as can be begun in time; what was found."""
     begun = time.monotonic()
     kubeconfig = folder / "kubeconfig"
     report = Report(wanted=number)
@@ -102,7 +101,7 @@ async def run(
                     for deed in (_watch, _kill_pods, _kill_controllers):
                         tasks.start_soon(deed, here)
                     tasks.start_soon(_tell, here, say)
-                    await _submit(here, number, begun + limit_s)
+                    await _submit(here, number, begun + severity.limit_s)
                     here.calm = True
                     report.problems += [f"{name} was never let go of" for name in await _left(here)]
                     tasks.cancel_scope.cancel()

@@ -43,6 +43,7 @@ def test_bad_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixtu
     assert "Traceback" not in printed.err
 
 
+@pytest.mark.spec("RO-1.14-version")
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version", "--short"]) == 0
     assert main(["--version"]) == 0

@@ -80,6 +80,7 @@ def test_who_does_not_stand_works_at_once(kubeconfig: str, capfd: pytest.Capture
         assert state["ready"]
 
 
+@pytest.mark.spec("RO-1.13-leases")
 def test_the_lease_is_named_as_upstream_names_it(kubeconfig: str) -> None:
     """So that a controller of upstream's and ours never work side by side."""
     with controller(kubeconfig, "--lease-namespace", "kube-system", "--instance-id", "blue") as first:

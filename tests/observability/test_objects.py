@@ -56,6 +56,7 @@ def test_the_phases_are_upstreams(status: Object, phase: str) -> None:
     assert rollout_phase(thing("r", {}, status)) == phase
 
 
+@pytest.mark.spec("RO-1.12-analysis")
 @pytest.mark.spec("RO-MET-1")
 def test_an_analysis_is_shown_with_its_metrics() -> None:
     metrics = [{"name": "m", "provider": {"prometheus": {}}}, {"name": "d", "provider": {"web": {}}}]
@@ -79,6 +80,7 @@ def test_no_more_objects_are_shown_than_an_installation_allows_and_odd_ones_harm
     assert len(rows({"Rollout": [*odd, *many]}, 10)[own.ROLLOUT_INFO]) == 10
 
 
+@pytest.mark.spec("RO-1.12-deleted")
 def test_a_deleted_objects_series_are_gone_with_the_next_scrape() -> None:
     made = system()
     made.metrics.replace(own.ROLLOUT_INFO.name, {tuple((label, "x") for label in own.ROLLOUT_INFO.labels): 1.0})
@@ -100,6 +102,7 @@ def test_only_what_our_finalizer_has_kept_for_ten_minutes_is_stuck() -> None:
     assert not is_stuck({"metadata": {"name": "p", "finalizers": [ours]}}, now)
 
 
+@pytest.mark.spec("RO-1.12-requests")
 async def test_requests_are_counted_by_kind_verb_and_answer() -> None:
     server = ApiServer()
     server.start()

@@ -52,6 +52,7 @@ async def started(here: RolloutWorld, *steps: Object, **spec: int) -> None:
     await here.image("v2")
 
 
+@pytest.mark.spec("RO-1.13-plugins")
 @pytest.mark.spec("RO-1.4-plugin")
 async def test_steps_that_succeed() -> None:
     plugin = Plugin(lambda query: PluginAnswer("Successful", status={"seen": query.config}))

@@ -123,7 +123,7 @@ def mixed(seed: int) -> frozenset[str]:
     if seed >= FIRST_LATER:
         chosen |= {kind for kind in sorted(LATER) if dice.random() < 0.3}
     if seed >= FIRST_FURTHER:
-        chosen |= {kind for kind in sorted(FURTHER) if dice.random() < 0.3}
+        chosen |= {kind for kind in sorted(FURTHER) if dice.random() < (0.7 if kind == "cut_off" else 0.3)}
     return frozenset(chosen)
 
 

@@ -58,6 +58,9 @@ def _change(call: dict[str, Any], dice: Random, focus: str, leaves: list[str]) -
     elif called in {"leaf", "again", "say"} and focus == "places" and draw < 0.6:
         call["template"] = "two"
         call.pop("arguments", None)
+    elif called in {"rest", "say"} and draw < 0.3:  # somebody is asked
+        call["template"] = "ask"
+        call.pop("arguments", None)
     elif called == "serve" and draw < 0.5:
         call["template"] = "serve-again"
     elif draw > 1 - BAD_CHANCE:

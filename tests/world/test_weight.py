@@ -20,9 +20,9 @@ from tests.world.world import Outcome, World, world
 pytestmark = pytest.mark.virtual_time
 
 BATCH = 12
-KEPT_OF_NAMES = 4096
-"""A cache that takes in something of every workflow may hold so much at most: it is full after a few hundred, and what
-is in it no longer grows."""
+KEPT_OF_NAMES = 2048
+"""A cache that takes in something of every workflow, or of every second, may hold so much at most: it is full after a
+few hundred or half an hour, and what is in it no longer grows."""
 
 FLOW = """
 spec:

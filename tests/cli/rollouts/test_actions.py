@@ -16,6 +16,7 @@ def status(**fields: Any) -> Patch:
     return Patch({"status": fields}, status=True)
 
 
+@pytest.mark.spec("RO-1.14-promote", "RO-7-6")
 def test_promoting_a_paused_rollout_takes_the_pause_away_and_leaves_the_index_to_the_controller() -> None:
     assert actions.promote(rollout()) == [status(pauseConditions=None)]
 
@@ -59,6 +60,7 @@ def test_promoting_fully_is_asked_for_only_while_there_is_something_to_promote()
     assert actions.promote_fully(rollout(stableRS="h2")) == []
 
 
+@pytest.mark.spec("RO-1.14-abort", "RO-1.14-retry", "RO-1.14-pause", "RO-1.14-restart", "RO-1.14-terminate")
 def test_the_other_actions_are_one_patch_each() -> None:
     assert actions.abort() == [status(abort=True)]
     assert actions.retry() == [status(abort=False)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import crds
 from actors.names import resources
@@ -14,7 +15,7 @@ from tests.rollouts.jobs import sleeper, template
 from tests.virtual_time import VirtualClock
 from tiphys.cli.connect import Connection
 from tiphys.cli.problems import InputError
-from tiphys.cli.rollouts.creating import RunWish, analysis_run, arguments
+from tiphys.cli.rollouts.creating import RunWish, analysis_run, arguments, create
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
 
@@ -43,6 +44,7 @@ async def made(at: Connection) -> Object:
 ARGS: list[dict[str, Any]] = [{"name": "who"}, {"name": "much", "value": "1"}]
 
 
+@pytest.mark.spec("RO-1.14-create-analysisrun")
 async def test_a_template_of_the_cluster_becomes_a_run_whose_name_begins_with_its_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -92,3 +94,18 @@ async def test_what_is_missing_is_named_with_the_remedy() -> None:
         await analysis_run(at, RunWish("t", is_clusters=True))
     with pytest.raises(InputError, match="NAME=VALUE"):
         arguments(["who"])
+
+
+@pytest.mark.spec("RO-1.14-create")
+async def test_objects_of_files_are_created_and_others_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    at, path = await cluster(), tmp_path / "t.yaml"
+    path.write_text(yaml.safe_dump({**template("t", sleeper()), "metadata": {"name": "t"}}))
+    await create(at, [str(path)])
+    assert capsys.readouterr().out == "analysistemplate.argoproj.io/t created\n"
+    with pytest.raises(InputError, match="already exists"):
+        await create(at, [str(path)])
+    path.write_text("apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {}\n")
+    with pytest.raises(InputError, match="only Rollout, Experiment"):
+        await create(at, [str(path)])

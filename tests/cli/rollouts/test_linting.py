@@ -52,6 +52,7 @@ def test_what_the_controller_takes_is_fine_whatever_is_not_in_the_files(tmp_path
     assert found(tmp_path, ROLLOUT.replace("WEIGHT", "20")) == []
 
 
+@pytest.mark.spec("RO-1.14-lint")
 def test_a_wrong_weight_is_told_in_upstreams_words_at_its_line(tmp_path: Path) -> None:
     [wrong] = found(tmp_path, ROLLOUT.replace("WEIGHT", "120"))
     assert wrong.error

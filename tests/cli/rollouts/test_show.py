@@ -19,6 +19,7 @@ def drawn(thing: dict[str, Any], around: Around, screen: Screen = PLAIN) -> list
     return show.rollout(thing, revisions(thing, around), NOW, screen)
 
 
+@pytest.mark.spec("RO-1.14-get")
 def test_a_paused_canary_with_its_pods_and_an_analysis() -> None:
     around = Around(
         sets=[replica_set(1, 4), replica_set(2, 1), replica_set(9, 1) | {"metadata": {"name": "other", "uid": "x"}}],
@@ -74,6 +75,7 @@ def _without_colour(line: str) -> str:
     return re.sub(r"\x1b\[\d*m", "", line)
 
 
+@pytest.mark.spec("RO-1.14-get-experiment")
 def test_an_experiment_has_its_sets_and_runs_below_it() -> None:
     thing = {"metadata": {"name": "e", "uid": "e", "namespace": "web"}, "status": {"phase": "Running"}}
     owned = replica_set(3, 2) | {"metadata": {"name": "e-canary", "uid": "s", "ownerReferences": [_by("e")]}}
@@ -176,6 +178,7 @@ def test_a_pods_word_is_kubectls(status: dict[str, Any], word: str) -> None:
     assert rows.pod_status({"metadata": {"name": "p"}, "status": status}) == word
 
 
+@pytest.mark.spec("RO-1.14-list")
 def test_a_list_shows_dashes_where_there_are_no_steps() -> None:
     blue = family.rollout()
     blue["spec"]["strategy"] = {"blueGreen": {}}
@@ -186,18 +189,19 @@ def test_a_list_shows_dashes_where_there_are_no_steps() -> None:
     ]
 
 
+@pytest.mark.spec("RO-1.14-list-experiments")
 def test_experiments_are_listed_with_what_is_left_of_their_time() -> None:
     def one(name: str, phase: str, **spec: str) -> dict[str, Any]:
         meta = {"name": name, "namespace": "web", "creationTimestamp": CREATED}
         return {"metadata": meta, "spec": spec, "status": {"phase": phase, "availableAt": "2023-11-14T22:20:20Z"}}
 
-    things = [one("a", "Running", duration="5m"), one("b", "Successful", duration="90"), one("c", "Running")]
+    things = [one("a", "Running", duration="5m"), one("b", "Successful", duration="90s"), one("c", "Running")]
     things.append({**one("d", ""), "status": {}})
     assert show.experiments(things, NOW, everywhere=False) == [
         "NAME  STATUS      DURATION  REMAINING  AGE",
-        "a     Running     5m        2m         10m",
-        "b     Successful  1m30s     -          10m",
-        "c     Running     -         -          10m",
-        "d     Pending     -         -          10m",
+        "a     Running     5m0s      2m0s       10m0s",
+        "b     Successful  1m30s     -          10m0s",
+        "c     Running     -         -          10m0s",
+        "d     Pending     -         -          10m0s",
     ]
     assert show.experiments(things[:1], NOW, everywhere=True)[1].startswith("web")

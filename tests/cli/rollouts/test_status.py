@@ -57,6 +57,7 @@ async def status(here: Here, limit_s: float = 20.0) -> int:
     return await verbs.status(cast("Connection", here), REF, watch=True, limit_s=limit_s)
 
 
+@pytest.mark.spec("RO-1.14-status")
 async def test_every_phase_is_told_until_it_is_healthy(here: Here, capsys: pytest.CaptureFixture[str]) -> None:
     async def walk() -> None:
         await anyio.lowlevel.checkpoint()

@@ -10,6 +10,7 @@ from tiphys.cli.rollouts import templates
 from tiphys.cli.rollouts.templates import ImageWish
 
 
+@pytest.mark.spec("RO-1.14-set-image")
 def test_only_the_named_container_gets_another_image_and_the_original_is_not_touched() -> None:
     thing = rollout()
     thing["spec"]["template"]["spec"]["initContainers"] = [{"name": "set-up", "image": "app:2"}]
@@ -39,6 +40,7 @@ def test_a_wish_without_container_or_image_is_refused(text: str) -> None:
         templates.image_wishes([text])
 
 
+@pytest.mark.spec("RO-1.14-undo")
 def test_undo_takes_the_revision_before_the_newest_without_the_controllers_mark() -> None:
     found = templates.undo(rollout(), template(3), [replica_set(3, 1), replica_set(1, 0), replica_set(2, 0)], 0)
     assert found.template == {

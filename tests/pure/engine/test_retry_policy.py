@@ -21,6 +21,7 @@ from actors.node.retry_policy import (
     Wait,
     decide,
     last_retry,
+    maximum_end,
     wait_s,
 )
 
@@ -128,6 +129,26 @@ def test_waiting_needs_a_limit() -> None:
     assert decide({"limit": 3, **backoff}, attempts(), {}, START + 71) == Again()
 
 
+@pytest.mark.spec("RTY-6")
+def test_the_last_attempt_that_the_limit_allows_is_waited_for_and_one_more_is_not() -> None:
+    strategy = {"limit": 3, "backoff": {"duration": "1m"}}
+
+    assert decide(strategy, attempts(3), {}, START + 69) == Wait(START + 70, "Backoff for 1 minute 0 seconds")
+    assert decide(strategy, attempts(3), {}, START + 70) == Again()
+    assert decide(strategy, attempts(4), {}, START + 11) == GiveUp(NO_MORE)
+
+
+@pytest.mark.spec("RTY-5")
+def test_a_wait_that_ends_with_the_longest_duration_or_before_is_waited_for() -> None:
+    strategy = {"limit": 3, "backoff": {"duration": "1m", "maxDuration": "70s"}}
+
+    assert isinstance(decide(strategy, attempts(), {}, START + 11), Wait)
+    assert isinstance(decide(strategy, attempts(ended=START + 5), {}, START + 11), Wait)
+    assert decide(strategy, attempts(ended=START + 11), {}, START + 12) == GiveUp(BACKOFF_TOO_LONG)
+    assert decide(strategy, attempts(), {}, START + 70) == Again()
+    assert decide(strategy, attempts(), {}, START + 71) == GiveUp(MAX_DURATION)
+
+
 @pytest.mark.spec("RTY-5")
 def test_max_duration_ends_it_before_and_after_the_wait() -> None:
     strategy = {"limit": 3, "backoff": {"duration": "1m", "maxDuration": "30s"}}
@@ -149,6 +170,13 @@ def test_max_duration_ends_it_before_and_after_the_wait() -> None:
 def test_a_strategy_that_cannot_be_read_says_which_field(strategy: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         decide(strategy, attempts(), {}, START + 20)
+
+
+@pytest.mark.spec("RTY-7")
+def test_the_longest_duration_counts_from_the_first_attempt() -> None:
+    assert maximum_end({"backoff": {"duration": "1", "maxDuration": "70s"}}, START) == START + 70
+    assert maximum_end({"backoff": {"duration": "1"}}, START) is None
+    assert maximum_end({}, START) is None
 
 
 @pytest.mark.spec("RTY-9")

@@ -210,6 +210,11 @@ def test_a_move_from_any_sizes_takes_no_pod_that_had_to_be_ready(
     assert left >= min(wished - limits.unavailable, canary[1] + stable[1])
 
 
+def test_sizes_beyond_the_fence_are_brought_back_at_the_cost_of_the_side_that_is_not_ready() -> None:
+    now = Basic(2, Fence(1, 0), Counts(2, 0), Size(3, 0), Size(2, 2))
+    assert basic(now) == Counts(canary=1, stable=2)
+
+
 @pytest.mark.spec("RO-2.5-routed")
 def test_routed_counts() -> None:
     assert routed(Routed(10, 25)) == (3, 10)
