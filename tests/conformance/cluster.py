@@ -28,6 +28,7 @@ from runtime.objects import (
     Reference,
     Resource,
 )
+from tests.conformance.web import Web
 from tiphys.cli.session import SessionSettings, opened
 from tiphys.configuration.databases import SQLite, Synchronization, synchronization
 from tiphys.configuration.keys import Configuration
@@ -146,6 +147,7 @@ class Site:
     artifacts: Path  # the folder of the artifact repository
     cluster_things: dict[str, Object]  # what has no namespace, applied once: all trials of a site agree on it
     locks: SyncSettings  # the database of locks
+    web: Web  # what stands in for the internet
 
     async def apply(self, namespace: str, thing: Object) -> Object:
         """Create an object of an example. Raises ValueError when another trial has made it differently."""
@@ -193,12 +195,14 @@ async def _site(observer: Observer, file: Path) -> AsyncIterator[Site]:
     said = Synchronization(sqlite=SQLite(path=str(file)), controllerName="conformance", pollSeconds=1)
     locks = synchronization(said)
     assert locks is not None
+    web = Web()
     settings = SessionSettings(mode="process", config=Configuration(synchronization=said))
     async with opened(settings) as session, anyio.create_task_group() as tasks:
         tasks.start_soon(partial(follow, session.api, PODS, observer.pod_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, CLAIMS, observer.claim_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, WORKFLOWS, observer.workflow_changed, Selection()))
-        yield Site(session.api, observer, session._node.settings.host_paths[0], {}, locks)
+        async with web.serving():
+            yield Site(session.api, observer, session._node.settings.host_paths[0], {}, locks, web)
         tasks.cancel_scope.cancel()
 
 

@@ -11,6 +11,7 @@
 | `name`      | what a person names it (`submit --name`): a workflow without a name and one that is not the last   |
 | `act`       | what a person does meanwhile: `resume`, `set` outputs of a waiting node                          |
 | `limits`    | how many may hold a semaphore of the database of locks, by its key                              |
+| `served`    | what a local web server answers for addresses that it asks: `code` and `body`                  |
 | `random`    | chance decides; only what holds for every outcome is expected                                    |
 | `takes_s`   | how long it sleeps of its own accord; above SLOW_S it is slow and runs only when asked for       |
 | `needs`     | features it shows; while one of them is missing it does not count (and, without `expect`, is not run) |
@@ -33,10 +34,11 @@ from actors.cron.child import submitted_manifest
 from crds.features import MISSING
 from runtime.objects import Object
 from tests.conformance import corpus
+from tests.conformance.web import Served
 from tiphys.cli.submission import origin, workflow_of
 
 TABLE: Final = Path(__file__).with_name("table.json")
-GOAL: Final = 166
+GOAL: Final = 170
 """How many examples count where everything is run and the machine has what they need."""
 SLOW_S: Final = 35.0
 LIMIT_S: Final = 150.0
@@ -54,6 +56,7 @@ class Trial:
     act: list[dict[str, Any]]
     takes_s: float
     limits: dict[str, int] = field(default_factory=dict)  # of semaphores that a database keeps
+    served: Served = field(default_factory=dict)  # what it asks the web for
 
     @property
     def name(self) -> str:
@@ -141,7 +144,8 @@ def trial(entry: Entry) -> Trial:
         entry, [*_companions(entry.raw), *(doc for file in _own(entry) for doc in corpus.documents(file))]
     )
     expect = entry.raw["expect"] if entry.lacks else {**entry.raw["expect"], **entry.raw.get("also", {})}
-    return Trial(entry.file, False, things, expect, entry.raw.get("act", []), entry.takes_s, _limits(entry))
+    served = entry.raw.get("served", {})
+    return Trial(entry.file, False, things, expect, entry.raw.get("act", []), entry.takes_s, _limits(entry), served)
 
 
 def twin(entry: Entry) -> Trial:
@@ -157,7 +161,8 @@ def twin(entry: Entry) -> Trial:
         things += corpus.broken(found, name, described["breaks"]) if own == file else found
     takes_s = float(described.get("takes_s", entry.takes_s))
     things = _with_run(entry, things)
-    return Trial(entry.file, True, things, described["expect"], described.get("act", []), takes_s, _limits(entry))
+    acts, served = described.get("act", []), entry.raw.get("served", {})
+    return Trial(entry.file, True, things, described["expect"], acts, takes_s, _limits(entry), served)
 
 
 def _limits(entry: Entry) -> dict[str, int]:
