@@ -315,6 +315,14 @@ async def test_a_posted_binding_puts_a_pod_on_a_node_once(api: Api) -> None:
         await api.create(bindings, binding)
 
 
+async def test_a_binding_that_was_meant_for_another_pod_of_that_name_is_refused(api: Api) -> None:
+    ref = reference(PODS, await api.create(PODS, pod()))
+    meant = {"name": "p", "namespace": "default", "uid": "00000000-0000-4000-8000-000000000000"}
+    with pytest.raises(Conflict, match="UID in precondition"):
+        await api.create(Resource("v1", "Binding", "bindings"), {"metadata": meant, "target": {"name": "n"}})
+    assert "nodeName" not in (await api.get(ref))["spec"]
+
+
 async def test_an_object_that_etcd_would_not_take_is_not_taken(api: Api) -> None:
     with pytest.raises(Refused, match="etcdserver: request is too large"):
         await api.create(WIDGETS, {"metadata": {"name": "w", "namespace": "default"}, "text": "x" * 1_600_000})

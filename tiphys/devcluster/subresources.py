@@ -10,7 +10,7 @@ from runtime.api import PatchType
 from runtime.objects import Object
 from tiphys.devcluster import errors, patches, rules
 from tiphys.devcluster.kinds import Kind
-from tiphys.devcluster.metadata import stamp
+from tiphys.devcluster.metadata import check_replacement, stamp
 from tiphys.devcluster.rest import Rest
 from tiphys.devcluster.selectors import selector_text
 from tiphys.devcluster.storage import Key, Record
@@ -96,8 +96,9 @@ def bound(namespace: str, binding: Object) -> Key:
 
 
 def bind(rest: Rest, kind: Kind, key: Key, binding: Object) -> Object:
-    """Put a pod on a node. Raises Conflict when it is on one already or being deleted."""
+    """Put a pod on a node. Raises Conflict when it is on one already, being deleted, or another pod than was meant."""
     current = rest.read(kind, *key)
+    check_replacement(kind, {"metadata": errors.part(binding, "metadata")}, current.object)
     thing: Object = orjson.loads(current.json)
     node = errors.part(binding, "target").get("name") or ""
     if not node:
