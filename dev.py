@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 11)
 STAMP = "tiphys-stamp.json"
 INDEX = "https://pypi.org/simple"
+DRIVER = ROOT / "tests" / "conformance" / "driver"  # a package that an example asks for; no index has it
 DOWNLOAD_TIMEOUT_S = 60
 PIP_OLDEST = (22, 3)  # the first with --python and editable installs as hatchling makes them
 
@@ -182,7 +183,7 @@ def make(place: Path, groups: set[str], want: dict[str, object]) -> Path:
 
 def install(place: Path, groups: set[str]) -> None:
     """Install the project, editable, with its groups."""
-    wishes = ["--editable", str(ROOT), *requirements(groups)]
+    wishes = ["--editable", str(ROOT), *requirements(groups), *([str(DRIVER)] if "test" in groups else [])]
     env = clean_environment()
     uv = shutil.which("uv")
     if uv:

@@ -73,7 +73,7 @@ async def _run(site: Site, trial: Trial, outcome: Outcome) -> None:
     for key, holders in trial.limits.items():
         await site.limit(trial.namespace, key, holders)
     for thing in trial.things:
-        outcome.workflow = await site.apply(trial.namespace, site.web.here(thing, trial.served))
+        outcome.workflow = await site.apply(trial.namespace, site.web.here(thing, trial.served, trial.store))
     meta = outcome.workflow["metadata"]
     key = (trial.namespace, meta["uid"])
 

@@ -12,11 +12,12 @@
 | `act`       | what a person does meanwhile: `resume`, `set` outputs of a waiting node                          |
 | `limits`    | how many may hold a semaphore of the database of locks, by its key                              |
 | `served`    | what a local web server answers for addresses that it asks: `code` and `body`                  |
+| `store`     | host and port of a bucket that it names, which the same server stands in for                    |
 | `random`    | chance decides; only what holds for every outcome is expected                                    |
 | `takes_s`   | how long it sleeps of its own accord; above SLOW_S it is slow and runs only when asked for       |
 | `needs`     | features it shows; while one of them is missing it does not count (and, without `expect`, is not run) |
 | `also`      | what is expected besides, once these features are there                                          |
-| `machine`   | what the machine must have: `arch`, `cpus`, `memory_gib`                                         |
+| `machine`   | what the machine must have: `arch`, `cpus`, `memory_gib`; `driver`: an artifact driver installed   |
 | `not_run`   | why it is not run                                                                                |
 | `no_count`  | why it does not count although it is run                                                         |
 """
@@ -27,6 +28,7 @@ import json
 import os
 import platform
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,9 +38,10 @@ from runtime.objects import Object
 from tests.conformance import corpus
 from tests.conformance.web import Served
 from tiphys.cli.submission import origin, workflow_of
+from tiphys.executor.artifacts.plugins import GROUP
 
 TABLE: Final = Path(__file__).with_name("table.json")
-GOAL: Final = 170
+GOAL: Final = 172
 """How many examples count where everything is run and the machine has what they need."""
 SLOW_S: Final = 35.0
 LIMIT_S: Final = 150.0
@@ -57,6 +60,7 @@ class Trial:
     takes_s: float
     limits: dict[str, int] = field(default_factory=dict)  # of semaphores that a database keeps
     served: Served = field(default_factory=dict)  # what it asks the web for
+    store: str = ""  # host and port of the bucket it names
 
     @property
     def name(self) -> str:
@@ -144,8 +148,7 @@ def trial(entry: Entry) -> Trial:
         entry, [*_companions(entry.raw), *(doc for file in _own(entry) for doc in corpus.documents(file))]
     )
     expect = entry.raw["expect"] if entry.lacks else {**entry.raw["expect"], **entry.raw.get("also", {})}
-    served = entry.raw.get("served", {})
-    return Trial(entry.file, False, things, expect, entry.raw.get("act", []), entry.takes_s, _limits(entry), served)
+    return Trial(entry.file, False, things, expect, entry.raw.get("act", []), entry.takes_s, **_surroundings(entry))
 
 
 def twin(entry: Entry) -> Trial:
@@ -161,13 +164,12 @@ def twin(entry: Entry) -> Trial:
         things += corpus.broken(found, name, described["breaks"]) if own == file else found
     takes_s = float(described.get("takes_s", entry.takes_s))
     things = _with_run(entry, things)
-    acts, served = described.get("act", []), entry.raw.get("served", {})
-    return Trial(entry.file, True, things, described["expect"], acts, takes_s, _limits(entry), served)
+    acts = described.get("act", [])
+    return Trial(entry.file, True, things, described["expect"], acts, takes_s, **_surroundings(entry))
 
 
-def _limits(entry: Entry) -> dict[str, int]:
-    found: dict[str, int] = entry.raw.get("limits", {})
-    return found
+def _surroundings(entry: Entry) -> dict[str, Any]:
+    return {name: entry.raw[name] for name in ("limits", "served", "store") if name in entry.raw}
 
 
 def _own(entry: Entry) -> list[str]:
@@ -211,6 +213,8 @@ def _unfit(wanted: dict[str, Any]) -> str:
     has = {"cpus": os.cpu_count() or 1, "memory_gib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30}
     if wanted.get("arch", platform.machine()) != platform.machine():
         return f"needs a machine of architecture {wanted['arch']}, this one is {platform.machine()}"
+    if "driver" in wanted and not entry_points(group=GROUP, name=wanted["driver"]):
+        return f"needs an artifact driver named {wanted['driver']}: dev.py test installs one"
     lacks = [f"{wanted[key]} {key}, this machine has {has[key]:.3g}" for key in has if wanted.get(key, 0) > has[key]]
     return f"needs {'; '.join(lacks)}" if lacks else ""
 
