@@ -28,9 +28,10 @@ def s3_server() -> Iterator[str | None]:
 
 @contextmanager
 def azure_server(folder: Path) -> Iterator[str | None]:
-    """Azurite, where the machine has it (`npm install -g azurite`). Yields `host:port`."""
-    program = shutil.which("azurite-blob")
-    words = [program or "azurite-blob", "--silent", "--skipApiVersionCheck"]
+    """Azurite, the machine's own or one that npm brings. Yields `host:port`."""
+    program, npx = shutil.which("azurite-blob"), shutil.which("npx")
+    words = [program] if program else [npx or "npx", "--yes", "--package", "azurite", "azurite-blob"]
+    words += ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
     with _server([*words, "--location", str(folder), "--blobPort", "{port}"]) as address:
         yield address
 

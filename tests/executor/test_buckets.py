@@ -42,7 +42,7 @@ def s3_address() -> Iterator[str]:
 def azure_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with azure_server(tmp_path_factory.mktemp("azurite")) as address:
         if address is None:
-            pytest.skip("no azurite-blob on this machine: npm install -g azurite")
+            pytest.skip("no azurite-blob on this machine, and npm cannot bring it")
         yield address
 
 
