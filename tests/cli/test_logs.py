@@ -98,6 +98,15 @@ async def test_a_node_is_meant_by_its_pod_its_id_or_its_name(api: InProcessApi) 
 
 
 @pytest.mark.spec("CLI-4")
+def test_of_a_container_set_every_container_is_read_unless_one_is_asked_for() -> None:
+    below = [node(f"w.{name}", type="Container", boundaryID="w") for name in ("a", "b.c")]
+    thing = workflow(node("w", children=["w.a"]), *below)
+    assert [source.container for source in logs.sources(thing)] == ["a", "b.c"]
+    assert [source.container for source in logs.sources(thing, "wait")] == ["wait"]
+    assert [source.container for source in logs.sources(workflow(node("w")))] == ["main"]
+
+
+@pytest.mark.spec("CLI-4")
 async def test_pods_are_chosen_by_their_labels(api: InProcessApi) -> None:
     thing = workflow(node("w", id="w", templateName="t"), node("v", id="v", templateName="t"))
     chosen = logs.sources(thing)[0].pod

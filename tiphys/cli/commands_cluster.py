@@ -197,7 +197,7 @@ def watch(
 def logs(
     name: OneName,
     pod: Annotated[str, typer.Argument(metavar="[POD]", help="Only this pod, or the node of this id or name.")] = "",
-    container: Annotated[str, typer.Option("--container", "-c", help="The container.")] = "main",
+    container: Annotated[str, typer.Option("--container", "-c", help="The container; main, or all of a set.")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the workflow has ended.")] = False,
     previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the container's earlier life.")] = False,
     since: Annotated[str, typer.Option(help="Only lines younger than: 90, 10m, 2h.")] = "",

@@ -39,7 +39,7 @@ class Line(NamedTuple):
 class Wishes(NamedTuple):
     """What of the logs is wanted."""
 
-    container: str = "main"
+    container: str = ""  # empty: main, or every container of a set
     pod: str = ""  # only this one, or that of the node of this id or name
     tail: int | None = None
     since_s: int | None = None
@@ -48,10 +48,10 @@ class Wishes(NamedTuple):
     timestamps: bool = False
     labels: str = ""  # of pods, as kubectl reads them
 
-    def options(self, *, follow: bool) -> LogOptions:
+    def options(self, container: str, *, follow: bool) -> LogOptions:
         """The same as the API server is asked."""
         return LogOptions(
-            container=self.container,
+            container=container,
             follow=follow,
             previous=self.previous,
             tail_lines=self.tail,
@@ -61,31 +61,49 @@ class Wishes(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A pod and the node that it was made for."""
+    """A container of a pod, and the node that the pod was made for."""
 
     pod: str
     node: status.Node
+    container: str = "main"
 
     def is_meant(self, wish: str) -> bool:
         """Whether a person means this one by a pod's name, or by a node's id or name."""
         return wish in ("", self.pod, *(status.text(self.node, key) for key in ("id", "name", "displayName")))
 
 
-def sources(workflow: Object) -> list[Source]:
-    """The pods of a workflow that have begun, oldest first."""
+def sources(workflow: Object, container: str = "") -> list[Source]:
+    """What can be read of a workflow's pods that have begun, oldest first: that container of each; without one, its
+    main container, or in a container set every one."""
     found = [
         node
         for node in status.nodes_of(workflow).values()
         if status.text(node, "type") == "Pod"
         and status.text(node, "phase") not in ("", "Pending", "Skipped", "Omitted")
     ]
+    sets = _container_sets(workflow)
     found.sort(key=lambda node: (status.text(node, "startedAt"), status.text(node, "name")))
-    return [Source(tree.pod_of(workflow, node), node) for node in found]
+    return [
+        Source(tree.pod_of(workflow, node), node, name)
+        for node in found
+        for name in ([container] if container else sets.get(status.text(node, "id")) or ["main"])
+    ]
+
+
+def _container_sets(workflow: Object) -> dict[str, list[str]]:
+    """The containers of each container set, by its node's id."""
+    nodes, found = status.nodes_of(workflow), dict[str, list[str]]()
+    for node in nodes.values():
+        pod = status.text(node, "boundaryID")
+        if status.text(node, "type") == "Container" and pod in nodes:
+            start = f"{status.text(nodes[pod], 'name')}."
+            found.setdefault(pod, []).append(status.text(node, "name").removeprefix(start))
+    return found
 
 
 async def _chosen(api: Api, workflow: Object, wishes: Wishes) -> list[Source]:
     """Those of them that are wanted."""
-    found = [source for source in sources(workflow) if source.is_meant(wishes.pod)]
+    found = [source for source in sources(workflow, wishes.container) if source.is_meant(wishes.pod)]
     if not wishes.labels:
         return found
     namespace = status.text(workflow["metadata"], "namespace")
@@ -102,22 +120,22 @@ async def present(api: Api, workflow: Object, wishes: Wishes) -> list[Line]:
     for source in await _chosen(api, workflow, wishes):
         pod = Reference(PODS, namespace, source.pod)
         try:
-            column = [line async for line in _lines(api, pod, wishes, follow=False)]
+            column = [line async for line in _lines(api, pod, wishes.options(source.container, follow=False))]
         except Gone:
-            column = await _archived(api, pod, source.node, wishes)
+            column = await _archived(api, pod, source, wishes.tail)
         columns.append([line for line in _monotonic(column) if keep(line.text)])
     return list(heapq.merge(*columns, key=lambda line: line.time))
 
 
-async def _archived(api: Api, pod: Reference, node: status.Node, wishes: Wishes) -> list[Line]:
+async def _archived(api: Api, pod: Reference, source: Source, tail: int | None) -> list[Line]:
     """The lines of a pod that is gone, if they were kept elsewhere."""
-    location = archived.location_of(node, wishes.container)
+    location = archived.location_of(source.node, source.container)
     if not location:
         return [Line("", pod.name, "(no log: the pod is gone, and its log was not archived)")]
     try:
         async with archived.archived_log(api, pod.namespace, location) as file:
             with file.open(encoding="utf-8", errors="replace") as text:
-                kept = deque(frame.strip_spill(line.rstrip("\r\n") for line in text), maxlen=wishes.tail)
+                kept = deque(frame.strip_spill(line.rstrip("\r\n") for line in text), maxlen=tail)
     except archived.Unarchived as e:
         return [Line("", pod.name, f"(no log: the pod is gone; {e})")]
     return [Line("", pod.name, text) for text in kept]
@@ -128,19 +146,19 @@ async def follow(api: Api, ref: Reference, wishes: Wishes, emit: Callable[[Line]
 
     Raises Gone when there is no such workflow."""
     keep = _pattern(wishes.grep)
-    reading: set[str] = set()
+    reading: set[tuple[str, str]] = set()
     await api.get(ref)
 
     async def read(source: Source) -> None:
         pod = Reference(PODS, ref.namespace, source.pod)
         try:
-            async with aclosing(_lines(api, pod, wishes, follow=True)) as lines:
+            async with aclosing(_lines(api, pod, wishes.options(source.container, follow=True))) as lines:
                 async for line in lines:
                     if keep(line.text):
                         emit(line)
         except Gone:  # what was followed until now has been seen
-            if archived.location_of(source.node, wishes.container):
-                for line in await _archived(api, pod, source.node, wishes):
+            if archived.location_of(source.node, source.container):
+                for line in await _archived(api, pod, source, wishes.tail):
                     if keep(line.text):
                         emit(line)
 
@@ -148,18 +166,18 @@ async def follow(api: Api, ref: Reference, wishes: Wishes, emit: Callable[[Line]
     async with anyio.create_task_group() as readers, aclosing(changes(api, WORKFLOWS, selection)) as events:
         async for event in events:
             for source in await _chosen(api, await whole(api, event.object), wishes):
-                if source.pod not in reading:
-                    reading.add(source.pod)
+                if (source.pod, source.container) not in reading:
+                    reading.add((source.pod, source.container))
                     readers.start_soon(read, source)
             if event.type == "DELETED" or status.is_finished(event.object):
                 break
 
 
-async def _lines(api: Api, pod: Reference, wishes: Wishes, *, follow: bool) -> AsyncGenerator[Line]:
-    """The lines of one pod; waits for its container to begin when following. Raises Gone before the first line."""
+async def _lines(api: Api, pod: Reference, options: LogOptions) -> AsyncGenerator[Line]:
+    """The lines of one container; waits for it to begin when following. Raises Gone before the first line."""
     while True:
         try:
-            async with api.log(pod, wishes.options(follow=follow)) as chunks:
+            async with api.log(pod, options) as chunks:
                 async for text in _texts(chunks):
                     stamp = _STAMP.match(text)
                     shown = text[stamp.end() :] if stamp else text
@@ -169,7 +187,7 @@ async def _lines(api: Api, pod: Reference, wishes: Wishes, *, follow: bool) -> A
         except Gone:
             raise
         except Refused as e:
-            waits = follow and "waiting to start" in e.message
+            waits = options.follow and "waiting to start" in e.message
             if not waits or await _is_over(api, pod):
                 yield Line("", pod.name, f"(no log: {e.message})")
                 return
