@@ -36,12 +36,12 @@ def delete(place, *, tree):
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A driver named `test`, installed as a package would be, and where it keeps things."""
+    """A driver named `theirs`, installed as a package would be, and where it keeps things."""
     site = tmp_path / "site"
     (site / "somebodys-1.dist-info").mkdir(parents=True)
     (site / "somebodys_driver.py").write_text(DRIVER)
     (site / "somebodys-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: somebodys\nVersion: 1\n")
-    entry = "[tiphys.artifact_drivers]\ntest = somebodys_driver\n"
+    entry = "[tiphys.artifact_drivers]\ntheirs = somebodys_driver\n"
     (site / "somebodys-1.dist-info" / "entry_points.txt").write_text(entry)
     monkeypatch.syspath_prepend(str(site))
     (tmp_path / "kept").mkdir()
@@ -51,7 +51,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.spec("DRV-10")
 def test_its_functions_are_called_with_the_plugins_section(store: Path, tmp_path: Path) -> None:
-    location = {"plugin": {"name": "test", "key": "hi", "configuration": f"{store}\n"}}
+    location = {"plugin": {"name": "theirs", "key": "hi", "configuration": f"{store}\n"}}
     (tmp_path / "x").write_text("x")
     artifacts.save(location, tmp_path / "x", root="", mount="")
     artifacts.load(location, tmp_path / "in", root="", mount="")
@@ -64,13 +64,13 @@ def test_its_functions_are_called_with_the_plugins_section(store: Path, tmp_path
 
 @pytest.mark.spec("DRV-10")
 def test_what_it_raises_names_it(store: Path) -> None:
-    location = {"plugin": {"name": "test", "key": "hi", "configuration": str(store)}}
-    with pytest.raises(StoreError, match="artifact driver 'test': cannot delete 'hi': out of order"):
+    location = {"plugin": {"name": "theirs", "key": "hi", "configuration": str(store)}}
+    with pytest.raises(StoreError, match="artifact driver 'theirs': cannot delete 'hi': out of order"):
         artifacts.delete(location, tree=False, root="", mount="")
 
 
 @pytest.mark.spec("DRV-10")
 def test_one_that_is_not_installed_is_named_with_those_that_are(store: Path, tmp_path: Path) -> None:
     del store
-    with pytest.raises(StoreError, match=r"'none' is not installed in the executor's image \(there are: test\)"):
+    with pytest.raises(StoreError, match=r"'none' is not installed in the executor's image \(there are: .*theirs\)"):
         artifacts.load({"plugin": {"name": "none", "key": "k"}}, tmp_path / "in", root="", mount="")
