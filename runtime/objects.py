@@ -87,6 +87,13 @@ def reference(resource: Resource, thing: Object) -> Reference:
     return Reference(resource, meta.get("namespace", ""), meta["name"], meta.get("uid", ""))
 
 
+def is_older(version: str, other: str) -> bool:
+    """Whether a resourceVersion is older than another one.
+
+    Versions were opaque, and nothing is said of such; since they came to be promised comparable they are decimal."""
+    return version.isdecimal() and other.isdecimal() and int(version) < int(other)
+
+
 def owner_uid(thing: Object) -> str:
     """The uid of the controller that owns the object; empty when nobody does."""
     for owner in thing["metadata"].get("ownerReferences") or ():

@@ -19,7 +19,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from runtime.api import Api, ApiError, Gone
-from runtime.objects import Object, Reference, Resource, reference
+from runtime.objects import Object, Reference, Resource, is_older, reference
 from runtime.store import Change, Name, Store
 
 DOUBT_S = 2.0
@@ -56,10 +56,6 @@ def _name(thing: Object) -> Name:
     return meta.get("namespace", ""), meta["name"]
 
 
-def _is_older(version: str, other: str) -> bool:
-    return version.isdecimal() and other.isdecimal() and int(version) < int(other)
-
-
 def _known(thing: Object) -> _Known:
     meta = thing["metadata"]
     return _Known(meta.get("uid", ""), meta.get("resourceVersion", ""))
@@ -88,9 +84,10 @@ class Share:
         return [] if self.others and self._is_behind(name, thing) else self._store.put(thing)
 
     def drop(self, thing: Object) -> list[Change]:
-        """It has left this selection."""
+        """It has left this selection; so has what had its name before."""
         name = _name(thing)
-        if not self.has(thing):
+        known, ended = self._known.get(name), _known(thing)
+        if known is None or (known.uid != ended.uid and not is_older(known.version, ended.version)):
             return []
         del self._known[name]
         return self._left(thing)
@@ -118,7 +115,7 @@ class Share:
     def _is_behind(self, name: Name, thing: Object) -> bool:
         """Whether another selection has shown a newer state of it, or its successor."""
         held = self._store.get(*name)
-        if held is None or not _is_older(_known(thing).version, _known(held).version):
+        if held is None or not is_older(_known(thing).version, _known(held).version):
             return False
         return any(other.has(held) for other in self.others) or (self.doubts is not None and self.doubts.has(held))
 

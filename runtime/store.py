@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from runtime.messages import Address, Gone, Observed
-from runtime.objects import Object, Reference, Resource, reference
+from runtime.objects import Object, Reference, Resource, is_older, reference
 
 Name: TypeAlias = tuple[str, str]  # namespace, name
 Concerns: TypeAlias = Callable[[Object], Sequence[Address | None]]
@@ -72,13 +72,18 @@ class Store:
         return changes
 
     def drop(self, thing: Object) -> list[Change]:
-        """The object is gone; `thing` is its last state. Nothing when that uid is not (or no longer) here."""
+        """The object is gone; `thing` is its last state. Nothing when that uid is no longer here.
+
+        One that came before it under the same name, and whose own end nobody has told, is gone as well."""
         ref = reference(self._resource, thing)
         name = ref.namespace, ref.name
         old = self._entries.get(name)
-        if old is None or (ref.uid and old.ref.uid != ref.uid):
+        if old is None:
             return []
-        return self._remove(name, old, thing)
+        if not ref.uid or old.ref.uid == ref.uid:
+            return self._remove(name, old, thing)
+        before = is_older(_identity(old.object)[1] or "", _identity(thing)[1] or "")
+        return self._remove(name, old, old.object) if before else []
 
     def replace(self, things: Iterable[Object]) -> Iterator[list[Change]]:
         """These are all: what is not among them is gone, what has the version we know is not told again.

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias, assert_never
 
 from runtime.api import ApiError, Expired, Gone, ObjectList, Throttled, WatchEvent
 from runtime.backoff import delay_s
-from runtime.objects import Object
+from runtime.objects import Object, is_older
 
 SHORT_WATCH_S = 1.0
 """A server that closes a watch at once and without a word is not well: back off as after a failure."""
@@ -147,7 +147,7 @@ def _paged(state: State, page: ObjectList, dice: Random) -> Step:
     if page.continue_:
         return Step(state._replace(continue_=page.continue_, items=items, failures=0))
     older = state.older + 1
-    if _is_older(page.resource_version, state.known) and older <= OLDER_LISTS_MAX:
+    if is_older(page.resource_version, state.known) and older <= OLDER_LISTS_MAX:
         return Step(Waiting(delay_s(older, dice), Listing(known=state.known, older=older)))
     return Step(Watching(page.resource_version), Listed(items))
 
@@ -156,7 +156,7 @@ def _heard(state: State, event: WatchEvent) -> Step:
     if not isinstance(state, Watching):
         return Step(state)
     version = event.object.get("metadata", {}).get("resourceVersion") or state.version
-    if _is_older(version, state.version):
+    if is_older(version, state.version):
         return Step(Listing())  # a server that was restored: what we know of it is from another history
     after = Watching(version, heard=True)
     kind: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"] = event.type
@@ -180,11 +180,6 @@ def ordinary(state: State, event: WatchEvent) -> Watching | None:
     # Of two decimal numbers the longer one is the greater, and equally long ones compare as texts do.
     newer = version > known if len(version) == len(known) else len(version) > len(known)
     return Watching(version, 0, True) if newer and version.isdecimal() and known.isdecimal() else None
-
-
-def _is_older(version: str, known: str) -> bool:
-    """Versions are opaque, and since they came to be promised to be comparable, decimal numbers."""
-    return version.isdecimal() and known.isdecimal() and int(version) < int(known)
 
 
 def _closed(state: State, after_s: float, dice: Random) -> Step:

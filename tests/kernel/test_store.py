@@ -69,6 +69,15 @@ def test_the_late_end_of_an_older_object_does_not_touch_its_successor():
     assert cache.get("default", "a") == thing("a", "2")
 
 
+def test_the_end_of_an_object_is_also_that_of_the_one_before_it():
+    cache = store()
+    cache.put(thing("a", "1", version=5))
+    (change,) = cache.drop(thing("a", "2", version=10))
+
+    assert change.message == Gone(reference(CONFIGMAPS, thing("a", "1")), thing("a", "1", version=5))
+    assert len(cache) == 0
+
+
 def test_the_end_carries_the_last_state():
     cache = store()
     cache.put(thing("a", version=1))

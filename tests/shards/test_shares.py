@@ -12,7 +12,6 @@ import pytest
 
 from actors.names import buckets, labels
 from actors.workflow.state import WORKFLOWS
-from runtime import log
 from runtime.api import Selection, WatchEvent
 from runtime.informer import Informer, Scope
 from runtime.messages import Address, Gone
@@ -26,14 +25,9 @@ from tests.virtual_time import VirtualClock
 from tests.world.world import Outcome
 from tiphys.controller.sharding import division
 
-pytestmark = pytest.mark.virtual_time
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 HERE = Address("a", "", "", "")
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
 
 
 class Lagging(Coat):
@@ -113,6 +107,20 @@ async def change(api: Any, dice: Random, there: set[str]) -> None:
     else:
         there.discard(thing["metadata"]["uid"])
         await api.delete(ref)
+
+
+def test_the_end_of_an_object_in_a_selection_is_also_that_of_the_one_before_it():
+    store = Store(CONFIGMAPS, lambda thing: (HERE,))
+    share = Share(CONFIGMAPS, store, halves())
+    first, second = (
+        {"metadata": {"namespace": "default", "name": "ours", "uid": uid, "resourceVersion": version}}
+        for uid, version in (("one", "9"), ("two", "10"))
+    )
+    share.put(first)
+    (change,) = share.drop(second)
+
+    assert change.message == Gone(reference(CONFIGMAPS, first), first)
+    assert len(share) == len(store) == 0
 
 
 def test_a_label_of_ours_on_what_is_not_ours_is_told_of_and_the_object_not_kept():
