@@ -39,19 +39,20 @@ CHUNK = 1000  # rows in a transaction
 BEGAN = 1_760_000_000.0  # the oldest one; another every ten seconds
 APART_S = 10.0
 NODES = 20  # of each workflow
+PHASE_LABEL, COMPLETED_LABEL = "workflows.argoproj.io/phase", "workflows.argoproj.io/completed"
 
 
 def workflow(number: int) -> Object:
-    """One of them: ten namespaces, a hundred teams, one in ten has failed."""
+    """One of them: ten namespaces, a hundred teams, one in ten has failed, one in ten thousand ended as an Error."""
     name, at = f"batch-{number % 997}-{number}", BEGAN + APART_S * number
-    phase = "Failed" if number % 10 == 0 else "Succeeded"
+    phase = "Error" if number % 10_000 == 5 else "Failed" if number % 10 == 0 else "Succeeded"
     node = {"name": name, "type": "Pod", "phase": phase, "startedAt": rfc3339(at), "finishedAt": rfc3339(at + 60)}
     return {
         "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
         "metadata": {
             "name": name, "namespace": f"space-{number % 10}", "uid": f"{number:08x}-0000-4000-8000-000000000000",
             "creationTimestamp": rfc3339(at),
-            "labels": {"team": f"t{number % 100}", "workflows.argoproj.io/phase": phase},
+            "labels": {"team": f"t{number % 100}", PHASE_LABEL: phase, COMPLETED_LABEL: "true"},
         },
         "spec": {"entrypoint": "main", "templates": [{"name": "main", "container": {"image": "busybox"}}]},
         "status": {
@@ -89,21 +90,33 @@ async def fill(store: Store, tables: Tables, rows: int) -> None:
 def questions(rows: int) -> dict[str, tuple[Query, Place | None]]:
     """What is asked, and where the page begins."""
     middle = BEGAN + APART_S * (rows // 2)
-    return {
-        "the newest": (Query(), None),
-        "deep inside": (Query(), Place(middle, "f")),
-        "a namespace": (Query(namespace="space-3"), None),
-        "a phase": (Query(phases=("Failed",)), None),
-        "a phase that none has": (Query(phases=("Error",)), None),
-        "a label": (Query(labels="team=t7"), None),
-        "a label and a namespace": (Query(namespace="space-7", labels="team=t7"), None),
-        "without a label": (Query(labels="team!=t7"), None),
-        "a time": (Query(started_after=middle - 50_000, started_before=middle), None),
-        "a name": (Query(name=f"batch-1-{997 * (rows // 1994) + 1}"), None),
-        "a name's beginning": (Query(name="batch-12", name_is="prefix"), None),
-        "a part of a name": (Query(name="h-12-", name_is="contains"), None),
-        "a part that none has": (Query(name="nothing", name_is="contains"), None),
+    asked = {
+        "the newest": Query(),
+        "a namespace": Query(namespace="space-3"),
+        "a namespace of nobody": Query(namespace="nowhere"),
+        "a phase": Query(phases=("Failed",)),
+        "a phase that few have": Query(phases=("Error",)),
+        "a phase that none has": Query(phases=("Running",)),
+        "that in a namespace": Query(namespace="space-3", phases=("Running",)),
+        "a label": Query(labels="team=t7"),
+        "a label that none bears": Query(labels="team=nobody"),
+        "a label that most bear": Query(labels=f"{PHASE_LABEL}=Succeeded"),
+        "a label and a namespace": Query(namespace="space-7", labels="team=t7"),
+        "labels that exclude": Query(labels=f"{COMPLETED_LABEL},{PHASE_LABEL}=Failed,team=t7"),
+        "without a label": Query(labels="team!=t7"),
+        "without what most bear": Query(labels=f"{PHASE_LABEL}!=Succeeded"),
+        "without what all bear": Query(labels=f"!{COMPLETED_LABEL}"),
+        "a time": Query(started_after=middle - 50_000, started_before=middle),
+        "ended long ago": Query(finished_before=BEGAN + APART_S * (rows // 100)),
+        "a name": Query(name=f"batch-1-{997 * (rows // 1994) + 1}"),
+        "a name's beginning": Query(name="batch-12", name_is="prefix"),
+        "a beginning of all": Query(name="batch-", name_is="prefix"),
+        "a beginning of none": Query(name="nothing", name_is="prefix"),
+        "a part of a name": Query(name="h-12-", name_is="contains"),
+        "a part of all": Query(name="batch", name_is="contains"),
+        "a part that none has": Query(name="nothing", name_is="contains"),
     }
+    return {name: (query, None) for name, query in asked.items()} | {"deep inside": (Query(), Place(middle, "f"))}
 
 
 class Took(NamedTuple):

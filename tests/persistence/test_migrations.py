@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +58,31 @@ async def test_every_step_leads_back_and_forward_again_with_what_was_archived(st
 
     await migrate(store, PLAN, 0)
     assert await names(store) <= {"tiphys_schema"}
+
+
+async def test_the_way_back_gives_the_indexes_that_there_were(store: Store) -> None:
+    await migrate(store, PLAN)
+    newest = await indexes(store)
+    assert {f"argo_archived_workflows_t{number}" for number in (3, 4, 5)} <= newest
+
+    await migrate(store, PLAN, 4)
+    before = await indexes(store)
+    assert newest - before == {f"argo_archived_workflows_t{number}" for number in (3, 4, 5)}
+    assert before - newest == {f"argo_archived_workflows_t{number}" for number in (1, 2)}
+
+    await migrate(store, PLAN, 3)
+    upstreams = {f"argo_archived_workflows_i{number}" for number in range(1, 6)}
+    assert {name for name in await indexes(store) if re.search("_[it][0-9]$", name)} == upstreams
+
+    await migrate(store, PLAN)
+    assert await indexes(store) == newest
+
+
+async def indexes(store: Store) -> set[str]:
+    """Those of the archive's table."""
+    async with store.reading() as connection:
+        found = await connection.run_sync(lambda sync: sa.inspect(sync).get_indexes(TABLES.archived.name))
+    return {str(index["name"]) for index in found}
 
 
 async def test_who_goes_back_is_left_there(store: Store) -> None:

@@ -1,8 +1,9 @@
 """The archive: finished workflows by uid, in pages that are read along an index, newest first.
 
 A page ends with the place of its last row, and the next one begins after it: no row is counted to be skipped, so the
-thousandth page costs what the first one does. Saving is idempotent: the newest version of a workflow replaces another.
-(ARCHV-1, ARCHV-2, ARCHV-3)
+thousandth page costs what the first one does. Which rows a page has is decided in the index alone, which holds every
+column that can be asked about; only those rows are fetched, for each is large. So what nobody has costs one walk along
+an index. Saving is idempotent: the newest version of a workflow replaces another. (ARCHV-1, ARCHV-2, ARCHV-3)
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runtime.api import Gone
 from runtime.objects import Object
-from tiphys.devcluster.selectors import Requirement, parse_labels
+from tiphys.devcluster.selectors import parse_labels
 from tiphys.persistence.engine import Store
+from tiphys.persistence.labelled import labelled
 from tiphys.persistence.nul import without_nul
 from tiphys.persistence.summary import listed, moment, persisted, summary_of
 from tiphys.persistence.tables import Tables
 
-FEW = 1000
-"""Workflows of a name that are looked up one by one."""
+PLANNED_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
+"""From a statement's sixth time on, PostgreSQL may have one plan for all values: seconds instead of milliseconds."""
+
+SHOWN = ("uid", "name", "namespace", "phase", "startedat", "finishedat", "creationtimestamp", "summary")
 
 
 class Place(NamedTuple):
@@ -37,7 +41,8 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which archived workflows; what is empty is not asked. `name_is`: exact, prefix or contains."""
+    """Which archived workflows; what is empty is not asked. `name_is`: exact, prefix or contains, and in each of them
+    capital letters differ from small ones, whatever the database."""
 
     namespace: str = ""
     name: str = ""
@@ -100,29 +105,31 @@ class Archive:
 
     async def page(self, query: Query, limit: int, after: Place | None = None) -> Page:
         """At most `limit` workflows that come after a place. Raises Unavailable, Refused."""
-        shown = ("uid", "name", "namespace", "phase", "startedat", "finishedat", "creationtimestamp", "summary")
-        wanted = sa.select(*(self._rows[name] for name in shown)).where(self._mine, *self._conditions(query))
-        if after is not None:
-            began = _utc(after.started)
-            wanted = wanted.where(self._rows.startedat <= began).where(
-                (self._rows.startedat < began) | (self._rows.uid < after.uid)
-            )
-        wanted = wanted.order_by(self._rows.startedat.desc(), self._rows.uid.desc()).limit(limit + 1)
         async with self._store.reading() as connection:
-            if query.name:
-                wanted = wanted.where(await self._called(connection, query))
+            if connection.dialect.name == "postgresql":
+                await connection.exec_driver_sql(PLANNED_ANEW)
+            wanted = await self._wanted(connection, query, limit, after)
             found = (await connection.execute(wanted)).all()
             found = [await self._whole(connection, row) for row in found]
         rows = found[:limit]
         last = Place(rows[-1].startedat.replace(tzinfo=UTC).timestamp(), rows[-1].uid) if len(found) > limit else None
         return Page([listed(row) for row in rows], last)
 
-    async def _called(self, connection: AsyncConnection, query: Query) -> Any:
-        """The condition of a name: the uids, where few have it, so that nobody reads along the times to find them."""
-        having = _named(self._rows.name, query.name, query.name_is)
-        few = sa.select(self._rows.uid).where(self._mine, having).limit(FEW + 1)
-        uids = list((await connection.execute(few)).scalars())
-        return self._rows.uid.in_(uids) if len(uids) <= FEW else having
+    async def _wanted(self, connection: AsyncConnection, query: Query, limit: int, after: Place | None) -> Any:
+        """The statement of a page and one row more: the keys from the index first, then the rows they belong to."""
+        rows = self._rows
+        keys = sa.select(rows.startedat, rows.uid).where(self._mine, *self._conditions(query))
+        if after is not None:
+            began = _utc(after.started)
+            keys = keys.where(rows.startedat <= began).where((rows.startedat < began) | (rows.uid < after.uid))
+        if query.name:
+            keys = keys.where(_named(rows.name, query, connection.dialect.name))
+        for part in parse_labels(query.labels):
+            keys = keys.where(await labelled(connection, self._tables, self._cluster, part))
+        key = keys.order_by(rows.startedat.desc(), rows.uid.desc()).limit(limit + 1).subquery("key")
+        theirs = (rows.clustername == self._cluster) & (rows.uid == key.c.uid)
+        shown = sa.select(*(rows[name] for name in SHOWN)).select_from(key.join(self._tables.archived, theirs))
+        return shown.order_by(key.c.startedat.desc(), key.c.uid.desc())
 
     async def _whole(self, connection: AsyncConnection, row: Any) -> Any:
         """The row, with a summary also if upstream's controller has written it."""
@@ -178,22 +185,7 @@ class Archive:
             found.append(rows.startedat <= _utc(query.started_before))
         if query.finished_before is not None:
             found.append(rows.finishedat <= _utc(query.finished_before))
-        return found + [self._labelled(part) for part in parse_labels(query.labels)]
-
-    def _labelled(self, part: Requirement) -> Any:
-        labels = self._tables.labels.c
-        having = sa.select(labels.uid).where(labels.clustername == self._cluster, labels.name == part.key)
-        if part.operator in ("exists", "!"):
-            bearers = having
-        elif part.operator in (">", "<"):
-            bound, value = int(next(iter(part.values))), sa.cast(labels.value, sa.Integer)
-            numeric = labels.value.regexp_match("^-?[0-9]+$")
-            compared = value > bound if part.operator == ">" else value < bound
-            bearers = having.where(sa.case((numeric, compared), else_=False))
-        else:
-            bearers = having.where(labels.value.in_(sorted(part.values)))
-        inside = self._rows.uid.in_(bearers)
-        return ~inside if part.operator in ("!", "!=", "notin") else inside
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +202,15 @@ class Row:
     summary: Any
 
 
-def _named(column: Any, name: str, how: str) -> Any:
-    if how == "prefix":
-        return column.startswith(name, autoescape=True)
-    return column.contains(name, autoescape=True) if how == "contains" else column == name
+def _named(column: Any, query: Query, dialect: str) -> Any:
+    """The condition of a name. SQLite's LIKE takes capital letters for small ones, PostgreSQL's does not."""
+    if query.name_is not in ("prefix", "contains"):
+        return column == query.name
+    begins = query.name_is == "prefix"
+    if dialect == "sqlite":
+        at = sa.func.instr(column, query.name)
+        return at == 1 if begins else at > 0
+    return column.startswith(query.name, autoescape=True) if begins else column.contains(query.name, autoescape=True)
 
 
 def _utc(at: float) -> datetime:

@@ -17,7 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runtime.api import Refused
 from tiphys.persistence.engine import Store
 from tiphys.persistence.summary import summary_of
-from tiphys.persistence.tables import LABELLED_INDEX, NAMES_INDEX, PAGES_INDEX, Tables
+from tiphys.persistence.tables import (
+    ALL_INDEX,
+    LABELLED_INDEX,
+    NAME_INDEX,
+    NAMES_INDEX,
+    NAMESPACE_INDEX,
+    PAGES_INDEX,
+    Tables,
+)
 
 UPSTREAMS_ARCHIVE: Final = 68
 """The last of upstream's own changes to the archive's tables (4.1), as it counts them in `schema_history`."""
@@ -211,6 +219,7 @@ def archive_plan(tables: Tables) -> Plan:
         Step("what a list shows of a workflow, in a column of its own", summaries, no_summaries),
         Step("summaries of workflows that were there before", _nothing, _nothing, backfill),
         _indexes(name, labels),
+        _covering(name),
     )
     return Plan(f"archive:{tables.nodes.name}", steps)
 
@@ -219,14 +228,43 @@ def _indexes(name: str, labels: str) -> Step:
     async def pages(connection: AsyncConnection) -> None:
         await _execute(
             connection,
-            f"create index if not exists {PAGES_INDEX} on {name} (clustername, instanceid, startedat desc, uid desc)",
-            f"create index if not exists {NAMES_INDEX} on {name} (clustername, instanceid, name, uid)",
+            *_narrow(name),
             f"create index if not exists {LABELLED_INDEX} on {labels} (clustername, name, value, uid)",
         )
 
     async def no_pages(connection: AsyncConnection) -> None:
-        await _execute(
-            connection, *(f"drop index if exists {index}" for index in (PAGES_INDEX, NAMES_INDEX, LABELLED_INDEX))
-        )
+        await _without(connection, PAGES_INDEX, NAMES_INDEX, LABELLED_INDEX)
 
     return Step("indexes that pages are read along", pages, no_pages)
+
+
+def _covering(name: str) -> Step:
+    """One index for whatever is asked, and two that lead to the rows of a namespace or of a name at once."""
+    mine, place = "clustername, instanceid", "startedat desc, uid desc"
+    columns = {
+        ALL_INDEX: f"{mine}, {place}, namespace, phase, name, finishedat",
+        NAMESPACE_INDEX: f"{mine}, namespace, {place}, phase, name, finishedat",
+        NAME_INDEX: f"{mine}, name, {place}, namespace, phase, finishedat",
+    }
+
+    async def covering(connection: AsyncConnection) -> None:
+        made = (f"create index if not exists {index} on {name} ({those})" for index, those in columns.items())
+        await _execute(connection, *made)
+        await _without(connection, PAGES_INDEX, NAMES_INDEX)
+
+    async def narrow(connection: AsyncConnection) -> None:
+        await _execute(connection, *_narrow(name))
+        await _without(connection, *columns)
+
+    return Step("indexes that hold every column a page is asked by", covering, narrow)
+
+
+def _narrow(name: str) -> tuple[str, str]:
+    return (
+        f"create index if not exists {PAGES_INDEX} on {name} (clustername, instanceid, startedat desc, uid desc)",
+        f"create index if not exists {NAMES_INDEX} on {name} (clustername, instanceid, name, uid)",
+    )
+
+
+async def _without(connection: AsyncConnection, *indexes: str) -> None:
+    await _execute(connection, *(f"drop index if exists {index}" for index in indexes))

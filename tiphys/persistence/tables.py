@@ -1,6 +1,6 @@
 """The tables, column by column, as upstream's migrations leave them, and what is ours beside them.
 
-Ours are an index that pages are read along and a column `summary`: what a list shows of a workflow, so that a list
+Ours are indexes that pages are read along, and a column `summary`: what a list shows of a workflow, so that a list
 reads no whole workflows. Rows of upstream's controller have none; it is filled in from the workflow then.
 """
 
@@ -58,8 +58,11 @@ def archive_tables(nodes_table: str = NODES_TABLE) -> Tables:
     return Tables(metadata, archived, _labels(metadata), _nodes(metadata, nodes_table))
 
 
-PAGES_INDEX = f"{ARCHIVED_TABLE}_t1"
+PAGES_INDEX = f"{ARCHIVED_TABLE}_t1"  # these two made room for the next three
 NAMES_INDEX = f"{ARCHIVED_TABLE}_t2"
+ALL_INDEX = f"{ARCHIVED_TABLE}_t3"
+NAMESPACE_INDEX = f"{ARCHIVED_TABLE}_t4"
+NAME_INDEX = f"{ARCHIVED_TABLE}_t5"
 LABELLED_INDEX = f"{LABELS_TABLE}_t1"
 
 
