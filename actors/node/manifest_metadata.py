@@ -10,6 +10,7 @@ from actors.contract import paths
 from actors.names import buckets, labels, tracing
 from actors.names.resources import ARGO_API_VERSION
 from actors.node.manifest_request import PodRequest
+from actors.node.release import is_collected
 
 
 def metadata(request: PodRequest, *, source: str, outputs_wanted: bool) -> dict[str, Any]:
@@ -23,9 +24,14 @@ def metadata(request: PodRequest, *, source: str, outputs_wanted: bool) -> dict[
         "annotations": _merged(request, "annotations") | _annotations(request, source),
         "ownerReferences": [owner_reference(request.workflow_name, request.workflow_uid)],
     }
-    if outputs_wanted and request.settings.held:
+    if outputs_wanted and _is_held(request, meta["labels"]):
         meta["finalizers"] = [labels.FINALIZER_POD_STATUS]
     return meta
+
+
+def _is_held(request: PodRequest, pod_labels: Mapping[str, str]) -> bool:
+    held = request.settings.held
+    return held == "always" or (held == "uncollected" and not is_collected(request.spec.get("podGC"), pod_labels))
 
 
 def owner_reference(workflow_name: str, workflow_uid: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from actors.contract.frame import FRAME_BYTES_DEFAULT
 from actors.pace import Pace
 
 TokenPolicy = Literal["always", "named", "never"]
+Held = Literal["always", "uncollected", "never"]
 
 
 class BadTemplate(ValueError):
@@ -47,7 +48,9 @@ class PodSettings:
     host_name_label: str = "kubernetes.io/hostname"  # of RTY-10
     deletion_delay_s: float = 5.0  # of finished pods, where podGC.deleteDelayDuration does not say
     deletion_grace_s: int | None = None  # of those pods; None: their own
-    held: bool = True  # pods whose outputs are wanted stay until these are on record, whoever deletes them (PGC-4)
+    held: Held = "uncollected"
+    """Which pods with wanted outputs stay until these are on record, whoever deletes them (PGC-4). By default those
+    that podGC will not collect: they are patched at their end anyway, so that holding them costs no request."""
     pace: Pace | None = None  # of all pods that are created (PAR-5)
     agent_pods: bool = True  # are made; else somebody else's agent works off the task sets
     executor_plugins: bool = False  # those that ConfigMaps define are offered to workflows that bring none

@@ -17,22 +17,22 @@ from actors.node.assess import assess
 from actors.node.assessment import ContainerVerdict, expected_of, fields_of
 from actors.node.container_nodes import close_containers, container_entries, last_containers
 from actors.node.manifest_request import PodSettings
-from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin, PodMaker
-from actors.node.release import INPUTS_ANNOTATION, deletion_delay_s, release_patch
+from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin
+from actors.node.pod_release import KILL, PodRelease
+from actors.node.release import INPUTS_ANNOTATION
 from actors.node.restarts import has_outcome
 from actors.run import Call
 from runtime.api import ApiError, Gone
 from runtime.messages import Address, Ask, Command, Create, Delete, Patch, Read, ReadLog, Tell, WakeAt
 from runtime.objects import PODS, Object, Reference, owner_uid, reference
 
-CONFIRM, KILL, COLLECT, LOG = "pod:confirm", "pod:kill", "pod:collect", "pod:log"
+CONFIRM, LOG = "pod:confirm", "pod:log"
 DOUBT = "pod:doubt"
 DOUBT_S, DOUBT_MAX_S = 60.0, 600.0  # a pod that the cache has not shown by then may have come and gone unseen
-UNLABELLED_MAX_S = 30.0  # a pod that is deleted within so many seconds is not labelled before
 LOG_ATTEMPTS_MAX = 5  # a log that cannot be read (node gone) is not waited for forever
 
 
-class PodNode(PodMaker):
+class PodNode(PodRelease):
     """Container, script, resource, data and containerSet templates."""
 
     def __init__(self, call: Call, settings: PodSettings) -> None:
@@ -40,27 +40,12 @@ class PodNode(PodMaker):
         self.introduced = False  # it has been told of the pod that there was, if there was one
         self.seen = False  # the cache has shown its pod: it will also tell of its end
         self.doubts = 0  # live looks at a pod that it has not shown, one after the other
-        self.recorded = False
         self.logs: dict[str, bytes] = {}  # container -> the end of its log, where outputs were spilled to it
         self.reading_log = False
         self.log_failures = 0
-        self.ended_phase = ""  # of the workflow, once all is over
-        self.told_to_end = self.killing = False  # its pod was; and the answer to that is still to come
         self.gone_uids: set[str] = set()  # of its pods that are no more: what still tells of them is late
         self.unsure: Object | None = None  # a pod that the cache has and the record does not, until a live look
-        self.collected = False  # its pod's deletion was asked for
-        self.vanished = False  # its pod is no longer seen, after its end: only a live look is believed
         self.told_containers: dict[str, ContainerVerdict] = {}  # of a containerSet, as the journal knows them
-
-    @property
-    def retires(self) -> bool:
-        """Nothing is left to do for this node."""
-        return self.status.ended and self.released and not self.killing and not self.creating
-
-    @property
-    def wants_record(self) -> bool:
-        """A pod is held until the outcome is on record."""
-        return True
 
     def end(self, phase: Phase, now: float, message: str = "", *, error: str = "", **fields: Any) -> list[Command]:
         """End, and with it what is left of a container set; what has ended serves nobody."""
@@ -280,7 +265,8 @@ class PodNode(PodMaker):
             self.released = True
             return self.erred(text, now)
         leaves = pod["metadata"].get("deletionTimestamp") and self.status.phase == "Pending" and self.pod is None
-        if leaves and not has_outcome(pod):
+        known = self.run.known.get(self.id)
+        if leaves and not has_outcome(pod, known.started_at if known else None):
             return self._let_go(pod, now)
         if self._overtaken(pod):
             return [Read(self._reference(), CONFIRM)]
@@ -365,70 +351,6 @@ class PodNode(PodMaker):
         if self.creating:  # first it has to be known what there is to be ended
             return [WakeAt(now + 1.0, "pendingTimeout")]
         return [*super().timed_out(now), *self._kill()]
-
-    def _kill(self) -> list[Command]:
-        """End the pod: one that runs by its deadline (its log stays), one that never started by deleting it."""
-        if self.pod is None or self.told_to_end:
-            return []
-        ref = reference(PODS, self.pod)
-        phase = (self.pod.get("status") or {}).get("phase")
-        if phase in {"Succeeded", "Failed"}:
-            return []
-        self.told_to_end = self.killing = True
-        if phase == "Running":
-            return [Patch(ref, {"spec": {"activeDeadlineSeconds": 1}}, tag=KILL)]
-        return [Delete(ref, tag=KILL)]
-
-    # ------------------------------------------------------------------------------------------ it is released
-
-    def found_ended(self, now: float) -> list[Command]:
-        """The record has the outcome: a pod that is still held is released."""
-        del now
-        self.recorded = self.begun = True
-        return [*self.announce(), Read(self._reference(), RELEASE)]
-
-    def _release(self, now: float) -> list[Command]:
-        if not self.recorded or self.released:
-            return []
-        if self.pod is None:
-            self.released = not self.vanished and not self.creating
-            return [Read(self._reference(), RELEASE)] if self.vanished else []
-        patch = release_patch(self.pod)
-        if patch is None or (not self.pod["metadata"].get("finalizers") and self._goes_soon(self.pod)):
-            return [*self._kill(), *self._after_release(now)]
-        return [Patch(reference(PODS, self.pod), patch, tag=RELEASE), *self._kill()]
-
-    def _delay_s(self, pod: Object) -> float | None:
-        """See deletion_delay_s."""
-        rule = self.run.spec.get("podGC")
-        return deletion_delay_s(rule, self.status.phase, self.ended_phase, pod, self.settings.deletion_delay_s)
-
-    def _goes_soon(self, pod: Object) -> bool:
-        """Whether its pod is deleted in a moment: then a label would be one more write that nobody reads (PGC-1)."""
-        delay = self._delay_s(pod)
-        return delay is not None and 0 <= delay <= UNLABELLED_MAX_S
-
-    def _after_release(self, now: float) -> list[Command]:
-        """Labelled, or not worth a label: now the pod's own collection rule decides (PGC-1..3)."""
-        if self.pod is None:
-            self.released = True
-            return []
-        delay = self._delay_s(self.pod)
-        if delay is None:
-            self.released = True
-            return []
-        if delay < 0 or self.collected:  # the workflow's end decides, or it is decided
-            return []
-        return [WakeAt(now + delay, COLLECT)]
-
-    def _collect(self, now: float) -> list[Command]:
-        if self.pod is None:
-            self.released = True
-            return []
-        if self.creating:  # its name keeps another from being made
-            return [WakeAt(now + 1.0, COLLECT)]
-        self.collected = True
-        return [Delete(reference(PODS, self.pod), self.settings.deletion_grace_s, tag=COLLECT)]
 
     def waiting(self) -> str:
         """What would move it on."""

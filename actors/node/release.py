@@ -25,15 +25,26 @@ def inputs_annotation(inputs: Mapping[str, Any]) -> str:
     return text.decode() if len(text) <= INPUTS_BYTES_MAX else ""
 
 
+def is_collected(rule: Mapping[str, Any] | None, pod_labels: Mapping[str, str]) -> bool:
+    """Whether podGC deletes a pod with these labels, or does so if it ends as the strategy wants (PGC-1, PGC-2)."""
+    if not rule or not rule.get("strategy"):
+        return False
+    return selects(rule.get("labelSelector") or {}, pod_labels)
+
+
+def is_held(pod: Object) -> bool:
+    """Whether our finalizer is on it: then its deletion waits for its release."""
+    return labels.FINALIZER_POD_STATUS in (pod["metadata"].get("finalizers") or ())
+
+
 def release_patch(pod: Object) -> Object | None:
     """The merge patch that marks a pod as completed and lets it go; None when that was done before."""
     meta = pod["metadata"]
     patch: Object = {}
     if (meta.get("labels") or {}).get(labels.COMPLETED) != "true":
         patch["labels"] = {labels.COMPLETED: "true"}
-    finalizers = meta.get("finalizers") or []
-    if labels.FINALIZER_POD_STATUS in finalizers:
-        patch["finalizers"] = [entry for entry in finalizers if entry != labels.FINALIZER_POD_STATUS] or None
+    if is_held(pod):
+        patch["finalizers"] = [entry for entry in meta["finalizers"] if entry != labels.FINALIZER_POD_STATUS] or None
         patch["resourceVersion"] = meta["resourceVersion"]  # finalizers are a list: nobody else's may be lost
     return {"metadata": patch} if patch else None
 
@@ -42,9 +53,9 @@ def deletion_delay_s(
     rule: Mapping[str, Any] | None, node_phase: str, workflow_phase: str, pod: Object, default_s: float = DELETE_DELAY_S
 ) -> float | None:
     """Seconds until the pod is deleted; None: never; negative: ask again when the workflow has ended."""
-    strategy = (rule or {}).get("strategy") or ""
-    if not rule or not strategy or not selects(rule.get("labelSelector") or {}, pod["metadata"].get("labels") or {}):
+    if not rule or not is_collected(rule, pod["metadata"].get("labels") or {}):
         return None
+    strategy = rule["strategy"]
     if strategy.startswith("OnWorkflow") and not workflow_phase:
         return -1.0
     kept = {"OnPodSuccess": node_phase != "Succeeded", "OnWorkflowSuccess": workflow_phase != "Succeeded"}

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.contract import paths
-from actors.names import labels
+from actors.names.timestamps import seconds
+from actors.node.release import is_held
+from runtime.objects import Object
 
 RESTARTABLE = frozenset({"Evicted", "NodeShutdown", "NodeAffinity", "UnexpectedAdmissionError"})
 OURS = frozenset({paths.WAIT})
@@ -25,10 +27,13 @@ def restart_reason(pod: Mapping[str, Any]) -> str:
     return f"{reason}: {message}" if message else reason
 
 
-def has_outcome(pod: Mapping[str, Any]) -> bool:
-    """Whether a pod that is being deleted is still held for what its program did; one that is not held was let go."""
-    held = labels.FINALIZER_POD_STATUS in (pod["metadata"].get("finalizers") or ())
-    return held and _began(pod.get("status") or {})
+def has_outcome(pod: Object, since: str | None) -> bool:
+    """Whether what a pod on its way out has done counts: it is held for that, or its node has begun before it was made.
+
+    `since` (RFC 3339) is when the node began, by the record. Any other may be of a run that a user has begun anew."""
+    made = pod["metadata"].get("creationTimestamp")
+    ours = is_held(pod) or bool(since and made and seconds(made) >= seconds(since))
+    return ours and _began(pod.get("status") or {})
 
 
 def _began(status: Mapping[str, Any]) -> bool:

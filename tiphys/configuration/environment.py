@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 
 from actors.language.loops import ITEMS_MAX
 from actors.names.durations import parse_duration
+from actors.node.manifest_request import Held
 from tiphys.configuration.problems import BadConfiguration
 
 Propagation: TypeAlias = Literal["Background", "Foreground", "Orphan"]
@@ -56,7 +57,7 @@ class Environment:
     host_name_label: str = "kubernetes.io/hostname"  # RETRY_HOST_NAME_LABEL_KEY
     workflow_bytes: int = 1 << 20  # MAX_WORKFLOW_SIZE
     propagation: Propagation = "Background"  # WF_DEL_PROPAGATION_POLICY
-    held_pods: bool = True  # ARGO_POD_STATUS_CAPTURE_FINALIZER
+    held_pods: Held = "uncollected"  # ARGO_POD_STATUS_CAPTURE_FINALIZER
     series_max: int = 1000  # TIPHYS_METRIC_SERIES_MAX
     loop_items: int = ITEMS_MAX  # TIPHYS_LOOP_ITEMS_MAX
     archive_period_s: float = 86400.0  # ARCHIVED_WORKFLOW_GC_PERIOD
@@ -95,7 +96,7 @@ def environment(variables: Mapping[str, str]) -> Environment:
         host_name_label=found.get("RETRY_HOST_NAME_LABEL_KEY", "kubernetes.io/hostname"),
         workflow_bytes=number("MAX_WORKFLOW_SIZE", 1 << 20),
         propagation=_propagation(found, problems),
-        held_pods=found.get("ARGO_POD_STATUS_CAPTURE_FINALIZER", "true").lower() != "false",
+        held_pods=_held(found, problems),
         series_max=number("TIPHYS_METRIC_SERIES_MAX", 1000),
         loop_items=number("TIPHYS_LOOP_ITEMS_MAX", ITEMS_MAX),
         archive_period_s=lasting("ARCHIVED_WORKFLOW_GC_PERIOD", 86400.0),
@@ -113,6 +114,14 @@ def _propagation(found: Mapping[str, str], problems: list[str]) -> Propagation:
     if policy not in get_args(Propagation):
         problems.append(f"WF_DEL_PROPAGATION_POLICY: {policy!r} is none of {', '.join(get_args(Propagation))}")
     return cast("Propagation", policy)
+
+
+def _held(found: Mapping[str, str], problems: list[str]) -> Held:
+    text = found.get("ARGO_POD_STATUS_CAPTURE_FINALIZER", "").lower()
+    policies: dict[str, Held] = {"": "uncollected", "true": "always", "false": "never"}
+    if text not in policies:
+        problems.append(f"ARGO_POD_STATUS_CAPTURE_FINALIZER: {text!r} is neither true nor false")
+    return policies.get(text, "uncollected")
 
 
 def _unknown_fields(names: list[str]) -> Iterator[str]:

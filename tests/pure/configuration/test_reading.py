@@ -252,8 +252,9 @@ def test_variables_of_the_environment_decide_or_are_reported() -> None:
     )
     assert found.permitted_overrides == {"podSpecPatch", "volumes"}
     assert (found.propagation, found.loop_items) == ("Foreground", 7)
-    assert found.held_pods
-    assert not environment({"ARGO_POD_STATUS_CAPTURE_FINALIZER": "False"}).held_pods
+    assert found.held_pods == "uncollected"
+    held = [environment({"ARGO_POD_STATUS_CAPTURE_FINALIZER": word}).held_pods for word in ("False", "true")]
+    assert held == ["never", "always"]
     assert [notice.partition(" ")[0] for notice in found.notices] == ["GZIP_IMPLEMENTATION"]
     with pytest.raises(BadConfiguration) as raised:
         environment(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from actors.messages import NodeChanged, Recorded, Shutdown
-from actors.names import labels
-from actors.node.pod import COLLECT, CONFIRM, DOUBT
+from actors.messages import NodeChanged, NodeStatus, Phase, Recorded, Shutdown, WorkflowEnded
+from actors.names import ids, labels
+from actors.node.pod import CONFIRM, DOUBT
 from actors.node.pod_maker import ADOPT, CREATE
+from actors.node.pod_release import COLLECT
 from runtime.api import Gone as NotFound
 from runtime.api import Throttled, Unavailable
 from runtime.messages import Command, Create, Delete, Done, Failed, Gone, Patch, Read, Tell, WakeAt, Woke
@@ -65,6 +66,22 @@ def test_a_deleted_pod_that_ran_is_heard_out() -> None:
     (look,) = of(Read, [*node.hears_of_birth(), *node.sees(pod), *node.hears_begin()])
 
     assert phases(node.hears(Done(look, pod)))[-1] == "Failed"
+
+
+@pytest.mark.parametrize(("since", "heard_out"), [("2026-11-22T00:00:00Z", True), ("2026-11-22T00:00:01Z", False)])
+def test_a_deleted_pod_that_ran_and_is_not_held_is_heard_out_if_its_node_had_begun(
+    since: str, *, heard_out: bool
+) -> None:
+    """One that is older than that is of a run that a user has begun anew."""
+    call = a_call(a_run(a=NodeStatus(id=ids.node_id("w", "w.A"), name="w.A", phase="Pending", started_at=since)))
+    node = Played(call)
+    pod = on_its_way_out(a_pod(call), {"terminated": {"exitCode": 3, "startedAt": "2026-11-22T00:00:02Z"}})
+    pod["metadata"] |= {"finalizers": [], "creationTimestamp": "2026-11-22T00:00:00Z"}
+    (look,) = of(Read, [*node.hears_of_birth(), *node.sees(pod), *node.hears_begin()])
+    found = node.hears(Done(look, pod))
+
+    assert (phases(found)[-1:] == ["Failed"]) is heard_out
+    assert bool([wake for wake in of(WakeAt, found) if wake.tag == ADOPT]) is not heard_out
 
 
 def test_what_nobody_answered_is_looked_for_before_it_is_asked_for_again() -> None:
@@ -155,17 +172,18 @@ def test_a_stop_that_overtakes_the_beginning_is_heeded_by_it() -> None:
 
 @pytest.mark.spec("PGC-1")
 @pytest.mark.parametrize(
-    ("rule", "labelled"),
+    ("rule", "labelled", "deleted"),
     [
-        (None, True),
-        ({"strategy": "OnPodCompletion"}, False),
-        ({"strategy": "OnPodCompletion", "deleteDelayDuration": "1h"}, True),
-        ({"strategy": "OnWorkflowCompletion"}, True),
-        ({"strategy": "OnPodCompletion", "labelSelector": {"matchLabels": {"not": "this"}}}, True),
+        (None, True, False),
+        ({"strategy": "OnPodCompletion"}, False, True),
+        ({"strategy": "OnPodCompletion", "deleteDelayDuration": "1h"}, False, True),
+        ({"strategy": "OnWorkflowCompletion"}, False, False),
+        ({"strategy": "OnWorkflowSuccess"}, False, False),
+        ({"strategy": "OnPodCompletion", "labelSelector": {"matchLabels": {"not": "this"}}}, True, False),
     ],
 )
-def test_a_pod_that_is_deleted_in_a_moment_is_not_labelled_before(
-    rule: dict[str, str] | None, *, labelled: bool
+def test_a_pod_that_is_to_be_deleted_is_not_labelled_before(
+    rule: dict[str, str] | None, *, labelled: bool, deleted: bool
 ) -> None:
     node = a_node()
     if rule is not None:
@@ -175,7 +193,21 @@ def test_a_pod_that_is_deleted_in_a_moment_is_not_labelled_before(
     released = node.told(Recorded())
 
     assert bool(of(Patch, released)) is labelled
-    assert bool([wake for wake in of(WakeAt, released) if wake.tag == COLLECT]) is not labelled
+    assert bool([wake for wake in of(WakeAt, released) if wake.tag == COLLECT]) is deleted
+
+
+@pytest.mark.spec("PGC-1")
+@pytest.mark.parametrize(("phase", "labelled"), [("Succeeded", False), ("Failed", True)])
+def test_a_pod_that_is_kept_because_its_workflow_failed_is_labelled_then(phase: Phase, *, labelled: bool) -> None:
+    node = a_node()
+    node.call.run.spec["podGC"] = {"strategy": "OnWorkflowSuccess", "deleteDelayDuration": "0s"}
+    node.begins()
+    node.sees(a_pod(node.call, "Succeeded"))
+    node.told(Recorded())
+    over = node.told(WorkflowEnded(phase))
+
+    assert bool(of(Patch, over)) is labelled
+    assert bool([wake for wake in of(WakeAt, over) if wake.tag == COLLECT]) is not labelled
 
 
 def test_what_holds_a_pod_is_taken_off_even_when_it_is_deleted_in_a_moment() -> None:

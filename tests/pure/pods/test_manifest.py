@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from actors.node.manifest import BadTemplate, PodSettings
-from tests.pure.pods.asked import ARTIFACT, HELLO, PARAMETER, REPOSITORY, build, container, env, names, told
+from actors.node.manifest_request import Held
+from runtime.objects import Object
+from tests.pure.pods.asked import ARTIFACT, HELLO, PARAMETER, REPOSITORY, SETTINGS, build, container, env, names, told
 
 # ------------------------------------------------------------------------------------------------ identity
 
@@ -55,6 +58,26 @@ def test_only_pods_whose_outputs_are_wanted_have_the_finalizer() -> None:
         build(HELLO | ARTIFACT, repository=REPOSITORY),
     ):
         assert wanted["metadata"]["finalizers"] == ["workflows.argoproj.io/status"]
+
+
+@pytest.mark.spec("PGC-4")
+@pytest.mark.parametrize(
+    ("held", "rule", "finalizer"),
+    [
+        ("uncollected", {}, True),
+        ("uncollected", {"strategy": "OnPodSuccess"}, False),
+        ("uncollected", {"strategy": "OnWorkflowCompletion"}, False),
+        ("uncollected", {"strategy": "OnPodCompletion", "labelSelector": {"matchLabels": {"a": "b"}}}, False),
+        ("uncollected", {"strategy": "OnPodCompletion", "labelSelector": {"matchLabels": {"a": "c"}}}, True),
+        ("uncollected", {"deleteDelayDuration": "5s"}, True),
+        ("always", {"strategy": "OnPodCompletion"}, True),
+        ("never", {}, False),
+    ],
+)
+def test_a_pod_that_podgc_collects_is_held_only_if_all_are(held: Held, rule: Object, *, finalizer: bool) -> None:
+    spec = {"podGC": rule, "podMetadata": {"labels": {"a": "b"}}}
+    pod = build(HELLO, spec, include_result=True, settings=replace(SETTINGS, held=held))
+    assert ("finalizers" in pod["metadata"]) is finalizer
 
 
 def test_a_nonce_is_the_pods_own_and_the_same_every_time() -> None:
