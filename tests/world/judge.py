@@ -63,6 +63,7 @@ class Judge:
     unrecorded: set[str] = field(default_factory=set)  # node ids of pods that the record does not know yet
     made: dict[str, str] = field(default_factory=dict)  # node id -> "made", "ran"
     pods: dict[str, dict[str, Object]] = field(default_factory=dict)  # workflow -> pod name -> pod
+    phases: dict[str, str] = field(default_factory=dict)  # workflow -> its phase on record
     nodes: dict[str, dict[str, str]] = field(default_factory=dict)  # workflow -> node id -> phase on record
     holders: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # workflow -> lock -> holders on record
     bound: dict[str, str] = field(default_factory=dict)  # workflow and node id -> host of its latest pod that had one
@@ -202,7 +203,7 @@ class Judge:
         if not self.user_writes:
             self._whole(nodes)
             self._forward(name, nodes, before)
-        self.nodes[name] = now
+        self.nodes[name], self.phases[name] = now, status.get("phase", "")
         self._hosts(name, nodes)
         self.unrecorded -= {name + node_id for node_id in now}
         self._locks(name, thing)
@@ -272,7 +273,7 @@ class Judge:
         self.made = {key: state for key, state in self.made.items() if not key.startswith(workflow)}
 
     def left_over(self) -> None:
-        """Nothing of an ended workflow is left: no live pod, none that was not let go."""
+        """Nothing of an ended workflow is left: no live pod, none that was not let go, none that podGC wants away."""
         kind = self.server.catalog.of(PODS)
         for record in self.server.rest.bucket(kind).records.values():
             pod = record.object
@@ -285,6 +286,21 @@ class Judge:
                 self.wrong(f"pod {meta['name']} was never labelled as completed")
             if meta.get("finalizers"):
                 self.wrong(f"pod {meta['name']} is still held by {meta['finalizers']}")
+            if self._collects(meta):
+                self.wrong(f"pod {meta['name']} was never deleted")
+
+    def _collects(self, meta: Object) -> bool:
+        """Whether podGC wants the pod of a workflow that has ended to be deleted (PGC-1)."""
+        workflow, node_id = meta["labels"][labels.WORKFLOW], meta["annotations"].get(labels.NODE_ID, "")
+        oracle = self.oracles.get(workflow)
+        match oracle and (oracle.spec.get("podGC") or {}).get("strategy"):
+            case "OnPodCompletion" | "OnWorkflowCompletion":
+                return True
+            case "OnPodSuccess":
+                return self.nodes[workflow].get(node_id) == "Succeeded"
+            case "OnWorkflowSuccess":
+                return self.phases[workflow] == "Succeeded"
+        return False
 
 
 def compare(oracle: Oracle, end: str, thing: Object) -> list[str]:

@@ -126,7 +126,8 @@ class Oracle:
             self.call(f"{self.name}.hooks.over", hooks["over"]["template"])
         if "onExit" in self.spec:
             left = self.call(f"{self.name}.onExit", self.spec["onExit"])
-            if phase == "Succeeded" and left in BAD:
+            cannot_run = self.hows.get(f"{self.name}.onExit") == ENGINE  # whatever came before it (EXIT-5)
+            if cannot_run or (phase == "Succeeded" and left in BAD):
                 return left
         return phase
 
