@@ -12,6 +12,7 @@ from typing import Any
 from actors.contract.repository import DRIVERS, driver_of, with_sub_path
 from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import NOTHING, Functions
+from actors.language.gotext import printed
 from actors.language.jsontext import parameter_text
 from actors.language.render import render
 from actors.language.tags import AbsentOptional, SubstitutionError, Unresolvable, Unresolved, substitute
@@ -81,7 +82,13 @@ def arguments_for(
             parameters.append(_argument(entry, values, functions, strict=strict))
     if parameters:
         result["parameters"] = parameters
-    artifacts = [artifact_for(entry, values, functions) for entry in arguments.get("artifacts") or ()]
+    artifacts = []
+    for entry in arguments.get("artifacts") or ():
+        try:
+            artifacts.append(artifact_for(entry, values, functions))
+        except (SubstitutionError, ExpressionError):
+            if not entry.get("optional") or not (entry.get("from") or entry.get("fromExpression")):
+                raise  # one that comes from elsewhere and may be missing is not passed
     if artifacts:
         result["artifacts"] = artifacts
     return result
@@ -107,7 +114,7 @@ def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any], functions:
         name = _from_name(entry["from"], values)
         found = values.get(name)
         if found is None and name not in values:
-            raise Unresolved(name, f"unable to resolve artifact reference {{{{{name}}}}}")
+            raise Unresolved(name, f'Unable to resolve: "{name}"')
     elif entry.get("fromExpression"):
         found = evaluate(str(entry["fromExpression"]), nest(values), functions=functions)
         if not isinstance(found, Mapping):
@@ -184,7 +191,7 @@ def _output_value(name: str, source: Mapping[str, Any], values: Mapping[str, Any
         found = evaluate(str(source["expression"]), nest(values), functions=functions)
         if found is None and source.get("default") is None:
             raise BadOutput(f'output parameter "{name}": failed to evaluate expression "{source["expression"]}"')
-        return None if found is None else render(found)
+        return None if found is None else printed(found)  # as Go prints it, which only of text and numbers is JSON
     text = source.get("parameter")
     reference = pure_reference(text)
     if reference and reference in values and values[reference] is None:

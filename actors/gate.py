@@ -6,7 +6,7 @@ its pods (PAR-3). First come, first served; pure.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ class Gate:
     limit: int | None = None
     fail_fast: bool = False
     inside: set[str] = field(default_factory=set)
-    waiting: deque[str] = field(default_factory=deque)
+    waiting: OrderedDict[str, None] = field(default_factory=OrderedDict)  # in the order of their asking
     failed: bool = False
     held: bool = False  # nobody is let in while the workflow is suspended
     restored: set[str] = field(default_factory=set)  # were inside before a restart, and have not asked again yet
@@ -40,7 +40,7 @@ class Gate:
             self.inside.add(who)
             return [who, *self.admit()]
         if who not in self.inside and who not in self.waiting:
-            self.waiting.append(who)
+            self.waiting[who] = None
         return self.admit()
 
     def restore(self, who: Iterable[str]) -> None:
@@ -68,8 +68,7 @@ class Gate:
             self.staying.add(who)
         else:
             self.names.pop(who, None)
-        if who in self.waiting:
-            self.waiting.remove(who)
+        self.waiting.pop(who, None)
         return self.admit()
 
     def forsake(self, above: str) -> list[str]:
@@ -80,14 +79,14 @@ class Gate:
             del self.names[who]
         for places in (self.restored, self.owed, self.staying, self.inside):
             places.difference_update(gone)
-        self.waiting = deque(who for who in self.waiting if who not in gone)
+        self.waiting = OrderedDict.fromkeys(who for who in self.waiting if who not in gone)
         return self.admit()
 
     def admit(self) -> list[str]:
         """Let in whoever may enter now."""
         admitted = []
         while self.waiting and not self.closed and not self.held and self._has_room():
-            who = self.waiting.popleft()
+            who, _ = self.waiting.popitem(last=False)
             self.inside.add(who)
             admitted.append(who)
         return admitted

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class Run:
     past_deadline: bool = False  # and it has passed
     active: dict[str | None, list[str]] | None = None  # see recorded_inside
     lockers: frozenset[str] = frozenset()  # nodes that had locks when the record was written
-    found: list[str] = field(default_factory=list)  # names of nodes whose pods were there when it began and work
+    found: dict[str, None] = field(default_factory=dict)  # names of nodes whose pods were there when it began and work
     found_over: list[str] = field(default_factory=list)  # likewise, and have ended
 
     @property
@@ -79,7 +79,7 @@ class Run:
         working = self.found_inside(boundary)
         return [call for call in self._calls(boundary, self.found_over) if call not in working]
 
-    def _calls(self, boundary: str, names: list[str]) -> list[str]:
+    def _calls(self, boundary: str, names: Iterable[str]) -> list[str]:
         calls = {ids.called_from(boundary, name) for name in names} - {""}
         return [ids.node_id(self.name, call) for call in sorted(calls)]
 

@@ -29,6 +29,9 @@ MISSING: dict[str, Missing] = {
 
 ANALYSES = frozenset({"AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"})
 
+INSIDE = frozenset({"template", "call", "artifact"})
+"""Places that there are many of: where nothing is missing in any, a workflow of a thousand tasks is not walked."""
+
 Place = tuple[str, str, dict[Any, Any]]  # its name in MISSING, its path, what stands there
 
 
@@ -74,6 +77,8 @@ def _places(thing: dict[Any, Any]) -> Iterator[Place]:
                 yield "metric", where, metric
         return
     yield "spec", path, spec
+    if INSIDE.isdisjoint(field.partition(".")[0] for field in MISSING):
+        return
     yield from _artifacts(spec.get("arguments"), f"{path}.arguments")
     templates = [(f"{path}.templateDefaults", spec.get("templateDefaults"))]
     templates += [(where, template) for where, template in _items(spec.get("templates"), f"{path}.templates")]

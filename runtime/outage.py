@@ -48,4 +48,4 @@ class Outage:
 
     def permits(self, in_flight: int, now: float) -> bool:
         """Whether another call may be begun."""
-        return not self.is_on or (in_flight == 0 and now >= self._next_at)
+        return self._next_at <= 0 or (in_flight == 0 and now >= self._next_at)

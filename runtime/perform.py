@@ -176,10 +176,9 @@ class Performers:
 
     async def _perform_in_time(self, tasks: TaskGroup, limit: anyio.CancelScope) -> None:
         while not _is_up(limit):
-            now = self._now()
-            granted = self._busy + self._aside < int(self._window)
-            granted = granted and self._outage.permits(self._busy, now)
-            order = self._orders.take(statuses_only=self._draining) if granted else None
+            now, order = self._now(), None
+            if self._orders and self._busy + self._aside < int(self._window) and self._outage.permits(self._busy, now):
+                order = self._orders.take(statuses_only=self._draining)
             if order is None:
                 await _wait(self._idle)
                 continue
@@ -209,7 +208,7 @@ class Performers:
         else:
             for _ in range(order.times):
                 self._answer(order.actor, message)
-        if self._orders:  # the next of its line, or what the window held back
+        if len(self._orders) > 1:  # one of its line, or what the window held back: the first is for who has finished
             _rouse(self._idle)
 
     def _learn(self, message: Message) -> None:

@@ -198,7 +198,7 @@ class Scheduler:
         return number + 1
 
     def _obey(self, actor: Actor, command: Command) -> None:
-        match command:
+        match command:  # the frequent ones first: each case is another comparison
             case Tell():
                 to = self._registry.actors.get(command.to) or self._absent(command.to)
                 if to is None:
@@ -207,19 +207,19 @@ class Scheduler:
                     self._registry.post(to, Told(actor.address, command.word), urgent=command.urgent)
             case Measure():
                 self._measure(command)
-            case Question() | Answer() | Monitor():
-                self._converse(actor, command)
-            case WriteStatus() | Create() | Patch() | Delete() | Read() | List() | ReadLog() | Ask():
+            case Create() | Patch() | WriteStatus() | Delete() | Read() | List() | ReadLog() | Ask():
                 self._perform.submit(actor, command)
+            case Spawn():
+                self._lives.spawn(actor, command.address, command.argument)
+            case Stop():
+                self._lives.stop(actor, command.reason)
             case WakeAt():
                 if command.at is None:
                     self._timers.cancel(actor, command.tag)
                 else:
                     self._timers.set(actor, command.tag, command.at)
-            case Spawn():
-                self._lives.spawn(actor, command.address, command.argument)
-            case Stop():
-                self._lives.stop(actor, command.reason)
+            case Question() | Answer() | Monitor():
+                self._converse(actor, command)
             case _:
                 assert_never(command)
 

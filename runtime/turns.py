@@ -70,6 +70,9 @@ class Ranks(Generic[Item]):
     def __len__(self) -> int:
         return sum(map(len, self._queues))
 
+    def __bool__(self) -> bool:  # asked twice for each item
+        return any(self._queues)
+
 
 LANES_KEPT = 1024
 """Empty lanes are kept for their namespace's next item, up to so many lanes."""
@@ -168,7 +171,7 @@ class Fenced(Generic[Item]):
     def take(self, good: Callable[[Lane[Item]], object] | None = None) -> Item | None:
         """The next one that no fence holds back, of lanes that are good; None when there is none."""
         for fence, turns in self._behind.items():
-            if turns and fence() and (good is None or turns.seek(good)):
+            if turns._ring and fence() and (good is None or turns.seek(good)):  # asked for each order, and in vain
                 if len(self._behind) > 1:
                     self._behind[fence] = self._behind.pop(fence)  # the others come first the next time
                 return turns.popleft()

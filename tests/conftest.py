@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from runtime import log
 from tests.virtual_time import VirtualClock, VirtualLoop
 
 # How long an example takes says how busy the machine is, not whether a promise holds. The examples of a run in CI are
@@ -46,3 +47,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 def virtual_clock() -> VirtualClock:
     """The clock of the virtual loop, for what takes a `runtime.clock.Clock`."""
     return VirtualClock()
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No log, where things break on purpose: their tracebacks would bury a real one."""
+    monkeypatch.setattr(log.Log, "_write", lambda *args: None)

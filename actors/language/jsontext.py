@@ -9,7 +9,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -107,6 +107,32 @@ def dumps(value: Any, *, html: bool = True, indent: str = "") -> str:
     Raises ValueError for what JSON cannot hold: a function, NaN, an infinity, more than 200 levels.
     """
     return _dump(value, _Style(_WITH_HTML if html else _ALWAYS, indent), 0)
+
+
+PARAMETER = ("name", "default", "value", "valueFrom", "globalName", "enum", "description")
+"""The fields of a parameter, in the order in which Go's encoder writes them."""
+
+
+def dumps_records(records: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> str:
+    """Write a list of objects as Go's encoder does: the fields in the order of their type, not of the alphabet; what
+    an object does not have is left out. Raises ValueError as `dumps`."""
+    written = [
+        ",".join(f"{dumps(field)}:{dumps(record[field])}" for field in fields if field in record) for record in records
+    ]
+    return f"[{','.join(f'{{{one}}}' for one in written)}]"
+
+
+def parameters_text(parameters: Sequence[Mapping[str, Any]]) -> str:
+    """All parameters as JSON text, their values and choices as text."""
+    plain = [
+        {
+            **entry,
+            **{key: parameter_text(entry[key]) for key in ("default", "value", "description") if key in entry},
+            **({"enum": [parameter_text(choice) for choice in entry["enum"]]} if entry.get("enum") else {}),
+        }
+        for entry in parameters
+    ]
+    return dumps_records(plain, PARAMETER)
 
 
 class _Style:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import orjson
+
 from actors.language.expression import Compiled, ExpressionError, compile_expression, environment, run
 from actors.language.functions import Functions
 from actors.language.gotext import quoted
@@ -21,6 +23,7 @@ Unresolvable: TypeAlias = Literal["keep", "fail", "references"]
 
 CACHED_TEXT_MAX = 4096  # longer strings are parsed each time: the cache would hold on to whole scripts
 _OPEN, _CLOSE = "{{", "}}"
+_OF_RESULT = ".outputs.result"
 _REFERENCE = re.compile(r"^(?:steps|tasks)(?:\.|$)")
 _RESULT = re.compile(r"""(steps|tasks)(?:\.([-\w]+)|\[\\*['"]([-\w]+)\\*['"]\])\.outputs\.result""")
 
@@ -90,12 +93,12 @@ def substitute(
     `unresolved`: "keep" leaves unknown tags, "references" insists on those of `steps.` and `tasks.` (except artifacts),
     "fail" insists on all. A value of None is an absent optional. Raises a SubstitutionError.
     """
-    return _Pass(values, unresolved, functions).walk(tree)
+    return _Pass(values, unresolved, functions).walk(tree) if _mentions(tree, _OPEN) else tree
 
 
 def tags_in(tree: Any) -> list[Tag]:
     """List the tags of a tree in order, each with the path of its string (`steps[0][1].when`)."""
-    if not _has_braces(tree):
+    if not _mentions(tree, _OPEN):
         return []
     return [
         Tag(part.text.strip(), path, part.kind == "expression")
@@ -107,32 +110,32 @@ def tags_in(tree: Any) -> list[Tag]:
 
 def results_referenced(tree: Any) -> frozenset[str]:
     """Name the steps or tasks whose `outputs.result` a parent template mentions anywhere, in dots or in brackets."""
+    if not _mentions(tree, _OF_RESULT):
+        return frozenset()
     prefixes = {"tasks"} if _has(tree, "dag") else {"steps"} if _has(tree, "steps") else {"steps", "tasks"}
     return frozenset(
         dotted or bracketed
         for _, text in _strings(tree, "")
-        if ".outputs.result" in text
+        if _OF_RESULT in text
         for prefix, dotted, bracketed in _RESULT.findall(text)
         if prefix in prefixes
     )
-
-
-def references_result(tree: Any, name: str) -> bool:
-    """Tell whether a parent template mentions the result of its step or task of this name: then it is captured."""
-    return name in results_referenced(tree)
 
 
 def _has(tree: Any, field: str) -> bool:
     return isinstance(tree, Mapping) and tree.get(field) is not None
 
 
-def _has_braces(tree: Any) -> bool:
-    """Whether any string of a tree may have a tag; most trees have none, and paths need not be made for them."""
+def _mentions(tree: Any, what: str) -> bool:
+    """Whether any string of a tree may contain `what`. Most trees do not, and the encoder says so sooner than a walk.
+
+    It may only be asked for what JSON does not escape."""
     if isinstance(tree, str):
-        return _OPEN in tree
-    if isinstance(tree, (dict, Mapping)):
-        return any(map(_has_braces, tree)) or any(map(_has_braces, tree.values()))
-    return isinstance(tree, (list, tuple)) and any(map(_has_braces, tree))
+        return what in tree
+    try:
+        return what.encode() in orjson.dumps(tree)
+    except TypeError:  # a number beyond 64 bits, a key that is no text: the walk will tell
+        return True
 
 
 def _strings(tree: Any, path: str) -> Iterator[tuple[str, str]]:

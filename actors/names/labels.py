@@ -25,9 +25,6 @@ WORKFLOW_EVENT_BINDING = _WORKFLOWS + "workflow-event-binding"
 CREATOR = _WORKFLOWS + "creator"
 CREATOR_EMAIL = _WORKFLOWS + "creator-email"
 CREATOR_PREFERRED_USERNAME = _WORKFLOWS + "creator-preferred-username"
-ACTOR = _WORKFLOWS + "actor"
-ACTOR_EMAIL = _WORKFLOWS + "actor-email"
-ACTOR_PREFERRED_USERNAME = _WORKFLOWS + "actor-preferred-username"
 ACTION = _WORKFLOWS + "action"
 ARTIFACT_GC_POD = _WORKFLOWS + "artifact-gc-pod"
 REPORT_OUTPUTS_COMPLETED = _WORKFLOWS + "report-outputs-completed"
@@ -69,11 +66,6 @@ DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 # Finalizers.
 FINALIZER_ARTIFACT_GC = _WORKFLOWS + "artifact-gc"
 FINALIZER_POD_STATUS = _WORKFLOWS + "status"
-
-
-def kill_command(container: str) -> str:
-    """Name the annotation that holds the command to stop a container with (useful for injected sidecars)."""
-    return f"{_WORKFLOWS}kill-cmd-{container}"
 
 
 def of_instance(instance_id: str) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from actors.contract import paths
-from actors.messages import POD_DELETED
 from actors.names import labels
 from actors.node.assess_outputs import Reports, outputs_of, read_reports
 from actors.node.assess_usage import resources_duration
@@ -69,17 +68,6 @@ def _without_strangers(pod: Mapping[str, Any], expect: Expectation) -> Mapping[s
     rest = {key: value for key, value in status.items() if key not in ("message", "reason")}
     ended = {**rest, "phase": "Failed" if any(codes) else "Succeeded", "containerStatuses": own}
     return {**pod, "status": ended}
-
-
-def assess_deleted(expect: Expectation, last: Mapping[str, Any] | None = None) -> Assessment:
-    """The node's side of a pod that is gone and whose end nobody saw; `last` is its last known state."""
-    known = _set_verdicts(last, expect) if last else {}
-    gone = ContainerVerdict("Error", CONTAINER_DELETED)
-    done = ("Succeeded", "Failed", "Error")
-    children = {
-        name: known[name] if name in known and known[name].phase in done else gone for name in expect.containers
-    }
-    return Assessment("Error", POD_DELETED, containers=children)
 
 
 # ------------------------------------------------------------------------------------------------ by pod phase

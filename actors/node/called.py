@@ -1,4 +1,4 @@
-"""A node that a call started: it asks to begin, resolves its inputs, and then does what its kind does.
+"""A node that a call started: it asks to begin and resolves its inputs; then it works (`working.py`).
 
 Before it begins it has no entry in the status (upstream creates none either while a limit holds it back). What cannot
 be resolved becomes an error entry: type Skipped, phase Error. (TMPL-13, PAR-3, PAR-4, PARAM-2.)
@@ -7,7 +7,6 @@ be resolved becomes an error entry: type Skipped, phase Error. (TMPL-13, PAR-3, 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -35,24 +34,23 @@ from actors.names.config_maps import parameters_in
 from actors.names.durations import parse_duration
 from actors.names.timestamps import seconds
 from actors.node import memo
-from actors.node.behaviour import Behaviour, new_status
-from actors.node.inputs import BadInputs, Instance, config_maps, instantiate
-from actors.node.scope import export_variables
+from actors.node.behaviour import new_status
+from actors.node.inputs import BadInputs, config_maps, instantiate
+from actors.node.working import RETRY_READ_S, Working
 from actors.run import DEPTH_MAX, TOO_DEEP, Call
 from actors.templates import NODE_TYPES, POD_TYPES, template_type
-from runtime.api import ApiError, Gone, Refused
-from runtime.messages import Address, Command, Create, Patch, Read, Stop, Tell, WakeAt
-from runtime.objects import CONFIGMAPS, Object, Reference
+from runtime.api import ApiError, Gone
+from runtime.messages import Address, Command, Read, Stop, Tell, WakeAt
+from runtime.objects import CONFIGMAPS, Reference
 
 READ_CONFIG = "config:"  # tag of a ConfigMap being read for inputs
 DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
-RETRY_READ_S = 2.0  # after an API server that did not answer
 PAST_DEADLINE = "Step exceeded its deadline"
 FAILED_FAST = "template has failed or errored children and failFast enabled"
 ASKED, HELD = "asked", "held"  # locks
 
 
-class Called(Behaviour):
+class Called(Working):
     """What Pod, Steps, DAG, Suspend and Retry nodes have in common."""
 
     gated = True  # counts against its boundary's parallelism
@@ -65,19 +63,11 @@ class Called(Behaviour):
             template_name="" if call.resolved.reference else call.resolved.name, template_ref=call.resolved.reference,
             template_scope=call.caller_scope or call.resolved.scope, node_flag=flag,
         )  # fmt: skip
-        super().__init__(call.run, call.parent, status)
-        self.call = call
-        self.instance = Instance({}, {}, {})
+        super().__init__(call, status)
         self.asking: list[Address] = []  # whose permit is still wanted
         self.permits: list[Address] = []  # whose permit must be returned
         self.config: dict[str, Any] = {}  # parameters of a ConfigMap; None: it is not there
-        self.begun = False
-        self.memory = memo.Memory()
         self.locking = ""  # ASKED while its locks are asked for, HELD when they are on record
-
-    def begin(self, now: float) -> list[Command]:
-        """Do what this kind of node does; inputs are resolved."""
-        raise AssertionError(f"{type(self).__name__} does not begin")
 
     # ------------------------------------------------------------------------------------------ until it begins
 
@@ -99,10 +89,6 @@ class Called(Behaviour):
     def _gates(self) -> list[Address]:
         """Whose permit it needs: its boundary's, and, for a pod, the workflow's."""
         return self._limits() if self._may_run() else []  # what will not run anyhow need not wait for that
-
-    def _may_run(self) -> bool:
-        on_exit = self.call.on_exit
-        return not self.run.stopped(on_exit=on_exit) and not self.run.overdue(on_exit=on_exit)
 
     def _limits(self) -> list[Address]:
         boundary = [self.call.gate] if self.gated and self.call.gate is not None else []
@@ -145,13 +131,6 @@ class Called(Behaviour):
             changes["memoization_status"] = memo.of_attempt(self.instance.template)
         self.status = msgspec.structs.replace(self.status, **changes)
         return [*commands, *self._lock(now)]
-
-    def _go(self, now: float) -> list[Command]:
-        recalled = self._recall(now)
-        if recalled is not None:
-            return recalled
-        self.begun = True
-        return self.begin(now)
 
     def _lock(self, now: float) -> list[Command]:
         """Ask for the template's locks; a Retry node has them for its attempts (SYNC-1, RTY-11)."""
@@ -213,90 +192,6 @@ class Called(Behaviour):
                     why = f"invalid {field} format unable to parse {text} as a duration: {error}"
                     return self.unable(why, now)
         return commands
-
-    # ------------------------------------------------------------------------------------------ remembered results
-
-    @property
-    def there_already(self) -> bool:
-        """Whether it has begun in a former life."""
-        return bool(self.status.phase)
-
-    def _recall(self, now: float) -> list[Command] | None:
-        """Look for a remembered result, an attempt's Retry node for it (MEMO-5); None when there is nothing to ask."""
-        memory = self.memory
-        if memory.step or self.call.retried:
-            return [] if memory.step == memo.READING else None
-        try:
-            memory.cache = memo.cache_of(self.instance.template, self.run.cache_namespace or self.run.address.namespace)
-        except memo.BadMemo as error:
-            return self.unable(str(error), now)
-        if memory.cache is None or self.there_already or not self._may_run():
-            return None
-        memory.step = memo.READING
-        return [memo.recall(memory.cache)]
-
-    def _recalled(self, found: Object | None, now: float) -> list[Command]:
-        """The cache has been read: end with what is remembered, or begin (MEMO-2, MEMO-3)."""
-        memory, cache = self.memory, self.memory.cache
-        if self.status.ended or memory.step != memo.READING or cache is None:
-            return []
-        memory.step = memo.KNOWN
-        try:
-            entry = memo.entry_in(found, cache, now)
-        except memo.BadMemo as error:
-            return self.unable(str(error), now)
-        told = memo.status_of(cache, hit=entry is not None)
-        self.status = msgspec.structs.replace(self.status, memoization_status=told)
-        if entry is None or found is None:
-            return self._go(now)
-        self.begun = True
-        kind = NODE_TYPES.get(template_type(self.call.template), "Skipped")  # nothing is retried
-        self.status = msgspec.structs.replace(self.status, type=kind)
-        noted, outputs = memo.touch(found, cache, entry, now), entry.get("outputs") or None
-        if noted is None:
-            return self.end("Succeeded", now, outputs=outputs)
-        memory.closing = memo.Closing(noted, fields={"outputs": outputs})
-        return [noted]
-
-    def _save(self, now: float, message: str, error: str, fields: dict[str, Any]) -> list[Command]:
-        """Hold back its success until that is remembered; nothing when it need not be."""
-        memory, cache = self.memory, self.memory.cache
-        if cache is None or memory.step == memo.SAVED or memo.is_hit(self.status):
-            return []
-        command = memo.save(cache, self.id, fields.get("outputs", self.status.outputs), now)
-        memory.closing = memo.Closing(command, message, error, fields)
-        return [command]
-
-    def _unsaved(self, command: Command, error: ApiError, now: float) -> list[Command]:
-        """A write to the cache was refused: try otherwise, or again, or say so (MEMO-3)."""
-        memory = self.memory
-        if memory.closing is None:
-            return []
-        following = memo.instead(command, error)
-        memory.failures += not isinstance(error, memo.TRANSIENT)  # an API server that is away has refused nothing
-        if following is None or memory.failures > memo.SAVE_TRIES_MAX:
-            return self._close("Error", now, f"could not save to config map cache: {error.message}")
-        memory.closing = replace(memory.closing, command=following)
-        return [WakeAt(now + RETRY_READ_S, memo.SAVE)] if following == command else [following]
-
-    def _close(self, phase: Phase, now: float, message: str = "") -> list[Command]:
-        """End as it was about to."""
-        closing, self.memory.closing = self.memory.closing, None
-        if closing is None:
-            return []
-        self.memory.step = memo.SAVED
-        return self.end(phase, now, message or closing.message, error=closing.error, **closing.fields)
-
-    def unable(self, message: str, now: float) -> list[Command]:
-        """The engine cannot run this call: an error entry stands for it."""
-        self.status = msgspec.structs.replace(self.status, type="Skipped", progress="")
-        return self.erred(message, now)
-
-    def erred(self, message: str, now: float, **fields: Any) -> list[Command]:
-        """End as an Error of the engine, which the caller speaks of too; a task's own message says so (DAG-14)."""
-        of_task = self.call.kind == "tasks" and not self.call.hooked and not self.call.retried
-        text = f"task '{self.status.name}' errored: {message}" if of_task else message
-        return self.end("Error", now, text, error=message, **fields)
 
     def _taken_over(self, known: NodeStatus) -> list[Command]:
         """It succeeded in the workflow that this one repeats: Skipped here, a success to all that depends on it."""
@@ -369,36 +264,20 @@ class Called(Behaviour):
         return self.end("Failed", now, PAST_DEADLINE)
 
     def done(self, command: Command, result: Any, now: float) -> list[Command]:
-        """A ConfigMap has been read, or a result saved."""
+        """A ConfigMap of its inputs has been read."""
         if isinstance(command, Read) and command.tag.startswith(READ_CONFIG):
             self.config[command.ref.name] = parameters_in(result)
             return [] if self._still_reading() else self._ask_or_resolve(now)
-        match command:
-            case Read(tag=memo.RECALL):
-                return self._recalled(result, now)
-            case Patch(tag=memo.SAVE | memo.TOUCH) | Create(tag=memo.SAVE):
-                return self._close("Succeeded", now)
-        return []
+        return super().done(command, result, now)
 
     def failed(self, command: Command, error: ApiError, now: float) -> list[Command]:
-        """A ConfigMap could not be read or written: absent is an answer, silence is not."""
+        """A ConfigMap of its inputs could not be read: absent is an answer, silence is not."""
         if isinstance(command, Read) and command.tag.startswith(READ_CONFIG):
             if isinstance(error, Gone):
                 self.config[command.ref.name] = None
                 return [] if self._still_reading() else self._ask_or_resolve(now)
             return [WakeAt(now + RETRY_READ_S, command.tag)]
-        match command:
-            case Read(tag=memo.RECALL) if isinstance(error, Gone):
-                return self._recalled(None, now)
-            case Read(tag=memo.RECALL) if isinstance(error, Refused) and not self.status.ended:
-                return self.unable(f"the cache cannot be read: {error.message}", now)
-            case Read(tag=memo.RECALL):
-                return [WakeAt(now + RETRY_READ_S, memo.RECALL)]
-            case Patch(tag=memo.TOUCH):  # a hit that is not noted is one all the same
-                return self._close("Succeeded", now)
-            case Patch(tag=memo.SAVE) | Create(tag=memo.SAVE):
-                return self._unsaved(command, error, now)
-        return []
+        return super().failed(command, error, now)
 
     def _still_reading(self) -> bool:
         return any(name not in self.config for name, _ in config_maps(self.call))
@@ -407,39 +286,15 @@ class Called(Behaviour):
         """A read is tried again, or a time-out has come."""
         if tag.startswith(READ_CONFIG):
             return [self._read(tag.removeprefix(READ_CONFIG))]
-        if tag == memo.RECALL and self.memory.cache is not None and not self.status.ended:
-            return [memo.recall(self.memory.cache)]
-        if tag == memo.SAVE and self.memory.closing is not None:
-            return [self.memory.closing.command]
         if tag == "timeout" and not self.status.ended:
             return self.timed_out(now)
-        return []
+        return super().woke(tag, now)
 
     def timed_out(self, now: float) -> list[Command]:
         """The template's `timeout` has passed (TMO-3)."""
         return self.end("Failed", now, TIMED_OUT)
 
     # ------------------------------------------------------------------------------------------ its end
-
-    def end(self, phase: Phase, now: float, message: str = "", *, error: str = "", **fields: Any) -> list[Command]:
-        """Take on a final phase and give back what was held."""
-        if self.status.ended or self.memory.closing is not None:
-            return []
-        saving = self._save(now, message, error, fields) if phase == "Succeeded" else []
-        if saving:
-            return saving
-        self.now_is(phase, now, message, synchronization_status=None, **fields)
-        return [*self.export(), *self.announce(error=error, wants_record=self.wants_record), *self.return_permits()]
-
-    @property
-    def wants_record(self) -> bool:
-        """Whether something is held back until the final state is on record."""
-        return False
-
-    def export(self) -> list[Command]:
-        """Make outputs with a globalName visible to the whole workflow at once (PARAM-7)."""
-        self.run.exports.update(export_variables([self.status.outputs or {}]))
-        return []
 
     def return_permits(self, *, failed: bool | None = None) -> list[Command]:
         """Give back what is held or asked for; a failure closes a boundary that fails fast."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from actors.language.loops import Item, expand, is_loop
-from actors.messages import ChildChanged, Edge, NodeStatus, Phase, ReturnsPermit
+from actors.messages import FAILED, ChildChanged, Edge, NodeStatus, Phase, ReturnsPermit
 from actors.names import ids
-from actors.node.behaviour import new_status
 from actors.node.boundary import Boundary
 from actors.node.called import FAILED_FAST
 from actors.node.dag_graph import Graph, Task, build
-from actors.node.group import GroupCall, loop_fields
+from actors.node.group import NO_ITEMS, GroupCall, loop_fields
 from actors.node.site import CALL_ERRORS, Site, crashed
 from actors.run import Call
 from runtime.messages import Address, Command, Spawn, Tell
@@ -51,12 +51,13 @@ class DagNode(Boundary):
     def _begin_all(self, ready: list[Task], now: float) -> list[Command]:
         """Begin tasks; those that settle at once make further ones ready."""
         commands: list[Command] = []
-        while ready:
-            task = ready.pop(0)
+        waiting = deque(ready)
+        while waiting:
+            task = waiting.popleft()
             if (self.stopped or self.failed_fast) and not self._on_record(task):
                 continue
             commands += self._begin_task(task, now)
-            ready += self._settled(task.name)
+            waiting += self._settled(task.name)
         return commands
 
     def _on_record(self, task: Task) -> bool:
@@ -84,19 +85,20 @@ class DagNode(Boundary):
             items = expand(loop_fields(task.declared, values, self.run.functions(site.id, now)))
         except CALL_ERRORS as error:
             if site.unwanted(values):
-                return site.begin(self.scope, parents, now)
+                return site.conclude("Skipped", NO_ITEMS, parents, now)
             return site.conclude("Error", str(error), parents, now)
         if items is None:
             return self._kept(task.name, site.begin(self.scope, parents, now))
         if not items:
-            return site.conclude("Skipped", "Skipped, empty params", parents, now)
-        return self._spawn_group(task, items, parents)
+            return site.conclude("Skipped", NO_ITEMS, parents, now)
+        return self._spawn_group(task, site, items, parents)
 
-    def _spawn_group(self, task: Task, items: list[Item], parents: tuple[str, ...]) -> list[Command]:
+    def _spawn_group(self, task: Task, site: Site, items: list[Item], parents: tuple[str, ...]) -> list[Command]:
         call = GroupCall(
-            run=self.run, parent=self.address, place=self.place(), node_name=ids.task(self.status.name, task.name),
+            run=self.run, parent=self.address, place=self.place(), node_name=site.status.name,
             steps=(task.declared,), scope=self.scope, node_type="TaskGroup", parents=parents, items=tuple(items),
         )  # fmt: skip
+        site.status = call.unheard()
         return [Tell(self.run.address, Edge(parents, call.address.part)), Spawn(call.address, call)]
 
     def _parents(self, task: Task) -> tuple[str, ...]:
@@ -171,10 +173,8 @@ class DagNode(Boundary):
         known = site.last_said(child.part)
         if known.ended:
             return []
-        if child.part == site.id and name in self.loops:
-            known = new_status(site.status.name, self.run, "TaskGroup", boundary_name=self.status.name)
         returned = [Tell(self.address, ReturnsPermit(child.part, failed=True))] if self.gate is not None else []
-        return [*crashed(self.run, self.address, known, child.part, crash, now), *returned]
+        return [*crashed(self.run, self.address, known, crash, now), *returned]
 
     # ------------------------------------------------------------------------------------------ it ends
 
@@ -204,9 +204,10 @@ class DagNode(Boundary):
         return tuple(dict.fromkeys(end for site in ends for end in site.ends())) or (self.id,)
 
     def leaves(self) -> frozenset[str]:
-        """What its targets pass on."""
+        """What its targets pass on; of an Error that none of them knows, of its outputs say, the Error itself."""
         found = frozenset(phase for name in self.graph.targets for phase in self.graph.tasks[name].leaves)
-        return found if found and self.status.ended else super().leaves()
+        own_error = self.status.phase == "Error" and not found & FAILED
+        return found if found and self.status.ended and not own_error else super().leaves()
 
     def waiting(self) -> str:
         """Which tasks hold it."""

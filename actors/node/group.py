@@ -27,6 +27,7 @@ from actors.node.site import CALL_ERRORS, Place, Site, crashed
 from actors.run import Run
 from runtime.messages import Address, Command, Tell
 
+NO_ITEMS = "Skipped, empty params"
 UNRESOLVED = "failed to resolve references: "
 
 
@@ -49,6 +50,15 @@ class GroupCall:
         """The group's actor."""
         return self.run.node_address(ids.node_id(self.run.name, self.node_name))
 
+    def unheard(self) -> NodeStatus:
+        """What the group is before its first word."""
+        task = self.steps[0] if self.node_type == "TaskGroup" else {}
+        return new_status(
+            self.node_name, self.run, self.node_type, boundary_name=self.place.boundary_name,
+            boundary_id=self.place.boundary, template_scope=self.place.template_scope,
+            template_name=str(task.get("template") or ""), template_ref=task.get("templateRef"),
+        )  # fmt: skip
+
 
 class BadGroup(Exception):
     """A step of the group cannot be read; the text is the group's message."""
@@ -66,13 +76,7 @@ class Group(Behaviour):
     """Parallel calls under one node."""
 
     def __init__(self, call: GroupCall) -> None:
-        task = call.steps[0] if call.node_type == "TaskGroup" else {}
-        status = new_status(
-            call.node_name, call.run, call.node_type, boundary_name=call.place.boundary_name,
-            boundary_id=call.place.boundary, template_scope=call.place.template_scope,
-            template_name=str(task.get("template") or ""), template_ref=task.get("templateRef"),
-        )  # fmt: skip
-        super().__init__(call.run, call.parent, status)
+        super().__init__(call.run, call.parent, call.unheard())
         self.call = call
         self.sites: list[Site] = []
         self.by_id: dict[str, Site] = {}
@@ -98,7 +102,7 @@ class Group(Behaviour):
             return [*commands, *self._refuse(str(error), now)]
         for plan in plans:
             if plan.empty:  # drawn before those that run
-                commands += self._conclude(plan.sites[0], "Skipped", "Skipped, empty params", now)
+                commands += self._conclude(plan.sites[0], "Skipped", NO_ITEMS, now)
         for site in [site for plan in plans if not plan.empty for site in plan.sites]:
             commands += self._begin_site(site, now)
         return [*commands, *self._reopened(now), *self._judge(now)]
@@ -144,13 +148,13 @@ class Group(Behaviour):
         return Plan(sites)
 
     def _items(self, whole: Site, now: float) -> list[Item] | None:
-        """What a loop runs over; None when that need not be known, since `when` is false whatever the item."""
+        """What a loop runs over: nothing when that need not be known, since `when` is false whatever the item."""
         values = whole.values(self.call.scope)
         try:
             return expand(loop_fields(whole.step, values, self.run.functions(whole.id, now)))
         except CALL_ERRORS as error:
             if whole.unwanted(values):
-                return None
+                return []
             unresolved = isinstance(error, SubstitutionError | ExpressionError)
             raise BadGroup(f"{UNRESOLVED}{error}" if unresolved else str(error)) from error
 
@@ -161,7 +165,8 @@ class Group(Behaviour):
             if site.item is None:  # an item's own condition is an Error of that item
                 raise BadGroup(f"{UNRESOLVED}{error}") from error
         except CALL_ERRORS as error:
-            raise BadGroup(str(error) if site.item is not None else f"{UNRESOLVED}{error}") from error
+            of_artifact = "unable to resolve references: " if str(error).startswith("Unable to resolve: ") else ""
+            raise BadGroup(str(error) if site.item is not None else f"{UNRESOLVED}{of_artifact}{error}") from error
 
     def _looped(self, place: Place, step: Mapping[str, Any], items: Sequence[Item]) -> list[Site]:
         name = step.get("name", "")
@@ -221,7 +226,7 @@ class Group(Behaviour):
             return []
         gate = self.call.place.gate  # who crashed cannot give back what it held
         returned = [Tell(gate, ReturnsPermit(child.part, failed=True))] if gate is not None else []
-        return [*crashed(self.run, self.address, known, child.part, crash, now), *returned]
+        return [*crashed(self.run, self.address, known, crash, now), *returned]
 
     # ------------------------------------------------------------------------------------------ it ends
 
@@ -261,6 +266,11 @@ class Group(Behaviour):
                 self.now_is("Failed", now, f"child '{site.id}' failed")
                 return
         self.now_is("Succeeded", now)
+
+    def announce(self, *, wants_record: bool = False, **more: Any) -> list[Command]:
+        """Tell what it now is. A StepGroup's end is put on record by its template, which may overrule it (FF-2)."""
+        record, word = super().announce(wants_record=wants_record, **more)
+        return [word] if self.status.ended and self.status.type == "StepGroup" else [record, word]
 
     def _variables(self) -> dict[str, Any]:
         values: dict[str, Any] = {}

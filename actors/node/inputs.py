@@ -15,7 +15,7 @@ import orjson
 from actors.arguments import ABSENT, complete_nested
 from actors.contract.repository import driver_of
 from actors.language.functions import NOTHING, Functions
-from actors.language.jsontext import dumps, parameter_text
+from actors.language.jsontext import parameter_text, parameters_text
 from actors.language.tags import substitute
 from actors.names import ids
 from actors.names.config_maps import lacking
@@ -110,7 +110,7 @@ def input_variables(inputs: Mapping[str, Any]) -> dict[str, Any]:
     parameters = inputs.get("parameters") or ()
     for entry in parameters:
         values[f"inputs.parameters.{entry['name']}"] = entry.get("value", "")
-    values["inputs.parameters"] = dumps(list(parameters)) if parameters else "[]"
+    values["inputs.parameters"] = parameters_text(parameters)
     for entry in inputs.get("artifacts") or ():
         values[f"inputs.artifacts.{entry['name']}"] = entry
         if entry.get("path"):

@@ -15,12 +15,27 @@ _OURS = frozenset(
     {paths.SHIM_VOLUME, paths.SCRIPT_VOLUME, paths.INPUTS_VOLUME, paths.REPOSITORY_VOLUME, paths.TOKEN_VOLUME}
 )
 _OF_WORKFLOW = ("hostNetwork", "dnsPolicy", "dnsConfig", "imagePullSecrets")
+_NAMED = frozenset(
+    {*_INHERITED, *_OVERRIDDEN, *_OF_WORKFLOW}
+    | {"priorityClassName", "podPriorityClassName", "podResources", "serviceAccountName"}
+)
 
 
 def pod_fields(request: PodRequest) -> dict[str, Any]:
     """The pod spec without containers and volumes."""
-    template, spec = request.template, request.spec
     fields: dict[str, Any] = {"restartPolicy": "Never"}
+    if not all(map(_NAMED.isdisjoint, (request.template, request.boundary, request.spec))):  # most say none of them
+        _named(fields, request)
+    _take(fields, "automountServiceAccountToken", _automount(request))
+    _take(fields, "activeDeadlineSeconds", _active_deadline(request))
+    if request.avoid_hosts:
+        fields["affinity"] = _away_from(fields.get("affinity"), request)
+    return fields
+
+
+def _named(fields: dict[str, Any], request: PodRequest) -> None:
+    """What is taken over as it is written."""
+    template, spec = request.template, request.spec
     for key in _INHERITED:
         _take(fields, key, template.get(key), request.boundary.get(key), spec.get(key))
     for key in _OVERRIDDEN:
@@ -30,11 +45,6 @@ def pod_fields(request: PodRequest) -> dict[str, Any]:
     _take(fields, "priorityClassName", template.get("priorityClassName"), spec.get("podPriorityClassName"))
     _take(fields, "resources", template.get("podResources"), spec.get("podResources"))
     _take(fields, "serviceAccountName", template.get("serviceAccountName"), spec.get("serviceAccountName"))
-    _take(fields, "automountServiceAccountToken", _automount(request))
-    _take(fields, "activeDeadlineSeconds", _active_deadline(request))
-    if request.avoid_hosts:
-        fields["affinity"] = _away_from(fields.get("affinity"), request)
-    return fields
 
 
 def pod_volumes(

@@ -75,7 +75,7 @@ class NodeMind:
             state.live.discard(message.child.part)
         commands = _react(state, message, now)
         for command in commands:
-            if isinstance(command, Spawn):
+            if command.__class__ is Spawn:  # half the price of isinstance, for each command of each node
                 state.live.add(command.address.part)
         if state.retires and not state.live and not any(isinstance(command, Stop) for command in commands):
             commands.append(Stop())

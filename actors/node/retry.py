@@ -82,6 +82,7 @@ class RetryNode(Called):
     def _attempt(self, now: float) -> list[Command]:
         self.number += 1
         variables = {"retries": str(self.number), **last_retry(self._history(now), unknown_exit_code="0")}
+        variables["node.name"] = self.call.node_name  # an attempt speaks of the node that is retried
         affinity = (self.strategy.get("affinity") or {}).get("nodeAntiAffinity") is not None
         call = replace(
             self.call, parent=self.address, node_name=ids.attempt(self.status.name, self.number), retried=True,
@@ -213,7 +214,7 @@ class RetryNode(Called):
         if not crash or child.part != self._attempt_id(self.number) or not self._attempt_runs():
             return []
         known = self.running or self._unheard()
-        return crashed(self.run, self.address, known, child.part, crash, now)
+        return crashed(self.run, self.address, known, crash, now)
 
     def _unheard(self) -> NodeStatus:
         """An attempt that crashed before it said anything: as its own first word would have been."""

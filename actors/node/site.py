@@ -22,6 +22,7 @@ from actors.language.tags import SubstitutionError, substitute
 from actors.language.when import WhenError, evaluate_when
 from actors.messages import (
     COMPLETED,
+    FAILED,
     TIMED_OUT,
     ChildChanged,
     Edge,
@@ -94,6 +95,11 @@ class Site:
         """How others refer to it: `steps.x`."""
         return f"{self.place.kind}.{self.name}"
 
+    @property
+    def expanded(self) -> str:
+        """Its name with the item that it is for, `x(0:a)`: what `steps.name` says."""
+        return self.status.name.removeprefix(self.place.boundary_name).partition(".")[2]
+
     def ends(self) -> tuple[str, ...]:
         """The nodes that whatever follows hangs on; what hangs on a Retry node last stands for it."""
         if self.dropped:
@@ -135,7 +141,7 @@ class Site:
 
     def values(self, scope: MutableMapping[str, Any]) -> ChainMap[str, Any]:
         """All that this call may refer to: its item, its siblings, the workflow."""
-        own = {**(self.item or {}), f"{self.place.kind}.name": self.name}
+        own = {**(self.item or {}), f"{self.place.kind}.name": self.expanded}
         return ChainMap(own, scope, self.place.run.exports, self.place.run.variables)
 
     def variables(self) -> dict[str, Any]:
@@ -210,7 +216,9 @@ class Site:
         own = frozenset({self.status.phase}) & COMPLETED
         ends = [self.place.run.known.get(end) for end in self.outbound]
         found = [frozenset({end.phase}) & COMPLETED or own for end in ends if end is not None and end.id != self.id]
-        return frozenset().union(*found) or own
+        passed = frozenset().union(*found)
+        own_error = self.status.type == "DAG" and self.status.phase == "Error" and not passed & FAILED
+        return own if own_error else passed or own
 
     def _attempts(self, known: NodeStatus) -> Iterator[str]:
         return (ids.node_id(self.place.run.name, ids.attempt(known.name, number)) for number in itertools.count())
@@ -256,7 +264,7 @@ class Site:
         captured = template_type(resolved.template) == "data" or self.name in place.captured
         return Call(
             run=place.run, parent=place.owner, node_name=self.status.name, boundary=place.boundary,
-            boundary_name=place.boundary_name, resolved=resolved, kind=place.kind, caller=self.name,
+            boundary_name=place.boundary_name, resolved=resolved, kind=place.kind, caller=self.expanded,
             arguments=arguments, include_result=captured, on_exit=place.on_exit, depth=place.depth + 1, gate=place.gate,
             boundary_template=place.template, caller_scope=place.template_scope,
         )  # fmt: skip
@@ -349,18 +357,18 @@ def _unheard(known: NodeStatus, call: Call) -> NodeStatus:
     )  # fmt: skip
 
 
-def crashed(run: Run, owner: Address, known: NodeStatus, node_id: str, text: str, now: float) -> list[Command]:
+def crashed(run: Run, owner: Address, known: NodeStatus, text: str, now: float) -> list[Command]:
     """A child's actor crashed: its node becomes an Error with the exception's text, told as if it had said so."""
-    if not known.phase:  # it has not said anything in this life
-        known = run.known.get(node_id, known)
     if known.ended:
         return []
+    if not known.phase:  # it has not said anything in this life: its owner would wait for a word, whatever the record
+        known = run.known.get(known.id, known)
     stamp = rfc3339(now)
     status = msgspec.structs.replace(
-        known, id=node_id, phase="Error", message=text, started_at=known.started_at or stamp, finished_at=stamp
+        known, phase="Error", message=text, started_at=known.started_at or stamp, finished_at=stamp
     )
     return [
         Tell(run.address, NodeChanged(status, owner.part)),
-        Tell(run.address, Forsaken(node_id, status.name)),
-        Tell(owner, ChildChanged(status, (node_id,), error=text)),
+        Tell(run.address, Forsaken(status.id, status.name)),
+        Tell(owner, ChildChanged(status, (status.id,), error=text)),
     ]

@@ -8,7 +8,6 @@ import msgspec
 
 from actors.messages import ChildChanged, Edge, NodeChanged, NodeStatus
 from actors.names import ids
-from actors.node.behaviour import new_status
 from actors.node.boundary import Boundary
 from actors.node.called import FAILED_FAST
 from actors.node.group import GroupCall
@@ -21,6 +20,7 @@ class StepsNode(Boundary):
 
     kind = "steps"
     index = -1  # of the group that runs
+    group: NodeStatus | None = None  # what it has said last
     follows: tuple[str, ...] = ()  # the nodes that the next group hangs on
     passed: frozenset[str] = frozenset()  # the phases that the last group passes on
     empty = False  # the last group made no calls
@@ -43,6 +43,7 @@ class StepsNode(Boundary):
             run=self.run, parent=self.address, place=self.place(), node_name=self._group_name(),
             steps=tuple(groups[self.index]), scope=self.scope, node_type="StepGroup", parents=self.follows,
         )  # fmt: skip
+        self.group = call.unheard()
         return [Tell(self.run.address, Edge(self.follows, call.address.part)), Spawn(call.address, call)]
 
     def _group_name(self) -> str:
@@ -52,15 +53,23 @@ class StepsNode(Boundary):
         """The running group has changed."""
         if not isinstance(word, ChildChanged):
             return super().told(sender, word, now)
-        if self.status.ended or word.status.name != self._group_name() or not word.status.ended:
+        if word.status.name != self._group_name():
             return []
+        self.group = word.status
+        if not self.group.ended:
+            return []
+        if self.status.ended:
+            return self._record(self.group)
         self.daemons += word.daemons
         self.follows, self.passed = word.outbound, word.leaves
-        self.empty = word.outbound == (word.status.id,)
-        if self.failed_fast and not self._went_on:
-            return [*self._overruled(word.status), *self.conclude("Failed", now, FAILED_FAST)]
-        if word.status.failed:
-            return self.conclude("Failed", now, word.status.message)
+        self.empty = word.outbound == (self.group.id,)
+        if self.failed_fast and not self._went_on:  # whatever became of its calls
+            self.group = msgspec.structs.replace(self.group, phase="Failed", message=FAILED_FAST)
+        return [*self._record(self.group), *self._group_ended(self.group, word, now)]
+
+    def _group_ended(self, group: NodeStatus, word: ChildChanged, now: float) -> list[Command]:
+        if group.failed:
+            return self.conclude("Failed", now, group.message)
         if word.error:  # what its loops have made together cannot be read (LOOP-8)
             return [*self.end_daemons(), *self.erred(word.error, now)]
         self.scope.update(word.variables)
@@ -72,10 +81,9 @@ class StepsNode(Boundary):
         following = ids.step_group(self.status.name, self.index + 1)
         return ids.node_id(self.run.name, following) in self.run.known
 
-    def _overruled(self, group: NodeStatus) -> list[Command]:
-        """Whatever became of the group's calls, the last word on it is the template's (FF-2)."""
-        told = msgspec.structs.replace(group, phase="Failed", message=FAILED_FAST)
-        return [Tell(self.run.address, NodeChanged(told, self.id))]
+    def _record(self, group: NodeStatus) -> list[Command]:
+        """Put a group's end on record: the last word on it is the template's (FF-2)."""
+        return [Tell(self.run.address, NodeChanged(group, self.id))]
 
     def review(self, now: float) -> list[Command]:
         """The running group decides."""
@@ -84,12 +92,9 @@ class StepsNode(Boundary):
 
     def child_ended(self, child: Address, crash: str, now: float) -> list[Command]:
         """A group's actor crashed: the group is an Error."""
-        if not crash:
+        if not crash or self.group is None or child.part != self.group.id:
             return []
-        known = new_status(
-            self._group_name(), self.run, "StepGroup", boundary_name=self.status.name, boundary_id=self.id
-        )
-        return crashed(self.run, self.address, known, child.part, crash, now)
+        return crashed(self.run, self.address, self.group, crash, now)
 
     def outbound(self) -> tuple[str, ...]:
         """The ends of the last group that ran."""

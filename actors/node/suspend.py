@@ -50,7 +50,8 @@ class SuspendNode(Called):
     def woke(self, tag: str, now: float) -> list[Command]:
         """The duration has passed."""
         if tag == DURATION and not self.status.ended:
-            return self._resume(now, self.status.outputs, self.status.message)
+            missing = _missing(self.status.outputs)  # nobody can supply it any more
+            return self.erred(missing, now) if missing else self._resume(now, self.status.outputs, self.status.message)
         return super().woke(tag, now)
 
     def edited(self, word: Edited, now: float) -> list[Command]:
@@ -69,16 +70,12 @@ class SuspendNode(Called):
 
     def _resume(self, now: float, outputs: dict[str, Any] | None, message: str) -> list[Command]:
         """Succeed, if every supplied output has a value or a default; else keep waiting and say for what (SUS-3)."""
-        parameters = []
-        for entry in (outputs or {}).get("parameters") or ():
-            value = entry.get("value")
-            if value is None:
-                value = (entry.get("valueFrom") or {}).get("default")
-            if value is None:
-                missing = f"raw output parameter '{entry['name']}' has not been set and does not have a default value"
-                self.now_is("Running", now, missing)
-                return self.announce()
-            parameters.append({**entry, "value": parameter_text(value)})
+        missing = _missing(outputs)
+        if missing:
+            self.now_is("Running", now, missing)
+            return self.announce()
+        declared = (outputs or {}).get("parameters") or ()
+        parameters = [{**entry, "value": parameter_text(_supplied(entry))} for entry in declared]
         filled = {**(outputs or {}), "parameters": parameters} if parameters else outputs
         return self.end("Succeeded", now, message, outputs=filled)
 
@@ -86,6 +83,20 @@ class SuspendNode(Called):
         """What would let it go on."""
         duration = (self.instance.template.get("suspend") or {}).get("duration")
         return f"for {duration} to pass, or to be resumed" if duration else "to be resumed"
+
+
+def _supplied(entry: dict[str, Any]) -> Any:
+    """What somebody has set, or else the default."""
+    value = entry.get("value")
+    return (entry.get("valueFrom") or {}).get("default") if value is None else value
+
+
+def _missing(outputs: dict[str, Any] | None) -> str:
+    """What is said of the first output that nobody has set and that has no default; nothing when there is none."""
+    for entry in (outputs or {}).get("parameters") or ():
+        if _supplied(entry) is None:
+            return f"raw output parameter '{entry['name']}' has not been set and does not have a default value"
+    return ""
 
 
 def _with_choices(inputs: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -103,7 +114,7 @@ def _with_enum(entry: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(described, dict) or not isinstance(described.get("enum"), list) or not described["enum"]:
         return entry
     choices = [parameter_text(choice) for choice in described["enum"]]
-    default = entry.get("default") or described.get("default")
+    default = entry.get("default")  # what is described has none but its first choice
     return {**entry, "enum": choices, "default": choices[0] if default is None else parameter_text(default)}
 
 

@@ -158,18 +158,29 @@ def _birth(scene: Scene) -> Plan:
     if (wire.REPLICA_SETS, name) in scene.world.taken:
         status["collisionCount"] = int(status.get("collisionCount") or 0) + 1
         return Plan(tuple(scene.changes), compact(status), waiting="for a free name")
-    if scene.world.refusal:
-        message = f'Failed to create new replica set "{name}": {scene.world.refusal}'
+    refusal = scene.world.refusal
+    if refusal is not None and refusal.name == name:
+        message = f'Failed to create new replica set "{name}": {refusal.message}'
         entry = Condition(conditions.PROGRESSING, "False", "ReplicaSetCreateError", message)
         known = conditions.find(ro.status, conditions.PROGRESSING) or {}
-        if (known.get("reason"), known.get("message")) != (entry.reason, entry.message):
-            scene.say(entry.reason, message, warning=True)
-            return _plan(scene, Outcome(*with_conditions(scene, entry)))
+        is_told = (known.get("reason"), known.get("message")) == (entry.reason, entry.message)
+        if not is_told or conditions.find(ro.status, conditions.INVALID) is not None:
+            return _refused(scene, entry)
     _greet(scene)
     newset.create(scene)
     message = f'Created new replica set "{name}"'
     conditions.put(status, Condition(conditions.PROGRESSING, "True", "NewReplicaSetCreated", message), scene.now)
     return Plan(tuple(scene.changes), compact(status), tuple(scene.said), waiting="for its new ReplicaSet")
+
+
+def _refused(scene: Scene, entry: Condition) -> Plan:
+    """Tell of a refusal, once: its words may change from one to the next, and whatever was told before is over."""
+    ro = scene.ro
+    scene.say(entry.reason, entry.message, warning=True)
+    ro.status = copy.deepcopy(ro.status)
+    conditions.drop(ro.status, conditions.INVALID)
+    conditions.drop(ro.status, conditions.PROGRESSING)
+    return _plan(scene, Outcome(*with_conditions(scene, entry)))
 
 
 def _greet(scene: Scene) -> None:

@@ -15,7 +15,7 @@ from actors.rollout import claims, needs, wire
 from actors.rollout.decide import decide
 from actors.rollout.events import event
 from actors.rollout.metrics import measures
-from actors.rollout.plan import Plan
+from actors.rollout.plan import Plan, Refusal
 from actors.rollout.references import Known, Seek, WhatDoYouSeek, address_of
 from actors.rollout.restart import AGAIN_S, EVICTION
 from actors.rollout.scene import World
@@ -169,7 +169,7 @@ class RolloutMind:
         else:
             state.known[ref._replace(uid="")] = result
         if resource == wire.REPLICA_SETS:
-            state.refusal = ""
+            state.refusal = None
 
     def _belongs(self, state: RolloutState, ref: Reference, found: Object) -> None:
         """An object of the wanted name is there: ours, or one more name that is taken."""
@@ -198,8 +198,8 @@ class RolloutMind:
                 state.orphans.pop(ref.uid, None)
             case ((Patch(ref) | WriteStatus(ref)), api.Conflict()):
                 yield from self._ask(state, [Read(ref, LOOK)])
-            case Create(resource), api.Refused() if resource == wire.REPLICA_SETS:
-                state.refusal = error.message
+            case Create(resource, thing), api.Refused() if resource == wire.REPLICA_SETS:
+                state.refusal = Refusal(thing["metadata"]["name"], error.message)
             case _:
                 pass
         if state.underway is not None:

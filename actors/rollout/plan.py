@@ -60,6 +60,13 @@ Call: TypeAlias = PluginCall | BalancerQuery
 Reply: TypeAlias = PluginAnswer | BalancerAnswer
 
 
+class Refusal(NamedTuple):
+    """A ReplicaSet that the API server would not have, and why; it says nothing about one of another name."""
+
+    name: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The answer.

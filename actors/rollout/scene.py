@@ -15,7 +15,7 @@ from actors.rollout import sets, wire
 from actors.rollout.balancer_query import TAG
 from actors.rollout.model import Ro
 from actors.rollout.pauses import Pauses
-from actors.rollout.plan import Call, Query, Reply
+from actors.rollout.plan import Call, Query, Refusal, Reply
 from actors.rollout.traffic.protocol import Router
 from runtime.messages import Command, Create, Patch
 from runtime.objects import SERVICES, Object, Reference, Resource, reference
@@ -53,7 +53,7 @@ class World:
     spared: frozenset[str] = frozenset()  # uids of pods whose eviction was refused a moment ago
     unchecked: frozenset[str] = frozenset()  # uids of ReplicaSets whose pods may lack their ephemeral metadata
     taken: frozenset[tuple[Resource, str]] = frozenset()  # names that objects of others have
-    refusal: str = ""  # why its ReplicaSet could not be created
+    refusal: Refusal | None = None  # why its ReplicaSet could not be created
     answers: Mapping[Call, Reply] = field(default_factory=dict)
     routers: Mapping[str, Router] = field(default_factory=dict)
     plugins: frozenset[str] | None = None  # step plugins there are; None: any

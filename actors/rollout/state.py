@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.rollout import wire
 from actors.rollout.balancer_query import TAG
-from actors.rollout.plan import Call, Plan, Reply
+from actors.rollout.plan import Call, Plan, Refusal, Reply
 from actors.rollout.restart import EVICTION
 from actors.rollout.sets import count, hash_of
 from actors.rollout.traffic.protocol import Router
@@ -77,7 +77,7 @@ class RolloutState:
     unchecked: set[str] | None = None  # uids of ReplicaSets whose pods may lack metadata; None: of all
     answers: dict[Call, Reply] = field(default_factory=dict)
     unseen: dict[str, tuple[Reference, float]] = field(default_factory=dict)  # created, not yet seen: since when
-    refusal: str = ""
+    refusal: Refusal | None = None
     is_listed: bool = False  # what it owns, or may adopt, has been looked for
     outstanding: int = 0  # commands without an answer: nothing new is decided meanwhile
     is_asked: bool = False  # to decide, after all that waits in the mailbox
@@ -107,6 +107,7 @@ class RolloutState:
         """Take in a state of an object; whether it is news."""
         if ref.resource == wire.ROLLOUTS:
             if ref.uid == self.address.uid and is_newer(thing, self.object):
+                self._meet(self.object, thing)
                 self.object = thing
                 return True
             return False
@@ -122,6 +123,11 @@ class RolloutState:
             kept[uid] = thing
             return True
         return False
+
+    def _meet(self, before: Object | None, thing: Object) -> None:
+        """What failed with one spec need not fail with another, so that one is tried at once."""
+        if before is not None and before["metadata"].get("generation") != thing["metadata"].get("generation"):
+            self.not_before, self.failures = 0.0, 0
 
     def lose(self, ref: Reference) -> None:
         """An object is gone."""

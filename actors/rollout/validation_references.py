@@ -103,7 +103,9 @@ def _unfit_templates(ro: Ro, analysis: Analysis, templates: Mapping[TemplateRef,
 
 
 def _arguments(ro: Ro, arguments: Any) -> list[Object]:
-    """The arguments as they would be passed; what has no value yet is empty, which is no fault before the run."""
+    """The arguments as they would be passed; what has no value yet is empty, which is no fault before the run.
+
+    A path into the metadata that can never have one takes all arguments with it, as upstream's judgement has it."""
     done: list[Object] = []
     for argument in arguments:
         try:
@@ -111,6 +113,8 @@ def _arguments(ro: Ro, arguments: Any) -> list[Object]:
                 [argument], ro.object, stable_hash="dummy-stable-hash", latest_hash="dummy-new-hash"
             )
         except ArgumentError:
+            if argument["valueFrom"]["fieldRef"]["fieldPath"].startswith("metadata"):
+                return []
             done.append({"name": argument["name"], "value": ""})
     return done
 

@@ -72,8 +72,11 @@ def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
             continue
         _set_duration(state, now)
         try:
+            if "workflow.failures" in str(hook.get("expression")):  # all nodes are looked at for it
+                _set_failures(state)
             fires = _holds(str(hook.get("expression") or "false"), state, now)
             if fires or known is not None:  # what fired before a restart is still waited for
+                _set_failures(state)
                 call = entry_call(state, hook, node_name, hooked=True, arguments=_hook_arguments(state, hook, now))
                 state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Pending")
                 commands += [Tell(state.address, Edge((run.name,), node_id)), Spawn(call.address, call)]
@@ -109,7 +112,7 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
     fired = known is not None
     if not hook or (run.shutdown == "Terminate" and not fired):
         return []
-    run.variables["workflow.failures"] = failures(list(state.journal.statuses.values()), run.name)
+    _set_failures(state)
     _set_duration(state, now)
     try:
         if not fired and hook.get("expression") and not _holds(str(hook["expression"]), state, now):
@@ -126,6 +129,12 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
 
 def _set_duration(state: WorkflowState, now: float) -> None:
     state.running.variables["workflow.duration"] = f"{now - seconds(state.started_at):.6f}"
+
+
+def _set_failures(state: WorkflowState) -> None:
+    """Hooks and exit handlers may speak of what has failed so far (EXIT-3)."""
+    run = state.running
+    run.variables["workflow.failures"] = failures(list(state.journal.statuses.values()), run.name)
 
 
 def _refused(state: WorkflowState, node: NodeStatus) -> bool:

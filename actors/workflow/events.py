@@ -44,13 +44,14 @@ def due(state: WorkflowState, settings: WorkflowSettings, turns: Sequence[Turn],
     said = of_workflow(state) if settings.workflow_events else []
     if turns and settings.node_events:
         said += [one for turn in turns for one in of_node(turn)]
+    if not said:  # as after nearly every message
+        return []
     return [Create(EVENTS, event(state, one, now), EVENT) for one in said]
 
 
 def of_workflow(state: WorkflowState) -> list[Said]:
     """What is new of the workflow itself; it counts as said from now on."""
     found: list[Said] = []
-    before = state.proclaimed or state.summary_written.get("phase") or ""
     if state.run is not None and state.run.past_deadline and not state.timed_out:
         state.timed_out = True
         found.append(Said(TIMED_OUT, "Workflow timed out", normal=False))
@@ -58,7 +59,7 @@ def of_workflow(state: WorkflowState) -> list[Said]:
     if bool(offload.trouble) != offload.told:
         offload.told = bool(offload.trouble)
         found.append(_of_database(offload))
-    if state.phase and state.phase != before:
+    if state.phase and state.phase != (state.proclaimed or state.summary_written.get("phase")):
         state.proclaimed = state.phase
         match state.phase:
             case "Running":

@@ -80,8 +80,10 @@ def missing(workflow: Object, found: Found, defaults: Mapping[str, Any] = NOTHIN
 
 def _sources(workflow: Object, spec: Mapping[str, Any], found: Found) -> Iterator[Source]:
     """Objects whose templates are called, and those that these call, as far as they are read."""
-    stored = stored_scopes(workflow)
     open_sources = sorted(sources_of(spec))
+    if not open_sources:
+        return
+    stored = stored_scopes(workflow)
     seen: set[Source] = set()
     while open_sources:
         source = open_sources.pop()
@@ -130,6 +132,8 @@ def stored_templates(workflow: Object, templates: TemplateLibrary, spec: Mapping
     the spec's own as well, where another object gives them."""
     stored: dict[str, Any] = {}
     merged_from = _merged_from(workflow)
+    if not merged_from and len(templates.scopes) == 1:  # nothing but its own is known, and that it has itself
+        return stored
     hooks = [hook for hook in (spec.get("hooks") or {}).values() if isinstance(hook, dict)]
     open_calls: list[tuple[Mapping[str, Any], str]] = [
         (call, templates.local_scope)

@@ -36,7 +36,9 @@ def due(state: WorkflowState, catalogue: Catalogue, turns: Iterable[Turn], now: 
     if state.measures:
         for turn in turns:
             commands += _of_turn(state, catalogue, turn, now)
-    return [*commands, *_of_phase(state, catalogue, now)]
+    if state.phase != state.counted:
+        commands += _of_phase(state, catalogue, now)
+    return commands
 
 
 def _has_metrics(run: Run) -> bool:

@@ -73,6 +73,9 @@ from runtime.messages import (
 )
 from runtime.objects import PODS, Object
 
+WRITES = frozenset({WriteStatus, Ask})
+"""A status write: itself, or what is asked of the database before it."""
+
 
 class WorkflowMind:
     """How a workflow's actor behaves."""
@@ -109,9 +112,10 @@ class WorkflowMind:
         commands += events.due(state, self.settings, turns, now)
         commands += measures.due(state, self.catalogue, turns, now)
         for command in commands:
-            if isinstance(command, Spawn):
-                state.live.add(command.address.part)
-            elif isinstance(command, WriteStatus | Ask) and not state.offload.saved:
+            kind = command.__class__
+            if kind is Spawn:
+                state.live.add(command.address.part)  # type: ignore[union-attr]  # the class was just compared
+            elif kind in WRITES and not state.offload.saved:
                 state.sent_at = now  # to keep nodes elsewhere is part of the write that names them
         kept = pods.held(state) or state.live or state.budget or state.expiry is not None
         if over and not kept and state.caught_up and state.acquainted:

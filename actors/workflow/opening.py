@@ -267,8 +267,9 @@ def entry_call(state: WorkflowState, call: dict[str, Any], node_name: str, **mor
     run = state.running
     resolved: Resolved = run.library.resolve(call, run.library.local_scope)
     return Call(
-        run=run, parent=state.address, node_name=node_name, boundary="", boundary_name="", resolved=resolved, **more
-    )
+        run=run, parent=state.address, node_name=node_name, boundary="", boundary_name="", resolved=resolved,
+        caller_scope=run.library.local_scope, **more,
+    )  # fmt: skip
 
 
 def spawn_root(state: WorkflowState) -> list[Command]:

@@ -51,7 +51,7 @@ def _over(state: WorkflowState, name: str) -> list[Command]:
     run = state.run
     if run is None or name not in run.found:
         return []
-    run.found.remove(name)
+    del run.found[name]
     run.found_over.append(name)
     holder = ids.node_id(run.name, ids.without_attempt(name))
     admitted = state.gate.vacate(holder) if state.gate is not None else []
@@ -104,7 +104,7 @@ def take_places(state: WorkflowState, now: float) -> list[Command]:
         return not any(node is not None and node.ended for node in nodes)
 
     found = [(name, works) for _, name, works in state.pods.values() if counts(name)]
-    run.found = [name for name, works in found if works]
+    run.found = dict.fromkeys(name for name, works in found if works)
     run.found_over = [name for name, works in found if not works]
     if state.gate is not None:
         state.gate.owed.update(ids.node_id(run.name, ids.without_attempt(name)) for name in run.found_over)

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actors.language.gotext import quoted
-from actors.language.jsontext import dumps, parameter_text
+from actors.language.jsontext import dumps, dumps_records, parameter_text, parameters_text
 from actors.messages import NodeStatus
 from actors.names import ids, labels
 from actors.names.config_maps import lacking
 from actors.names.timestamps import creation_variables, seconds
 from runtime.objects import Object
+
+FAILURE = ("displayName", "message", "templateName", "phase", "podName", "finishedAt")
+"""The fields of a failed node, in the order in which upstream writes them."""
 
 
 class MissingValue(ValueError):
@@ -44,10 +47,10 @@ def workflow_variables(
     for kind in ("labels", "annotations"):
         entries = meta.get(kind) or {}
         values |= {f"workflow.{kind}.{key}": value for key, value in entries.items()}
-        values[f"workflow.{kind}"] = values[f"workflow.{kind}.json"] = dumps(entries)
+        values[f"workflow.{kind}"] = values[f"workflow.{kind}.json"] = dumps(entries or None)
     parameters = [argument(entry, config) for entry in (spec.get("arguments") or {}).get("parameters") or ()]
     values |= {f"workflow.parameters.{entry['name']}": entry["value"] for entry in parameters}
-    values["workflow.parameters"] = values["workflow.parameters.json"] = dumps(parameters)
+    values["workflow.parameters"] = values["workflow.parameters.json"] = parameters_text(parameters)
     return values
 
 
@@ -89,4 +92,4 @@ def failures(nodes: Sequence[NodeStatus], workflow: str) -> str:
         if node.failed
         for template in [node.template_name or (node.template_ref or {}).get("template", "")]
     ]
-    return quoted(dumps(found or None))
+    return quoted(dumps_records(found, FAILURE) if found else "null")

@@ -202,7 +202,8 @@ async def _site(observer: Observer, file: Path) -> AsyncIterator[Site]:
         tasks.start_soon(partial(follow, session.api, CLAIMS, observer.claim_changed, Selection()))
         tasks.start_soon(partial(follow, session.api, WORKFLOWS, observer.workflow_changed, Selection()))
         async with web.serving():
-            yield Site(session.api, observer, session._node.settings.host_paths[0], {}, locks, web)
+            assert session.node is not None
+            yield Site(session.api, observer, session.node.settings.host_paths[0], {}, locks, web)
         tasks.cancel_scope.cancel()
 
 

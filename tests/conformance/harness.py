@@ -75,10 +75,10 @@ async def _run(site: Site, trial: Trial, outcome: Outcome) -> None:
     for thing in trial.things:
         outcome.workflow = await site.apply(trial.namespace, site.web.here(thing, trial.served, trial.store))
     meta = outcome.workflow["metadata"]
-    key = (trial.namespace, meta["uid"])
+    mine = (trial.namespace, meta["uid"])
 
     def newest() -> Object:
-        outcome.workflow = site.observer.workflows.get(key, outcome.workflow)
+        outcome.workflow = site.observer.workflows.get(mine, outcome.workflow)
         return outcome.workflow
 
     for act in trial.act:

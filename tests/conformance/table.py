@@ -205,7 +205,7 @@ def _is_or_becomes(thing: Object, name: str) -> bool:
     meta = thing["metadata"]
     if thing["kind"] == "Workflow" and "generateName" not in meta:
         meta.setdefault("name", name)
-    return thing["kind"] == "Workflow" and meta.get("name") == name
+    return bool(thing["kind"] == "Workflow" and meta.get("name") == name)
 
 
 def _unfit(wanted: dict[str, Any]) -> str:

@@ -34,16 +34,20 @@ def delete(place, *, tree):
 """
 
 
+def install(site: Path, package: str) -> None:
+    """What a package says of itself that has the driver `theirs`."""
+    about = site / f"{package}-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(f"[tiphys.artifact_drivers]\ntheirs = {package}_driver\n")
+
+
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A driver named `theirs`, installed as a package would be, and where it keeps things."""
-    site = tmp_path / "site"
-    (site / "somebodys-1.dist-info").mkdir(parents=True)
-    (site / "somebodys_driver.py").write_text(DRIVER)
-    (site / "somebodys-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: somebodys\nVersion: 1\n")
-    entry = "[tiphys.artifact_drivers]\ntheirs = somebodys_driver\n"
-    (site / "somebodys-1.dist-info" / "entry_points.txt").write_text(entry)
-    monkeypatch.syspath_prepend(str(site))
+    install(tmp_path / "site", "somebodys")
+    (tmp_path / "site" / "somebodys_driver.py").write_text(DRIVER)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
     (tmp_path / "kept").mkdir()
     yield tmp_path / "kept"
     sys.modules.pop("somebodys_driver", None)
@@ -74,3 +78,13 @@ def test_one_that_is_not_installed_is_named_with_those_that_are(store: Path, tmp
     del store
     with pytest.raises(StoreError, match=r"'none' is not installed in the executor's image \(there are: .*theirs\)"):
         artifacts.load({"plugin": {"name": "none", "key": "k"}}, tmp_path / "in", root="", mount="")
+
+
+@pytest.mark.spec("DRV-10")
+def test_two_of_one_name_are_both_named_and_neither_is_asked(store: Path, tmp_path: Path) -> None:
+    install(tmp_path / "site", "others")
+    location = {"plugin": {"name": "theirs", "key": "hi", "configuration": str(store)}}
+    (tmp_path / "x").write_text("x")
+    with pytest.raises(StoreError, match="others_driver of others 1; somebodys_driver of somebodys 1"):
+        artifacts.save(location, tmp_path / "x", root="", mount="")
+    assert not list(store.iterdir())

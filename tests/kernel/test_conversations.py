@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from runtime import log
 from runtime.actor import Room
 from runtime.api import Gone, Unavailable
 from runtime.messages import (
@@ -32,10 +31,7 @@ CHILD = Address("a", "n", "a", "1", "child")
 OUTSIDE = Address("", "", "outside", "")
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Minds crash on purpose here; their tracebacks would bury a real one."""
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class Order(Exception):

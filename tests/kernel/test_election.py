@@ -10,7 +10,6 @@ from typing import Any
 import anyio
 import pytest
 
-from runtime import log
 from runtime.actor import Room, Watch
 from runtime.api import Refused, Unavailable
 from runtime.election import Election
@@ -23,14 +22,9 @@ from tests.virtual_time import VirtualClock
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
 
-pytestmark = pytest.mark.virtual_time
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 REF = Reference(LEASES, "default", "controller")
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
 
 
 class Skewed(VirtualClock):

@@ -9,7 +9,6 @@ from typing import Any
 import anyio
 import pytest
 
-from runtime import log
 from runtime.actor import Room, Watch
 from runtime.api import Gone, Unavailable
 from runtime.election import Election, ElectionStatistics
@@ -28,13 +27,7 @@ from tests.virtual_time import VirtualClock
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
 
-pytestmark = pytest.mark.virtual_time
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Minds crash on purpose here; their tracebacks would bury a real one."""
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 
 GOOD = InformerStatistics(PODS, "", 3, True, True, "watching", 5.0, 1, 9, "")

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 
-from runtime import log
 from runtime.actor import Room
 from runtime.mailbox import MAILBOX_SUBJECTS_MAX
 from runtime.messages import (
@@ -31,10 +30,7 @@ from tests.kernel.kernel import Kernel, Scripted
 OUTSIDE = Address("outside", "", "", "")
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests crash minds on purpose; their tracebacks would bury a real one."""
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def at(name: str, room: str = "a", part: str = "") -> Address:

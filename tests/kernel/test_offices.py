@@ -12,7 +12,6 @@ import pytest
 
 from actors.rollout.room import rollout_rooms
 from actors.rollout.state import RolloutSettings
-from runtime import log
 from runtime.actor import Room, Watch
 from runtime.api import Unavailable
 from runtime.election import Election
@@ -27,14 +26,9 @@ from tiphys.controller.leading import ROOMS_OF_ROLLOUTS, Candidacy, lease_name, 
 from tiphys.controllers import ControllerSettings, analysis_rooms, rooms
 from tiphys.devcluster.inprocess import InProcessApi
 
-pytestmark = pytest.mark.virtual_time
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 LEFT, RIGHT = (Reference(LEASES, "default", name) for name in ("left", "right"))
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
 
 
 def of(room: str) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 import anyio
 import pytest
 
-from runtime import log
 from runtime.actor import Room, Watch
 from runtime.api import Gone, Unavailable, WatchEvent
 from runtime.election import Election
@@ -23,15 +22,10 @@ from tests.kernel.test_election import REF, own, server
 from tests.virtual_time import VirtualClock
 from tiphys.devcluster.inprocess import InProcessApi
 
-pytestmark = pytest.mark.virtual_time
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 THING = Reference(CONFIGMAPS, "default", "x")
 UNSERVED = Resource("example.com/v1", "Fleece", "fleeces")
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
 
 
 class Deaf(Coat):

@@ -2,107 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from random import Random
-from typing import Any
-
 import anyio
 import pytest
 
-from runtime import log, perform
-from runtime.actor import Room
-from runtime.api import AlreadyExists, Conflict, Gone, LogOptions, Refused, Throttled, Unavailable
+from runtime import perform
+from runtime.api import AlreadyExists, Conflict, Gone, Refused, Throttled
 from runtime.messages import (
     Address,
     Ask,
     Create,
     Delete,
     Done,
-    Failed,
     Patch,
     Read,
-    ReadLog,
     WriteStatus,
 )
-from runtime.objects import CONFIGMAPS, EVENTS, PODS, Reference, reference
+from runtime.objects import CONFIGMAPS, EVENTS, Reference, reference
 from runtime.orders import Order, Orders
-from runtime.perform import Performers
-from runtime.registry import DEAD, STOPPED, Actor, Registry
-from tests.kernel.coat import Coat
+from runtime.registry import DEAD, STOPPED, Actor
+from tests.kernel.bench import at, bench
 from tests.kernel.kernel import Scripted
-from tests.virtual_time import VirtualClock
-from tiphys.devcluster.inprocess import InProcessApi
-from tiphys.devcluster.server import ApiServer
+from tests.kernel.objects import configmap
 
-pytestmark = pytest.mark.virtual_time
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some of these break things on purpose; their tracebacks would bury a real one."""
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
-
-
-def configmap(name: str, **content: str) -> dict:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": "default"},
-        "data": content,
-    }
-
-
-def at(name: str) -> Reference:
-    return Reference(CONFIGMAPS, "default", name)
-
-
-class Bench:
-    """Performers over a coated in-process API, and one actor that asks."""
-
-    def __init__(self, performers: Performers, api: Coat, registry: Registry, actor: Actor) -> None:
-        self.performers, self.api, self.registry, self.actor = performers, api, registry, actor
-
-    def submit(self, *commands: Any) -> None:
-        for command in commands:
-            self.performers.submit(self.actor, command)
-
-    def heard(self) -> list[Any]:
-        """What came back to the actor since the last time."""
-        found = []
-        while self.actor.mailbox is not None and (message := self.actor.mailbox.take()) is not None:
-            found.append(message)
-        return found
-
-    def results(self) -> list[tuple[str, Any]]:
-        return [
-            ("done" if isinstance(m, Done) else type(m.error).__name__, getattr(m.command, "tag", ""))
-            for m in self.heard()
-        ]
-
-
-async def answer(query: Any) -> Any:
-    if isinstance(query, BaseException):
-        raise query
-    if isinstance(query, float):
-        await anyio.sleep(query)
-    return query
-
-
-@asynccontextmanager
-async def bench(**options: Any) -> AsyncIterator[Bench]:
-    server = ApiServer(now=VirtualClock().wall)
-    server.start()
-    api = Coat(InProcessApi(server), delay_s=1.0)
-    registry = Registry()
-    room = Room("a", Scripted(), services={"echo": answer})
-    performers = Performers(api, {"a": room}, registry, manager="tests", dice=Random(1), **options)
-    actor = Actor(Address("a", "default", "x", ""), room.mind, None)
-    registry.add(actor)
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(performers.run)
-        yield Bench(performers, api, registry, actor)
-        tasks.cancel_scope.cancel()
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 
 async def test_a_result_is_the_object_as_stored():
@@ -359,87 +281,12 @@ async def test_nothing_of_a_dead_actor_is_begun_and_no_result_of_it_arrives():
         assert b.registry.statistics().dead_letters == 0
 
 
-async def test_no_service_is_asked_for_a_dead_actor():
-    asked: list[Any] = []
-
-    async def note(query: Any) -> None:
-        asked.append(query)
-
-    async with bench() as b:
-        b.performers._services["a"] = {"note": note}
-        b.submit(Ask("note", 1))
-        b.registry.remove(b.actor, DEAD)
-        await anyio.sleep(5)
-        assert asked == []
-
-
 async def test_what_a_stopped_actor_asked_for_is_done_and_nobody_hears_of_it():
     async with bench(concurrency=1) as b:
         b.submit(Create(CONFIGMAPS, configmap("a")), Create(CONFIGMAPS, configmap("b")))
         b.registry.remove(b.actor, STOPPED)
         await anyio.sleep(5)
         assert [subject for _, subject in b.api.calls] == ["a", "b"]
-
-
-async def test_services_answer_fail_and_break():
-    async with bench() as b:
-        b.submit(
-            Ask("echo", 42, "fine"),
-            Ask("echo", Conflict("look again"), "api"),
-            Ask("echo", ValueError("no"), "broke"),
-            Ask("nobody", 1, "unknown"),
-            Ask("echo", 10_000.0, "slow"),
-        )
-        await anyio.sleep(perform.ASK_TIMEOUT_S + 1)
-        heard = b.heard()
-        assert heard[0] == Done(Ask("echo", 42, "fine"), 42)
-        errors = {m.command.tag: m.error for m in heard if isinstance(m, Failed)}
-        assert {tag: type(error) for tag, error in errors.items()} == {
-            "api": Conflict, "broke": Refused, "unknown": Refused, "slow": Unavailable,
-        }  # fmt: skip
-        assert str(errors["unknown"]) == "room a has no service 'nobody', only echo"
-        assert str(errors["broke"]) == "ValueError: no"
-
-
-async def test_slow_services_do_not_hold_up_the_api():
-    async with bench() as b:
-        b.submit(*(Ask("echo", 100.0) for _ in range(200)), Read(at("a"), "r"))
-        await anyio.sleep(1.5)
-        assert b.results() == [("Gone", "r")]
-
-
-async def test_slow_services_do_not_hold_up_quick_ones_until_there_are_too_many(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(perform, "ASK_CONCURRENCY", 300)
-    async with bench() as b:
-        b.submit(*(Ask("echo", 100.0) for _ in range(200)), Ask("echo", 1.0, "quick"))
-        await anyio.sleep(1.5)
-        assert [done.command.tag for done in b.heard()] == ["quick"]
-        b.submit(*(Ask("echo", 100.0) for _ in range(100)), Ask("echo", 1.0, "waits"))
-        await anyio.sleep(50)
-        assert b.performers.statistics().asking == 300
-        await anyio.sleep(60)
-        assert "waits" in [done.command.tag for done in b.heard()]
-
-
-async def test_a_log_is_read_once_and_its_end_is_kept(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(perform, "READ_LOG_BYTES_MAX", 10)
-
-    @asynccontextmanager
-    async def stream(ref: Any, options: LogOptions) -> AsyncIterator[AsyncIterator[bytes]]:
-        async def chunks() -> AsyncIterator[bytes]:
-            assert not options.follow
-            for number in range(8):
-                yield b"%04d" % number
-
-        yield chunks()
-
-    async with bench() as b:
-        b.api.log = stream
-        b.submit(ReadLog(Reference(PODS, "default", "p"), LogOptions(follow=True)))
-        await anyio.sleep(1)
-        (message,) = b.heard()
-        assert message.result.endswith(b"00060007")
-        assert 10 <= len(message.result) < 14
 
 
 async def test_draining_finishes_what_is_begun_and_status_writes_and_begins_nothing_else():

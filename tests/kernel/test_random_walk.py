@@ -14,7 +14,6 @@ from typing import Any
 import anyio
 import pytest
 
-from runtime import log
 from runtime.actor import Room, Watch
 from runtime.api import AlreadyExists, Conflict, Throttled, Unavailable
 from runtime.messages import (
@@ -45,16 +44,10 @@ from tests.virtual_time import VirtualClock
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
 
-pytestmark = pytest.mark.virtual_time
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 NAMES = [f"c{number}" for number in range(8)]
 PARTS = ["p", "q", "r"]
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Minds crash on purpose here; their tracebacks would bury a real one."""
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
 
 
 class Life:

@@ -8,19 +8,12 @@ from typing import Any
 import anyio
 import pytest
 
-from runtime import log
 from runtime.restarts import Budget
 from runtime.supervisor import Child, Escalated, Reaction, Supervisor, react
 
-pytestmark = pytest.mark.virtual_time
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 PERMANENT = ["permanent"] * 4
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children fall on purpose here; their tracebacks would bury a real one."""
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from runtime import log
 from runtime.actor import Room, Watch
 from runtime.api import Unavailable
 from runtime.messages import (
@@ -41,26 +40,12 @@ from runtime.supervisor import Escalated
 from runtime.system import OUTSIDE, Settings, System
 from tests.kernel.coat import Coat
 from tests.kernel.kernel import Scripted
+from tests.kernel.objects import configmap
 from tests.virtual_time import VirtualClock
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
 
-pytestmark = pytest.mark.virtual_time
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Minds crash on purpose here; their tracebacks would bury a real one."""
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
-
-
-def configmap(name: str, **content: str) -> dict:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": "default"},
-        "data": content,
-    }
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 
 def own(thing: dict) -> Address:

@@ -102,6 +102,13 @@ async def test_an_analysis_that_never_ends_may_not_be_a_step() -> None:
     assert "has metric m which runs indefinitely" in text
 
 
+async def test_an_argument_of_a_background_analysis_that_points_at_no_metadata() -> None:
+    args = [{"name": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.nope"}}}]
+    thing = canary(analysis={"templates": [{"templateName": "t"}], "args": args})
+    text = await told(template(args=[{"name": "x"}]), thing)
+    assert text == f'{PATH}.canary.analysis.templates: Invalid value: "templateNames: [t]": args.x was not resolved'
+
+
 async def test_an_unresolved_argument() -> None:
     thing = steps({"analysis": {"templates": [{"templateName": "t"}]}})
     text = await told(template(args=[{"name": "x"}]), thing)

@@ -131,15 +131,19 @@ async def test_dynamic_stable_scale_shrinks_stable_and_abort_walks_back() -> Non
         ]  # fmt: skip
 
 
-async def test_going_back_to_stable_with_dynamic_scale_keeps_the_traffic_until_stable_is_back() -> None:
+async def scaled_to_three_quarters(here: RolloutWorld) -> None:
+    """An update that has taken three pods of four from the stable version, and waits for a person."""
     steps = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 75}, {"pause": {}}]
+    await begin(here, routed(4, steps, dynamicStableScale=True))
+    await here.image("v2")
+    await here.until_phase("Paused")
+    await here.promote()
+    await here.until(lambda: here.sizes() == {1: 1, 2: 3} and here.phase() == "Paused")
 
+
+async def test_going_back_to_stable_with_dynamic_scale_keeps_the_traffic_until_stable_is_back() -> None:
     async with rollout_world() as here:
-        await begin(here, routed(4, steps, dynamicStableScale=True))
-        await here.image("v2")
-        await here.until_phase("Paused")
-        await here.promote()
-        await here.until(lambda: here.sizes() == {1: 1, 2: 3} and here.phase() == "Paused")
+        await scaled_to_three_quarters(here)
         canary = here.hash(2)
         here.fate = lambda pod: Fate(ready_s=60)
         await here.image("v1")
@@ -153,14 +157,8 @@ async def test_going_back_to_stable_with_dynamic_scale_keeps_the_traffic_until_s
 
 
 async def test_an_update_on_the_heels_of_a_way_back_takes_no_pod_from_stable_while_its_share_grows() -> None:
-    steps = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 75}, {"pause": {}}]
-
     async with rollout_world() as here:
-        await begin(here, routed(4, steps, dynamicStableScale=True))
-        await here.image("v2")
-        await here.until_phase("Paused")
-        await here.promote()
-        await here.until(lambda: here.sizes() == {1: 1, 2: 3} and here.phase() == "Paused")
+        await scaled_to_three_quarters(here)
         here.fate = lambda pod: Fate(ready_s=1e9 if image_of(pod) == "v3" else 10)
         await here.image("v1")
         await here.settle(5)

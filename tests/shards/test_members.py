@@ -7,17 +7,11 @@ import pytest
 
 from actors.names import buckets, labels
 from actors.workflow.state import WORKFLOWS
-from runtime import log
 from runtime.objects import LEASES, NAMESPACES, PODS
 from tests.shards.members import Division, divided, namespaces, workflow
 from tests.world.world import Outcome, finished
 
-pytestmark = pytest.mark.virtual_time
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log.Log, "_write", lambda *args: None)
+pytestmark = [pytest.mark.virtual_time, pytest.mark.usefixtures("quiet")]
 
 
 def script(name, pod):

@@ -56,7 +56,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _try(cases: list[Case], *, quick: bool, trace: bool) -> int:
-    wrong, nodes, begin = 0, [], time.monotonic()
+    wrong, begin = 0, time.monotonic()
+    nodes: list[int] = []
     for number, case in enumerate(cases):
         report = run(case, say if trace else None)
         nodes += report.nodes

@@ -16,7 +16,7 @@ from actors.lock_messages import LOCKS, holdings
 from actors.workflow.state import WORKFLOWS
 from runtime.objects import Object
 from tests.world.lock_rows import SETTINGS, LockingDatabase, LockRows
-from tests.world.test_locks import FAN, leaf, quick, single, workflow
+from tests.world.locks import FAN, leaf, quick, single, workflow
 from tests.world.test_runs import nodes
 from tests.world.world import Outcome, World, world
 

@@ -151,3 +151,25 @@ async def test_each_kind_of_event_can_be_switched_off(settings: ControllerSettin
 @pytest.mark.parametrize("phase", ["Pending", "Skipped", "Omitted"])
 def test_what_does_not_run_is_no_event(phase: str) -> None:
     assert of_node(Turn(NodeStatus(id="n", name="n", phase=phase), "")) == []
+
+
+@pytest.mark.spec("EVT-5")
+@pytest.mark.spec("FF-2")
+async def test_a_group_whose_end_its_template_overrules_has_one_end() -> None:
+    def script(name: str, pod: Object) -> Outcome:
+        return Outcome(code=1 if name.endswith(".a") else 0)
+
+    text = workflow("""
+  - name: main
+    failFast: true
+    steps: [[{name: a, template: leaf, continueOn: {failed: true}}], [{name: b, template: leaf}]]
+""")
+    async with world(script) as here:
+        await here.end_of(await here.submit(text))
+        ends = [line for line in told(await events(here)) if "node w[0]:" in line or line.endswith("node w[0]")]
+
+    why = "template has failed or errored children and failFast enabled"
+    assert ends == [
+        "Normal WorkflowNodeRunning: Running node w[0]",
+        f"Warning WorkflowNodeFailed: Failed node w[0]: {why}",
+    ]

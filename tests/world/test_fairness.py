@@ -40,7 +40,7 @@ async def first_pod(here: World, namespace: str) -> float:
     return anyio.current_time() - begun
 
 
-async def test_the_first_workflow_of_a_namespace_does_not_wait_for_the_hundreds_of_another():
+async def test_the_first_workflow_of_a_namespace_does_not_wait_for_the_hundreds_of_another() -> None:
     """Two calls at once, 0.1 s each: what one namespace has asked for takes the server half a minute."""
     async with world(lambda name, pod: Outcome(delay_s=1.0)) as here:
         for namespace in ("many", "few"):
@@ -58,7 +58,7 @@ async def test_the_first_workflow_of_a_namespace_does_not_wait_for_the_hundreds_
             assert of_many < MANY, "the others were far from done"
 
 
-async def test_a_server_that_is_away_for_an_hour_is_not_stormed_and_all_goes_on_as_if_nothing_had_happened():
+async def test_a_server_that_is_away_for_an_hour_is_not_stormed_and_all_goes_on_as_if_nothing_had_happened() -> None:
     async with world(lambda name, pod: Outcome(delay_s=5.0)) as here:
         away = False
         coat = Coat(here.api, delay_s=0.01, fault=lambda verb, subject: Unavailable("away") if away else None)

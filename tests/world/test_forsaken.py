@@ -12,7 +12,7 @@ from actors.messages import ChildChanged
 from actors.names import ids
 from runtime.objects import Object, Reference
 from tests.kernel.coat import Coat
-from tests.world.flows import flow, phases
+from tests.world.flows import flow, named, phases
 from tests.world.world import Outcome, World, world
 
 pytestmark = pytest.mark.virtual_time
@@ -47,29 +47,23 @@ def slow(name: str, pod: Object) -> Outcome:
 
 
 @pytest.mark.spec("PAR-3")
-async def test_who_waits_below_for_a_place_of_the_workflow_waits_no_more() -> None:
-    async with world(slow) as here:
-        templates = STEPS % "leaf" + dag("template: inner", "leaf")
-        ref = await here.submit(flow(templates, parallelism=1))
-        await here.after(2)
-        await crash(here, ref, "w.A[0]")
-        done = await here.end_of(ref, limit_s=300)
-
-    assert phases(done)["w.A[0]"] == "Error"
-    assert phases(done)["w.B"] == "Succeeded"
-    assert len(here.created) == 2
-
-
 @pytest.mark.spec("PAR-4")
-async def test_who_waits_below_for_a_place_of_its_boundary_waits_no_more() -> None:
+@pytest.mark.parametrize(
+    ("templates", "group", "limit"),
+    [
+        (STEPS % "leaf" + dag("template: inner", "leaf"), "w.A[0]", {"parallelism": 1}),
+        (dag("template: leaf, withItems: [1, 2, 3]", "leaf", "\n    parallelism: 1"), "w.A", {}),
+    ],
+    ids=["of the workflow", "of its boundary"],
+)
+async def test_who_waits_below_for_a_place_waits_no_more(templates: str, group: str, limit: dict[str, int]) -> None:
     async with world(slow) as here:
-        templates = dag("template: leaf, withItems: [1, 2, 3]", "leaf", "\n    parallelism: 1")
-        ref = await here.submit(flow(templates))
+        ref = await here.submit(flow(templates, **limit))
         await here.after(2)
-        await crash(here, ref, "w.A")
+        await crash(here, ref, group)
         done = await here.end_of(ref, limit_s=300)
 
-    assert phases(done)["w.A"] == "Error"
+    assert phases(done)[group] == "Error"
     assert phases(done)["w.B"] == "Succeeded"
     assert len(here.created) == 2
 
@@ -88,3 +82,21 @@ async def test_a_lock_that_was_given_to_a_node_that_had_not_begun_goes_back(afte
     assert phases(done)["w.A[0]"] == "Error"
     assert phases(done)["w.B"] == "Succeeded"
     assert "synchronization" not in done["status"]
+
+
+@pytest.mark.spec("DAG-9")
+@pytest.mark.spec("STEP-2")
+@pytest.mark.parametrize(
+    ("call", "group"), [("template: leaf, withItems: [1, 2]", "w.A"), ("template: inner", "w.A[0]")]
+)
+async def test_a_crashed_group_stays_what_it_was_and_where_it_stood(call: str, group: str) -> None:
+    async with world(slow) as here:
+        ref = await here.submit(flow(STEPS % "leaf" + dag(call, "leaf")))
+        await here.after(2)
+        before = named(await here.api.get(ref))[group]
+        await crash(here, ref, group)
+        after = named(await here.end_of(ref, limit_s=300))[group]
+
+    assert (before["phase"], after["phase"]) == ("Running", "Error")
+    fields = ("type", "boundaryID", "templateScope", "templateName", "startedAt")
+    assert {field: after.get(field) for field in fields} == {field: before.get(field) for field in fields}

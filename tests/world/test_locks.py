@@ -1,84 +1,18 @@
-"""Locks in whole runs: who waits says for what, and whatever dies when, a lock never has too many holders."""
+"""Locks in whole runs: who waits says for what, and who has waited works when its turn comes."""
 
 from __future__ import annotations
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import anyio
 import pytest
 
-from actors.lock_messages import LOCKS, ReturnLocks, holdings
-from actors.messages import NodeChanged
+from actors.lock_messages import holdings
 from actors.names import labels
-from actors.workflow.state import WORKFLOWS
-from runtime.api import Gone
-from runtime.messages import Address
-from runtime.objects import CONFIGMAPS, Object, Reference
+from runtime.objects import Object
+from tests.world.locks import FAN, MUTEX, SEMAPHORE, leaf, locked_world, quick, set_limit, single, workflow
 from tests.world.test_runs import nodes
-from tests.world.world import Outcome, Script, World, world
+from tests.world.world import Outcome, world
 
 pytestmark = pytest.mark.virtual_time
-
-MUTEX = "synchronization: {mutexes: [{name: m}]}"
-SEMAPHORE = "synchronization: {semaphores: [{configMapKeyRef: {name: limits, key: k}}]}"
-FAN = """
-  - name: main
-    steps:
-    - - {name: a, template: leaf, withItems: [0, 1, 2, 3, 4]}
-"""
-
-
-def leaf(lock: str, more: str = "") -> str:
-    return f"{{name: leaf, {lock}, {more}container: {{image: busybox, command: [echo]}}}}"
-
-
-def workflow(templates: str, locked: str, **spec: object) -> str:
-    more = "".join(f"\n  {key}: {value}" for key, value in spec.items())
-    return f"spec:\n  entrypoint: main{more}\n  templates:\n  - {locked}\n{templates}"
-
-
-def single(lock: str, **spec: object) -> str:
-    """A workflow whose own lock is wanted, with one pod."""
-    main = "{name: main, container: {image: busybox, command: [echo]}}"
-    more = "".join(f"\n  {key}: {value}" for key, value in spec.items())
-    return f"spec:\n  entrypoint: main\n  {lock}{more}\n  templates:\n  - {main}\n"
-
-
-async def set_limit(here: World, limit: str | None, key: str = "k") -> None:
-    ref = Reference(CONFIGMAPS, "default", "limits")
-    data = {} if limit is None else {key: limit}
-    try:
-        await here.api.patch(ref, {"data": data})
-    except Gone:
-        thing = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "limits", "namespace": "default"}}
-        await here.api.create(CONFIGMAPS, {**thing, "data": data})
-
-
-@asynccontextmanager
-async def locked_world(script: Script, limit: str = "2", **more: float) -> AsyncIterator[World]:
-    async with world(script, **more) as here:  # type: ignore[arg-type]  # seed and deaths
-        await set_limit(here, limit)
-        yield here
-
-
-async def overseer(here: World, limit: int, seen: list[int]) -> None:
-    """The most that the records ever said to hold the one lock there is; must never pass the limit."""
-    version = (await here.api.list(WORKFLOWS)).resource_version
-    held: dict[str, int] = {}
-    while True:
-        async with here.api.watch(WORKFLOWS, resource_version=version) as events:
-            async for event in events:
-                version = event.object["metadata"]["resourceVersion"]
-                if event.type != "BOOKMARK":
-                    name = event.object["metadata"]["name"]
-                    held[name] = 0 if event.type == "DELETED" else len(holdings(event.object.get("status") or {}))
-                    seen.append(sum(held.values()))
-                    assert sum(held.values()) <= limit
-
-
-def quick(name: str, pod: Object) -> Outcome:
-    return Outcome(delay_s=5.0)
 
 
 @pytest.mark.spec("SYNC-1")
@@ -383,64 +317,6 @@ async def test_what_waits_for_a_lock_does_not_count_as_active() -> None:
 
         assert done["status"]["phase"] == "Succeeded"
         assert here.most_running == 1
-
-
-@pytest.mark.spec("SYNC-9")
-@pytest.mark.spec("SYNC-12")
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(("lock", "limit"), [(MUTEX, 1), (SEMAPHORE, 2)])
-async def test_whatever_dies_when_a_lock_never_has_too_many_holders(seed: int, lock: str, limit: int) -> None:
-    def script(name: str, pod: Object) -> Outcome:
-        return Outcome(delay_s=1.5)
-
-    seen: list[int] = []
-    async with locked_world(script, str(limit), seed=seed, deaths_every_s=1.2) as here:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(overseer, here, limit, seen)
-            refs = [
-                await here.submit(workflow(FAN, leaf(lock)), "one"),
-                await here.submit(workflow(FAN, leaf(lock, "retryStrategy: {limit: 1}, ")), "two"),
-                await here.submit(single(lock), "three"),
-                await here.submit(single(lock, priority=9), "four"),
-            ]
-            for ref in refs:
-                assert (await here.end_of(ref))["status"]["phase"] == "Succeeded"
-            tasks.cancel_scope.cancel()
-
-        assert here.deaths > 2
-        assert max(seen) == limit
-        assert here.most_running <= limit
-        assert len(set(here.created)) == len(here.created) == 12
-
-
-@pytest.mark.spec("SYNC-9")
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("victim", ["lock", "workflow"])
-async def test_a_crash_of_one_actor_takes_no_lock_away_and_gives_none_twice(victim: str, seed: int) -> None:
-    def script(name: str, pod: Object) -> Outcome:
-        return Outcome(delay_s=4.0)
-
-    seen: list[int] = []
-    async with locked_world(script, "2", seed=seed) as here:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(overseer, here, 2, seen)
-            refs = [await here.submit(workflow(FAN, leaf(SEMAPHORE)), name) for name in ("one", "two")]
-            for _ in range(6):
-                await anyio.sleep(here.dice.uniform(0.1, 3.0))
-                assert here.system is not None
-                if victim == "lock":  # each is told a word that nobody could make sense of
-                    here.system.tell(LOCKS, ReturnLocks([]))  # type: ignore[arg-type]
-                else:
-                    address = Address("workflow", "default", "one", refs[0].uid)
-                    here.system.tell(address, NodeChanged(None))  # type: ignore[arg-type]
-            for ref in refs:
-                assert (await here.end_of(ref, limit_s=300))["status"]["phase"] == "Succeeded"
-            tasks.cancel_scope.cancel()
-
-        assert here.system is not None
-        assert here.system.statistics().lives.crashes > 1
-        assert here.most_running <= 2
-        assert len(set(here.created)) == len(here.created) == 10
 
 
 @pytest.mark.spec("SYNC-12")

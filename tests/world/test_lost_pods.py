@@ -9,7 +9,6 @@ import pytest
 
 from actors.node.image_question import ImageQuestion
 from actors.node.manifest_request import PodSettings
-from runtime.actor import Room
 from runtime.api import Refused, Unavailable
 from runtime.objects import PODS, Object, reference
 from tests.world.flows import flow, named, phases, table
@@ -246,22 +245,9 @@ async def with_registry(*answers: Any) -> Object:
         seen.append(pod)
         return Outcome(parameters={"p": "v"})
 
-    from tests.world import world as module  # noqa: PLC0415  (the rooms are made there)
-
-    made = module.rooms
-
-    def rooms(settings: ControllerSettings, *services: Any) -> list[Room]:
-        return [
-            Room(room.name, room.mind, room.watches, {"registry": registry}) if room.name == "node" else room
-            for room in made(settings, *services)
-        ]
-
-    module.rooms = rooms
-    try:
-        async with world(script, settings=ControllerSettings(pods=PodSettings(ask_registries=True))) as here:
-            done = await here.end_of(await here.submit(text))
-    finally:
-        module.rooms = made
+    settings = ControllerSettings(pods=PodSettings(ask_registries=True), registry=registry)
+    async with world(script, settings=settings) as here:
+        done = await here.end_of(await here.submit(text))
     assert set(asked) == {"mine"}
     assert len(asked) >= len(answers)
     done["commands"] = [entry["command"] for pod in seen for entry in pod["spec"]["containers"]]

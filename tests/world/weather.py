@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -22,6 +22,7 @@ from tiphys.devcluster.selectors import matcher
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Event, Watcher
 
+T = TypeVar("T")
 Call = Callable[[], Awaitable[Any]]
 WRITES = frozenset({"create", "replace", "patch", "delete"})
 LATENCY_S = 0.06
@@ -92,7 +93,7 @@ class Weather:
         """Stream a log."""
         return self._api.log(ref, *args, **options)
 
-    async def _pass(self, verb: str, subject: str, call: Call) -> Any:
+    async def _pass(self, verb: str, subject: str, call: Callable[[], Awaitable[T]]) -> T:
         self._heed(verb, subject)
         latency = self._plan.dice("latency")
         number = next(self._numbers)
@@ -100,8 +101,7 @@ class Weather:
             self.flying[number] = (verb, call)
         try:
             await anyio.sleep(latency.random() * LATENCY_S)
-            while self.stalled:  # noqa: ASYNC110  # until its life is over
-                await anyio.sleep(3600)
+            await self._stall()
             await self._refuse(verb, subject)
             if verb in WRITES and self._reaper.strikes(verb, subject, "before"):
                 await anyio.sleep_forever()
@@ -112,9 +112,12 @@ class Weather:
             await anyio.sleep_forever()
         await self._lose()
         await anyio.sleep(latency.random() * LATENCY_S)
+        await self._stall()
+        return result
+
+    async def _stall(self) -> None:
         while self.stalled:  # noqa: ASYNC110  # until its life is over
             await anyio.sleep(3600)
-        return result
 
     def _heed(self, verb: str, subject: str) -> None:
         """Who was told to wait must have waited; but a lease that is not renewed is lost."""
@@ -192,8 +195,7 @@ class Weather:
             if event is None:
                 with anyio.move_on_after(QUIET_S):
                     event = await watcher.take()
-            while self.stalled:  # noqa: ASYNC110  # until its life is over
-                await anyio.sleep(3600)
+            await self._stall()
             self._interrupt()
             if event is None:
                 yield WatchEvent("BOOKMARK", bookmark(kind, self._server.storage.settled))

@@ -64,7 +64,7 @@ class Session:
     def __init__(self, cluster: DevCluster, node: Node | None, controllers: System | None) -> None:
         self.cluster = cluster
         self.controllers = controllers
-        self._node = node
+        self.node = node
 
     @property
     def api(self) -> Api:
@@ -74,10 +74,10 @@ class Session:
     @property
     def how_pods_run(self) -> str:
         """How the node runs pods, and why so: "plain (user namespaces are refused here)"."""
-        if self._node is None:
+        if self.node is None:
             return "other nodes have them: this process has none (`tiphys node` joins one)"
-        reason = f" ({self._node.mode_reason})" if self._node.mode_reason else ""
-        return f"{self._node.mode}{reason}"
+        reason = f" ({self.node.mode_reason})" if self.node.mode_reason else ""
+        return f"{self.node.mode}{reason}"
 
 
 @asynccontextmanager

@@ -39,11 +39,6 @@ class Listed(NamedTuple):
     of_users: tuple[str, ...]  # labels whose values users choose
     most: int  # label sets at most; each is several series of a histogram
 
-    @property
-    def is_upstream(self) -> bool:
-        """Whether upstream's controllers have it too."""
-        return not self.name.startswith(RUNTIME)
-
 
 def registry() -> list[Listed]:
     """All of it, by name."""

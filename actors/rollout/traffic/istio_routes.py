@@ -137,6 +137,9 @@ def routed(ro: Ro, routes: list[Object], protocol: str, told: Told) -> list[Obje
     """The routes at the shift's weights, with header and mirror routes added or taken away, in order of precedence."""
     wish, who, shift = told
     managed = managed_names(ro)
+    if protocol == "http":
+        wish = _with_only_route(wish, routes, managed)
+        told = wish, who, shift
     made = [copy.deepcopy(route) for route in routes]
     if protocol == "http" and shift.removes_managed:
         made = [route for route in made if route.get("name") not in managed]
@@ -153,6 +156,16 @@ def routed(ro: Ro, routes: list[Object], protocol: str, told: Told) -> list[Obje
         made = _with_mirror_route(made, told)
     rank = {name: at for at, name in enumerate(managed)}
     return sorted(made, key=lambda route: rank.get(str(route.get("name")), len(rank)))
+
+
+def _with_only_route(wish: Object, routes: list[Object], managed: list[str]) -> Object:
+    """A wish for no route is one for the user's only route, also while managed routes stand beside it.
+
+    Upstream finds it there only if it has no name: one with a name keeps its weights while the status tells others."""
+    own = [str(route.get("name") or "") for route in routes if route.get("name") not in managed]
+    if wish.get("routes") or len(own) != 1 or not own[0]:
+        return wish
+    return {**wish, "routes": own}
 
 
 def _destinations(destinations: list[Object], who: Parties, shift: Shift) -> list[Object]:

@@ -118,3 +118,27 @@ def test_who_crashed_itself_waits_no_more() -> None:
 @pytest.mark.spec("PAR-3")
 def test_a_limit_of_zero_holds_everybody_back() -> None:
     assert Gate(0).ask("a") == []
+
+
+class Counted(str):
+    """A name that counts how often any is compared with another."""
+
+    __slots__ = ()
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+
+@pytest.mark.spec("PAR-3")
+def test_who_asks_and_leaves_is_not_compared_with_all_who_wait() -> None:
+    gate, names = Gate(1), [f"node-{number}" for number in range(1000)]
+    for name in names:
+        gate.ask(Counted(name))
+    for name in names[::-1]:  # who gives up, from the end: all others still wait
+        gate.leave(Counted(name))
+
+    assert not gate.waiting
+    assert Counted.compared < 20 * len(names)

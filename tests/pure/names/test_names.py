@@ -109,7 +109,6 @@ def test_labels_are_under_upstreams_domain():
     assert labels.COMPLETED == "workflows.argoproj.io/completed"
     assert labels.NODE_ID == "workflows.argoproj.io/node-id"
     assert labels.FINALIZER_POD_STATUS == "workflows.argoproj.io/status"
-    assert labels.kill_command("istio-proxy") == "workflows.argoproj.io/kill-cmd-istio-proxy"
 
 
 def test_every_kind_is_named_once_and_only_one_is_cluster_wide():

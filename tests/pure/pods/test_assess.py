@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.contract import frame
-from actors.node.assess import assess, assess_deleted
+from actors.node.assess import assess
 from actors.node.assessment import ContainerVerdict, Expectation
 
 NONCE = "0123456789abcdef"
@@ -149,16 +149,6 @@ def test_the_node_follows_the_pod(seen: dict[str, Any], phase: str, message: str
 
 def test_a_pod_without_a_status_is_pending() -> None:
     assert assess({"metadata": {"name": "p"}}, PLAIN).phase == "Pending"
-
-
-def test_a_vanished_pod_is_an_error() -> None:
-    verdict = assess_deleted(Expectation(containers=("a", "b")), pod("Running", ended("a"), running("b")))
-    assert (verdict.phase, verdict.message) == ("Error", "pod deleted")
-    assert [(c.phase, c.message) for c in verdict.containers.values()] == [
-        ("Succeeded", ""),
-        ("Error", "container deleted"),
-    ]
-    assert assess_deleted(PLAIN).message == "pod deleted"
 
 
 @pytest.mark.spec("DMN-1", "DMN-3")

@@ -42,7 +42,6 @@ class LocalProcess:
         self._commands: dict[int, PipedCommand] = {}
         self._number = 0
         self._is_over = False
-        self._signals: list[int] = []
 
     async def wait(self) -> Exit:
         """Its end, once its output is stored. Called once."""

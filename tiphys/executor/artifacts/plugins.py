@@ -7,7 +7,7 @@ section, with `name`, `key` and the opaque `configuration`. Their errors are tho
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,31 @@ def delete(place: Place, *, tree: bool) -> None:
 def _asked(place: Place, deed: str, *arguments: Any, **options: Any) -> Any:
     """Do it with somebody else's code; whatever it raises becomes a sentence that names it."""
     name = str(place.section.get("name") or "")
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in found:
-        known = ", ".join(sorted(found)) or "none"
-        raise StoreError(f"artifact driver {name!r} is not installed in the executor's image (there are: {known})")
+    driver = _installed(name)
     try:
-        return getattr(found[name].load(), deed)(*arguments, **options)
+        return getattr(driver.load(), deed)(*arguments, **options)
     except (NotFound, StoreError):
         raise
     except Exception as error:
         raise StoreError(f"artifact driver {name!r}: cannot {deed} {place.section.get('key')!r}: {error}") from error
+
+
+def _installed(name: str) -> EntryPoint:
+    """The one driver of this name. StoreError when there is none, or more than one: neither goes first."""
+    every = entry_points(group=GROUP)
+    found = sorted(_origin(entry) for entry in every if entry.name == name)
+    if len(found) > 1:
+        raise StoreError(
+            f"artifact driver {name!r} is there {len(found)} times in the executor's image: {'; '.join(found)}. "
+            "Uninstall all but one"
+        )
+    if not found:
+        known = ", ".join(sorted(every.names)) or "none"
+        raise StoreError(f"artifact driver {name!r} is not installed in the executor's image (there are: {known})")
+    return every[name]
+
+
+def _origin(entry: EntryPoint) -> str:
+    """Where a driver comes from: its distribution and its module."""
+    package = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "a package without a name"
+    return f"{entry.value} of {package}"

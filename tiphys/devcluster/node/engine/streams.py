@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -56,19 +55,9 @@ class Streams:
         await self._stream.aclose()
 
 
-@asynccontextmanager
-async def attached(engine: EngineApi, path: str, body: Any = None) -> AsyncIterator[Streams]:
-    """The streams behind a request to `path`. Raises EngineError when the engine refuses, EngineAway."""
-    streams = await attach(engine, path, body)
-    try:
-        yield streams
-    finally:
-        with anyio.CancelScope(shield=True):
-            await streams.aclose()
-
-
 async def attach(engine: EngineApi, path: str, body: Any = None) -> Streams:
-    """As `attached`; the caller closes them."""
+    """The streams behind a request to `path`; the caller closes them. Raises EngineError when the engine refuses,
+    EngineAway."""
     try:
         stream: SocketStream = await anyio.connect_unix(str(engine.socket))
     except OSError as error:
