@@ -54,13 +54,16 @@ def reconcile(known: Known, template: Template, plan: Plan, now: float) -> None:
 def _create(known: Known, template: Template, status: Status, plan: Plan, now: float) -> None:
     name = template["name"]
     refusal = known.refusals.get((SET, name))
+    collisions = known.collisions.get((SET, name), status.get("collisionCount"))
+    wanted = makes.replica_set(known.ex, template, collisions)
     if refusal:
         _fail(status, f"Failed to create ReplicaSet for template '{name}': {refusal}")
+        text = f'Failed to create new replica set "{wanted["metadata"]["name"]}": {refusal}'
+        plan.said.append(Said("ReplicaSetCreateError", text))
         return
-    collisions = known.collisions.get((SET, name), status.get("collisionCount"))
     if collisions:
         status["collisionCount"] = collisions
-    plan.commands.append(Create(makes.REPLICA_SETS, makes.replica_set(known.ex, template, collisions), f"{SET}/{name}"))
+    plan.commands.append(Create(makes.REPLICA_SETS, wanted, f"{SET}/{name}"))
     status["lastTransitionTime"] = rfc3339(now)
 
 

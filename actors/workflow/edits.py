@@ -45,8 +45,7 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     was_stopping, was_suspended = state.stopping, state.suspended
     beginning.heed_spec(state)
     guard.heed(state)
-    edits = state.journal.edits(nodes_of(found.get("status") or {}))
-    commands: list[Command] = [Tell(state.running.node_address(edit.id), Edited(edit)) for edit in edits]
+    commands = _tell_nodes(state, found)
     if state.suspended != was_suspended:
         beginning.limit_pods(state)
         commands += [*locks.suspension_changed(state), *_resume(state, now)]
@@ -55,6 +54,14 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     if state.journal.dirty:
         commands += writing.changed(state, state.limits, now)
     return commands
+
+
+def _tell_nodes(state: WorkflowState, found: Object) -> list[Command]:
+    """What somebody has written into nodes. Raises Superseded where a node's end here comes too late."""
+    edits = state.journal.edits(nodes_of(found.get("status") or {}))
+    if state.journal.contradicted:
+        raise Superseded(f"somebody ended {state.journal.contradicted} before its own end was on record")
+    return [Tell(state.running.node_address(edit.id), Edited(edit)) for edit in edits]
 
 
 def _whole(state: WorkflowState, thing: Object) -> Object | None:

@@ -80,6 +80,7 @@ class Journal:
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)  # in the write that is under way
     doubtful: dict[str, dict[str, Any]] = field(default_factory=dict)  # in writes that may have happened all the same
     asked: set[str] = field(default_factory=set)  # were told of an edit: not written before they say what they are
+    contradicted: str = ""  # a node that somebody has ended in another way, before its end here was on record
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> Journal:
@@ -251,6 +252,7 @@ class Journal:
         for node_id, entry in nodes.items():
             if node_id not in self.statuses or entry == self.written.get(node_id):
                 continue
+            before = self.written.get(node_id)
             self.written[node_id] = dict(entry)
             self.pack.put(node_id, entry)  # what is written before the node answers does not take it back
             self.dirty[node_id] = None
@@ -258,6 +260,9 @@ class Journal:
                 continue  # our own write, whose answer was lost
             theirs = node_from_json(entry)
             ours = self.statuses[node_id]
+            contradicts = theirs.ended and ours.ended and theirs.phase != ours.phase
+            if contradicts and (before is None or not node_from_json(before).ended):
+                self.contradicted = ours.name
             if (theirs.phase, theirs.message, theirs.outputs) != (ours.phase, ours.message, ours.outputs):
                 found.append(theirs)
                 if not ours.ended:

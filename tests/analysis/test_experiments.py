@@ -71,6 +71,19 @@ async def test_the_status_is_upstreams_to_the_letter():
         assert status == {"phase": "Successful"}
 
 
+@pytest.mark.spec("RO-EX-11")
+async def test_a_replica_set_that_is_refused_is_told_once_in_upstreams_words():
+    wanted = template("a")
+    wanted["selector"] = {"matchLabels": {"app": "another"}}
+    async with world() as here:
+        ref = await here.create(EXPERIMENTS, experiment(wanted, duration="1m"))
+        status = await here.phase(ref, "Error")
+        assert status["message"].startswith("Failed to create ReplicaSet for template 'a': ")
+        await anyio.sleep(60)
+        [told] = [text for reason, text in here.events() if reason == "ReplicaSetCreateError"]
+        assert told.startswith('Failed to create new replica set "e-a": ')
+
+
 @pytest.mark.spec("RO-EX-12")
 async def test_pods_of_a_rollouts_very_template_have_another_hash():
     async with world() as here:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from runtime.api import Unavailable
 from runtime.objects import Object
+from tests.kernel.coat import Coat
 from tests.world.flows import flow, named, node_id, nodes, phases, run, table
+from tests.world.test_deleted import living
 from tests.world.world import Outcome, World, world
 
 pytestmark = pytest.mark.virtual_time
@@ -23,6 +26,35 @@ GATE = flow("""
           {name: m, value: "{{steps.gate.outputs.parameters.answer}} {{steps.gate.outputs.parameters.why}}"}]}}
 """)
 ID = node_id("w[0].gate")
+END = "2026-01-01T00:00:20Z"
+
+
+@pytest.mark.spec("OP-8")
+async def test_who_ends_a_node_before_its_own_end_is_on_record_is_heeded() -> None:
+    """Its duration had passed, and what follows had begun: all that is taken back by what is on record."""
+    short = flow("""
+  - name: nap
+    suspend: {duration: "10"}
+  - name: main
+    steps: [[{name: gate, template: nap}], [{name: after, template: leaf}]]
+""")
+    async with world(table()) as here:
+        here.replaced = True
+        here.die()
+        coat = Coat(here.api)
+        async with living(here, coat):
+            ref = await here.submit(short)
+            await here.after(5)
+            coat.fault = lambda verb, subject: Unavailable("away") if (verb, subject) == ("patch", "w") else None
+            await here.after(10)
+            await edit(here, ref, lambda entry: entry.update(phase="Failed", message="enough", finishedAt=END))
+            coat.fault = lambda verb, subject: None
+            done = await here.end_of(ref)
+
+    assert phases(done)["w[0].gate"] == "Failed"
+    assert named(done)["w[0].gate"]["message"] == "enough"
+    assert done["status"]["phase"] == "Failed"
+    assert "w[1].after" not in named(done)
 
 
 async def edit(here: World, ref: object, change: object) -> None:
@@ -105,7 +137,7 @@ async def test_a_stopped_node_fails_its_group() -> None:
     async with world(table()) as here:
         ref = await here.submit(GATE)
         await here.after(10)
-        await edit(here, ref, lambda entry: entry.update(phase="Failed", message="enough"))
+        await edit(here, ref, lambda entry: entry.update(phase="Failed", message="enough", finishedAt=END))
         await here.end_of(ref, limit_s=60)
         done = await here.at_rest(ref)
 

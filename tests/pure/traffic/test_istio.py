@@ -144,6 +144,23 @@ def test_managed_routes_stand_above_all_others_in_their_own_order() -> None:
     assert [route["name"] for route in routes] == ["first", "second", "main"]
 
 
+@pytest.mark.spec("RO-1.6-istio", "RO-1.6-istio-header", "RO-1.6-istio-mirror")
+@pytest.mark.parametrize("name", ["main", None])
+def test_the_only_route_that_nobody_named_in_the_wish_is_found_beside_managed_ones(name: str | None) -> None:
+    """The weights of the status would be those of no route."""
+    ro = rollout({"istio": {"virtualService": {"name": "vs"}}})
+    route = {"route": [destination("stable", 100), destination("canary", 0)], **({"name": name} if name else {})}
+    known = cluster(virtual_service(http=[route]))
+    header = {"name": "first", "match": [{"headerName": "x", "headerValue": {"exact": "y"}}]}
+    mirror = {"name": "second", "match": [{"path": {"prefix": "/"}}]}
+    known.apply(ROUTER.plan(ro, known, shift(10, header_route=header)))
+    known.apply(ROUTER.plan(ro, known, shift(10, mirror_route=mirror)))
+    known.apply(ROUTER.plan(ro, known, shift(60)))
+    routes = known.one(VIRTUAL_SERVICES, "vs")["spec"]["http"]
+    found = {route.get("name"): [each["weight"] for each in route["route"]] for route in routes}
+    assert found == {"first": [100], "second": [40, 60], name: [40, 60]}
+
+
 @pytest.mark.spec("RO-1.6-istio")
 def test_tls_and_tcp_routes_are_found_by_port_and_sni_hosts() -> None:
     wish = {"name": "vs", "tlsRoutes": [{"port": 443, "sniHosts": ["a", "b"]}], "tcpRoutes": [{"port": 3000}]}
