@@ -191,7 +191,10 @@ def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> 
         have = own.get(field) or {}
         extra |= {key: str(value) for key, value in (under.get(field) or {}).items() if key not in have}
     meta = spec.get("workflowMetadata") or {}
-    state.labels_extra |= {key: str(value) for key, value in (meta.get("labels") or {}).items()}
+    for key, given in (meta.get("labels") or {}).items():
+        if not LABEL_VALUE.fullmatch(str(given)):
+            raise Unfit(f'invalid label value "{given}" for label "{key}": {LABEL_RULE}', "Error")
+        state.labels_extra[key] = str(given)
     state.annotations_extra |= {key: str(value) for key, value in (meta.get("annotations") or {}).items()}
     state.annotations_extra[labels.POD_NAME_FORMAT] = "v2"
     if state.limits.traced:

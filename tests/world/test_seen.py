@@ -118,6 +118,15 @@ async def test_a_label_that_no_object_can_bear_ends_the_workflow(expression: str
     assert done["metadata"]["labels"]["workflows.argoproj.io/phase"] == "Error"
 
 
+@pytest.mark.spec("WMETA-1")
+async def test_a_label_that_is_written_and_that_no_object_can_bear_ends_the_workflow_likewise() -> None:
+    main = "  - {name: main, container: {image: busybox, command: [echo]}}\n"
+    done = await run(flow(main, workflowMetadata="{labels: {l: 'not valid!'}}"))
+
+    assert done["status"]["phase"] == "Error"
+    assert done["status"]["message"].startswith('invalid label value "not valid!" for label "l": a valid label')
+
+
 async def test_a_workflow_without_pods_has_no_condition_of_running_pods() -> None:
     done = await run(flow("""
   - name: main

@@ -200,7 +200,8 @@ def _judge_policies(findings: Findings, place: Place, spec: Json) -> None:
             if not QUALIFIED_NAME.fullmatch(key):
                 findings.error(where, f"'{key}' is no valid name of a label or annotation")
             if field == "labels" and not is_dynamic(value) and not LABEL_VALUE.fullmatch(text(value)):
-                findings.error(where, f"'{text(value)}' is no valid value of the label '{key}'")
+                remedy = "at most 63 letters, digits, '-', '_' and '.', a letter or digit at both ends"
+                findings.late(where, f"'{text(value)}' is no valid value of the label '{key}'", remedy)
     for key, entry in mapping(added.get("labelsFrom")).items():
         if not is_given(mapping(entry), "expression"):
             findings.error(place.at(f"workflowMetadata.labelsFrom.{key}.expression"), "is required")

@@ -72,6 +72,7 @@ def step(fields: str) -> str:
          "spec.templates[0].memoize.maxAge"),
         ("{podGC: {deleteDelayDuration: later}}", "spec.podGC.deleteDelayDuration"),
         ("{podSpecPatch: '{a: ['}", "spec.podSpecPatch"),
+        ("{workflowMetadata: {labels: {a: 'b c'}}}", "spec.workflowMetadata.labels"),
         ("{templates: [{name: t, suspend: {}, podSpecPatch: '- a'}]}", "spec.templates[0].podSpecPatch"),
         ("{templates: [{name: t, resource: {action: get, manifest: 'a: b', successCondition: 'a in b'}}]}",
          "spec.templates[0].resource.successCondition"),
