@@ -14,7 +14,7 @@ from actors.rollout import balancers, experiments, sets
 from actors.rollout.model import Ro
 from actors.rollout.scaling import canary_weight, is_at_counts, meets_threshold
 from actors.rollout.scene import Scene, Stalled
-from actors.rollout.services import canary_and_stable, ensure, rolling_back_to
+from actors.rollout.services import canary_and_stable, carries_another, ensure, rolling_back_to
 from actors.rollout.traffic.protocol import Destination, Refusal, Router, Shift
 from actors.rollout.traffic.routers import routers_of
 from runtime.objects import Object
@@ -59,6 +59,8 @@ def decide(scene: Scene) -> Shift:
         weight = _promoting(scene)
     else:
         weight, extra, removes = *_by_step(scene), False
+    if carries_another(scene):  # the Service leads there until this is on record: not more of it
+        weight = min(weight, int((ro.weights or {})["canary"]["weight"]))
     canary_service, stable_service = canary_and_stable(ro)
     step = (ro.step or {}) if ro.revision > 1 else {}
     return Shift(
