@@ -156,6 +156,7 @@ class RolloutMind:
                 self._belongs(state, ref, result)
             case Read(ref):
                 state.unseen.pop(ref.uid, None)
+                state.doubtful.discard(ref)
                 state.keep(ref._replace(uid=result["metadata"]["uid"]), result)
 
     def _created(self, state: RolloutState, resource: Any, result: Any, now: float) -> None:
@@ -197,7 +198,10 @@ class RolloutMind:
                 state.unseen.pop(ref.uid, None)
                 state.orphans.pop(ref.uid, None)
             case ((Patch(ref) | WriteStatus(ref)), api.Conflict()):
+                state.doubtful.add(ref)
                 yield from self._ask(state, [Read(ref, LOOK)])
+            case ((Patch(ref) | WriteStatus(ref)), api.Unavailable()):
+                state.doubtful.add(ref)
             case Create(resource, thing), api.Refused() if resource == wire.REPLICA_SETS:
                 state.refusal = Refusal(thing["metadata"]["name"], error.message)
             case _:
@@ -225,8 +229,8 @@ class RolloutMind:
             yield WakeAt(state.not_before, AGAIN)
             return
         lost = [ref for ref, since in state.unseen.values() if now - since >= UNSEEN_S]
-        if lost:
-            yield from self._ask(state, [Read(ref, LOOK) for ref in lost])
+        if lost or state.doubtful:  # what is decided on a state from before one's own write goes beyond its limits
+            yield from self._ask(state, [Read(ref, LOOK) for ref in (*lost, *sorted(state.doubtful))])
             return
         if not state.is_listed:
             selection = Selection(state.address.namespace, claims.selection(state.object))

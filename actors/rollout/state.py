@@ -77,6 +77,7 @@ class RolloutState:
     unchecked: set[str] | None = None  # uids of ReplicaSets whose pods may lack metadata; None: of all
     answers: dict[Call, Reply] = field(default_factory=dict)
     unseen: dict[str, tuple[Reference, float]] = field(default_factory=dict)  # created, not yet seen: since when
+    doubtful: set[Reference] = field(default_factory=set)  # written to, and nobody knows whether that was done
     refusal: Refusal | None = None
     is_listed: bool = False  # what it owns, or may adopt, has been looked for
     outstanding: int = 0  # commands without an answer: nothing new is decided meanwhile
@@ -131,6 +132,7 @@ class RolloutState:
 
     def lose(self, ref: Reference) -> None:
         """An object is gone."""
+        self.doubtful.discard(ref)
         kept = self.of(ref.resource)
         if kept is not None:
             kept.pop(ref.uid, None)
