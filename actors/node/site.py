@@ -293,7 +293,7 @@ class Site:
         if self.step.get("onExit"):  # it wins over the hook
             leave = {"template": self.step["onExit"]}
         commands: list[Command] = []
-        if not hooks and leave is None:
+        if self.status.type == "Skipped" or (not hooks and leave is None):  # what never ran has nothing to leave
             return commands
         values = self.values(scope).new_child(self.variables())
         for name, hook in hooks.items():

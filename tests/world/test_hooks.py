@@ -36,6 +36,26 @@ async def test_a_steps_exit_handler_runs_whatever_became_of_it_and_is_waited_for
 
 
 @pytest.mark.spec("EXIT-6")
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_step_that_could_not_be_read_has_no_exit_whoever_looks_at_it_later(*, dies: bool) -> None:
+    text = flow("""
+  - name: main
+    steps:
+    - - {name: a, template: leaf, when: "{{item}} ==", withItems: [x], hooks: {exit: {template: leaf}}}
+      - {name: b, template: leaf}
+""")
+    async with world(table(b=Outcome(delay_s=20))) as here:
+        ref = await here.submit(text)
+        await here.after(10)
+        if dies:
+            here.die()
+        done = await here.end_of(ref)
+
+    assert set(phases(done).items()) >= {("w[0].a(0:x)", "Error"), ("w[0].b", "Succeeded")}
+    assert len(here.created) == 1
+
+
+@pytest.mark.spec("EXIT-6")
 async def test_a_skipped_step_has_no_exit() -> None:
     done = await run(flow("""
   - name: main
