@@ -21,7 +21,7 @@ from runtime.objects import CONFIGMAPS, CRDS, PODS, Object, Reference, reference
 from runtime.system import System
 from tests.virtual_time import VirtualClock, VirtualLoop
 from tests.world import faults
-from tests.world.faults import Plan
+from tests.world.faults import DEATHS, Plan
 from tests.world.installation import PAST, Installation, installed
 from tests.world.judge import ENDED, Judge, compare, finished_well, nodes_in
 from tests.world.kubelet import Fates, Kubelet, made_by
@@ -280,7 +280,7 @@ async def _verdict(scene: Scene, judge: Judge, refs: Iterable[Reference]) -> Non
         if not unknown:  # else it only has to end, and to leave nothing behind
             for text in compare(scene.oracles[ref.name], scene.ends[ref.name], thing):
                 judge.wrong(f"{ref.name}: {text}")
-            for text in scene.installed.missing(thing):
+            for text in scene.installed.missing(thing, hurried=any(scene.plan.tally[kind] for kind in DEATHS)):
                 judge.wrong(f"{ref.name}: {text}")
 
 
