@@ -60,6 +60,7 @@ class Judge:
     vague: set[str] = field(default_factory=set)  # workflows of which nobody can tell beforehand what will run
     deleted: set[str] = field(default_factory=set)  # by a user
     ended: set[str] = field(default_factory=set)
+    reopened: set[str] = field(default_factory=set)  # by a user who tries them again
     unrecorded: set[str] = field(default_factory=set)  # node ids of pods that the record does not know yet
     made: dict[str, str] = field(default_factory=dict)  # node id -> "made", "ran"
     pods: dict[str, dict[str, Object]] = field(default_factory=dict)  # workflow -> pod name -> pod
@@ -176,7 +177,8 @@ class Judge:
         killed = self.stopped or self._hurries(workflow)  # before anybody knew that it had ended by itself
         gone = not killed and not is_live(pod) and (change.type == "DELETED" or bool(meta.get("deletionTimestamp")))
         on_record = self.nodes.get(workflow, {}).get(node_id)
-        forgotten = on_record is None and workflow in self.ended  # the run ended before anybody wrote that it began
+        over = workflow in self.ended or workflow in self.reopened  # what was swept then may be told a moment late
+        forgotten = on_record is None and over  # the run ended before anybody wrote that it began
         if (marked or freed or gone) and on_record not in ENDED and not forgotten:
             what = "labelled as completed" if marked else "freed" if freed else "deleted"
             self.wrong(f"pod {meta['name']} was {what} and the end of its node is not on record")
@@ -270,6 +272,7 @@ class Judge:
     def forget(self, workflow: str) -> None:
         """The workflow begins anew: what it did before may be done again."""
         self.ended.discard(workflow)
+        self.reopened.add(workflow)
         self.made = {key: state for key, state in self.made.items() if not key.startswith(workflow)}
 
     def left_over(self) -> None:
