@@ -144,6 +144,12 @@ class WantsPermit(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+class Bereft(msgspec.Struct, frozen=True):
+    """To the workflow: the actor of a node has crashed, whether the node had ended or not, and took those below it."""
+
+    node_id: str
+
+
 class Forsaken(msgspec.Struct, frozen=True):
     """The actor of that node has crashed, and with it went those of all nodes below it. The workflow hears of it, and
     tells the boundary around it; its `name` says who is below."""

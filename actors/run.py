@@ -171,6 +171,7 @@ class Leftover:
     node: NodeStatus
     workflow_phase: str = ""
     pod: str = ""  # the pod's name, when the record may not tell it
+    unseen: bool = False  # the cache need not have shown the pod: the server knows
 
 
 @dataclass(frozen=True, slots=True)

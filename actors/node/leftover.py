@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from actors.node.manifest_request import PodSettings
 from actors.node.pod import PodNode
+from actors.node.pod_maker import RELEASE
 from actors.run import Call, Leftover
 from actors.templates import Resolved
-from runtime.messages import Command, WakeAt
+from runtime.messages import Command, Read, WakeAt
 
 LOOK_S = 2.0  # within which the cache has told of every pod that there is
 LOOKED = "leftover:looked"
@@ -29,6 +30,7 @@ class LeftoverNode(PodNode):
         self.recorded = self.begun = self.introduced = True
         self.ended_phase = leftover.workflow_phase
         self.given_name = leftover.pod
+        self.unseen = leftover.unseen
 
     @property
     def pod_name(self) -> str:
@@ -40,7 +42,9 @@ class LeftoverNode(PodNode):
         return [WakeAt(now + LOOK_S, LOOKED)]
 
     def woke(self, tag: str, now: float) -> list[Command]:
-        """Without a pod by now there is none."""
+        """Without a pod by now there is none, unless the cache need not know."""
+        if tag == LOOKED and self.pod is None and self.unseen:
+            return [Read(self._reference(), RELEASE)]
         if tag == LOOKED:
             self.released = self.released or self.pod is None
             return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from actors.messages import Edited, Shutdown
+from actors.messages import Bereft, Edited, Shutdown
 from actors.node.agent import AgentNode
 from actors.node.agent_leaf import AgentLeaf
 from actors.node.behaviour import Behaviour
@@ -36,6 +36,7 @@ from runtime.messages import (
     Spawn,
     Started,
     Stop,
+    Tell,
     Told,
     Woke,
 )
@@ -117,7 +118,9 @@ def _react(state: Behaviour, message: Message, now: float) -> list[Command]:
             return state.done(command, result, now)
         case Failed(command, error):
             return state.failed(command, error, now)
-        case Down(child, reason, detail):
-            return state.child_ended(child, detail if reason == "crashed" else "", now)
+        case Down(child, "crashed", detail):
+            return [*state.child_ended(child, detail, now), Tell(state.run.address, Bereft(child.part))]
+        case Down(child):
+            return state.child_ended(child, "", now)
         case _:
             assert_never(message)

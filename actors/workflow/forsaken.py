@@ -9,18 +9,28 @@ from __future__ import annotations
 
 import msgspec
 
-from actors.messages import EXECUTABLE, Forsaken, NodeStatus, Permit, ReturnsPermit
+from actors.messages import EXECUTABLE, Bereft, Forsaken, NodeStatus, Permit, ReturnsPermit
 from actors.names.timestamps import rfc3339
+from actors.run import Leftover
 from actors.workflow import locks, writing
 from actors.workflow.journal import WHOLE
 from actors.workflow.pods import BOUNDARIES
 from actors.workflow.state import WorkflowState
-from runtime.messages import Command, Tell
+from runtime.messages import Command, Spawn, Tell
+
+
+def heard(state: WorkflowState, word: Forsaken | Bereft, now: float) -> list[Command]:
+    """The actor of a node has crashed: that of one that was under way, or of any. A daemon below serves nobody more."""
+    if isinstance(word, Forsaken):
+        return end_below(state, word.node_id, now)
+    state.bereft.add(word.node_id)
+    return _end_below(state, word.node_id, now, daemons=True) if word.node_id in state.journal.statuses else []
 
 
 def end_below(state: WorkflowState, node_id: str, now: float) -> list[Command]:
     """The actor of a node has crashed: end all that is under way below it, in its phase, with its message, and give
     back what those had."""
+    state.bereft.add(node_id)
     above = state.journal.statuses.get(node_id)
     returned = _give_back(state, above) if above is not None else []  # first: what others give back is not for these
     ended = _end_below(state, node_id, now, daemons=True)
@@ -50,6 +60,23 @@ def found_below(state: WorkflowState, status: NodeStatus, now: float) -> list[Co
     """The same where a node was stopped that had not begun again since a restart: it had nobody to pass that on to."""
     composite = status.failed and status.type not in EXECUTABLE
     return _end_below(state, status.id, now, daemons=False) if composite and status.id in state.running.known else []
+
+
+def look_after(state: WorkflowState) -> list[Command]:
+    """All is over: the pods of nodes whose actors went with one that crashed may not have been let go, and the cache
+    need not have shown them. Each is looked after once."""
+    bereft, state.bereft = state.bereft, set()
+    if not bereft:
+        return []
+    run = state.running
+    left: list[Command] = []
+    for status in state.journal.statuses.values():
+        if status.type != "Pod" or status.id in state.swept:
+            continue
+        if not bereft.isdisjoint((status.id, *_above(state, status.id))):
+            state.swept.add(status.id)
+            left.append(Spawn(run.node_address(status.id), Leftover(run, status, state.phase, unseen=True)))
+    return left
 
 
 def at_start(state: WorkflowState, now: float) -> None:

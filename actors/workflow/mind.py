@@ -14,6 +14,7 @@ import msgspec
 from actors.history_messages import Baseline
 from actors.lock_messages import WHOLE, LockAwaited, LockGranted, LockRefused, SayAgain, WantsLocks
 from actors.messages import (
+    Bereft,
     ChildChanged,
     DeadlineExceeded,
     Edge,
@@ -107,7 +108,7 @@ class WorkflowMind:
         if state.reopened is not None and not state.live:
             commands = [*commands, *beginning.meet_again(state, state.reopened, now)]
         over = state.closed and not state.live and not state.writing and state.reopened is None
-        commands += pods.nobodys(state) if over else []
+        commands += [*pods.nobodys(state), *forsaken.look_after(state)] if over else []
         turns, state.journal.turns = state.journal.turns, []
         commands += events.due(state, self.settings, turns, now)
         commands += measures.due(state, self.catalogue, turns, now)
@@ -177,8 +178,8 @@ class WorkflowMind:
                     admitted = state.gate.leave(status.id)
                     written += [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
                 return [*written, *self._daemon_changed(state, status, now)]
-            case Forsaken(node_id, _):
-                return [*forsaken.end_below(state, node_id, now), *ending.after(state, now)]
+            case Forsaken() | Bereft():
+                return [*forsaken.heard(state, word, now), *ending.after(state, now)]
             case Edge(parents, child):
                 state.journal.edge(parents, child)
                 return writing.changed(state, state.limits, now)
@@ -259,7 +260,7 @@ class WorkflowMind:
             return agents.crashed(state, detail)
         known = state.journal.statuses.get(child.part, NodeStatus(id=child.part, name=child.part, type="Skipped"))
         if known.ended:
-            return []
+            return [*forsaken.heard(state, Bereft(child.part), now), *ending.after(state, now)]
         stamp = rfc3339(now)
         status = msgspec.structs.replace(
             known, phase="Error", message=detail, started_at=known.started_at or stamp, finished_at=stamp

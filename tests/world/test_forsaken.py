@@ -100,3 +100,27 @@ async def test_a_crashed_group_stays_what_it_was_and_where_it_stood(call: str, g
     assert (before["phase"], after["phase"]) == ("Running", "Error")
     fields = ("type", "boundaryID", "templateScope", "templateName", "startedAt")
     assert {field: after.get(field) for field in fields} == {field: before.get(field) for field in fields}
+
+
+@pytest.mark.spec("DMN-4")
+async def test_a_daemon_below_a_group_that_crashed_after_its_end_is_not_waited_for() -> None:
+    text = flow("""
+  - name: server
+    daemon: true
+    container: {image: busybox, command: [serve], readinessProbe: {tcpSocket: {port: 1}}}
+  - name: main
+    steps:
+    - - {name: d, template: server}
+    - - {name: a, template: leaf}
+""")
+    async with world(lambda name, pod: Outcome(delay_s=1000.0 if name.endswith(".d") else 20.0)) as here:
+        ref = await here.submit(text)
+        await here.after(10)
+        await crash(here, ref, "w[0]")
+        done = await here.end_of(ref)
+        pods = await here.settled_pods()
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert phases(done)["w[0]"] == "Succeeded"
+    assert phases(done)["w[0].d"] == "Error"
+    assert all(pod["metadata"]["labels"]["workflows.argoproj.io/completed"] == "true" for pod in pods)

@@ -56,6 +56,7 @@ FOUND = [
     (8104, "mixed", "pods were lost, lists stale and controllers dead, and it did not go well"),
     (8056, "mixed", "all that may go wrong went wrong, with a standby and a user who deletes, and it did not go well"),
     (8205, "mixed", "actors of groups crashed, and the workflow was deleted"),
+    (34263, "actor_death,group_death,silent", "a group crashed after its end, and a pod below it was never let go"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 
