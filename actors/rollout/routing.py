@@ -51,6 +51,8 @@ def decide(scene: Scene) -> Shift:
         weight = 0
     elif scene.pause.is_aborted:
         weight = setback(scene)
+        if weight and carries_another(scene):  # what is left goes to that one, also for whoever tries again
+            hashes = str((ro.weights or {})["canary"]["podTemplateHash"]), hashes[1]
         if not ro.is_dynamic or weight == 0:
             ensure(scene, (ro.canary or {}).get("canaryService", ""), scene.stable, checks=False)
     elif is_empty:
