@@ -3,6 +3,7 @@ must not be able to skip its own tests."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import NoReturn
@@ -27,3 +28,8 @@ def skip_where_plain(reason: str) -> NoReturn:
     if HAS_NAMESPACES:
         pytest.fail(f"this machine grants namespaces, and yet: {reason}")
     pytest.skip(reason)
+
+
+def prometheus_program(name: str) -> str | None:
+    """The path of `prometheus` or `promtool`: in the folder that TIPHYS_PROMETHEUS names, or else on the PATH."""
+    return shutil.which(name, path=os.environ.get("TIPHYS_PROMETHEUS")) or shutil.which(name)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -19,6 +17,7 @@ import pytest
 from actors.analysis.conditions import verdict
 from actors.analysis.query import Answer
 from tests.analysis.servers import NOW, query, serving
+from tests.machine import prometheus_program
 from tiphys.providers import aws
 from tiphys.providers.measure import measure
 
@@ -198,14 +197,14 @@ async def test_requests_to_amazons_service_are_signed(monkeypatch):
 
 # ------------------------------------------------------------------------------------------ the real thing
 
-PROMETHEUS = os.environ.get("TIPHYS_PROMETHEUS") or shutil.which("prometheus")
+PROMETHEUS = prometheus_program("prometheus")
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prometheus that scrapes itself every second."""
     if not PROMETHEUS:
-        pytest.skip("no prometheus on this machine: install Debian's package, or name one in TIPHYS_PROMETHEUS")
+        pytest.skip("no prometheus on this machine: install Debian's package, or name its folder in TIPHYS_PROMETHEUS")
     folder = tmp_path_factory.mktemp("prometheus")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

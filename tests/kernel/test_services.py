@@ -11,13 +11,7 @@ import pytest
 
 from runtime import perform
 from runtime.api import Conflict, LogOptions, Refused, Unavailable
-from runtime.messages import (
-    Ask,
-    Done,
-    Failed,
-    Read,
-    ReadLog,
-)
+from runtime.messages import Ask, Done, Failed, Read, ReadLog
 from runtime.objects import PODS, Reference
 from runtime.registry import DEAD
 from tests.kernel.bench import at, bench

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import urllib.error
@@ -20,15 +18,14 @@ import anyio.to_thread
 import pytest
 import yaml
 
+from tests.machine import prometheus_program
 from tests.observability.test_registry import system
 from tiphys.controller.health import answering
 from tiphys.installation.files import FOLDER
 from tiphys.observability.alerts import ALERTS
 from tiphys.observability.registry import registry, scraped
 
-PLACE = os.environ.get("TIPHYS_PROMETHEUS", "")
-PATH = os.pathsep.join([PLACE, os.environ.get("PATH", os.defpath)])
-PROMTOOL, PROMETHEUS = shutil.which("promtool", path=PATH), shutil.which("prometheus", path=PATH)
+PROMTOOL, PROMETHEUS = prometheus_program("promtool"), prometheus_program("prometheus")
 RULES = FOLDER / "prometheus" / "rules.yaml"
 WHERE = "is not here (Debian's package prometheus has it; TIPHYS_PROMETHEUS names a folder)"
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason=f"promtool {WHERE}")
