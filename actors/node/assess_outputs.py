@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.contract import frame, paths
 from actors.contract.repository import DRIVERS
-from actors.node.assessment import Expectation
+from actors.node.assessment import Expectation, promised_parameters
 from runtime.api import LogOptions
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Reports:
     def problem(self, expect: Expectation) -> str:
         """Why a pod that succeeded did not bring what it had to; empty when all is there."""
         has_main = not expect.containers or paths.MAIN in expect.containers  # a set without main has no result
-        wanted = (expect.include_result and has_main) or bool(expect.outputs.get("parameters"))
+        wanted = (expect.include_result and has_main) or bool(promised_parameters(expect.outputs))
         for container in (paths.MAIN, paths.WAIT):
             content = self.contents.get(container)
             if container in self.broken:
@@ -83,14 +83,15 @@ def outputs_of(pod: Mapping[str, Any], expect: Expectation, reports: Reports) ->
     parameters = [
         {**entry, "value": values[entry["name"]]} if entry["name"] in values else dict(entry) for entry in declared
     ]
-    if parameters and paths.MAIN in reports.contents:
+    code = _exit_code(pod)
+    nothing_to_report = code is not None and not promised_parameters(expect.outputs)
+    if parameters and (paths.MAIN in reports.contents or nothing_to_report):
         outputs["parameters"] = parameters
     artifacts = _artifacts(expect, reports)
     if artifacts:
         outputs["artifacts"] = artifacts
     if expect.include_result and "result" in main:
         outputs["result"] = main["result"]
-    code = _exit_code(pod)
     if code is not None:
         outputs["exitCode"] = str(code)
     return outputs

@@ -57,6 +57,11 @@ def expected_of(template: Mapping[str, Any], *, include_result: bool) -> Expecta
     )
 
 
+def promised_parameters(outputs: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The output parameters that a pod has to report. One with a `value` is known before: it is the template's."""
+    return [entry for entry in outputs.get("parameters") or () if entry.get("value") is None]
+
+
 def fields_of(seen: Assessment, template: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a node's status that its pod says."""
     fields: dict[str, Any] = {"daemoned": seen.daemoned}

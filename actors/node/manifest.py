@@ -17,6 +17,7 @@ from actors.contract.frame import FRAME_BYTES_MIN, budget
 from actors.contract.secrets import secret_mount, secret_volume, secret_volumes
 from actors.names.durations import parse_duration
 from actors.node import manifest_containers as containers
+from actors.node.assessment import promised_parameters
 from actors.node.manifest_arguments import long_arguments, with_files
 from actors.node.manifest_artifacts import ArtifactPlan, archives_logs, artifact_plan
 from actors.node.manifest_data import data_container, data_source
@@ -90,7 +91,7 @@ def pod_for(request: PodRequest) -> dict[str, Any]:
         shape.captured
         or shape.wait
         or shape.ours == "data"
-        or (shape.ours == "resource" and (template.get("outputs") or {}).get("parameters"))
+        or (shape.ours == "resource" and _output_parameters(request))
     )
     source = shape.source if shape.source_in_annotation else ""
     return {
@@ -110,7 +111,7 @@ def _shape(request: PodRequest) -> Shape:
     is_set = template.get("containerSet") is not None
     ours = next((kind for kind in ("resource", "data") if not users and template.get(kind) is not None), "")
     source = str((template.get("script") or {}).get("source") or "") if not is_set else ""
-    parameters = (template.get("outputs") or {}).get("parameters") or ()
+    parameters = _output_parameters(request)
     captured = bool(parameters) or (request.include_result and paths.MAIN in dict(users))
     logs = archives_logs(request)
     names = [name for name, _ in users] if users else [paths.MAIN]
@@ -230,7 +231,7 @@ def _shim_instructions(
 
 
 def _output_parameters(request: PodRequest) -> Sequence[Mapping[str, Any]]:
-    return (request.template.get("outputs") or {}).get("parameters") or ()
+    return promised_parameters(request.template.get("outputs") or {})
 
 
 def _parameter(entry: Mapping[str, Any]) -> Parameter:

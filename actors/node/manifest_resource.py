@@ -6,12 +6,13 @@ What it has to do is in its instructions; a manifest from an artifact is loaded 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actors.contract import paths
 from actors.contract.documents import Instructions, Parameter, Transfer
 from actors.names.resources import ARGO_API_VERSION
+from actors.node.assessment import promised_parameters
 from actors.node.manifest_artifacts import manifest_input
 from actors.node.manifest_containers import executor_container, mount
 from actors.node.manifest_request import BadTemplate, PodRequest
@@ -36,7 +37,8 @@ def resource_container(request: PodRequest, nonce: str, limit: int, *, keep_log:
     """The main container of a resource template. Raises BadTemplate for what it cannot do."""
     section = _section(request)
     told: Instructions = {"container": paths.MAIN, "nonce": nonce, "budget": limit}
-    told["parameters"] = [_parameter(entry) for entry in _output_parameters(request)]
+    promised = promised_parameters(request.template.get("outputs") or {})
+    told["parameters"] = [_parameter(entry) for entry in promised]
     told["resource"] = _order(request, section)
     if keep_log:
         told["keep_log"] = True
@@ -46,7 +48,7 @@ def resource_container(request: PodRequest, nonce: str, limit: int, *, keep_log:
 
 
 def _order(request: PodRequest, section: Mapping[str, Any]) -> dict[str, Any]:
-    _check(section, _output_parameters(request))
+    _check(section, (request.template.get("outputs") or {}).get("parameters") or ())
     order: dict[str, Any] = {
         "action": section["action"],
         "namespace": request.namespace,
@@ -69,7 +71,7 @@ def _order(request: PodRequest, section: Mapping[str, Any]) -> dict[str, Any]:
     return order
 
 
-def _check(section: Mapping[str, Any], parameters: list[Mapping[str, Any]]) -> None:
+def _check(section: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]]) -> None:
     action = section.get("action")
     if action not in ACTIONS:
         raise BadTemplate(f"resource.action: {action!r} is none of {', '.join(ACTIONS)}")
@@ -95,10 +97,6 @@ def _parameter(entry: Mapping[str, Any]) -> Parameter:
     if source.get("default") is not None:
         told["default"] = str(source["default"])
     return told
-
-
-def _output_parameters(request: PodRequest) -> list[Mapping[str, Any]]:
-    return list((request.template.get("outputs") or {}).get("parameters") or ())
 
 
 def _section(request: PodRequest) -> Mapping[str, Any]:

@@ -150,6 +150,26 @@ async def test_an_output_that_was_not_written_is_its_default_or_an_error() -> No
     assert "no such file" in nodes(done)["a"]["message"]
 
 
+@pytest.mark.spec("PARAM-4")
+async def test_an_output_may_be_a_value_that_the_template_knows_and_needs_nothing_of_the_pod() -> None:
+    text = flow("""
+  - name: know
+    inputs: {parameters: [{name: v}]}
+    container: {image: busybox, command: [echo]}
+    outputs: {parameters: [{name: p, globalName: shared, value: "it is {{inputs.parameters.v}}"}]}
+  - name: main
+    steps:
+    - - {name: a, template: know, arguments: {parameters: [{name: v, value: "{{item}}"}]}, withItems: [1, 2]}
+    - - name: b
+        template: leaf
+        arguments: {parameters: [{name: m, value: "{{steps.a.outputs.parameters.p}}"}]}
+""")
+    done = await run(text)
+
+    assert value(done, "b") == '["it is 1","it is 2"]'
+    assert nodes(done)["a(0:1)"]["outputs"]["parameters"] == [{"name": "p", "globalName": "shared", "value": "it is 1"}]
+
+
 @pytest.mark.spec("PARAM-2")
 async def test_an_input_that_nobody_supplies_fails_the_workflow_before_it_starts() -> None:
     done = await run(flow("""
