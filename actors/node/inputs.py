@@ -1,7 +1,9 @@
 """What a template looks like once its inputs are known: arguments meet inputs, then tags are filled in.
 
-The order is upstream's: globals and locals first (so an input's value may name a global), then the inputs; what an
-input's value says is never expanded again. (PARAM-1, PARAM-2, ABS-1..4, ART-2, EXPR-12.)
+The order is upstream's: globals and locals first (so an input's value may name a global), then the inputs, into the
+inputs themselves, too (so one may name another, once). What an input's value put into the body of a pod is looked at
+once more, as the pod's manifest is upstream; in all other bodies their calls are. (PARAM-1, PARAM-2, ABS-1..4, ART-2,
+EXPR-12.)
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from actors.language.tags import substitute
 from actors.names import ids
 from actors.names.config_maps import lacking
 from actors.run import Call
+from actors.templates import POD_TYPES, template_type
 
 KEPT_OF_INPUT = ("name", "path", "mode", "recurseMode", "optional")  # an argument replaces all else of an artifact
 
@@ -73,6 +76,12 @@ def instantiate(
     own = local_variables(call) | input_variables(inputs) | _output_paths(body)
     values = texts(known | own)
     body = substitute(complete_nested(body, values), values, functions=functions)
+    if _has_tags(inputs):
+        inputs = substitute(complete_nested(inputs, values), values, functions=functions)
+        own |= input_variables(inputs)
+        if template_type(call.template) in POD_TYPES:
+            values = texts(call.run.globals() | own)
+            body = substitute(complete_nested(body, values), values, functions=functions)
     if inputs:
         body["inputs"] = inputs
     return Instance(body, inputs, own)
@@ -88,6 +97,12 @@ def _without_tags(tree: dict[str, Any]) -> dict[str, Any] | None:
         return None
     copy: dict[str, Any] = orjson.loads(text)
     return copy
+
+
+def _has_tags(inputs: Mapping[str, Any]) -> bool:
+    return any("{{" in str(entry.get("value", "")) for entry in inputs.get("parameters") or ()) or any(
+        "{{" in str(entry) for entry in inputs.get("artifacts") or ()
+    )
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, Any]:

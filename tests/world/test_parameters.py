@@ -170,6 +170,51 @@ async def test_an_output_may_be_a_value_that_the_template_knows_and_needs_nothin
     assert nodes(done)["a(0:1)"]["outputs"]["parameters"] == [{"name": "p", "globalName": "shared", "value": "it is 1"}]
 
 
+@pytest.mark.spec("EXPR-12")
+@pytest.mark.spec("PARAM-2")
+async def test_an_input_may_name_others_and_is_looked_at_once_more_for_it() -> None:
+    seen: dict[str, list[str]] = {}
+    text = flow("""
+  - name: main
+    inputs:
+      parameters:
+      - {name: a, value: A}
+      - {name: b, value: "{{=inputs.parameters.a + '!'}}-{{inputs.parameters.c}}"}
+      - {name: c, value: "{{inputs.parameters.b}}"}
+    container: {image: busybox, command: [echo], args: ["{{inputs.parameters.b}}"]}
+""")
+    done = await run(text, arguments_of(seen))
+
+    recorded = [entry["value"] for entry in nodes(done)["w"]["inputs"]["parameters"]]
+    assert recorded == ["A", "A!-{{inputs.parameters.b}}", "{{=inputs.parameters.a + '!'}}-{{inputs.parameters.c}}"]
+    assert seen["w"] == ["A!-{{=inputs.parameters.a + '!'}}-{{inputs.parameters.c}}"]
+
+
+@pytest.mark.spec("EXPR-12")
+async def test_what_an_input_works_out_of_others_is_known_to_the_conditions_of_its_steps() -> None:
+    text = flow("""
+  - name: main
+    inputs:
+      parameters:
+      - {name: test, value: "true"}
+      - name: list
+        value: "{{= concat(['always'], inputs.parameters.test == 'true' ? ['test'] : []) | toJSON() }}"
+    steps:
+    - - name: s
+        template: leaf
+        when: |
+          "{{= get(item, 'type') ?? 'always' }}" in ("{{= inputs.parameters.list | fromJSON() | join('","') }}","")
+        withParam: '[{"name": "x", "type": "never"}, {"name": "y", "type": "always"}, {"name": "z"}]'
+        arguments: {parameters: [{name: m, value: "{{item.name}} of {{inputs.parameters.list}}"}]}
+""")
+    done = await run(text)
+
+    phases = {node["displayName"][:4]: node["phase"] for node in nodes(done).values()}
+    assert [phases[f"s({index}:"] for index in range(3)] == ["Skipped", "Succeeded", "Succeeded"]
+    said = [node["inputs"]["parameters"][0]["value"] for node in nodes(done).values() if node["type"] == "Pod"]
+    assert sorted("".join(text.split()) for text in said) == ['yof["always","test"]', 'zof["always","test"]']
+
+
 @pytest.mark.spec("PARAM-2")
 async def test_an_input_that_nobody_supplies_fails_the_workflow_before_it_starts() -> None:
     done = await run(flow("""
@@ -205,7 +250,7 @@ async def test_tags_are_filled_in_and_what_nobody_knows_reaches_the_container() 
     await run(text, arguments_of(seen))
 
     assert seen["w"] == [
-        'a "quoted" w', "{{inputs.parameters.x}}", "{{jinja}}", "{{workflow.scheduledTime}}", "3", "W!", '{"a":[1]}',
+        'a "quoted" w', 'a "quoted" w', "{{jinja}}", "{{workflow.scheduledTime}}", "3", "W!", '{"a":[1]}',
         "w", "w",
     ]  # fmt: skip
 
