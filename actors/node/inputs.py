@@ -215,8 +215,8 @@ def _artifacts(call: Call) -> list[dict[str, Any]]:
             kept = {key: declared[key] for key in KEPT_OF_INPUT if key in declared}
             moved = {key: value for key, value in argument.items() if key not in KEPT_OF_INPUT and key != ABSENT}
             resolved.append({**moved, **kept})
-        elif driver_of(declared):
+        elif driver_of(declared) or declared.get("optional"):  # one that is not passed has its path all the same
             resolved.append(dict(declared))
-        elif not declared.get("optional"):
+        else:
             raise BadInputs(f"inputs.artifacts.{declared['name']} was not supplied")
     return resolved

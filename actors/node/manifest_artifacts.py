@@ -56,7 +56,7 @@ def artifact_plan(
 ) -> ArtifactPlan:
     """The plan for a template whose main container has `mounts`; logs of `log_containers` are archived."""
     try:
-        inputs = [_input(request, entry, mounts) for entry in _artifacts(request, "inputs") if entry.get("path")]
+        inputs = [_input(request, entry, mounts) for entry in _artifacts(request, "inputs") if _is_loaded(entry)]
         plan = ArtifactPlan(
             inputs=inputs,
             logs=[_log(request, name) for name in log_containers],
@@ -102,6 +102,11 @@ def volume_of(path: str, mounts: Sequence[Mapping[str, Any]]) -> bool:
 
 def _artifacts(request: PodRequest, side: str) -> list[dict[str, Any]]:
     return list((request.template.get(side) or {}).get("artifacts") or ())
+
+
+def _is_loaded(entry: Mapping[str, Any]) -> bool:
+    """Whether there is something to load: what is optional need not be passed."""
+    return bool(entry.get("path") and (repository.driver_of(entry) or not entry.get("optional")))
 
 
 def _input(request: PodRequest, entry: Mapping[str, Any], mounts: Sequence[Mapping[str, Any]]) -> Transfer:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,16 @@ def test_death_by_a_signal_is_128_and_its_number(volume: Volume) -> None:
 def test_a_command_that_does_not_exist_ends_with_64_and_a_sentence(volume: Volume) -> None:
     ended = volume.run(["no-such-command-here"])
     assert ended.code == 64
-    assert "no-such-command-here" in ended.content["message"]
+    assert ended.content["message"] == "cannot start 'no-such-command-here': executable file not found in $PATH"
     assert "no-such-command-here" in ended.stderr
+
+
+def test_a_path_to_nothing_is_told_in_the_kernels_words(volume: Volume, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o755)
+    ended = volume.run([str(script)])
+    assert (ended.code, ended.content["message"]) == (64, f"cannot start '{script}': no such file or directory")
 
 
 def test_a_file_that_cannot_be_executed_says_so(volume: Volume, tmp_path: Path) -> None:
@@ -213,11 +222,22 @@ def test_a_container_does_not_start_after_a_failure(volume: Volume) -> None:
     assert ended.content["message"] == 'dependency "a" exited with non-zero code: 1'
 
 
+@pytest.mark.spec("CSET-5")
+def test_a_container_whose_dependency_was_killed_ends_as_if_stopped(volume: Volume) -> None:
+    first = volume.shim(["sleep", "60"], container="a")
+    second = volume.shim(["echo", "ran"], container="b", after=["a"])
+    _there(volume.directory / "lock-a", first)
+    _there(volume.directory / "pid-b", second)
+    first.kill()
+    ended = volume.end(second, {"container": "b"})
+    assert (ended.code, ended.stdout) == (143, b"")
+    assert ended.content == {"code": 143, "message": 'dependency "a" was killed'}
+    assert (volume.directory / "exit-b").read_text() == "143"
+
+
 def test_a_container_that_waits_for_others_can_be_stopped(volume: Volume) -> None:
     program = volume.shim(["echo", "ran"], container="b", after=["a"])
-    pid = volume.directory / "pid-b"
-    while not (pid.exists() and pid.read_text()):
-        assert program.poll() is None
+    _there(volume.directory / "pid-b", program)
     program.send_signal(signal.SIGTERM)
     assert volume.end(program, {"container": "b"}).code == 143
 
@@ -255,9 +275,96 @@ def test_without_mounts_the_node_says_where_the_message_goes(volume: Volume, tmp
     assert frame.decode((tmp_path / "message").read_text(), NONCE) == {"code": 0}
 
 
-def test_progress_is_the_last_line_of_its_file(volume: Volume) -> None:
-    ended = volume.run(["sh", "-c", "printf '1/3\\n2/3\\n' > $TIPHYS_MOUNT_TIPHYS_SHIM/progress"])
-    assert ended.content["progress"] == "2/3"
+@pytest.mark.spec("PROG-2")
+@pytest.mark.parametrize(
+    ("written", "progress"),
+    [
+        ("1/3\n2/3\n", "2/3"),
+        ("1/3\n2/3", "2/3"),
+        (" 1/3 \nhalf\n4/3\n-1/3\n1/\n0/0\n", "1/3"),
+        ("1/3\n" * 3000 + "3/3\n\n", "3/3"),
+        ("1" * 30 + "/" + "9" * 30, None),
+        ("", None),
+    ],
+)
+def test_progress_is_the_last_line_of_its_file_that_says_some(
+    volume: Volume, written: str, progress: str | None
+) -> None:
+    (volume.directory / "progress").write_text(written)
+    assert volume.run(["true"]).content.get("progress") == progress
+
+
+@pytest.mark.spec("PROG-2")
+def test_what_the_file_says_is_told_when_it_changes(volume: Volume) -> None:
+    progress = volume.directory / "progress"
+    progress.write_text("1/3\n")
+    teller = volume.start([str(volume.directory / "shim"), "progress", "0.02"], shim_instructions({}))
+    assert teller.stdout is not None
+    assert teller.stdout.readline() == b"1/3\n"
+    progress.write_text("1/3\nno progress\n")
+    progress.write_text("3/3")
+    assert teller.stdout.readline() == b"3/3\n"
+    teller.terminate()
+    assert (teller.wait(10), teller.stdout.read()) == (0, b"")
+
+
+# ------------------------------------------------------------------------------------------------ paused
+
+
+def test_a_container_paused_before_its_command_waits_for_a_file(volume: Volume) -> None:
+    program = _paused(volume, "BEFORE", ["echo", "ran"])
+    assert program.poll() is None
+    (volume.directory / "ctr/main/before").touch()
+    ended = volume.end(program, {"container": "main"})
+    assert (ended.code, ended.stdout) == (0, b"ran\n")
+    assert "ctr/main/before" in ended.stderr
+
+
+def test_a_container_paused_after_its_command_reports_what_is_there_when_it_goes_on(
+    volume: Volume, tmp_path: Path
+) -> None:
+    program = _paused(volume, "AFTER", ["sh", "-c", "echo ran; exit 3"], parameters=[_parameter(tmp_path / "value")])
+    assert program.stdout is not None
+    assert program.stdout.readline() == b"ran\n"
+    assert not (volume.directory / "exit-main").exists()
+    (tmp_path / "value").write_text("looked at")
+    (volume.directory / "ctr/main/after").touch()
+    ended = volume.end(program, {"container": "main"})
+    assert ended.content == {"code": 3, "parameters": {"p": "looked at"}}
+
+
+def test_a_container_paused_before_its_command_can_be_stopped(volume: Volume) -> None:
+    program = _paused(volume, "BEFORE", ["echo", "ran"])
+    program.terminate()
+    ended = volume.end(program, {"container": "main"})
+    assert (ended.code, ended.stdout) == (143, b"")
+
+
+def test_a_container_paused_after_its_command_reports_when_it_is_stopped(volume: Volume) -> None:
+    program = _paused(volume, "AFTER", ["echo", "ran"], result=True)
+    assert program.stderr is not None
+    assert b"ctr/main/after" in program.stderr.readline()
+    program.terminate()
+    ended = volume.end(program, {"container": "main"})
+    assert (ended.code, ended.content["result"]) == (0, "ran")
+
+
+def test_who_is_stopped_while_the_command_runs_is_not_paused_after_it(volume: Volume) -> None:
+    program = _paused(volume, "AFTER", ["sh", "-c", "echo up; exec sleep 60"])
+    assert program.stdout is not None
+    assert program.stdout.readline() == b"up\n"
+    program.terminate()
+    assert volume.end(program, {"container": "main"}).code == 143
+
+
+def test_another_value_than_true_does_not_pause(volume: Volume) -> None:
+    env = {"ARGO_DEBUG_PAUSE_BEFORE": "false", "ARGO_DEBUG_PAUSE_AFTER": "1"}
+    program = volume.start([str(volume.directory / "shim"), "--", "true"], shim_instructions({}), env=env)
+    assert volume.end(program, {"container": "main"}).code == 0
+    assert not (volume.directory / "ctr").exists()
+
+
+# ------------------------------------------------------------------------------------------------ logs
 
 
 def test_logs_are_kept_when_they_are_to_be_archived(volume: Volume) -> None:
@@ -286,3 +393,18 @@ def test_no_word_of_what_is_staged_needs_site_packages(volume: Volume) -> None:
 
 def _parameter(path: Path) -> dict[str, str]:
     return {"name": "p", "path": str(path)}
+
+
+def _paused(volume: Volume, moment: str, command: list[str], **told: Any) -> subprocess.Popen[bytes]:
+    """A container that is paused before or after its command, once it can be released."""
+    env = {f"ARGO_DEBUG_PAUSE_{moment}": "true"}
+    program = volume.start([str(volume.directory / "shim"), "--", *command], shim_instructions(told), env=env)
+    _there(volume.directory / "ctr/main", program)
+    assert (volume.directory / "ctr/main").stat().st_mode & 0o777 == 0o777
+    return program
+
+
+def _there(path: Path, program: subprocess.Popen[bytes]) -> None:
+    """Wait until `program` has made and filled what is at `path`."""
+    while not path.exists() or (path.name.startswith("pid-") and not path.read_text()):
+        assert program.poll() is None

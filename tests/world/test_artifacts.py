@@ -149,3 +149,32 @@ async def test_without_a_reference_the_namespaces_marked_repository_is_taken_els
     assert (keys[True]["endpoint"], keys[True]["key"]) == ("other", "x/w/result.tgz")
     assert keys[False]["endpoint"] == "minio:9000"
     assert keys[False]["key"].startswith("w/w-plain-")
+
+
+@pytest.mark.spec("ART-2")
+async def test_an_optional_input_that_nobody_passes_may_be_passed_on_and_still_has_its_path() -> None:
+    loaded: dict[str, Any] = {}
+    seen: dict[str, list[str]] = {}
+    text = flow("""
+  - name: main
+    steps:
+    - - {name: s, template: group}
+  - name: group
+    inputs: {artifacts: [{name: given, optional: true}]}
+    steps:
+    - - {name: t, template: use, arguments: {artifacts: [{name: got, from: "{{inputs.artifacts.given}}"}]}}
+  - name: use
+    inputs: {artifacts: [{name: got, path: /g, optional: true}]}
+    container: {image: busybox, command: [ls], args: ["{{inputs.artifacts.got.path}}"]}
+""")
+
+    def act(name: str, pod: Object) -> Outcome:
+        seen[name] = next(entry for entry in pod["spec"]["containers"] if entry["name"] == "main")["args"]
+        return saving(loaded)(name, pod)
+
+    async with world(act, settings=SETTINGS) as here:
+        done = await here.end_of(await here.submit(text))
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert (loaded, list(seen.values())) == ({}, [["/g"]])
+    assert nodes(done)["t"]["inputs"]["artifacts"] == [{"name": "got", "path": "/g", "optional": True}]
