@@ -19,7 +19,7 @@ from actors.packing import nodes_of
 from actors.run import Call, Run
 from actors.templates import Resolved, Source, TemplateLibrary, TemplateNotFound
 from actors.workflow import disruption, forsaken, gather, guard
-from actors.workflow.defaults import completed
+from actors.workflow.defaults import completed, with_defaults
 from actors.workflow.journal import Journal
 from actors.workflow.judged import problems_of
 from actors.workflow.leftovers import leftovers
@@ -122,9 +122,14 @@ def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) 
     if status.get("phase") in {"Running", "Succeeded", "Failed", "Error"} or status.get("storedTemplates"):
         return  # judged when it started; what it refers to may have changed since
 
-    def lookup(reference: LibraryRef) -> Object | None:
-        source = Source(reference.name, reference.cluster)
-        return state.found.get(gather.template_reference(source, workflow))
+    own = gather.template_of(workflow) if reference else None
+
+    def lookup(wanted: LibraryRef) -> Object | None:
+        ref = gather.template_reference(Source(wanted.name, wanted.cluster), workflow)
+        thing = state.found.get(ref)
+        if thing is None or ref != own:
+            return thing
+        return {**thing, "spec": with_defaults(thing.get("spec") or {}, state.defaults)}
 
     problems = problems_of(completed(workflow, spec, state.defaults), lookup)
     errors = [problem for problem in problems if problem.severity == "error"]

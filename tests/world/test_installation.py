@@ -12,7 +12,7 @@ from actors.node.manifest_request import PodSettings
 from actors.pace import Pace
 from actors.queue.mind import QueueSettings
 from runtime.objects import NAMESPACES, Object, Reference
-from tests.world.flows import flow, run, table
+from tests.world.flows import arguments_of, flow, run, table
 from tests.world.world import Outcome, World, world
 from tiphys.controllers import ControllerSettings
 
@@ -194,6 +194,22 @@ async def test_a_template_outranks_the_defaults_and_the_workflow_outranks_both()
     stored = thing["status"]["storedWorkflowTemplateSpec"]
     assert (stored["serviceAccountName"], stored["priority"], stored["activeDeadlineSeconds"]) == ("librarian", 3, 600)
     assert set(thing["spec"]) == {"workflowTemplateRef", "priority"}
+
+
+@pytest.mark.spec("WDEF-1")
+@pytest.mark.spec("WMETA-1")
+async def test_a_template_may_name_the_labels_that_the_defaults_give() -> None:
+    spec = """{entrypoint: main, templates: [
+      {name: main, container: {image: busybox, command: [echo], args: ["{{workflow.labels.team}}"]}}]}"""
+    seen: dict[str, list[str]] = {}
+    defaults = {"spec": {"workflowMetadata": {"labels": {"team": "ours"}}}}
+    settings = ControllerSettings(workflow_defaults=defaults)
+    async with world(arguments_of(seen), settings=settings) as here:
+        await template(here, spec)
+        thing = await here.end_of(await here.submit("spec: {workflowTemplateRef: {name: lib}}"))
+
+    assert (thing["status"]["phase"], seen["w"]) == ("Succeeded", ["ours"])
+    assert thing["metadata"]["labels"]["team"] == "ours"
 
 
 @pytest.mark.spec("WDEF-1")
