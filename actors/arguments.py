@@ -65,9 +65,13 @@ def _completed(text: str, values: Mapping[str, Any]) -> str:
 
 
 def arguments_for(
-    arguments: Mapping[str, Any], values: Mapping[str, Any], *, strict: bool, functions: Functions = NOTHING
+    arguments: Mapping[str, Any],
+    values: Mapping[str, Any],
+    *,
+    unresolved: Unresolvable = "references",
+    functions: Functions = NOTHING,
 ) -> dict[str, Any]:
-    """The arguments of a call with everything filled in that its caller knows.
+    """The arguments of a call with everything filled in that its caller knows; what it does not know, as `substitute`.
 
     A parameter that is nothing but a reference to an absent optional is marked, so that the input's default may take
     its place; anywhere else an absent optional raises AbsentOptional. Artifacts' `from` become locations."""
@@ -79,7 +83,7 @@ def arguments_for(
         if name and name in values and values[name] is None:
             parameters.append({"name": entry["name"], ABSENT: True})
         else:
-            parameters.append(_argument(entry, values, functions, strict=strict))
+            parameters.append(_argument(entry, values, functions, unresolved))
     if parameters:
         result["parameters"] = parameters
     artifacts = []
@@ -95,9 +99,8 @@ def arguments_for(
 
 
 def _argument(
-    entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions, *, strict: bool
+    entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions, unresolved: Unresolvable
 ) -> dict[str, Any]:
-    unresolved: Unresolvable = "fail" if strict else "references"
     filled: dict[str, Any] = substitute(entry, values, unresolved=unresolved, functions=functions)
     expression = (filled.get("valueFrom") or {}).get("expression")
     if expression is not None:

@@ -18,7 +18,7 @@ import msgspec
 from actors.arguments import arguments_for, complete_nested
 from actors.language.expression import ExpressionError, evaluate_bool, nest
 from actors.language.functions import NOTHING
-from actors.language.tags import SubstitutionError, substitute
+from actors.language.tags import SubstitutionError, Unresolvable, substitute
 from actors.language.when import WhenError, evaluate_when
 from actors.messages import (
     COMPLETED,
@@ -154,6 +154,12 @@ class Site:
                 declared = {}
         return node_variables(self.prefix, self.status, declared)
 
+    def _unmade(self) -> dict[str, str]:
+        """The outputs that its pod, which reported, did not make: empty for its hooks' arguments, for nobody else."""
+        entries = (self.status.outputs or {}).get("parameters") or ()
+        unmade = [entry["name"] for entry in entries if entry.get("value") is None]
+        return {f"{self.prefix}.outputs.parameters.{name}": "" for name in unmade}
+
     # ------------------------------------------------------------------------------------- the call itself
 
     def begin(self, scope: MutableMapping[str, Any], parents: tuple[str, ...], now: float) -> list[Command]:
@@ -194,8 +200,9 @@ class Site:
         step = {key: value for key, value in self.step.items() if key in {"template", "templateRef", "inline"}}
         if "inline" not in step:
             step = substitute(complete_nested(step, values), values, unresolved="references", functions=self.functions)
+        unresolved: Unresolvable = "references" if self.item is None else "fail"
         arguments = arguments_for(
-            self.step.get("arguments") or {}, values, strict=self.item is not None, functions=self.functions
+            self.step.get("arguments") or {}, values, unresolved=unresolved, functions=self.functions
         )
         self.prepared = (step, arguments)
 
@@ -306,7 +313,7 @@ class Site:
         return commands
 
     def _hook(
-        self, hook: Mapping[str, Any], node_name: str, values: Mapping[str, Any], now: float, *, leaving: bool = False
+        self, hook: Mapping[str, Any], node_name: str, values: ChainMap[str, Any], now: float, *, leaving: bool = False
     ) -> list[Command]:
         place = self.place
         status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
@@ -326,7 +333,8 @@ class Site:
             resolved = place.run.library.resolve(hook, place.template_scope)
             passed = hook.get("arguments") or {}
             of_workflow = leaving and not (passed.get("parameters") or passed.get("artifacts"))
-            given = arguments_for(passed, values, strict=False, functions=functions)
+            told = values.new_child(self._unmade())
+            given = arguments_for(passed, told, unresolved="keep", functions=functions)
             call = Call(
                 run=place.run, parent=place.owner, node_name=node_name, boundary=place.boundary,
                 boundary_name=place.boundary_name, resolved=resolved, hooked=True, kind=place.kind, caller=self.name,

@@ -89,7 +89,7 @@ def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
 def _hook_arguments(state: WorkflowState, hook: dict[str, Any], now: float) -> dict[str, Any]:
     run = state.running
     functions = run.functions("hooks", now)
-    return arguments_for(hook.get("arguments") or {}, run.globals(), strict=False, functions=functions)
+    return arguments_for(hook.get("arguments") or {}, run.globals(), functions=functions)
 
 
 def _holds(expression: str, state: WorkflowState, now: float) -> bool:

@@ -97,6 +97,34 @@ async def test_an_exit_handler_may_use_the_outputs_of_its_step_and_have_a_condit
     assert "w[0].b.onExit" not in phases(done)
 
 
+@pytest.mark.spec("EXIT-6")
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (Outcome(code=1, error="no such file"), "got "),
+        (Outcome(vanishes=True), "got {{steps.a.outputs.parameters.p}}"),
+    ],
+)
+async def test_an_exit_handler_is_passed_nothing_for_an_output_that_was_not_made(outcome: Outcome, said: str) -> None:
+    seen: dict[str, list[str]] = {}
+    text = flow("""
+  - name: say
+    inputs: {parameters: [{name: x}]}
+    container: {image: busybox, command: [echo], args: ["{{inputs.parameters.x}}"]}
+  - name: main
+    steps:
+    - - name: a
+        template: make
+        hooks: {exit: {template: say, arguments: {parameters: [
+          {name: x, value: "got {{steps.a.outputs.parameters.p}}"}]}}}
+""")
+
+    done = await run(text, arguments_of(seen, table(a=outcome)))
+
+    assert done["status"]["phase"] == "Failed"
+    assert seen["w[0].a.onExit"] == [said]
+
+
 @pytest.mark.spec("HOOK-2")
 async def test_a_hook_fires_while_its_step_runs_and_once() -> None:
     hooks = 'up: {template: leaf, expression: \'steps["a"].status == "Running"\'}, down: {template: leaf, expression: \'steps.a.status == "Failed"\'}'  # noqa: E501
