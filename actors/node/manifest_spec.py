@@ -14,6 +14,7 @@ _OVERRIDDEN = ("schedulerName", "securityContext", "hostAliases", "resourceClaim
 _OURS = frozenset(
     {paths.SHIM_VOLUME, paths.SCRIPT_VOLUME, paths.INPUTS_VOLUME, paths.REPOSITORY_VOLUME, paths.TOKEN_VOLUME}
 )
+_EXECUTORS = (paths.INIT, paths.WAIT, "supervisor")  # the last is upstream's, where pods have no init container
 _OF_WORKFLOW = ("hostNetwork", "dnsPolicy", "dnsConfig", "imagePullSecrets")
 _NAMED = frozenset(
     {*_INHERITED, *_OVERRIDDEN, *_OF_WORKFLOW}
@@ -80,10 +81,23 @@ def patched(request: PodRequest, spec: dict[str, Any]) -> dict[str, Any]:
             spec = strategic_merge(spec, parse_patch(str(text), where))
         except BadPatch as error:
             raise BadTemplate(str(error)) from error
+        spec = _without_absent(spec)
     return spec
 
 
 # ------------------------------------------------------------------------------------------------ inside
+
+
+def _without_absent(spec: dict[str, Any]) -> dict[str, Any]:
+    """A patched spec without what was meant for a container of the executor that this pod has no need of.
+
+    Upstream's pods all have `init` and `wait`, and patches for them are common; here they would be containers without
+    an image, which no API server takes (POD-3)."""
+    kept = dict(spec)
+    for field in ("containers", "initContainers"):
+        if field in kept:
+            kept[field] = [one for one in kept[field] if one.get("name") not in _EXECUTORS or one.get("image")]
+    return {field: value for field, value in kept.items() if field != "initContainers" or value}
 
 
 def _take(fields: dict[str, Any], key: str, *candidates: Any) -> None:

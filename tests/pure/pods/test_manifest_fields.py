@@ -139,6 +139,25 @@ def test_a_patch_reaches_wait_and_adds_containers() -> None:
     assert container(pod, "wait")["command"][-1] == "wait"
 
 
+@pytest.mark.spec("POD-3")
+def test_a_patch_for_the_executors_containers_is_for_pods_that_have_them() -> None:
+    limits = {"resources": {"limits": {"cpu": "101m"}}}
+    patch = json.dumps(
+        {
+            "containers": [{"name": "main", "tty": True}, {"name": "wait", **limits}, {"name": "mine", "image": "i"}],
+            "initContainers": [{"name": "init", **limits}],
+        }
+    )
+
+    bare = build(HELLO | {"podSpecPatch": patch})["spec"]
+    full = build(HELLO | ARTIFACT | {"podSpecPatch": patch}, repository=REPOSITORY)["spec"]
+
+    assert ([one["name"] for one in bare["containers"]], "initContainers" in bare) == (["main", "mine"], False)
+    waiting = next(one for one in full["containers"] if one["name"] == "wait")
+    assert waiting["resources"]["limits"]["cpu"] == "101m"
+    assert next(one for one in full["initContainers"] if one["name"] == "init")["resources"]["limits"]["cpu"] == "101m"
+
+
 # ------------------------------------------------------------------------------------------------ resource
 
 
