@@ -240,6 +240,21 @@ async def test_a_pod_without_a_node_goes_at_once(api: Api) -> None:
         await api.delete(ref)
 
 
+@pytest.mark.parametrize(("resource", "told"), [(PODS, ["MODIFIED", "DELETED"]), (CONFIGMAPS, ["DELETED"])])
+async def test_whoever_watches_sees_a_pod_marked_before_it_goes_and_others_never(
+    api: Api, resource: Resource, told: list[str]
+) -> None:
+    made = await api.create(resource, pod() if resource is PODS else configmap())
+    async with api.watch(resource, resource_version=made["metadata"]["resourceVersion"]) as stream:
+        await api.delete(reference(resource, made))
+        with anyio.fail_after(5):
+            events = [await anext(stream) for _ in told]
+    assert [event.type for event in events] == told
+    assert ["deletionTimestamp" in event.object["metadata"] for event in events] == [resource is PODS] * len(told)
+    versions = [int(event.object["metadata"]["resourceVersion"]) for event in events]
+    assert versions == sorted(set(versions))
+
+
 async def test_a_finalizer_holds_an_object_until_it_is_removed(api: Api) -> None:
     ref = reference(
         PODS,

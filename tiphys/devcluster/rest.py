@@ -192,7 +192,9 @@ class Rest:
         if thing["metadata"].get("name") != key[1]:
             raise errors.bad_request("the name of the object does not match the name on the URL")
         metadata.check_namespace(kind, thing, key[0])
-        dropped = self._prune(kind, thing, options) if kind.custom else self._prune_news(kind, thing, current, options)
+        with patches.judged(patch, body, thing):
+            is_whole = kind.custom
+            dropped = self._prune(kind, thing, options) if is_whole else self._prune_news(kind, thing, current, options)
         return self._replace(kind, current, thing, options)._replace(dropped=dropped)
 
     def delete(self, kind: Kind, key: Key, options: DeleteOptions = DeleteOptions()) -> tuple[Record, bool]:
@@ -207,7 +209,9 @@ class Rest:
             return Record(thing, current.version), gone
         bucket = self.bucket(kind)
         if gone:
-            self.storage.remove(bucket, bucket.records[current.key])  # watchers see what was stored, unmarked
+            if kind.resource.kind == "Pod" and thing != current.object:  # it ends gracefully, if only for a moment
+                current = self.storage.put(bucket, thing)
+            self.storage.remove(bucket, bucket.records[current.key])  # watchers see what was stored: others unmarked
             return Record(thing, current.version), True
         if thing == current.object:
             return current, False
@@ -248,9 +252,7 @@ class Rest:
             shown = ", ".join(f'unknown field "{path}"' for path in dropped)
             resource = kind.resource
             raise errors.bad_request(
-                f"strict decoding error: {shown}"
-                if kind.custom
-                else f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+                f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
                 f"strict decoding error: {shown}"
             )
         return dropped
