@@ -111,7 +111,7 @@ def test_a_token_is_fetched_with_the_clients_own_credentials(
     (tmp_path / "out").write_text("hello")
     oauth = {"clientIDSecret": keys["user"], "clientSecretSecret": keys["word"], "tokenURLSecret": keys["url"]}
     oauth |= {"scopes": ["a", "b"], "endpointParams": [{"key": "audience", "value": "x"}]}
-    place = Place({"url": f"{site}/o", "auth": {"oauth2": oauth}})
+    place = Place({"url": f"{site}/o", "auth": {"basicAuth": {}, "clientCert": {}, "oauth2": oauth}})
     web.save(place, tmp_path / "out")
     web.load(place, tmp_path / "in")
     assert (tmp_path / "in").read_text() == "hello"

@@ -19,6 +19,5 @@ def save(place: Place, source: Path) -> None:
 
 def _with_auth(place: Place) -> Place:
     """Basic auth is always sent, empty when the artifact names no credentials."""
-    keys = ("usernameSecret", "passwordSecret")
-    credentials = {key: place.section[key] for key in keys if place.section.get(key)}
+    credentials = {key: place.section.get(key) for key in ("usernameSecret", "passwordSecret")}
     return place._replace(section={"url": place.section.get("url"), "auth": {"basicAuth": credentials}})

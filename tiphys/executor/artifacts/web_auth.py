@@ -20,8 +20,10 @@ TIMEOUT_S = 60.0
 
 
 def authorization(auth: Mapping[str, Any]) -> str:
-    """The Authorization header that `http.auth` asks for; empty when it asks for none."""
-    if auth.get("basicAuth") is not None:
+    """The Authorization header that `http.auth` asks for; empty when it asks for none.
+
+    Upstream's own clients write the sections that nobody filled in, too, as empty maps."""
+    if auth.get("basicAuth"):
         return basic(auth["basicAuth"])
     if (auth.get("oauth2") or {}).get("clientIDSecret"):
         return f"Bearer {_token(auth['oauth2'])}"
