@@ -18,6 +18,7 @@ TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  (a 
 SECRETS_MOUNT = "/var/run/tiphys-secrets"
 PLUGIN_VOLUME = "var-run-argo"  # of an agent's pod: a folder for each executor plugin, with its token
 PLUGIN_MOUNT = "/var/run/argo"  # where upstream's plugins look for theirs: a fixed path, hence no prefix
+DEBUG_MOUNT = "/var/run/argo"  # the shim's volume again, in a container that is paused: where people look for it
 PLUGIN_TOKEN = "token"  # noqa: S105  (a file's name)
 INPUTS_VOLUME = "input-artifacts"  # mounted piecewise at the artifacts' own paths: not ours alone, so no prefix
 INPUTS_MOUNT = "/argo/inputs/artifacts"
@@ -27,10 +28,14 @@ MAIN = "main"
 OUTPUTS = "main.outputs"  # what is locked until a set's outputs are packed; no container can have this name
 WAIT = "wait"
 INIT = "init"
+TELLER = "tiphys-progress"  # the sidecar that tells what a pod's programs say of their progress
 
 SHIM_FILE = "shim"
 SOURCE_FILE = "source"  # a script's source too large for an annotation, written by init
 PROGRESS_FILE = "progress"
+PROGRESS_ENV = "ARGO_PROGRESS_FILE"  # where a command is to write how far it is
+PAUSE_BEFORE_ENV = "ARGO_DEBUG_PAUSE_BEFORE"  # "true": wait for `pause_folder`/before to begin the command
+PAUSE_AFTER_ENV = "ARGO_DEBUG_PAUSE_AFTER"  # "true": wait for `pause_folder`/after to report what it did
 
 INSTRUCTIONS_ENV = "TIPHYS_INSTRUCTIONS"  # JSON; continued in TIPHYS_INSTRUCTIONS_1, _2, …
 TERMINATION_ENV = "TIPHYS_TERMINATION_MESSAGE_PATH"  # set by a node without mounts: where the message really goes
@@ -67,6 +72,11 @@ def exit_file(container: str) -> str:
 def pid_file(container: str) -> str:
     """The file of the shim volume with the process id of a container's shim, as that container sees it."""
     return f"pid-{container}"
+
+
+def pause_folder(container: str) -> str:
+    """The folder of the shim volume with the files that a paused container waits for."""
+    return f"ctr/{container}"
 
 
 def log_file(container: str) -> str:

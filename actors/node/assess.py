@@ -16,6 +16,7 @@ from actors.names import labels
 from actors.node.assess_outputs import Reports, outputs_of, read_reports
 from actors.node.assess_usage import resources_duration
 from actors.node.assessment import Assessment, ContainerVerdict, Expectation
+from actors.node.pod_progress import told_progress
 
 CONTAINER_DELETED = "container deleted"
 _STOPPED = (137, 143)  # how a sidecar ends when it is told to
@@ -25,7 +26,8 @@ _NEVER_RAN = ("StartError", "ContainerCannotRun")
 
 def assess(pod: Mapping[str, Any], expect: Expectation, logs: Mapping[str, bytes] | None = None) -> Assessment:
     """The node's side of `pod`. When the answer has `needs_log`, read that log and ask again with `logs`
-    ({container: the bytes, or b"" when it cannot be read}); until then the node is Running."""
+    ({container: the bytes, or b"" when it cannot be read}); until then the node is Running. Progress is what the
+    program's own report says, else what was told while it ran, else the pod's annotation (PROG-2)."""
     pod = _without_strangers(pod, expect)
     status = pod.get("status") or {}
     phase = status.get("phase") or "Pending"
@@ -44,7 +46,7 @@ def assess(pod: Mapping[str, Any], expect: Expectation, logs: Mapping[str, bytes
         pod_ip=str(status.get("podIP") or ""),
         host=str((pod.get("spec") or {}).get("nodeName") or ""),
         containers=_set_verdicts(pod, expect),
-        progress=verdict.progress or str(annotations.get(labels.PROGRESS) or ""),
+        progress=verdict.progress or told_progress(pod, logs or {}) or str(annotations.get(labels.PROGRESS) or ""),
     )
 
 

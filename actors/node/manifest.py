@@ -1,8 +1,8 @@
 """A node's pod is a pure function of its request: the smallest shape that serves what is wanted of it.
 
-bare: nothing is captured, the user's container as it is. shim: a result, parameters, or order inside a containerSet;
-an init container stages one small program that runs the user's command and reports in the termination message. full:
-artifacts too; `init` loads and `wait` saves. The podSpecPatch has the last word.
+bare: nothing is captured, the user's container as it is. shim: a result, parameters, progress, a pause, or order inside
+a containerSet; an init container stages one small program that runs the user's command and reports in the termination
+message. full: artifacts too; `init` loads and `wait` saves. The podSpecPatch has the last word.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from actors.node.manifest_arguments import long_arguments, with_files
 from actors.node.manifest_artifacts import ArtifactPlan, archives_logs, artifact_plan
 from actors.node.manifest_data import data_container, data_source
 from actors.node.manifest_metadata import metadata, pod_nonce
+from actors.node.manifest_progress import speaks_of_progress, teller
 from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings, TokenPolicy
 from actors.node.manifest_resource import resource_container, resource_inputs
 from actors.node.manifest_spec import patched, pod_fields, pod_volumes
@@ -42,6 +43,8 @@ class Shape:
     long: Mapping[str, str] = field(default_factory=dict)  # arguments that become files, by their names
     logs: bool = False  # are archived
     reads_files: bool = False  # of the main container, after its end
+    tells: bool = False  # how far it is while it runs
+    paused: bool = False  # it may wait before or after its command, as long as somebody wants to look at it
 
     @property
     def source_in_annotation(self) -> bool:
@@ -80,10 +83,13 @@ def pod_for(request: PodRequest) -> dict[str, Any]:
     template = request.template
     sidecars = [containers.sidecar(request, entry, mounts) for entry in template.get("sidecars") or ()]
     user_inits = [containers.user_init(entry, mounts) for entry in template.get("initContainers") or ()]
+    tellers = [teller(request)] if shape.tells else []
     spec: dict[str, Any] = {"containers": wait + main}
     if init or user_inits or sidecars:
-        spec["initContainers"] = init + user_inits + sidecars
+        spec["initContainers"] = init + user_inits + sidecars + tellers
     spec |= pod_fields(request)
+    if shape.paused:
+        spec.pop("activeDeadlineSeconds", None)
     spec["volumes"] = pod_volumes(request, spec, secret_volumes(shape.artifacts.secrets()))
     if not spec["volumes"]:
         del spec["volumes"]
@@ -125,10 +131,15 @@ def _shape(request: PodRequest) -> Shape:
     if is_set and wanted and paths.MAIN not in names:
         raise BadTemplate("containerSet: outputs are taken from a container named main, and there is none")
     captured = captured and not ours
-    shims = names if users and (wanted or logs or _ordered(template)) else []
+    progress, paused = speaks_of_progress(request, users), any(containers.is_paused(user) for _, user in users)
+    shims = names if users and (wanted or logs or progress or paused or _ordered(template)) else []
     reads = bool(parameters or plan.staged)
     long = long_arguments(users)
-    return Shape(users, captured, shims, plan, source, ours=ours, long=long, logs=logs, reads_files=reads)
+    tells = progress and min(request.settings.progress_tick_s, request.settings.progress_file_s) > 0
+    return Shape(
+        users, captured, shims, plan, source, ours=ours, long=long, logs=logs, reads_files=reads, tells=tells,
+        paused=paused,
+    )  # fmt: skip
 
 
 def _users(template: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -162,7 +173,7 @@ def _ordered(template: Mapping[str, Any]) -> bool:
 def _budget(request: PodRequest, shape: Shape) -> int:
     template = request.template
     others = len(template.get("sidecars") or ()) + len(template.get("initContainers") or ())
-    count = max(len(shape.users), 1) + others + shape.init + shape.wait
+    count = max(len(shape.users), 1) + others + shape.init + shape.wait + shape.tells
     limit = budget(count, request.settings.frame_bytes)
     if shape.shims and limit < FRAME_BYTES_MIN:
         raise BadTemplate(

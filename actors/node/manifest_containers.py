@@ -59,7 +59,19 @@ def user_container(
     instructions["user_message"] = str(built.get("terminationMessagePath") or TERMINATION_LOG)
     _own_termination(built, name)
     _mount_shim(built)
-    return _with_env(built, _mounts_env(built) + own_env(request, name) + _shim_env(instructions))
+    env = _mounts_env(built) + own_env(request, name) + _shim_env(instructions)
+    if is_paused(container):
+        _mount_for_people(built)
+    return _with_env(built, env)
+
+
+def is_paused(container: Mapping[str, Any]) -> bool:
+    """Whether the container may be told to wait before or after its command; a value from elsewhere may say so."""
+    switches = (paths.PAUSE_BEFORE_ENV, paths.PAUSE_AFTER_ENV)
+    return any(
+        entry.get("name") in switches and str(entry.get("value", "true")) == "true"
+        for entry in container.get("env") or ()
+    )
 
 
 def sidecar(
@@ -85,17 +97,18 @@ def executor_container(
     request: PodRequest, name: str, verb: Sequence[str], instructions: Instructions
 ) -> dict[str, Any]:
     """One of our own: init, wait, or the main of a resource template."""
-    settings = request.settings
-    built: dict[str, Any] = {
-        "name": name,
-        "image": settings.executor_image,
-        "command": [*settings.executor_command, *verb],
-    }
-    built = merge_container(merge_container(built, settings.executor_container), {"securityContext": UNPRIVILEGED})
+    built = unprivileged(request, name, [*request.settings.executor_command, *verb])
     _own_termination(built, name)
     _mount_shim(built)
     env = _mounts_env(built) + own_env(request, name) + _instructions_env(instructions)
     return _with_env(built, env)
+
+
+def unprivileged(request: PodRequest, name: str, command: Sequence[str]) -> dict[str, Any]:
+    """A container of our image as the installation wishes it, with no more rights than `restricted` grants."""
+    built: dict[str, Any] = {"name": name, "image": request.settings.executor_image, "command": list(command)}
+    built = merge_container(built, request.settings.executor_container)
+    return merge_container(built, {"securityContext": UNPRIVILEGED})
 
 
 def mirror(container: dict[str, Any], main_mounts: Sequence[Mapping[str, Any]]) -> None:
@@ -165,6 +178,12 @@ def _mount_shim(container: dict[str, Any]) -> None:
     container["volumeMounts"] = [*(container.get("volumeMounts") or ()), entry]
 
 
+def _mount_for_people(container: dict[str, Any]) -> None:
+    """Mount the shim's volume where upstream's is: there they look for the files that a paused container waits for."""
+    if all(entry.get("mountPath") != paths.DEBUG_MOUNT for entry in container["volumeMounts"]):
+        container["volumeMounts"].append({"name": paths.SHIM_VOLUME, "mountPath": paths.DEBUG_MOUNT})
+
+
 def _mounts_env(container: dict[str, Any]) -> list[dict[str, Any]]:
     """Where our volumes are; one that holds the script or an argument is mounted on the way."""
     named = {text for text in map(str, container.get("args") or ()) if "$(TIPHYS_MOUNT_" in text}
@@ -182,7 +201,7 @@ def _mounts_env(container: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _shim_env(instructions: Instructions) -> list[dict[str, Any]]:
     progress = f"$({paths.mount_env(paths.SHIM_VOLUME)})/{paths.PROGRESS_FILE}"
-    return [{"name": "ARGO_PROGRESS_FILE", "value": progress}, *_instructions_env(instructions)]
+    return [{"name": paths.PROGRESS_ENV, "value": progress}, *_instructions_env(instructions)]
 
 
 def _instructions_env(instructions: Instructions) -> list[dict[str, Any]]:

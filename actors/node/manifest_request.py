@@ -55,6 +55,8 @@ class PodSettings:
     agent_pods: bool = True  # are made; else somebody else's agent works off the task sets
     executor_plugins: bool = False  # those that ConfigMaps define are offered to workflows that bring none
     gc_deadline_s: int = 600  # how long artifacts may hold up the deletion of their workflow
+    progress_tick_s: float = 60.0  # so often what a running pod says of its progress is read (PROG-2); 0: not at all
+    progress_file_s: float = 3.0  # so often it is looked for in its file; 0: not at all
     repository_root: str = ""
     """Directory of the node below which `file://` repositories may lie. Empty refuses them: a workflow's author who
     could name any directory would read the node's files through our pods."""

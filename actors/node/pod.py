@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from actors.contract.paths import TELLER
 from actors.messages import POD_DELETED, DeadlineExceeded, Denied, EndDaemon, Phase, Recorded, Shutdown, WorkflowEnded
 from actors.names import ids, labels
 from actors.node.assess import assess
@@ -18,6 +19,7 @@ from actors.node.assessment import ContainerVerdict, expected_of, fields_of
 from actors.node.container_nodes import close_containers, container_entries, last_containers
 from actors.node.manifest_request import PodSettings
 from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin
+from actors.node.pod_progress import PROGRESS, is_told, question
 from actors.node.pod_release import KILL, PodRelease
 from actors.node.release import INPUTS_ANNOTATION
 from actors.node.restarts import has_outcome
@@ -43,6 +45,7 @@ class PodNode(PodRelease):
         self.logs: dict[str, bytes] = {}  # container -> the end of its log, where outputs were spilled to it
         self.reading_log = False
         self.log_failures = 0
+        self.listens = False  # to what its pod says of its progress: a timer or an answer is on its way
         self.gone_uids: set[str] = set()  # of its pods that are no more: what still tells of them is late
         self.unsure: Object | None = None  # a pod that the cache has and the record does not, until a live look
         self.told_containers: dict[str, ContainerVerdict] = {}  # of a containerSet, as the journal knows them
@@ -80,6 +83,8 @@ class PodNode(PodRelease):
             return [*refused, *self._kill(), Read(self._reference(), RELEASE)]
         serves = self.announce() if self.status.daemoned else []  # since before a restart: its group waits to hear it
         on_record = self.status.phase == "Running"
+        if on_record:  # what it was told in an earlier life holds until it is told more
+            self.logs[TELLER] = self.status.progress.encode()
         if self.pod is not None and on_record:
             return [*serves, *self._look(now)]
         if on_record:
@@ -161,6 +166,9 @@ class PodNode(PodRelease):
                 return self._make_room()
             case Ask(tag="pod:image"):
                 return self._image_known(command.query.image, result, now)
+            case ReadLog(tag="pod:progress"):
+                self.logs[TELLER] = result
+                return [*self._listen_on(now), *self._look(now)]
             case ReadLog():
                 self.logs[command.options.container] = result
                 self.reading_log = False
@@ -186,6 +194,8 @@ class PodNode(PodRelease):
                 return [WakeAt(now + self._patience_s(), command.tag)]
             case Ask(tag="pod:image"):
                 return self._image_unknown(command.query.image, error, now)
+            case ReadLog(tag="pod:progress"):
+                return self._listen_on(now)
             case ReadLog():
                 return self._log_unread(command, now)
             case Read(tag="pod:release") | Patch(tag="pod:release") | Delete(tag="pod:collect"):
@@ -217,6 +227,9 @@ class PodNode(PodRelease):
             case "pod:log":
                 self.reading_log = False
                 return self._look(now)
+            case "pod:progress":
+                self.listens = self.pod is not None and not self.status.ended
+                return [question(self.pod)] if self.pod is not None and self.listens else []
             case "pod:release":
                 return self._release(now)
             case "pod:collect":
@@ -320,7 +333,18 @@ class PodNode(PodRelease):
             return [*entries, *self.end(phase, now, seen.message, **fields)]
         runs = "Running" in (seen.phase, self.status.phase)  # who has seen it run may yet be shown an older state
         self.now_is("Running" if runs else "Pending", now, seen.message, **fields)
-        return [*entries, *self.announce()] if self.status != before or entries else []
+        said = [*entries, *self.announce()] if self.status != before or entries else []
+        return [*said, *self._listen(now)] if runs else said
+
+    def _listen(self, now: float) -> list[Command]:
+        """Ask so often as the installation wishes what the pod says of its progress, where somebody in it tells it."""
+        if self.listens or self.pod is None or not is_told(self.pod) or self.settings.progress_tick_s <= 0:
+            return []
+        return self._listen_on(now)
+
+    def _listen_on(self, now: float) -> list[Command]:
+        self.listens = not self.status.ended
+        return [WakeAt(now + self.settings.progress_tick_s, PROGRESS)] if self.listens else []
 
     # ------------------------------------------------------------------------------------------ it is stopped
 

@@ -67,7 +67,7 @@ static char **environment(void) {
 static void reason(const char *program, int error, Text *out) {
     *out = text_of("cannot start '");
     add_word(out, program);
-    if (error == ENOENT) add_word(out, "': no such program in the image");
+    if (error == ENOENT) add_word(out, strchr(program, '/') ? "': no such file or directory" : "': executable file not found in $PATH");
     else if (error == EACCES) add_word(out, "': it is not executable");
     else if (error == ENOEXEC) add_word(out, "': not a program for this machine (a script needs a #! line)");
     else {

@@ -74,10 +74,7 @@ void collect(Contents *contents, const Json *told, const Child *child, const cha
         Text said = stripped(clean_utf8(raw.data, raw.size));
         if (said.size) contents->message = said;
     }
-    Text progress = read_file(joined(directory, "", "progress"), 256, &failure);
-    progress = stripped(clean_utf8(progress.data, progress.size));
-    const char *last = progress.size ? strrchr(progress.data, '\n') : NULL;
-    if (progress.size) contents->progress = last ? text_of(last + 1) : progress;
+    contents->progress = last_progress(directory);
     parameters(contents, json_get(told, "parameters"));
     const Json *staged = json_get(told, "staged");
     for (size_t i = 0; staged && i < staged->count; i++) stage(&staged->items[i], directory);

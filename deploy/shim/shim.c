@@ -3,8 +3,10 @@
  * `shim -- COMMAND [ARG...]` starts the command in its own process group, forwards every signal to that group, reaps
  * what is orphaned, passes stdout on as it comes (keeping the end of it when the result is wanted), and after the end
  * reads the output files, packs output artifacts and writes the frame. Its exit code is the command's; 128 + n for a
- * signal; 64 when the command cannot be started. It holds a lock from start to end: who waits for the lock learns of
- * the end whatever its cause. `shim kill SIGNAL` signals the running shim of the same container. */
+ * signal; 64 when the command cannot be started; 143 when a container that it waits for was killed. It holds a lock from
+ * start to end: who waits for the lock learns of the end whatever its cause. `shim kill SIGNAL` signals the running shim
+ * of the same container. `shim progress SECONDS` looks that often at what the commands say of their progress, and prints
+ * it when it has changed. */
 #include "shim.h"
 
 #include <errno.h>
@@ -21,7 +23,7 @@
 
 static void leave(int number) { _exit(128 + number); }
 
-static void pause_s(double seconds) {
+void pause_s(double seconds) {
     struct timespec left = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
     while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
 }
@@ -53,8 +55,8 @@ static void write_number(const char *directory, const char *prefix, const char *
     write_file(joined(directory, prefix, name), text, (size_t)size);
 }
 
-/* Wait until the containers that this one depends on have ended; false: one of them not with 0, and which. */
-static bool wait_for_others(const Json *names, const char *directory, Text *trouble) {
+/* Wait until the containers that this one depends on have ended; 0, or what to end with since one of them did not. */
+static int wait_for_others(const Json *names, const char *directory, Text *trouble) {
     for (size_t i = 0; names && i < names->count; i++) {
         const char *name = names->items[i].text.data;
         int failure;
@@ -63,14 +65,15 @@ static bool wait_for_others(const Json *names, const char *directory, Text *trou
         if (!failure && strcmp(code.data, "0") == 0) continue;
         *trouble = text_of("dependency \"");
         add_word(trouble, name);
-        if (failure || !code.size) add_word(trouble, "\" was killed");
-        else {
-            add_word(trouble, "\" exited with non-zero code: ");
-            add_word(trouble, code.data);
+        if (failure || !code.size) {
+            add_word(trouble, "\" was killed");
+            return STOPPED;
         }
-        return false;
+        add_word(trouble, "\" exited with non-zero code: ");
+        add_word(trouble, code.data);
+        return CANNOT_START;
     }
-    return true;
+    return 0;
 }
 
 /* Let main's dependants go on, then wait until every container of the set has ended: its outputs may still be written. */
@@ -109,18 +112,21 @@ static int run(char **command, const Json *told, const char *directory) {
     int outputs = peers && peers->count ? hold(directory, "main.outputs") : -1, own = hold(directory, name);
     write_number(directory, "pid-", name, (int)getpid());
     if (json_true(told, "keep_log")) child.log = joined(directory, "log-", name);
-    bool started = wait_for_others(json_get(told, "after"), directory, &trouble);
-    if (started) {
+    open_to_pauses(directory, name);
+    int refusal = wait_for_others(json_get(told, "after"), directory, &trouble);
+    if (!refusal) {
+        pause_before(directory, name);
         look_here(command, directory);
-        started = attempts(&child, told, &trouble);
+        if (!attempts(&child, told, &trouble)) refusal = CANNOT_START;
+        else if (!child.asked_to_stop) pause_after(directory, name);
     }
-    contents.code = started ? child.code : CANNOT_START;
-    if (!started) {
+    contents.code = refusal ? refusal : child.code;
+    if (refusal) {
         contents.message = trouble;
         fprintf(stderr, "%s\n", trouble.data);
     }
     if (outputs >= 0) gather(peers, name, directory, contents.code, own);
-    collect(&contents, told, started ? &child : NULL, directory);
+    collect(&contents, told, refusal ? NULL : &child, directory);
     report(&contents, told, directory);
     write_number(directory, "exit-", name, contents.code);
     close(outputs >= 0 ? outputs : own);
@@ -152,8 +158,9 @@ int main(int count, char **words) {
     const char *directory = mount && *mount ? mount : SHIM_MOUNT;
     Json told;
     if (count == 3 && strcmp(words[1], "kill") == 0) return signal_shim(words[2], directory);
+    if (count == 3 && strcmp(words[1], "progress") == 0 && strtod(words[2], NULL) > 0) return tell_progress(directory, strtod(words[2], NULL));
     if (count < 3 || strcmp(words[1], "--") != 0) {
-        fprintf(stderr, "usage: shim -- COMMAND [ARG...] | shim kill SIGNAL\n");
+        fprintf(stderr, "usage: shim -- COMMAND [ARG...] | shim kill SIGNAL | shim progress SECONDS\n");
         return CANNOT_START;
     }
     if (!instructions(&told)) {

@@ -13,6 +13,9 @@
 #define MESSAGE_CHARACTERS_MAX 1024
 #define SHIM_MOUNT "/var/run/tiphys"
 #define CANNOT_START 64
+#define STOPPED 143 /* as after SIGTERM */
+#define PAUSE_BEFORE "ARGO_DEBUG_PAUSE_BEFORE"
+#define PAUSE_AFTER "ARGO_DEBUG_PAUSE_AFTER"
 
 /* Bytes of known length; `data` has a zero behind its end. */
 typedef struct {
@@ -73,6 +76,18 @@ typedef struct {
     Text parameters;                       /* a JSON map, NULL when there are none */
 } Contents;
 void collect(Contents *contents, const Json *told, const Child *child, const char *directory);
+
+/* progress.c */
+Text last_progress(const char *directory);                  /* data is NULL when the file says none */
+int tell_progress(const char *directory, double every_s);   /* one line on stdout for each change, until a signal */
+
+/* pause.c: only where the environment asks for it */
+void open_to_pauses(const char *directory, const char *container);
+void pause_before(const char *directory, const char *container);
+void pause_after(const char *directory, const char *container); /* SIGTERM ends it, and what follows is still done */
+
+/* shim.c */
+void pause_s(double seconds);
 
 /* frame.c */
 void report(const Contents *contents, const Json *told, const char *directory);

@@ -58,6 +58,8 @@ class Environment:
     workflow_bytes: int = 1 << 20  # MAX_WORKFLOW_SIZE
     propagation: Propagation = "Background"  # WF_DEL_PROPAGATION_POLICY
     held_pods: Held = "uncollected"  # ARGO_POD_STATUS_CAPTURE_FINALIZER
+    progress_tick_s: float = 60.0  # ARGO_PROGRESS_PATCH_TICK_DURATION
+    progress_file_s: float = 3.0  # ARGO_PROGRESS_FILE_TICK_DURATION
     series_max: int = 1000  # TIPHYS_METRIC_SERIES_MAX
     loop_items: int = ITEMS_MAX  # TIPHYS_LOOP_ITEMS_MAX
     archive_period_s: float = 86400.0  # ARCHIVED_WORKFLOW_GC_PERIOD
@@ -85,18 +87,18 @@ def environment(variables: Mapping[str, str]) -> Environment:
             problems.append(f"{name}: {error}")
             return default_s
 
-    allowed = [name.strip() for name in found.get("WORKFLOW_USER_OVERRIDE_ALLOWLIST", "").split(",") if name.strip()]
-    problems += _unknown_fields(allowed)
     decided = Environment(
         expressions=found.get("EXPRESSION_TEMPLATES", "true").lower() != "false",
         estimates=found.get("SKIP_WORKFLOW_DURATION_ESTIMATION", "false").lower() != "true",
         cache_gc_period_s=lasting("CACHE_GC_PERIOD", 0.0),
         cache_not_hit_s=lasting("CACHE_GC_AFTER_NOT_HIT_DURATION", 30.0),
-        permitted_overrides=frozenset(allowed),
+        permitted_overrides=_allowed(found, problems),
         host_name_label=found.get("RETRY_HOST_NAME_LABEL_KEY", "kubernetes.io/hostname"),
         workflow_bytes=number("MAX_WORKFLOW_SIZE", 1 << 20),
         propagation=_propagation(found, problems),
         held_pods=_held(found, problems),
+        progress_tick_s=lasting("ARGO_PROGRESS_PATCH_TICK_DURATION", 60.0),
+        progress_file_s=lasting("ARGO_PROGRESS_FILE_TICK_DURATION", 3.0),
         series_max=number("TIPHYS_METRIC_SERIES_MAX", 1000),
         loop_items=number("TIPHYS_LOOP_ITEMS_MAX", ITEMS_MAX),
         archive_period_s=lasting("ARCHIVED_WORKFLOW_GC_PERIOD", 86400.0),
@@ -122,6 +124,12 @@ def _held(found: Mapping[str, str], problems: list[str]) -> Held:
     if text not in policies:
         problems.append(f"ARGO_POD_STATUS_CAPTURE_FINALIZER: {text!r} is neither true nor false")
     return policies.get(text, "uncollected")
+
+
+def _allowed(found: Mapping[str, str], problems: list[str]) -> frozenset[str]:
+    names = [name.strip() for name in found.get("WORKFLOW_USER_OVERRIDE_ALLOWLIST", "").split(",") if name.strip()]
+    problems += _unknown_fields(names)
+    return frozenset(names)
 
 
 def _unknown_fields(names: list[str]) -> Iterator[str]:

@@ -48,7 +48,13 @@ def settings(read: Configuration | None, base: ControllerSettings, around: Envir
     """The rooms' settings. `base` is what the command line says, which a key outranks; `around` is the environment."""
     base = replace(
         base,
-        pods=replace(base.pods, host_name_label=around.host_name_label, held=around.held_pods),
+        pods=replace(
+            base.pods,
+            host_name_label=around.host_name_label,
+            held=around.held_pods,
+            progress_tick_s=around.progress_tick_s,
+            progress_file_s=around.progress_file_s,
+        ),
         caches=CacheSettings(around.cache_gc_period_s, around.cache_not_hit_s),
         series=SeriesSettings(PREFIX, series_max=around.series_max),
         permitted_overrides=around.permitted_overrides,

@@ -3,8 +3,10 @@
 `shim -- COMMAND [ARG…]` starts the command in its own process group, forwards every signal to that group, reaps what
 is orphaned, passes stdout on as it comes (keeping the end of it when the result is wanted), and after the end reads
 the output files, packs output artifacts and writes the frame. Its exit code is the command's; 128 + n for a signal;
-64 when the command cannot be started. It holds a lock from start to end: who waits for the lock learns of the end
-whatever its cause. `shim kill SIGNAL` signals the running shim of the same container.
+64 when the command cannot be started; 143 when a container that it waits for was killed. It holds a lock from start to
+end: who waits for the lock learns of the end whatever its cause. `shim kill SIGNAL` signals the running shim of the
+same container. `shim progress SECONDS` looks that often at what the commands say of their progress, and prints it when
+it has changed.
 
 It runs in front of the user's program in every captured pod: standard library only, few imports, nothing kept growing.
 """
@@ -20,7 +22,8 @@ from errno import ENOENT
 
 from actors.contract import frame, paths
 from actors.contract.instructions import from_env
-from tiphys.executor.shim_process import CannotStart, Child, kept
+from tiphys.executor.shim_process import CANNOT_START, STOPPED, CannotStart, Child, kept
+from tiphys.executor.shim_progress import progress_in, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,16 +31,16 @@ if TYPE_CHECKING:
 
     from actors.contract.documents import Content, Instructions
 
-CANNOT_START = 64  # upstream's code for a wrapper that could not do its work
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run as a program; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["kill"]:
         return kill(arguments[1:])
+    if arguments[:1] == ["progress"] and len(arguments) == 2:
+        return tell(shim_directory(), float(arguments[1]))
     if arguments[:1] != ["--"] or len(arguments) < 2:
-        sys.stderr.write("usage: shim -- COMMAND [ARG...] | shim kill SIGNAL\n")
+        sys.stderr.write("usage: shim -- COMMAND [ARG...] | shim kill SIGNAL | shim progress SECONDS\n")
         return CANNOT_START
     return run(arguments[1:], from_env(os.environ), shim_directory())
 
@@ -58,11 +61,10 @@ def run(command: Sequence[str], told: Instructions, directory: str) -> int:
     content: Content = {}
     tail = b""
     try:
-        wait_for_others(told.get("after", ()), directory)
-        child = attempts(found_here(list(command), directory), told, directory)
+        child = run_in_turn(list(command), told, directory)
         content["code"], tail = child.code, kept(child.tail)
     except CannotStart as error:
-        content = {"code": CANNOT_START, "message": str(error)}
+        content = {"code": error.code, "message": str(error)}
         sys.stderr.write(f"{error}\n")
     if told.get("peers"):
         gather(told, content["code"], locks.pop(), directory)
@@ -71,6 +73,24 @@ def run(command: Sequence[str], told: Instructions, directory: str) -> int:
     _write(f"{directory}/{paths.exit_file(name)}", str(content["code"]))
     os.close(locks.pop())
     return content["code"]
+
+
+def run_in_turn(command: list[str], told: Instructions, directory: str) -> Child:
+    """Run the command when it may begin, and pause where the environment says so. Raises CannotStart."""
+    name, before, after = told["container"], _is_set(paths.PAUSE_BEFORE_ENV), _is_set(paths.PAUSE_AFTER_ENV)
+    if not (before or after):
+        wait_for_others(told.get("after", ()), directory)
+        return attempts(found_here(command, directory), told, directory)
+    from tiphys.executor import shim_pause  # noqa: PLC0415  (few are ever paused)
+
+    shim_pause.open_to_pauses(directory, name)
+    wait_for_others(told.get("after", ()), directory)
+    if before:
+        shim_pause.pause_before(directory, name)
+    child = attempts(found_here(command, directory), told, directory)
+    if after and not child.asked_to_stop:
+        shim_pause.pause_after(directory, name)
+    return child
 
 
 def hold(path: str) -> int:
@@ -88,8 +108,9 @@ def wait_for_others(names: Sequence[str], directory: str) -> None:
         wait_for_end(name, directory)
         code = exit_code(name, directory)
         if code != 0:
-            how = "was killed" if code is None else f"exited with non-zero code: {code}"
-            raise CannotStart(f'dependency "{name}" {how}')
+            if code is None:
+                raise CannotStart(f'dependency "{name}" was killed', STOPPED)
+            raise CannotStart(f'dependency "{name}" exited with non-zero code: {code}')
 
 
 def gather(told: Instructions, code: int, lock: int, directory: str) -> None:
@@ -166,7 +187,7 @@ def collect(content: Content, tail: bytes, told: Instructions, directory: str) -
     message = users_message(told.get("user_message", ""), directory)
     if message and "message" not in content:
         content["message"] = message
-    progress = _read_text(f"{directory}/{paths.PROGRESS_FILE}", 256).strip().rpartition("\n")[2]
+    progress = progress_in(directory)
     if progress:
         content["progress"] = progress
     parameters: dict[str, str] = {}
@@ -231,6 +252,10 @@ def report(content: Content, told: Instructions, directory: str) -> None:
 def termination_path(container: str, directory: str) -> str:
     """The file that becomes this container's termination message."""
     return os.environ.get(paths.TERMINATION_ENV) or f"{directory}/{paths.termination_file(container)}"
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable) == "true"
 
 
 def _leave(number: int, _frame: object) -> None:

@@ -27,8 +27,16 @@ _FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.S
 _SUBREAPER = 36  # prctl
 
 
+CANNOT_START = 64  # upstream's code for a wrapper that could not do its work
+STOPPED = 143  # as after SIGTERM
+
+
 class CannotStart(Exception):
-    """The command was not started; the text says why."""
+    """The command was not started; the text says why, and `code` is what to end with."""
+
+    def __init__(self, text: str, code: int = CANNOT_START) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Child:
@@ -210,7 +218,8 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
 
 def _reason(program: str, error: OSError) -> str:
     if error.errno == ENOENT:
-        return f"cannot start {program!r}: no such program in the image"
+        what = "no such file or directory" if "/" in program else "executable file not found in $PATH"
+        return f"cannot start {program!r}: {what}"
     if error.errno == EACCES:
         return f"cannot start {program!r}: it is not executable"
     if error.errno == ENOEXEC:

@@ -17,8 +17,8 @@ import actors.contract
 import tiphys.executor
 from actors.contract import paths
 
-_CONTRACT = ("frame", "instructions", "paths")
-_EXECUTOR = ("pack", "shim", "shim_process")
+_CONTRACT = ("frame", "instructions", "paths", "progress")
+_EXECUTOR = ("pack", "shim", "shim_pause", "shim_process", "shim_progress")
 _SHEBANG_MAX = 250  # Linux cuts longer first lines
 _LAUNCH = """import sys
 sys.path.insert(0, sys.path[0] + "/lib")

@@ -241,6 +241,7 @@ def test_variables_of_the_environment_decide_or_are_reported() -> None:
             "WORKFLOW_USER_OVERRIDE_ALLOWLIST": "podSpecPatch, volumes",
             "WF_DEL_PROPAGATION_POLICY": "Foreground",
             "GZIP_IMPLEMENTATION": "GZip",
+            "ARGO_PROGRESS_PATCH_TICK_DURATION": "7s",
             "HOME": "/home/ada",
         }
     )
@@ -252,6 +253,7 @@ def test_variables_of_the_environment_decide_or_are_reported() -> None:
     )
     assert found.permitted_overrides == {"podSpecPatch", "volumes"}
     assert (found.propagation, found.loop_items) == ("Foreground", 7)
+    assert (found.progress_tick_s, found.progress_file_s) == (7, 3)
     assert found.held_pods == "uncollected"
     held = [environment({"ARGO_POD_STATUS_CAPTURE_FINALIZER": word}).held_pods for word in ("False", "true")]
     assert held == ["never", "always"]

@@ -269,8 +269,14 @@ def test_progress_comes_from_the_frame_else_the_annotation() -> None:
     seen = pod("Running", running("main"))
     seen["metadata"]["annotations"]["workflows.argoproj.io/progress"] = "1/2"
     assert assess(seen, PLAIN).progress == "1/2"
+    logs = {"tiphys-progress": b"3/4\n"}
+    assert assess(seen, PLAIN, logs).progress == "1/2"  # nobody in the pod can have told it
+    seen["spec"]["initContainers"] = [{"name": "tiphys-progress"}]
+    assert assess(seen, PLAIN, logs).progress == "3/4"
+    assert assess(seen, PLAIN, {"tiphys-progress": b""}).progress == "1/2"
     seen = pod("Succeeded", ended("main", message=told({"code": 0, "progress": "2/2"})))
-    assert assess(seen, PLAIN).progress == "2/2"
+    seen["spec"]["initContainers"] = [{"name": "tiphys-progress"}]
+    assert assess(seen, PLAIN, logs).progress == "2/2"
 
 
 @pytest.mark.spec("CSET-6")

@@ -32,7 +32,8 @@ MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 KEPT_FLAGS = 1 | 2 | 4 | 8 | 1024 | 2048 | 4096  # what a remount in a user namespace may not take away
 
-PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 24, 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 4, 24, 36
+CAPABILITY_VERSION = 0x20080522
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 SYS_MOUNT_SETATTR = 442  # the same on every architecture
 AT_RECURSIVE = 0x8000
@@ -209,6 +210,8 @@ def _enter(root: str) -> None:
         os.makedirs(f"{root}/{name}", exist_ok=True)
     for name in ("tmp", "var/tmp"):
         os.chmod(f"{root}/{name}", 0o1777)  # noqa: S103 - as /tmp is everywhere
+    with contextlib.suppress(FileExistsError):  # as in nearly every image
+        os.symlink("../run", f"{root}/var/run")
     mount(root, root, "", MS_BIND)
     os.chdir(root)
     number = SYS_PIVOT_ROOT.get(os.uname().machine)
@@ -315,6 +318,25 @@ def _mount_dev() -> None:
     ):
         with contextlib.suppress(FileExistsError):
             os.symlink(target, f"/dev/{link}")
+
+
+class _CapabilityWords(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
+
+
+def be_like_the_container() -> None:
+    """Have no more capabilities than the root of a container: its processes may then look into their pid 1, which
+    `/proc/1/root` needs, and find nothing there that they have not themselves."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+    words = (_CapabilityWords * 2)()
+    _check(_libc.capget(ctypes.byref(header), ctypes.byref(words)), "capget")
+    for number, word in enumerate(words):
+        kept = sum(1 << (capability - 32 * number) for capability in CAPABILITIES if capability // 32 == number)
+        word.permitted &= kept
+        word.effective &= kept
+        word.inheritable = 0
+    _check(_libc.capset(ctypes.byref(header), ctypes.byref(words)), "capset")
+    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def become_user(uid: int | None, gid: int | None, groups: list[int]) -> None:

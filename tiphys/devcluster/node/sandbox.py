@@ -159,6 +159,7 @@ class Container:
             os.makedirs(spec["root"], exist_ok=True)
         else:
             rootfs.build(spec, config["base"], config["binds"])
+            rootfs.be_like_the_container()
         wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _noop)
