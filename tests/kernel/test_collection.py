@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import gc
+import os
+import platform
+from pathlib import Path
 
 import anyio
 import pytest
 
-from runtime.collection import QUIET_WITHIN_S, WHOLE_S, YOUNG, Collection
+from runtime.collection import QUIET_WITHIN_S, TRIM_S, WHOLE_S, YOUNG, Collection
 
 pytestmark = pytest.mark.virtual_time
+
+
+def resident_mib() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 async def test_young_objects_are_looked_at_a_few_at_a_time_and_all_of_them_never_by_chance():
@@ -37,3 +44,30 @@ async def test_everything_is_looked_at_seldom_and_in_a_quiet_moment_or_in_the_en
         await anyio.sleep(QUIET_WITHIN_S)
         assert collection.looks == 2
         tasks.cancel_scope.cancel()
+
+
+async def test_freed_memory_is_given_back_once_a_minute_however_busy_it_is():
+    given = 0
+
+    def give() -> None:
+        nonlocal given
+        given += 1
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(Collection(lambda: False, give).run)
+        await anyio.sleep(3 * TRIM_S + 1)
+        tasks.cancel_scope.cancel()
+    assert given == 3
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only this C library keeps what was freed")
+async def test_what_lies_between_living_objects_goes_back_to_the_system():
+    living = [bytes(50_000) for _ in range(2_000)]
+    del living[::2]
+    before = resident_mib()
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(Collection(lambda: True).run)
+        await anyio.sleep(TRIM_S + 1)
+        tasks.cancel_scope.cancel()
+    assert resident_mib() < before - 20
+    assert len(living) == 1_000
