@@ -49,6 +49,7 @@ class Collector(Behaviour):
         self.attempts = 0
         self.failures: dict[tuple[str, str], str] = {}  # node id and name -> why it is still there
         self.gone_by_now: set[tuple[str, str]] = set()  # deleted, and not on record yet
+        self.recouped: dict[str, bool] = {}  # names of the pods whose outcome was read
         self.finished = False
 
     @property
@@ -249,6 +250,7 @@ class Collector(Behaviour):
             return []
         if isinstance(outcome, LogOptions):
             return [ReadLog(reference(PODS, self.pod), outcome, tag=LOG)]
+        self.recouped[self.batch.pod_name] = True
         if isinstance(outcome, str):
             return self._failed_batch(outcome, now)
         for number, one in enumerate(self.batch.doomed):
@@ -274,7 +276,7 @@ class Collector(Behaviour):
             return self._next_batch(now)
         if version_of(self.workflow):
             return [self.nodes.save(self.workflow, all_marked(self.workflow, self.gone_by_now), MARK)]
-        return self._patch(status)
+        return self._patch({**status, "artifactGCStatus": {"podsRecouped": self.recouped}})
 
     def _patch(self, status: dict[str, Any]) -> list[Command]:
         assert self.workflow is not None
@@ -292,7 +294,8 @@ class Collector(Behaviour):
         assert self.workflow is not None
         left = {(one.node_id, one.name): one for one in self._found()}
         why = {one.where: self.failures.get(key, "there was no time left") for key, one in left.items()}
-        body = gc_outcome.closing(self.workflow, executed(self.workflow), why, deleting=self._deleting)
+        spec = executed(self.workflow)
+        body = gc_outcome.closing(self.workflow, spec, why, self.recouped, deleting=self._deleting)
         if body is None:
             self.finished = True
             return []

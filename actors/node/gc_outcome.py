@@ -63,10 +63,15 @@ def has_failed_before(workflow: Object) -> bool:
 
 
 def closing(
-    workflow: Object, spec: Mapping[str, Any], left: Mapping[str, str], *, deleting: bool
+    workflow: Object,
+    spec: Mapping[str, Any],
+    left: Mapping[str, str],
+    recouped: Mapping[str, bool],
+    *,
+    deleting: bool,
 ) -> dict[str, Any] | None:
     """The merge patch that ends the collecting: a condition for what is left, and no finalizer when nothing more is to
-    come. None when nothing changes."""
+    come. None when nothing changes. `recouped` names the pods whose outcome was read."""
     meta, status = workflow["metadata"], workflow.get("status") or {}
     forced = bool((spec.get("artifactGC") or {}).get("forceFinalizerRemoval"))
     later = not deleting and bool(doomed(workflow, spec, {ON_DELETION}))
@@ -80,8 +85,11 @@ def closing(
     if others + said != (status.get("conditions") or []):
         changes["conditions"] = others + said
     processed = dict.fromkeys(sorted(DELETING if deleting else {ON_COMPLETION}), True)
-    if (status.get("artifactGCStatus") or {}).get("strategiesProcessed") != processed:
+    known = status.get("artifactGCStatus") or {}
+    if known.get("strategiesProcessed") != processed or not recouped.keys() <= (known.get("podsRecouped") or {}).keys():
         changes["artifactGCStatus"] = {"strategiesProcessed": processed}
+        if recouped:
+            changes["artifactGCStatus"]["podsRecouped"] = dict(recouped)
     if changes:
         patch["status"] = changes
     return patch if changes or "finalizers" in patch["metadata"] else None

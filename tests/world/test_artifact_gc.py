@@ -134,7 +134,11 @@ async def test_when_all_is_deleted_at_the_end_nothing_holds_the_workflow() -> No
     assert "finalizers" not in done["metadata"]
     assert len(seen) == 1
     assert pods == []
-    assert done["status"]["artifactGCStatus"] == {"strategiesProcessed": {"OnWorkflowCompletion": True}}
+    recouped = {pod["metadata"]["name"]: True for pod in seen}
+    assert done["status"]["artifactGCStatus"] == {
+        "strategiesProcessed": {"OnWorkflowCompletion": True},
+        "podsRecouped": recouped,
+    }
 
 
 @pytest.mark.spec("AGC-4")
