@@ -1,4 +1,5 @@
-"""Cyclic garbage is looked for a few thousand objects at a time; among all there are, seldom and in a quiet moment.
+"""Cyclic garbage is looked for a few thousand objects at a time; among all there are, in a quiet moment, and seldom
+where that takes long.
 
 What is over is freed when the last reference to it goes: nothing that actors are made of is a cycle (a test holds the
 rooms to it). What is left are closed connections and the tracebacks of exceptions. Python's own rule would look at all
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import time
 from collections.abc import Callable
 
 import anyio
@@ -24,10 +26,11 @@ YOUNG = 5_000
 TRIM_S = 60.0
 """Between two times that freed memory is given back: one or two milliseconds where little was freed."""
 
-WHOLE_TRIMS = 10
-"""Every so many of them there is a look at everything that was made since the start."""
+WHOLE_S = 600.0
+"""Between two looks at everything that was made since the start, ..."""
 
-WHOLE_S = TRIM_S * WHOLE_TRIMS
+CHEAP_S = 0.02
+"""... and if the last one took no longer than this, between two times that memory is given back there is one each."""
 
 QUIET_WITHIN_S = 60.0
 """So long a quiet moment is waited for; then it is done all the same."""
@@ -36,12 +39,20 @@ _NEVER = 1_000_000_000
 
 
 class Collection:
-    """This process's garbage collection, while `run` runs. `run` is a supervisor's child."""
+    """This process's garbage collection, while `run` runs. `run` is a supervisor's child.
 
-    def __init__(self, is_quiet: Callable[[], bool], give_back: Callable[[], None] | None = None) -> None:
+    `clock` says how long a look took, in seconds."""
+
+    def __init__(
+        self,
+        is_quiet: Callable[[], bool],
+        give_back: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.looks = 0  # at everything
         self._is_quiet = is_quiet
         self._give_back = give_back or _trim()
+        self._clock = clock
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Collect until cancelled; then Python's own rule holds again."""
@@ -49,17 +60,25 @@ class Collection:
         gc.set_threshold(YOUNG, _NEVER, _NEVER)
         try:
             task_status.started()
+            due = TRIM_S
             while True:
-                for _ in range(WHOLE_TRIMS):
-                    await anyio.sleep(TRIM_S)
-                    self._give_back()
-                with anyio.move_on_after(QUIET_WITHIN_S):
-                    while not self._is_quiet():  # noqa: ASYNC110  # once in ten minutes
-                        await anyio.sleep(0.25)
-                gc.collect()
-                self.looks += 1
+                await anyio.sleep(TRIM_S)
+                due -= TRIM_S
+                if due <= 0:
+                    due = TRIM_S if await self._look() <= CHEAP_S else WHOLE_S
+                self._give_back()
         finally:
             gc.set_threshold(*usual)
+
+    async def _look(self) -> float:
+        """Look at everything, in a quiet moment if there is one; how long that took, in seconds."""
+        with anyio.move_on_after(QUIET_WITHIN_S):
+            while not self._is_quiet():  # noqa: ASYNC110  # once in a minute
+                await anyio.sleep(0.25)
+        began = self._clock()
+        gc.collect()
+        self.looks += 1
+        return self._clock() - began
 
 
 def _trim() -> Callable[[], None]:

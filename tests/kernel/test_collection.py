@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from runtime.collection import QUIET_WITHIN_S, TRIM_S, WHOLE_S, YOUNG, Collection
+from runtime.collection import CHEAP_S, QUIET_WITHIN_S, TRIM_S, WHOLE_S, YOUNG, Collection
 
 pytestmark = pytest.mark.virtual_time
 
@@ -29,20 +29,46 @@ async def test_young_objects_are_looked_at_a_few_at_a_time_and_all_of_them_never
     assert gc.get_threshold() == usual
 
 
-async def test_everything_is_looked_at_seldom_and_in_a_quiet_moment_or_in_the_end_all_the_same():
+class Slow:
+    """A clock by which every look takes so many seconds."""
+
+    def __init__(self, took: float) -> None:
+        self.took, self.now = took, 0.0
+
+    def __call__(self) -> float:
+        self.now += self.took
+        return self.now
+
+
+async def test_everything_is_looked_at_in_a_quiet_moment_or_in_the_end_all_the_same_and_seldom_when_it_takes_long():
     quiet = True
-    collection = Collection(lambda: quiet)
+    collection = Collection(lambda: quiet, clock=Slow(2 * CHEAP_S))
     async with anyio.create_task_group() as tasks:
         await tasks.start(collection.run)
-        await anyio.sleep(WHOLE_S - 1)
-        assert collection.looks == 0
-        await anyio.sleep(2)
+        await anyio.sleep(TRIM_S + 1)
         assert collection.looks == 1
+        await anyio.sleep(WHOLE_S - 2)
+        assert collection.looks == 1
+        await anyio.sleep(2)
+        assert collection.looks == 2
         quiet = False
         await anyio.sleep(WHOLE_S + 1)
-        assert collection.looks == 1
-        await anyio.sleep(QUIET_WITHIN_S)
         assert collection.looks == 2
+        await anyio.sleep(QUIET_WITHIN_S)
+        assert collection.looks == 3
+        tasks.cancel_scope.cancel()
+
+
+async def test_everything_is_looked_at_every_minute_as_long_as_that_is_cheap():
+    clock = Slow(CHEAP_S / 2)
+    collection = Collection(lambda: True, clock=clock)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(collection.run)
+        await anyio.sleep(5 * TRIM_S + 1)
+        assert collection.looks == 5
+        clock.took = 2 * CHEAP_S
+        await anyio.sleep(5 * TRIM_S)
+        assert collection.looks == 6
         tasks.cancel_scope.cancel()
 
 
@@ -54,8 +80,8 @@ async def test_freed_memory_is_given_back_once_a_minute_however_busy_it_is():
         given += 1
 
     async with anyio.create_task_group() as tasks:
-        await tasks.start(Collection(lambda: False, give).run)
-        await anyio.sleep(3 * TRIM_S + 1)
+        await tasks.start(Collection(lambda: False, give, Slow(1)).run)
+        await anyio.sleep(3 * TRIM_S + QUIET_WITHIN_S + 1)
         tasks.cancel_scope.cancel()
     assert given == 3
 
