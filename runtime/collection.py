@@ -41,13 +41,13 @@ _NEVER = 1_000_000_000
 class Collection:
     """This process's garbage collection, while `run` runs. `run` is a supervisor's child.
 
-    `clock` says how long a look took, in seconds."""
+    `clock` says how long a look took, in seconds: by default of this thread's own time, whoever else wants the machine."""
 
     def __init__(
         self,
         is_quiet: Callable[[], bool],
         give_back: Callable[[], None] | None = None,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self.looks = 0  # at everything
         self._is_quiet = is_quiet
