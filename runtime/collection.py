@@ -41,7 +41,7 @@ _NEVER = 1_000_000_000
 class Collection:
     """This process's garbage collection, while `run` runs. `run` is a supervisor's child.
 
-    `clock` says how long a look took, in seconds: by default of this thread's own time, whoever else wants the machine."""
+    `clock` says how long a look took, in seconds: by default of this thread's own time, whoever else runs."""
 
     def __init__(
         self,
