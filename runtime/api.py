@@ -91,7 +91,7 @@ class LogOptions(NamedTuple):
     previous: bool = False
     tail_lines: int | None = None
     limit_bytes: int | None = None
-    since_s: int | None = None
+    since_s: float | None = None  # over HTTP whole seconds
     timestamps: bool = False
 
 

@@ -6,6 +6,7 @@ Objects stay what they are on the wire, plain JSON: no typed models, which cost 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
@@ -201,7 +202,7 @@ class HttpApi:
             "timestamps": "true" if options.timestamps else None,
             "tailLines": options.tail_lines,
             "limitBytes": options.limit_bytes,
-            "sinceSeconds": options.since_s,
+            "sinceSeconds": math.ceil(options.since_s) if options.since_s is not None else None,
         }
         query = {name: str(value) for name, value in asked.items() if value is not None}
         return self._stream(_path(ref, "log"), query, None if options.follow else REQUEST_S)

@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from runtime.api import Refused
 from runtime.objects import CONFIGMAPS
 from tiphys.devcluster import fields, patches, protobuf, schema, strategic
-from tiphys.devcluster.columns import duration, pod_status
+from tiphys.devcluster.columns import duration
+from tiphys.devcluster.granularity import Declared, parts_of
 from tiphys.devcluster.jsonpath import find
 from tiphys.devcluster.metadata import Source
+from tiphys.devcluster.podcolumns import pod_status
+from tiphys.devcluster.resources import built_in
 from tiphys.devcluster.selectors import matcher, parse_labels, selector_matches, selector_text
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Storage
@@ -70,7 +73,8 @@ def test_a_strategic_patch_changes_the_items_it_names_and_no_others(
     old: list[str], named: list[str], image: str
 ) -> None:
     thing = {"containers": [{"name": name, "image": "old", "x": 1} for name in old]}
-    patched = strategic.merge(thing, {"containers": [{"name": name, "image": image} for name in named]})
+    patch = {"containers": [{"name": name, "image": image} for name in named]}
+    patched = strategic.merge(thing, patch, strategic.Type("core.v1.PodSpec"))
     by_name = {item["name"]: item for item in patched["containers"]}
     assert set(by_name) == {"a", "b", "c"}
     for name, item in by_name.items():
@@ -78,17 +82,122 @@ def test_a_strategic_patch_changes_the_items_it_names_and_no_others(
 
 
 def test_a_strategic_patch_deletes_replaces_and_orders_by_its_directives() -> None:
-    thing = {"containers": [{"name": "a"}, {"name": "b"}], "finalizers": ["x", "y"], "m": {"k": 1}}
-    deleted = strategic.merge(thing, {"containers": [{"name": "a", "$patch": "delete"}]})
+    pod = strategic.Type("core.v1.PodSpec")
+    thing = {"containers": [{"name": "a"}, {"name": "b"}], "nodeSelector": {"k": "v"}}
+    deleted = strategic.merge(thing, {"containers": [{"name": "a", "$patch": "delete"}]}, pod)
     assert deleted["containers"] == [{"name": "b"}]
-    replaced = strategic.merge(
-        thing, {"containers": [{"$patch": "replace"}, {"name": "c"}], "m": {"$patch": "replace"}}
-    )
+    patch = {"containers": [{"$patch": "replace"}, {"name": "c"}], "nodeSelector": {"$patch": "replace"}}
+    replaced = strategic.merge(thing, patch, pod)
     assert replaced["containers"] == [{"name": "c"}]
-    assert replaced["m"] == {}
-    assert strategic.merge(thing, {"$deleteFromPrimitiveList/finalizers": ["x"]})["finalizers"] == ["y"]
-    ordered = strategic.merge(thing, {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]})
+    assert replaced["nodeSelector"] == {}
+    ordered = strategic.merge(thing, {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}, pod)
     assert ordered["containers"] == [{"name": "b"}, {"name": "a"}]
+    meta, held = strategic.Type("meta.v1.ObjectMeta"), {"finalizers": ["x", "y"]}
+    assert strategic.merge(held, {"$deleteFromPrimitiveList/finalizers": ["x"]}, meta)["finalizers"] == ["y"]
+    assert set(strategic.merge(held, {"finalizers": ["z"]}, meta)["finalizers"]) == {"x", "y", "z"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "patch", "new"),
+    [
+        (
+            ("v1", "Node"),
+            {"spec": {"taints": [{"key": "a"}, {"key": "b"}]}},
+            {"spec": {"taints": [{"key": "b"}]}},
+            {"spec": {"taints": [{"key": "b"}]}},
+        ),
+        (
+            ("networking.k8s.io/v1", "NetworkPolicy"),
+            {"spec": {"ingress": [{"ports": [{"port": 80}]}]}},
+            {"spec": {"ingress": [{"ports": [{"port": 81}]}]}},
+            {"spec": {"ingress": [{"ports": [{"port": 81}]}]}},
+        ),
+        (
+            ("v1", "Service"),
+            {"spec": {"ports": [{"port": 80, "name": "a"}, {"port": 81, "name": "b"}]}},
+            {"spec": {"ports": [{"port": 80, "targetPort": 8080}]}},
+            {"spec": {"ports": [{"port": 80, "name": "a", "targetPort": 8080}, {"port": 81, "name": "b"}]}},
+        ),
+        (
+            ("apps/v1", "Deployment"),
+            {"spec": {"template": {"spec": {"containers": [{"name": "m", "args": ["a"], "env": [{"name": "X"}]}]}}}},
+            {"spec": {"template": {"spec": {"containers": [{"name": "m", "args": ["b"], "env": [{"name": "Y"}]}]}}}},
+            {
+                "spec": {
+                    "template": {
+                        "spec": {"containers": [{"name": "m", "args": ["b"], "env": [{"name": "Y"}, {"name": "X"}]}]}
+                    }
+                }
+            },
+        ),
+        (
+            ("policy/v1", "PodDisruptionBudget"),
+            {"spec": {"selector": {"matchLabels": {"a": "b"}}}},
+            {"spec": {"selector": {"matchLabels": {"c": "d"}}}},
+            {"spec": {"selector": {"matchLabels": {"c": "d"}}}},
+        ),
+        (
+            ("v1", "ConfigMap"),
+            {"data": {"containers": "x"}},
+            {"data": {"env": "y"}},
+            {"data": {"containers": "x", "env": "y"}},
+        ),
+    ],
+)
+def test_which_lists_a_strategic_patch_merges_is_said_by_the_type(
+    kind: tuple[str, str], old: Any, patch: Any, new: Any
+) -> None:
+    assert strategic.merge(old, patch, strategic.type_of(*kind)) == new
+
+
+def test_owned_fields_follow_the_type_of_the_object() -> None:
+    """As server-side apply of a real server divides them: ports by two keys, selectors as a whole."""
+    kinds = {kind.resource.kind: kind for kind in built_in()}
+    ports = [{"containerPort": 80}, {"containerPort": 80, "protocol": "UDP"}]
+    spec = {"containers": [{"name": "m", "ports": ports, "args": ["a"]}], "nodeSelector": {"a": "b", "c": "d"}}
+    pod = {"spec": spec}
+    main = ("f:spec", "f:containers", 'k:{"name":"m"}')
+    owned = fields.of(pod, parts_of(kinds["Pod"]))
+    tcp = (*main, "f:ports", 'k:{"containerPort":80,"protocol":"TCP"}')
+    udp = (*main, "f:ports", 'k:{"containerPort":80,"protocol":"UDP"}')
+    assert owned >= {("f:spec", "f:nodeSelector"), (*main, "f:args"), (*tcp, "f:containerPort"), (*udp, "f:protocol")}
+    assert fields.value_at(pod, (*tcp, "f:containerPort")) == 80
+    again = {"spec": {"containers": [{"name": "m", "ports": [{"containerPort": 80, "name": "web"}]}]}}
+    merged = fields.merge(pod, again, parts_of(kinds["Pod"]))["spec"]["containers"][0]["ports"]
+    assert merged == [{"containerPort": 80, "name": "web"}, {"containerPort": 80, "protocol": "UDP"}]
+
+
+def test_what_belongs_to_one_owner_as_a_whole_is_one_field() -> None:
+    spec = {"imagePullSecrets": [{"name": "s"}], "tolerations": [], "containers": []}
+    owned = fields.of({"spec": spec}, Declared("core.v1.Pod"))
+    assert owned == {("f:spec", "f:imagePullSecrets", 'k:{"name":"s"}'), ("f:spec", "f:tolerations")}
+    thing = {"spec": {"imagePullSecrets": [{"name": "s"}, {"name": "t"}]}}
+    fields.remove(thing, frozenset(owned))
+    assert thing == {"spec": {"imagePullSecrets": [{"name": "t"}]}}
+
+
+@pytest.mark.parametrize(
+    ("current", "applied", "merged"),
+    [
+        ("ABC", "AC", "ABC"),
+        ("AB", "CA", "CAB"),
+        ("AxB", "BA", "xBA"),
+        ("", "AB", "AB"),
+        ("AB", "", "AB"),
+        ("AxByC", "CnB", "AxyCnB"),
+    ],
+)
+def test_items_of_a_merged_list_stand_in_the_order_applied_and_others_where_they_stood(
+    current: str, applied: str, merged: str
+) -> None:
+    assert "".join(fields.in_order(list(current), list(applied))) == merged
+
+
+@given(st.lists(NAMES, unique=True), st.lists(NAMES, unique=True))
+def test_a_merged_list_has_each_item_once(current: list[str], applied: list[str]) -> None:
+    merged = fields.in_order(current, applied)
+    assert sorted(merged) == sorted({*current, *applied})
+    assert [name for name in merged if name in applied] == applied
 
 
 APPLIED = st.fixed_dictionaries(
@@ -109,14 +218,16 @@ APPLIED = st.fixed_dictionaries(
 @given(APPLIED, APPLIED)
 def test_what_an_applier_leaves_out_is_gone_and_the_rest_as_applied(first: Any, second: Any) -> None:
     stored = copy.deepcopy(first)
-    fields.remove(stored, fields.of(first) - fields.of(second))
-    assert fields.of(fields.merge(stored, second)) == fields.of(second)
+    pod = Declared("core.v1.Pod")
+    fields.remove(stored, fields.of(first, pod) - fields.of(second, pod))
+    assert fields.of(fields.merge(stored, second, pod), pod) == fields.of(second, pod)
 
 
 @given(APPLIED)
 def test_managed_fields_are_read_back_as_written(thing: Any) -> None:
     owner = fields.Owner("me", "Apply")
-    owners = {owner: fields.of(thing)} if fields.of(thing) else {}
+    owned = fields.of(thing, Declared("core.v1.Pod"))
+    owners = {owner: owned} if owned else {}
     meta = {"managedFields": fields.managed_fields(owners, "v1", "2026-01-01T00:00:00Z")}
     assert fields.owners_of({"metadata": meta}) == owners
 
@@ -243,7 +354,8 @@ def test_an_age_is_written_as_kubectl_writes_it(seconds: float, text: str) -> No
     ],
 )
 def test_a_pod_is_shown_in_one_word(status: Any, word: str) -> None:
-    assert pod_status({"metadata": {}, "status": status}) == word
+    spec = {"initContainers": [{"name": "i"}], "containers": [{"name": "m"}]}
+    assert pod_status({"metadata": {}, "spec": spec, "status": status}) == word
 
 
 @given(st.integers(min_value=0))

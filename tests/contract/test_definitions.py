@@ -216,7 +216,7 @@ async def test_lists_are_applied_in_the_parts_that_the_schema_names(session: aio
     more = {"listeners": [{"name": "a", "port": 2, "v": "2"}], "tags": ["z"]}
     code, thing = await applied(session, more, "second")
     assert (code, thing["spec"]["tags"]) == (200, ["x", "y", "z"])
-    assert thing["spec"]["listeners"] == [{"name": "a", "port": 2, "v": "2"}, {"name": "a", "port": 1, "v": "1"}]
+    assert thing["spec"]["listeners"] == [{"name": "a", "port": 1, "v": "1"}, {"name": "a", "port": 2, "v": "2"}]
     clash = {"containers": [{"name": "a"}], "whole": {"c": "d"}}
     code, refusal = await applied(session, clash, "third")
     assert code == 409
@@ -224,7 +224,7 @@ async def test_lists_are_applied_in_the_parts_that_the_schema_names(session: aio
     code, thing = await applied(session, clash, "third", force="true")
     assert (thing["spec"]["containers"], thing["spec"]["whole"]) == ([{"name": "a"}], {"c": "d"})
     code, thing = await applied(session, {"tags": ["z"]}, "second")
-    assert thing["spec"]["listeners"] == [{"name": "a", "port": 2}, {"name": "a", "port": 1, "v": "1"}]
+    assert thing["spec"]["listeners"] == [{"name": "a", "port": 1, "v": "1"}, {"name": "a", "port": 2}]
 
 
 async def applied(session: aiohttp.ClientSession, spec: dict[str, Any], manager: str, **query: str) -> tuple[int, Any]:

@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -69,7 +70,9 @@ async def test_unknown_fields_are_warned_of_or_refused_as_asked(session: aiohttp
     body = {"metadata": {"name": "g"}, "spec": {"size": 1, "sizee": 2}}
     async with session.post(path, params={"fieldValidation": "Strict"}, json=body) as response:
         assert response.status == 400
-        assert (await response.json())["message"] == 'strict decoding error: unknown field "spec.sizee"'
+        assert (await response.json())["message"] == (
+            'Gizmo in version "v1" cannot be handled as a Gizmo: strict decoding error: unknown field "spec.sizee"'
+        )
     async with session.post(path, params={"fieldValidation": "Warn"}, json=body) as response:
         assert response.status == 201
         assert response.headers["Warning"] == '299 - "unknown field \\"spec.sizee\\""'
@@ -202,6 +205,25 @@ async def test_a_log_is_streamed_from_the_node_with_its_options(cluster: DevClus
             assert b"".join([chunk async for chunk in chunks]) == text
     assert text == b"default/p 0\ndefault/p 1\ndefault/p 2\n"
     assert tape.asked == [options, LogOptions("main")]
+
+
+async def test_a_logs_lines_may_be_asked_for_from_a_time_on(
+    cluster: DevCluster, session: aiohttp.ClientSession
+) -> None:
+    """As `kubectl logs --since-time` does."""
+    tape = Tape()
+    cluster.server.logs = tape
+    spec = {"containers": [{"name": "main", "image": "busybox"}], "nodeName": "n"}
+    await cluster.api.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
+    url = "/api/v1/namespaces/default/pods/p/log"
+    since = datetime.fromtimestamp(cluster.server.now() - 100, UTC).isoformat().replace("+00:00", "Z")
+    async with session.get(url, params={"sinceTime": since}) as response:
+        assert response.status == 200
+    assert tape.asked[0].since_s == pytest.approx(100, abs=5)
+    async with session.get(url, params={"sinceTime": since, "sinceSeconds": "3"}) as response:
+        assert (response.status, "at most one of" in await response.text()) == (422, True)
+    async with session.get(url, params={"sinceTime": "yesterday"}) as response:
+        assert (response.status, "RFC 3339" in await response.text()) == (400, True)
 
 
 async def test_who_leaves_a_watch_leaves_nothing_behind(cluster: DevCluster) -> None:

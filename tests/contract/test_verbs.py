@@ -299,14 +299,17 @@ async def test_bad_input_names_the_object_the_field_and_the_rule(api: Api) -> No
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
-        ({"spec": "text"}, "string into Go struct field Pod.spec of type PodSpec"),
+        ({"spec": "text"}, "string into Go struct field Pod.spec of type v1.PodSpec"),
         (
             {"spec": {"containers": {"name": "m"}}},
-            r"object into Go struct field Pod.spec.containers of type \[\]Container",
+            r"object into Go struct field PodSpec.spec.containers of type \[\]v1.Container",
         ),
-        ({"spec": {"containers": ["m"]}}, r"Pod.spec.containers\[0\] of type Container"),
+        ({"spec": {"containers": ["m"]}}, "string into Go struct field PodSpec.spec.containers of type v1.Container"),
         ({"spec": {**POD_SPEC, "activeDeadlineSeconds": "soon"}}, "spec.activeDeadlineSeconds"),
-        ({"spec": {"containers": [{"name": 7, "image": "i"}]}}, r"Pod.spec.containers\[0\].name of type string"),
+        (
+            {"spec": {"containers": [{"name": 7, "image": "i"}]}},
+            "number into Go struct field Container.spec.containers.name of type string",
+        ),
     ],
 )
 async def test_a_field_of_the_wrong_type_is_named(api: Api, wrong: dict[str, Any], field: str) -> None:
@@ -373,7 +376,5 @@ async def test_a_log_needs_a_node_and_a_container_that_exists(api: Api) -> None:
 
 
 async def test_a_number_where_a_text_belongs_is_refused_as_upstream_does(api: Api) -> None:
-    with pytest.raises(
-        Refused, match=r"cannot unmarshal number into Go struct field ConfigMap.data.port of type string"
-    ):
+    with pytest.raises(Refused, match=r"cannot unmarshal number into Go struct field ConfigMap.data of type string"):
         await api.create(CONFIGMAPS, {"metadata": {"name": "c"}, "data": {"port": 8080}})

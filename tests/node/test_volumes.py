@@ -236,18 +236,17 @@ async def test_a_token_is_kept_until_most_of_its_life_is_over() -> None:
     server.start()
     api = InProcessApi(server)
     tokens = AccountTokens(api, make_accounts=True)
-    thing: dict[str, Any] = {
-        "metadata": {"name": "p", "namespace": "default", "uid": "u"},
-        "spec": {"serviceAccountName": "new"},
-    }
+    spec = {"serviceAccountName": "new", "containers": [{"name": "main", "image": "i"}]}
+    thing = await api.create(PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec})
+    uid = thing["metadata"]["uid"]
     first = await tokens.get(thing, Wish(lasts_s=1000))
     assert await api.get(Reference(SERVICE_ACCOUNTS, "default", "new"))
     assert await tokens.get(thing, Wish(lasts_s=1000)) == first
     assert not tokens.due()
     brief = await tokens.get(thing, Wish(lasts_s=0))
     assert claims(brief)["sub"] == "system:serviceaccount:default:new"
-    assert tokens.due() == ["u"]
-    tokens.forget("u")
+    assert tokens.due() == [uid]
+    tokens.forget(uid)
     assert not tokens.due()
 
 

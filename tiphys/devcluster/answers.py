@@ -10,13 +10,26 @@ from runtime.objects import Object
 from tiphys.devcluster import errors, eviction, patches, query, reviews, subresources, table
 from tiphys.devcluster.apply import apply
 from tiphys.devcluster.kinds import Kind
-from tiphys.devcluster.rest import Page, WriteOptions, Written
+from tiphys.devcluster.rest import Page, Written
 from tiphys.devcluster.routes import Target
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Record
 
 JSON = "application/json"
 BUDGETS = ("policy/v1", "poddisruptionbudgets")
+RETURNED = frozenset(  # of these a deletion answers with the object, of all others with a Status
+    (
+        "Namespace",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "Pod",
+        "PodTemplate",
+        "ResourceQuota",
+        "Service",
+        "ServiceAccount",
+        "StorageClass",
+    )
+)
 
 
 class Call(NamedTuple):
@@ -151,7 +164,8 @@ def _collection(server: ApiServer, call: Call) -> Answer:
     if call.method == "POST":
         if kind.resource.namespaced and target.namespace is None:
             raise _not_allowed()
-        written = rest.create(kind, target.namespace or "", call.body, query.write_options(q, call.agent))
+        options = query.write_options(q, call.agent, verb="Create")
+        written = rest.create(kind, target.namespace or "", call.body, options)
         return _written(server, call, written)
     selection = target.selection(q.get("labelSelector", ""), q.get("fieldSelector", ""))
     if call.method == "GET":
@@ -167,21 +181,22 @@ def _collection(server: ApiServer, call: Call) -> Answer:
 
 def _write(server: ApiServer, call: Call) -> Answer:
     target = call.target
-    options = query.write_options(call.query, call.agent, target.subresource)
     if target.subresource == "finalize":
         return Answer(200, subresources.finalize(server.rest, target.kind, target.key, call.body or {}).json)
     if call.method == "PUT":
+        options = query.write_options(call.query, call.agent, target.subresource)
         return _written(server, call, server.rest.update(target.kind, target.key, call.body, options))
-    return _written(server, call, _patched(server, call, options))
+    return _written(server, call, _patched(server, call))
 
 
-def _patched(server: ApiServer, call: Call, options: WriteOptions) -> Written:
+def _patched(server: ApiServer, call: Call) -> Written:
     target = call.target
     kind = patches.MEDIA_TYPES.get(call.content_type.partition(";")[0].strip())
     if kind is None:
         raise errors.unsupported_media("415: Unsupported Media Type", {})
-    if kind == "apply":
-        options = options._replace(manager=call.query.get("fieldManager", ""))
+    is_apply = kind == "apply"
+    options = query.write_options(call.query, call.agent, target.subresource, verb="Patch", is_apply=is_apply)
+    if is_apply:
         return apply(server.rest, target.kind, target.key, call.body, options)
     return server.rest.patch(target.kind, target.key, call.body, kind, options)
 
@@ -190,7 +205,7 @@ def _delete(server: ApiServer, call: Call) -> Answer:
     kind, key = call.target.kind, call.target.key
     uid = server.rest.read(kind, *key).object["metadata"]["uid"]
     record, gone = server.rest.delete(kind, key, query.delete_options(call.query, call.body))
-    if not gone or kind.resource.kind == "Pod":
+    if not gone or (kind.resource.kind in RETURNED and not kind.custom):
         return Answer(200, _one(server, call, record))
     details: Object = {"name": key[1], "kind": kind.resource.plural, "uid": uid}
     if kind.resource.group:

@@ -20,6 +20,7 @@ import orjson
 
 from runtime.api import Api
 from runtime.objects import CRDS, Object
+from tiphys.devcluster.accountsecrets import AccountSecrets
 from tiphys.devcluster.exec import ExecSource
 from tiphys.devcluster.gc import GarbageCollector
 from tiphys.devcluster.inprocess import InProcessApi
@@ -104,6 +105,7 @@ class DevCluster:
         await tasks.start(self.server.quotas.run)
         if self._settings.serving is not None:
             await self._serve(self._settings.serving)
+        await tasks.start(AccountSecrets(self.server, self.ca_pem.decode()).run)  # when it is known what to trust
         if self._settings.node_factory is not None:
             from tiphys.devcluster.scheduler import Scheduler  # noqa: PLC0415 - without a node nobody needs one
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from runtime.objects import CRDS, Object, Resource
-from tiphys.devcluster import schema, validations
+from tiphys.devcluster import schema, validations, wiretypes
 from tiphys.devcluster.columns import AGE
 from tiphys.devcluster.errors import Cause
 from tiphys.devcluster.kinds import COMMON_FIELDS, Catalog, Column, Kind, Scale
@@ -46,7 +46,7 @@ def _kind(spec: Object, version: Object, *, is_ending: bool) -> Kind:
         columns=_columns(version.get("additionalPrinterColumns")),
         default=lambda thing: schema.fill(thing, structure),
         validate=partial(_faults, structure, cache(partial(validations.place, structure))),  # when first asked
-        prune=lambda thing: schema.prune(thing, structure),
+        prune=partial(_pruned, structure),
         convert=partial(_converted, structure),
         custom=True,
         is_ending=is_ending,
@@ -60,6 +60,11 @@ def _converted(structure: Object, thing: Object) -> Object:
     schema.prune(copy, structure)
     schema.fill(copy, structure)
     return copy
+
+
+def _pruned(structure: Object, thing: Object) -> list[str]:
+    """Drop what neither the schema nor metadata knows; the paths in the order in which they are reported."""
+    return sorted(wiretypes.prune_metadata(thing, thing["apiVersion"], thing["kind"]) + schema.prune(thing, structure))
 
 
 _BLOCKING = ("NotSupported", "Required", "TooLong", "TooMany", "TypeInvalid")

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from runtime.objects import Resource
-from tiphys.devcluster import amounts, columns, defaults, furthercolumns, rules, workloads
+from tiphys.devcluster import (
+    amounts,
+    columns,
+    defaults,
+    furthercolumns,
+    networkcolumns,
+    networkdefaults,
+    rules,
+    workloadcolumns,
+    workloads,
+)
 from tiphys.devcluster.kinds import ALL, Kind, Scale
 
 RBAC = "rbac.authorization.k8s.io/v1"
@@ -20,19 +30,19 @@ KINDS: tuple[Kind, ...] = (
         has_status=True,
         counts_generation=True,
         scale=Scale(),
-        columns=columns.REPLICA_SET,
+        columns=workloadcolumns.REPLICATION_CONTROLLER,
         default=defaults.replication_controller,
         validate=workloads.replication_controller,
     ),
     Kind(
         Resource("v1", "PodTemplate", "podtemplates"),
         counts_generation=True,
-        columns=furthercolumns.POD_TEMPLATE,
+        columns=workloadcolumns.POD_TEMPLATE,
         default=defaults.pod_template,
         validate=workloads.pod_template,
     ),
     Kind(RESOURCE_QUOTAS, ("quota",), has_status=True, columns=furthercolumns.QUOTA, validate=amounts.quota),
-    Kind(LIMIT_RANGES, ("limits",), columns=columns.CRD, default=defaults.limit_range),
+    Kind(LIMIT_RANGES, ("limits",), columns=columns.CREATED_AT, default=defaults.limit_range),
     Kind(
         PRIORITY_CLASSES,
         ("pc",),
@@ -58,16 +68,18 @@ KINDS: tuple[Kind, ...] = (
         Resource(NETWORKING, "NetworkPolicy", "networkpolicies"),
         ("netpol",),
         counts_generation=True,
-        columns=furthercolumns.NETWORK_POLICY,
+        columns=networkcolumns.NETWORK_POLICY,
+        default=networkdefaults.network_policy,
     ),
     Kind(
         Resource(NETWORKING, "IngressClass", "ingressclasses", namespaced=False),
         counts_generation=True,
-        columns=furthercolumns.INGRESS_CLASS,
+        columns=networkcolumns.INGRESS_CLASS,
+        default=networkdefaults.ingress_class,
     ),
-    Kind(Resource(RBAC, "Role", "roles"), name_rule="path", columns=columns.CRD),
+    Kind(Resource(RBAC, "Role", "roles"), name_rule="path", columns=columns.CREATED_AT),
     Kind(Resource(RBAC, "RoleBinding", "rolebindings"), name_rule="path", columns=furthercolumns.BINDING),
-    Kind(Resource(RBAC, "ClusterRole", "clusterroles", namespaced=False), name_rule="path", columns=columns.CRD),
+    Kind(Resource(RBAC, "ClusterRole", "clusterroles", namespaced=False), name_rule="path", columns=columns.CREATED_AT),
     Kind(
         Resource(RBAC, "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
         name_rule="path",

@@ -1,58 +1,70 @@
-"""What `kubectl get` shows of kinds that people look at less often."""
+"""What `kubectl get` shows of kinds that people look at less often: storage, quotas, priorities, rights."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from runtime.objects import Object
-from tiphys.devcluster.columns import AGE, at, count
+from tiphys.devcluster.columns import AGE, at
 from tiphys.devcluster.kinds import Column
-from tiphys.devcluster.selectors import selector_text
 
-SHOWN_MAX = 3  # addresses of endpoints in one cell
-
-
-def _some(items: list[str]) -> str:
-    """The first few of many, as kubectl shows them."""
-    if not items:
-        return "<unset>"
-    return ",".join(items[:SHOWN_MAX]) + (f" + {len(items) - SHOWN_MAX} more..." if len(items) > SHOWN_MAX else "")
-
-
-def _addresses(thing: Object) -> str:
-    found: list[str] = []
-    for subset in thing.get("subsets") or ():
-        ports = [str(port.get("port")) for port in subset.get("ports") or ()] or [""]
-        found += [f"{a.get('ip', '')}:{p}".rstrip(":") for p in ports for a in subset.get("addresses") or ()]
-    return _some(found) if found else "<none>"
+_MODES = {  # in the order in which they are shown
+    "ReadWriteOnce": "RWO",
+    "ReadOnlyMany": "ROX",
+    "ReadWriteMany": "RWX",
+    "ReadWriteOncePod": "RWOP",
+}
+_CLASS = "volume.beta.kubernetes.io/storage-class"  # an annotation that was there before the field
+_DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 
 
-def _pairs(labels: Any) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items())) or "<none>"
+def _spec(thing: Object) -> Object:
+    return thing.get("spec") or {}
 
 
-def _selector(thing: Object) -> str:
-    return selector_text((thing.get("spec") or {}).get("podSelector") or {}) or "<none>"
-
-
-def _of_containers(thing: Object, field: str) -> str:
-    spec = thing["template"].get("spec") or {}
-    return ",".join(str(container.get(field, "")) for container in spec.get("containers") or ())
-
-
-def _controller(thing: Object) -> str:
-    owners = thing["metadata"].get("ownerReferences") or ()
-    return next((f"{o['kind'].lower()}/{o['name']}" for o in owners if o.get("controller")), "<none>")
-
-
-def _role(thing: Object) -> str:
+def _role(thing: Object, _now: float) -> str:
     role = thing.get("roleRef") or {}
     return f"{role.get('kind', '')}/{role.get('name', '')}"
 
 
-def _claim(thing: Object) -> str:
-    claim = (thing.get("spec") or {}).get("claimRef") or {}
+def _subjects(kind: str) -> Any:
+    def cell(thing: Object, _now: float) -> str:
+        named = (subject for subject in thing.get("subjects") or () if subject.get("kind") == kind)
+        names = (f"{s['namespace']}/{s['name']}" if s.get("namespace") else str(s.get("name", "")) for s in named)
+        return ", ".join(names)
+
+    return cell
+
+
+def _modes(modes: Any) -> str:
+    return ",".join(short for name, short in _MODES.items() if name in (modes or ()))
+
+
+def _phase(thing: Object, _now: float) -> str:
+    ends = "deletionTimestamp" in thing["metadata"]
+    return "Terminating" if ends else str((thing.get("status") or {}).get("phase") or "")
+
+
+def _storage_class(thing: Object, _now: float) -> str:
+    noted = (thing["metadata"].get("annotations") or {}).get(_CLASS)
+    return str(noted or _spec(thing).get("storageClassName") or "")
+
+
+def _claim(thing: Object, _now: float) -> str:
+    claim = _spec(thing).get("claimRef") or {}
     return f"{claim.get('namespace', '')}/{claim['name']}" if claim.get("name") else ""
+
+
+def _of_bound(field: str) -> Any:
+    """A cell of a claim: what its volume has, once there is one."""
+
+    def cell(thing: Object, _now: float) -> str:
+        status = (thing.get("status") or {}) if _spec(thing).get("volumeName") else {}
+        if field == "capacity":
+            return str((status.get("capacity") or {}).get("storage") or "")
+        return _modes(status.get("accessModes"))
+
+    return cell
 
 
 def _used(thing: Object, *, limits: bool) -> str:
@@ -62,23 +74,40 @@ def _used(thing: Object, *, limits: bool) -> str:
     return ", ".join(f"{name}: {used.get(name, '0')}/{hard[name]}" for name in names)
 
 
-DAEMON_SET = (
-    Column("Desired", type="integer", cell=count("desiredNumberScheduled")),
-    Column("Current", type="integer", cell=count("currentNumberScheduled")),
-    Column("Ready", type="integer", cell=count("numberReady")),
-    Column("Up-to-date", type="integer", cell=count("updatedNumberScheduled")),
-    Column("Available", type="integer", cell=count("numberAvailable")),
-    Column("Node Selector", cell=lambda thing, _: _pairs(thing["spec"]["template"]["spec"].get("nodeSelector"))),
+def _class_name(thing: Object, _now: float) -> str:
+    noted = thing["metadata"].get("annotations") or {}
+    default = " (default)" if any(noted.get(name) == "true" for name in _DEFAULT_CLASS) else ""
+    return f"{thing['metadata']['name']}{default}"
+
+
+CLAIM = (
+    Column("Status", cell=_phase),
+    Column("Volume", cell=at("spec.volumeName", "")),
+    Column("Capacity", cell=_of_bound("capacity")),
+    Column("Access Modes", cell=_of_bound("accessModes")),
+    Column("StorageClass", cell=_storage_class),
+    Column("VolumeAttributesClass", cell=at("spec.volumeAttributesClassName", "<unset>")),
     AGE,
+    Column("VolumeMode", priority=1, cell=at("spec.volumeMode", "<unset>")),
 )
-POD_TEMPLATE = (
-    Column("Containers", cell=lambda thing, _: _of_containers(thing, "name")),
-    Column("Images", cell=lambda thing, _: _of_containers(thing, "image")),
-    Column("Pod Labels", cell=lambda thing, _: _pairs((thing["template"].get("metadata") or {}).get("labels"))),
+VOLUME = (
+    Column("Capacity", cell=at("spec.capacity.storage", "")),
+    Column("Access Modes", cell=lambda thing, _: _modes(_spec(thing).get("accessModes"))),
+    Column("Reclaim Policy", cell=at("spec.persistentVolumeReclaimPolicy", "")),
+    Column("Status", cell=_phase),
+    Column("Claim", cell=_claim),
+    Column("StorageClass", cell=_storage_class),
+    Column("VolumeAttributesClass", cell=at("spec.volumeAttributesClassName", "<unset>")),
+    Column("Reason", cell=at("status.reason", "")),
+    AGE,
+    Column("VolumeMode", priority=1, cell=at("spec.volumeMode", "<unset>")),
 )
-CONTROLLER_REVISION = (
-    Column("Controller", cell=lambda thing, _: _controller(thing)),
-    Column("Revision", ".revision", "integer"),
+STORAGE_CLASS = (
+    Column("Name", format="name", cell=_class_name),
+    Column("Provisioner", ".provisioner"),
+    Column("ReclaimPolicy", ".reclaimPolicy"),
+    Column("VolumeBindingMode", ".volumeBindingMode"),
+    Column("AllowVolumeExpansion", cell=lambda thing, _: bool(thing.get("allowVolumeExpansion"))),
     AGE,
 )
 QUOTA = (
@@ -90,44 +119,12 @@ PRIORITY_CLASS = (
     Column("Value", ".value", "integer"),
     Column("Global-Default", type="boolean", cell=lambda thing, _: bool(thing.get("globalDefault"))),
     AGE,
-    Column("PreemptionPolicy", ".preemptionPolicy", priority=1),
-)
-ENDPOINTS = (Column("Endpoints", cell=lambda thing, _: _addresses(thing)), AGE)
-ENDPOINT_SLICE = (
-    Column("AddressType", ".addressType"),
-    Column("Ports", cell=lambda thing, _: _some([str(port.get("port", "*")) for port in thing.get("ports") or ()])),
-    Column(
-        "Endpoints",
-        cell=lambda thing, _: _some([a for e in thing.get("endpoints") or () for a in e.get("addresses") or ()]),
-    ),
-    AGE,
-)
-NETWORK_POLICY = (
-    Column("Pod-Selector", cell=lambda thing, _: _selector(thing)),
-    AGE,
-)
-INGRESS_CLASS = (
-    Column("Controller", ".spec.controller"),
-    Column("Parameters", cell=at("spec.parameters.name")),
-    AGE,
-)
-STORAGE_CLASS = (
-    Column("Provisioner", ".provisioner"),
-    Column("ReclaimPolicy", ".reclaimPolicy"),
-    Column("VolumeBindingMode", ".volumeBindingMode"),
-    Column("AllowVolumeExpansion", type="boolean", cell=lambda thing, _: bool(thing.get("allowVolumeExpansion"))),
-    AGE,
-)
-VOLUME = (
-    Column("Capacity", ".spec.capacity.storage"),
-    Column("Access Modes", cell=lambda thing, _: ",".join((thing.get("spec") or {}).get("accessModes") or ())),
-    Column("Reclaim Policy", ".spec.persistentVolumeReclaimPolicy"),
-    Column("Status", ".status.phase"),
-    Column("Claim", cell=lambda thing, _: _claim(thing)),
-    Column("StorageClass", ".spec.storageClassName"),
-    AGE,
+    Column("PreemptionPolicy", ".preemptionPolicy"),
 )
 BINDING = (
-    Column("Role", cell=lambda thing, _: _role(thing)),
+    Column("Role", cell=_role),
     AGE,
+    Column("Users", priority=1, cell=_subjects("User")),
+    Column("Groups", priority=1, cell=_subjects("Group")),
+    Column("ServiceAccounts", priority=1, cell=_subjects("ServiceAccount")),
 )

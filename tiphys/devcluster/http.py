@@ -245,7 +245,7 @@ class HttpsFront:
 
     async def _log(self, request: web.BaseRequest, found: Target) -> web.StreamResponse:
         pod = self._server.rest.read(found.kind, *found.key).object
-        options = query.log_options(request.query)
+        options = query.log_options(request.query, self._server.now())
         chunks = pod_log(self._server, pod, options._replace(container=container_of(pod, options.container)))
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         try:

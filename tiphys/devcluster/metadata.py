@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
@@ -130,15 +130,37 @@ def faults(kind: Kind, thing: Object) -> list[Cause]:
     if any(not isinstance(finalizer, str) for finalizer in meta.get("finalizers") or ()):
         why = "must be a list of names"
         found.append(errors.invalid_value("metadata.finalizers", rules.shown(meta["finalizers"]), why))
-    for index, owner in enumerate(meta.get("ownerReferences") or ()):
+    return found + _owner_faults(meta.get("ownerReferences") or ())
+
+
+_OWNER_NEEDS = (
+    ("apiVersion", "version must not be empty"),
+    ("kind", "must not be empty"),
+    ("name", "must not be empty"),
+    ("uid", "must not be empty"),
+)
+
+
+def _owner_faults(owners: Sequence[Object]) -> list[Cause]:
+    """What is wrong with the owners: each is named whole, and one of them is the controller at most."""
+    field, controller = "metadata.ownerReferences", ""
+    found: list[Cause] = []
+    for owner in owners:
         found += [
-            errors.required(f"metadata.ownerReferences[{index}].{field}", f"{field} must not be empty")
-            for field in ("apiVersion", "kind", "name", "uid")
-            if not owner.get(field)
+            errors.invalid_value(f"{field}.{name}", '""', why) for name, why in _OWNER_NEEDS if not owner.get(name)
         ]
-    if sum(1 for owner in meta.get("ownerReferences") or () if owner.get("controller")) > 1:
-        why = "Only one reference can have Controller set to true"
-        found.append(errors.invalid_value("metadata.ownerReferences", rules.shown(meta["ownerReferences"]), why))
+        if owner.get("apiVersion") == "v1" and owner.get("kind") == "Event":
+            why = "/v1, Kind=Event is disallowed from being an owner"
+            found.append(errors.invalid_value(field, rules.shown(owner), why))
+        if owner.get("controller"):
+            this = f"{owner.get('kind', '')}/{owner.get('name', '')}"
+            if controller:
+                why = (
+                    "Only one reference can have Controller set to true. "
+                    f'Found "true" in references for {controller} and {this}'
+                )
+                found.append(errors.invalid_value(field, rules.shown(owners), why))
+            controller = controller or this
     return found
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from runtime.api import PatchType
+import orjson
+
+from runtime.api import PatchType, Refused
 from runtime.objects import Object
-from tiphys.devcluster import errors, strategic
+from tiphys.devcluster import errors, gotext, strategic
 
 MEDIA_TYPES: dict[str, PatchType] = {
     "application/json-patch+json": "json",
@@ -63,7 +67,26 @@ def apply_patch(kind: PatchType, current: Object, body: Any, *, custom: bool) ->
     elif kind == "merge":
         result = merge(current, body)
     else:
-        result = strategic.merge(current, body)
+        kept = str(current.get("apiVersion", "")), str(current.get("kind", ""))
+        result = strategic.merge(current, body, strategic.type_of(*kept))
     if not isinstance(result, dict):
         raise errors.bad_request("error decoding patch: the result is not an object")
     return result
+
+
+@contextmanager
+def judged(kind: PatchType, body: Any, patched: Object) -> Iterator[None]:
+    """Around the decoding of a patched object: what is wrong with it is said of the patch (422), as a plain write's
+    body was refused (400)."""
+    try:
+        yield
+    except Refused as e:
+        if e.code != 400:
+            raise
+        sent = (
+            gotext.plain(body) if kind == "strategic" else orjson.dumps(patched, option=orjson.OPT_SORT_KEYS).decode()
+        )
+        why = e.message.partition(" cannot be handled as a ")[2].partition(": ")[2] or e.message
+        message = f"Invalid value: {orjson.dumps(sent).decode()}: {why}"
+        causes = [{"reason": "FieldValueInvalid", "message": message, "field": "patch"}]
+        raise errors.failure(422, "Invalid", f' "" is invalid: patch: {message}', {"causes": causes}) from e

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -15,6 +16,8 @@ from tiphys.devcluster.deletion import DeleteOptions
 from tiphys.devcluster.rest import WriteOptions
 
 BODY_MAX = 3 * 1024 * 1024  # bytes of a request, as upstream
+
+MANAGER_MAX = 128  # characters of a field manager's name, as upstream
 
 Query = Mapping[str, str]
 
@@ -68,8 +71,26 @@ def is_dry(query: Query) -> bool:
     return "All" in query.get("dryRun", "")
 
 
-def write_options(query: Query, agent: str, subresource: str = "") -> WriteOptions:
-    """The options of a create, update or patch."""
+def _check_options(query: Query, verb: str, *, is_apply: bool) -> None:
+    """Raise Refused (422) for options that do not go with a write."""
+    manager = query.get("fieldManager", "")
+    causes = []
+    if is_apply and not manager:
+        causes.append(errors.required("fieldManager", "is required for apply patch"))
+    if len(manager) > MANAGER_MAX:
+        why = f"Too long: may not be more than {MANAGER_MAX} bytes"
+        causes.append(errors.Cause("fieldManager", why, "FieldValueTooLong"))
+    if verb == "Patch" and not is_apply and "force" in query:
+        causes.append(errors.forbidden_value("force", "may not be specified for non-apply patch"))
+    if causes:
+        raise errors.invalid(f"{verb}Options", "meta.k8s.io", "", causes)
+
+
+def write_options(
+    query: Query, agent: str, subresource: str = "", *, verb: str = "Update", is_apply: bool = False
+) -> WriteOptions:
+    """The options of a create, update or patch. Raises Refused (422) for those that do not go with it."""
+    _check_options(query, verb, is_apply=is_apply)
     manager = query.get("fieldManager") or agent.partition("/")[0]
     return WriteOptions(
         is_dry(query), query.get("fieldValidation") == "Strict", manager, flag(query, "force"), subresource
@@ -91,15 +112,29 @@ def delete_options(query: Query, body: Any) -> DeleteOptions:
     )
 
 
-def log_options(query: Query) -> LogOptions:
-    """Which part of a container's log."""
+def _age(query: Query, now: float) -> float | None:
+    """How old a log's lines may be: `sinceSeconds`, or `sinceTime`, in seconds. Raises Refused (400, 422)."""
+    seconds, text = number(query, "sinceSeconds"), query.get("sinceTime", "")
+    if not text:
+        return seconds
+    if seconds is not None:
+        cause = errors.forbidden_value("", "at most one of `sinceTime` or `sinceSeconds` may be specified")
+        raise errors.invalid("PodLogOptions", "", "", [cause])
+    try:
+        return max(now - datetime.fromisoformat(text).timestamp(), 0.0)
+    except ValueError as e:
+        raise errors.bad_request(f"the query parameter sinceTime is not a time of RFC 3339: {text!r}") from e
+
+
+def log_options(query: Query, now: float) -> LogOptions:
+    """Which part of a container's log; `now` in seconds since 1970."""
     return LogOptions(
         query.get("container", ""),
         flag(query, "follow"),
         flag(query, "previous"),
         number(query, "tailLines"),
         number(query, "limitBytes"),
-        number(query, "sinceSeconds"),
+        _age(query, now),
         flag(query, "timestamps"),
     )
 

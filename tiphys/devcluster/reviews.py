@@ -10,7 +10,7 @@ from tiphys.devcluster.metadata import stamp
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.tokens import User
 
-TOKEN_S = 3600
+TOKEN_S, TOKEN_MIN_S, TOKEN_MAX_S = 3600, 600, 1 << 32
 
 
 def access(body: Any) -> Object:
@@ -50,25 +50,30 @@ def whoami(body: Any, user: User) -> Object:
 
 
 def review(server: ApiServer, body: Any) -> Object:
-    """TokenReview: whose token it is."""
+    """TokenReview: whose token it is, and for which of the audiences asked about."""
     asked: Object = body if isinstance(body, dict) else {}
     said = errors.part(asked, "spec")
-    found = server.user_of(str(said.get("token") or ""))
+    found = server.user_of(str(said.get("token") or ""), tuple(said.get("audiences") or (tokens.ISSUER,)))
     status: Object = {"error": "invalid bearer token", "user": {}}
     if found is not None:
-        audiences = said.get("audiences") or [tokens.ISSUER]
-        status = {"authenticated": True, "user": found.info(), "audiences": audiences}
+        status = {"authenticated": True, "user": found.info(), "audiences": list(found.audiences)}
     return {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", **asked, "status": status}
 
 
 def token(server: ApiServer, account: Object, body: Object) -> Object:
-    """A TokenRequest answered: a new token that this server accepts until its expiry."""
+    """A TokenRequest answered: a new token, good until its expiry or the end of what it is bound to.
+
+    Raises Gone, Conflict or Refused (400) for something it cannot be bound to, Refused (422) for too short a life."""
     spec, meta, now = errors.part(body, "spec"), account["metadata"], server.now()
     lasts_s = spec.get("expirationSeconds") or TOKEN_S
     if not isinstance(lasts_s, int):
         raise errors.bad_request("TokenRequest: spec.expirationSeconds must be a number of seconds")
+    if not TOKEN_MIN_S <= lasts_s <= TOKEN_MAX_S:
+        bound = "less than 10 minutes" if lasts_s < TOKEN_MIN_S else "larger than 2^32 seconds"
+        cause = errors.invalid_value("spec.expirationSeconds", str(lasts_s), f"may not specify a duration {bound}")
+        raise errors.invalid("TokenRequest", "authentication.k8s.io", "", [cause])
     until = now + lasts_s
-    new = tokens.issue(server.signing_key, account, spec, now, until)
+    new = tokens.issue(server.signing_key, account, {**spec, **_binding(server, account, spec)}, now, until)
     return {
         "kind": "TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",
@@ -76,3 +81,30 @@ def token(server: ApiServer, account: Object, body: Object) -> Object:
         "spec": {"audiences": [tokens.ISSUER], **spec, "expirationSeconds": lasts_s},
         "status": {"token": new, "expirationTimestamp": stamp(until)},
     }
+
+
+def _binding(server: ApiServer, account: Object, spec: Object) -> Object:
+    """The boundObjectRef with the uid of the object that is there now; nothing when a token is to be bound to none."""
+    bound, account_name = errors.part(spec, "boundObjectRef"), account["metadata"]["name"]
+    if not bound:
+        return {}
+    version, kind, name = str(bound.get("apiVersion") or ""), str(bound.get("kind")), str(bound.get("name") or "")
+    resource = tokens.BOUND_TO.get(kind) if "/" not in version else None
+    if resource is None:
+        shown = version if "/" in version else f"/{version}"
+        raise errors.bad_request(f"cannot bind token to object of type {shown}, Kind={kind}")
+    found = server.rest.read(server.catalog.of(resource), account["metadata"]["namespace"], name).object
+    uses = (found.get("spec") or {}).get("serviceAccountName") or "default"
+    if kind == "Pod" and uses != account_name:
+        why = (
+            f'cannot bind token for serviceaccount "{account_name}" to pod running with different serviceaccount name.'
+        )
+        raise errors.bad_request(why)
+    uid = found["metadata"]["uid"]
+    if bound.get("uid") not in (None, "", uid):
+        why = (
+            f"the UID in the bound object reference ({bound['uid']}) does not match the UID in record. "
+            "The object might have been deleted and then recreated"
+        )
+        raise errors.conflict(resource, name, why, kind=kind)
+    return {"boundObjectRef": {**bound, "uid": uid}}

@@ -10,7 +10,7 @@ import hmac
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from random import Random
 
 from runtime.objects import CONFIGMAPS, NAMESPACES, SERVICE_ACCOUNTS
@@ -26,7 +26,7 @@ from tiphys.devcluster.resources import built_in
 from tiphys.devcluster.rest import Rest
 from tiphys.devcluster.rules import SYSTEM_PRIORITIES
 from tiphys.devcluster.storage import Bucket, Change, Storage
-from tiphys.devcluster.tokens import OWNER, User, holder
+from tiphys.devcluster.tokens import ISSUER, OWNER, User, holder
 
 ROOT_CA = "kube-root-ca.crt"
 FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -52,11 +52,11 @@ class ApiServer:
         self.storage.rewound.append(self.definitions.reload)
         self.settled: Callable[[], Awaitable[None]] | None = None  # set by the disk: waits until all changes are kept
 
-    def user_of(self, token: str) -> User | None:
-        """Who has this token; None for one that is not, or no longer, of this cluster."""
+    def user_of(self, token: str, audiences: Collection[str] = (ISSUER,)) -> User | None:
+        """Who has this token; None for one that is not, or no longer, of this cluster, or for none of the audiences."""
         if self.token and hmac.compare_digest(token.encode(), self.token.encode()):
             return OWNER
-        return holder(self.signing_key, token, self.storage, self.now())
+        return holder(self.signing_key, token, self.storage, self.now(), audiences)
 
     @property
     def now(self) -> Callable[[], float]:

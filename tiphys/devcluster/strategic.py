@@ -1,52 +1,48 @@
 """A strategic merge patch merges lists of objects by their key instead of replacing them.
 
-Which lists, and by which key, is a property of the type upstream; here it is a table of the field names users meet.
+Which lists, and by which key, the type of the object says (`wiretypes`); what is of no known type is replaced.
 Directives: `$patch: replace|delete`, `$deleteFromPrimitiveList/<field>`, `$retainKeys`, `$setElementOrder/<field>`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from runtime.objects import Object
+from tiphys.devcluster import wiretypes
 
-MERGE_KEYS: dict[str, str] = {
-    "containers": "name",
-    "initContainers": "name",
-    "ephemeralContainers": "name",
-    "env": "name",
-    "volumes": "name",
-    "volumeMounts": "mountPath",
-    "volumeDevices": "devicePath",
-    "imagePullSecrets": "name",
-    "secrets": "name",
-    "hostAliases": "ip",
-    "topologySpreadConstraints": "topologyKey",
-    "conditions": "type",
-    "ownerReferences": "uid",
-    "addresses": "type",
-    "taints": "key",
-    "resourceClaims": "name",
-    "podIPs": "ip",
-}
-PRIMITIVE_LISTS = frozenset({"finalizers"})
-_PORT_KEYS = ("containerPort", "port")  # of a container, of a service
 _DELETE, _ORDER = "$deleteFromPrimitiveList/", "$setElementOrder/"
 
 
-def merge_key(field: str, items: list[Any]) -> str:
-    """The key by which a list of that field name is merged; empty when it is replaced as a whole."""
-    if not all(isinstance(item, dict) for item in items):
-        return ""
-    if field == "ports":
-        for key in _PORT_KEYS:
-            if any(key in item for item in items):
-                return key
-        return ""
-    return MERGE_KEYS.get(field, "")
+class Type(NamedTuple):
+    """What a value is: a message, or a map of such; of no name when it is neither or not known."""
+
+    message: str = ""
+    is_map: bool = False
+
+    def below(self, name: str) -> Type:
+        """The type of a field, or of the items of a list in it."""
+        if self.is_map or not self.message:
+            return Type(self.message)
+        field = wiretypes.fields(self.message).get(name)
+        if field is None or field.type in wiretypes.SCALARS:
+            return UNKNOWN
+        return Type(field.type, is_map=field.shape == "map")
+
+    def key(self, name: str) -> str | None:
+        """By which key a list in a field is merged; empty for plain values, None when the list is replaced."""
+        return wiretypes.patch_keys(self.message).get(name) if self.message and not self.is_map else None
 
 
-def merge(current: Object, patch: Object) -> Object:
+UNKNOWN = Type()
+
+
+def type_of(api_version: str, kind: str) -> Type:
+    """The type of the objects of a kind."""
+    return Type(wiretypes.message_name(api_version, kind) or "")
+
+
+def merge(current: Object, patch: Object, kind: Type = UNKNOWN) -> Object:
     """The object after the patch; neither argument is changed."""
     if patch.get("$patch") == "replace":
         return {key: value for key, value in patch.items() if key != "$patch"}
@@ -64,17 +60,21 @@ def merge(current: Object, patch: Object) -> Object:
         elif value is None:
             result.pop(field, None)
         elif isinstance(value, dict):
-            before = result.get(field)
-            result[field] = merge(before if isinstance(before, dict) else {}, value)
+            result[field] = _merge_map(kind, field, result.get(field), value)
         elif isinstance(value, list):
-            result[field] = _merge_list(field, result.get(field), value, patch.get(_ORDER + field))
+            result[field] = _merge_list(kind, field, (result.get(field), value), patch.get(_ORDER + field))
         else:
             result[field] = value
     for field, order in patch.items():
         name = field.removeprefix(_ORDER)
         if field.startswith(_ORDER) and name not in patch and isinstance(result.get(name), list):
-            result[name] = _in_order(result[name], result[name], order, merge_key(name, result[name]))
+            result[name] = _in_order(result[name], result[name], order, kind.key(name) or "")
     return result
+
+
+def _merge_map(kind: Type, field: str, before: Any, patch: Object) -> Object:
+    is_merged = isinstance(before, dict) and kind.key(field) != "replace"
+    return merge(before if is_merged else {}, patch, kind.below(field))
 
 
 def _remove_primitives(result: Object, field: str, values: list[Any]) -> None:
@@ -82,20 +82,20 @@ def _remove_primitives(result: Object, field: str, values: list[Any]) -> None:
         result[field] = [value for value in result[field] if value not in values]
 
 
-def _merge_list(field: str, before: Any, patch: list[Any], order: list[Any] | None) -> list[Any]:
-    old = before if isinstance(before, list) else []
+def _merge_list(kind: Type, field: str, both: tuple[Any, list[Any]], order: list[Any] | None) -> list[Any]:
+    old, patch = both[0] if isinstance(both[0], list) else [], both[1]
     if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
         return [item for item in patch if not (isinstance(item, dict) and "$patch" in item)]
-    if field in PRIMITIVE_LISTS:
+    key = kind.key(field)
+    if key == "":
         return _in_order([*old, *(v for v in patch if v not in old)], old, order or patch, "")
-    key = merge_key(field, [*old, *patch])
-    if not key:
+    if key is None or not all(isinstance(item, dict) for item in (*old, *patch)):
         return patch
     wanted = order or [item for item in patch if item.get("$patch") != "delete"]
-    return _in_order(_merged_by(key, old, patch), old, wanted, key)
+    return _in_order(_merged_by(key, kind.below(field), old, patch), old, wanted, key)
 
 
-def _merged_by(key: str, old: list[Object], patch: list[Object]) -> list[Object]:
+def _merged_by(key: str, kind: Type, old: list[Object], patch: list[Object]) -> list[Object]:
     merged = list(old)
     for item in patch:
         at = next((i for i, have in enumerate(merged) if have.get(key) == item.get(key)), None)
@@ -103,9 +103,9 @@ def _merged_by(key: str, old: list[Object], patch: list[Object]) -> list[Object]
             if at is not None:
                 del merged[at]
         elif at is None:
-            merged.append(merge({}, item))
+            merged.append(merge({}, item, kind))
         else:
-            merged[at] = merge(merged[at], item)
+            merged[at] = merge(merged[at], item, kind)
     return merged
 
 

@@ -18,14 +18,19 @@ def definitions(kind: Kind) -> list[Object]:
     rest = [
         {
             "name": column.name,
-            "type": "string" if column.type == "date" and not kind.custom else column.type,
+            "type": column.type,
             "format": column.format,
             "description": column.description,
             "priority": column.priority,
         }
         for column in kind.columns
     ]
-    return [name, *rest]
+    return rest if _shows_name(kind) else [name, *rest]
+
+
+def _shows_name(kind: Kind) -> bool:
+    """True for a kind that shows the name in a column of its own, at another place or with more in it."""
+    return not kind.custom and any(column.name == "Name" for column in kind.columns)
 
 
 def _cell(column: Column, thing: Object, now: float) -> Any:
@@ -65,8 +70,10 @@ def partial(thing: Object) -> Object:
 def rows(kind: Kind, things: list[Object], now: float, include: str) -> list[Object]:
     """One row per object; `include` is None, Metadata or Object, as the request says."""
     made: list[Object] = []
+    shows_name = _shows_name(kind)
     for thing in things:
-        cells = [thing["metadata"]["name"], *(_cell(column, thing, now) for column in kind.columns)]
+        name = () if shows_name else (thing["metadata"]["name"],)
+        cells = [*name, *(_cell(column, thing, now) for column in kind.columns)]
         row: Object = {"cells": cells}
         if include == "Object":
             row["object"] = thing

@@ -7,6 +7,8 @@ and `kubectl explain` walks along it. It is written by tests/contract/make_wiret
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -60,6 +62,32 @@ def fields(name: str) -> dict[str, Field]:
     return found
 
 
+@cache
+def lists(name: str) -> dict[str, tuple[str, ...]]:
+    """The keys by which items of a message's lists are told apart, by the lists' JSON names; of a set none."""
+    found = {field: tuple(keys) for field, keys in _table()["lists"].get(name, {}).items()}
+    for field in message(name).values():
+        found |= lists(field.type) if field.shape == "inline" else {}
+    return found
+
+
+@cache
+def patch_keys(name: str) -> dict[str, str]:
+    """By which key a strategic patch merges a message's lists, by the lists' JSON names; those of plain values by none.
+    Other lists are replaced."""
+    found: dict[str, str] = dict(_table()["patches"].get(name, {}))
+    for field in message(name).values():
+        found |= patch_keys(field.type) if field.shape == "inline" else {}
+    return found
+
+
+@cache
+def is_whole(name: str, field: str, below: str) -> bool:
+    """True for a field of a message whose value, of the message `below` if any, has one owner as a whole."""
+    known: dict[str, bool] = _table()["whole"]
+    return known.get(f"{name}.{field}", known.get(below, False))
+
+
 class _Known(NamedTuple):
     """What one field may hold: the Python types of its JSON, and the message below it."""
 
@@ -67,6 +95,7 @@ class _Known(NamedTuple):
     items: frozenset[type]  # of a list's or map's items
     below: str  # a message's name; empty for scalars
     field: Field
+    owner: str  # the name of the type whose field it is, as errors show it
     is_nested: bool  # an object, a list or a map
     nothing: Any  # what null stands for among its items
 
@@ -80,29 +109,30 @@ _JSON: dict[str, tuple[type, ...]] = {
     "raw": (dict, list, str, int, float, bool),
 }
 _NULL = type(None)
+_PLACE = re.compile(r"\[\d+\]")  # of an item in a list: decoders do not say it
 _QUANTITY = re.compile(r"([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
 _NOTHING: dict[str, Any] = {"int": 0, "number": 0, "bool": False, "raw": ""}
 
 
 @cache
 def _known(name: str) -> dict[str, _Known]:
-    return {key: _known_of(field) for key, field in fields(name).items()}
+    owner = name.rpartition(".")[2]
+    return {key: _known_of(field, owner) for key, field in fields(name).items()}
 
 
-def _known_of(field: Field) -> _Known:
+def _known_of(field: Field, owner: str) -> _Known:
     types = _JSON.get(field.type, (str,)) if field.type in SCALARS else (dict,)
     one: frozenset[type] = frozenset((*types, _NULL))
     outer: dict[str, frozenset[type]] = {"list": frozenset((list, _NULL)), "map": frozenset((dict, _NULL))}
     below = "" if field.type in SCALARS else field.type
     is_nested = bool(below) or field.shape in outer
-    return _Known(
-        outer.get(field.shape, one), one, below, field, is_nested, _NOTHING.get(field.type, "" if not below else None)
-    )
+    nothing = _NOTHING.get(field.type, "" if not below else None)
+    return _Known(outer.get(field.shape, one), one, below, field, owner, is_nested, nothing)
 
 
 def pruner(api_version: str, kind: str) -> Prune:
     """What drops unknown fields of a built-in kind, however deep, and refuses (400) values of the wrong type."""
-    envelope = _known_of(Field("apiVersion", "string"))
+    envelope = _known_of(Field("apiVersion", "string"), kind)
 
     @cache
     def top() -> dict[str, _Known]:
@@ -112,19 +142,34 @@ def pruner(api_version: str, kind: str) -> Prune:
     def prune(thing: Object) -> list[str]:
         known = top()
         dropped: list[str] = []
-        if not known or _is_clean(thing, known):
-            return dropped
-        try:
-            _prune(thing, known, "", dropped)
-        except (_WrongType, _WrongQuantity) as e:
-            version = api_version.rpartition("/")[2]
-            why = f"quantities must match the regular expression '^{_QUANTITY.pattern}$'"
-            if isinstance(e, _WrongType):
-                why = f"json: cannot unmarshal {e.have} into Go struct field {kind}.{e.path} of type {e.want}"
-            raise errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}') from None
+        if known and not _is_clean(thing, known):
+            with _refusing(api_version, kind):
+                _prune(thing, known, "", dropped)
         return dropped
 
     return prune
+
+
+def prune_metadata(thing: Object, api_version: str, kind: str) -> list[str]:
+    """Drop, in place, what metadata does not know, of a kind that is not in the table; returns its paths. Raises
+    Refused (400) for values of the wrong type."""
+    known, meta, dropped = _known("meta.v1.ObjectMeta"), thing.get("metadata"), list[str]()
+    if isinstance(meta, dict) and not _is_clean(meta, known):
+        with _refusing(api_version, kind):
+            _prune(meta, known, "", dropped)
+    return [f"metadata.{path}" for path in dropped]
+
+
+@contextmanager
+def _refusing(api_version: str, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except (_WrongType, _WrongQuantity) as e:
+        version = api_version.rpartition("/")[2]
+        why = f"quantities must match the regular expression '^{_QUANTITY.pattern}$'"
+        if isinstance(e, _WrongType):
+            why = f"json: cannot unmarshal {e.have} into Go struct field {e.owner}.{e.path} of type {e.want}"
+        raise errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}') from None
 
 
 def _is_clean(thing: Object, known: dict[str, _Known]) -> bool:
@@ -167,10 +212,16 @@ class _WrongType(Exception):
         super().__init__(path)
         have = type(value)
         self.have = {str: "string", bool: "bool", int: "number", float: "number", list: "array"}.get(have, "object")
-        self.path = path
-        one = {"int": "int32", "time": "Time", "quantity": "Quantity", "intstr": "IntOrString", "bytes": "[]uint8"}
-        name = one.get(known.field.type, known.field.type.rpartition(".")[2])
+        self.path = _PLACE.sub("", path)
+        self.owner = known.owner
+        one = {"int": "int32", "time": "Time", "quantity": "resource.Quantity", "intstr": "int32", "bytes": "[]uint8"}
+        name = f"v1.{known.below.rpartition('.')[2]}" if known.below else one.get(known.field.type, known.field.type)
         self.want = {"list": f"[]{name}", "map": f"map[string]{name}"}.get("" if item else known.field.shape, name)
+
+
+def _wrong(value: Any, path: str, known: _Known, *, item: bool) -> _WrongType | _WrongQuantity:
+    is_amount = known.field.type == "quantity" and (item or known.field.shape not in ("list", "map"))
+    return _WrongQuantity() if is_amount else _WrongType(value, path, known, item=item)
 
 
 def _prune(thing: Object, known: dict[str, _Known], path: str, dropped: list[str]) -> None:
@@ -184,7 +235,7 @@ def _prune(thing: Object, known: dict[str, _Known], path: str, dropped: list[str
             if field.is_nested:
                 absent.append(name)
         elif type(value) not in field.types:
-            raise _WrongType(value, f"{path}.{name}" if path else name, field, item=False)
+            raise _wrong(value, f"{path}.{name}" if path else name, field, item=False)
         elif value and field.is_nested:
             _prune_value(value, field, f"{path}.{name}" if path else name, dropped)
     for name in absent:
@@ -207,7 +258,7 @@ def _prune_value(value: Any, field: _Known, path: str, dropped: list[str]) -> No
         parts = ((item, path) for item in (value,))
     for item, where in parts:
         if type(item) not in field.items:
-            raise _WrongType(item, where, field, item=True)
+            raise _wrong(item, path, field, item=True)
         if field.field.type == "quantity" and not _is_quantity(item):
             raise _WrongQuantity
         if below is not None and item:

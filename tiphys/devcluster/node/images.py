@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -44,6 +45,8 @@ _KNOWN = {
     "nginx": Image(entrypoint=("nginx",), command=("-g", "daemon off;")),
 }
 
+_FIRST_ARGOSAY = re.compile(r"(^|/)argosay:v1($|[.@])")  # another image than those after it: cowsay, and no entrypoint
+
 
 def has_local_bin() -> bool:
     """Whether the machine has a /usr/local/bin of its own that stand-ins can be put over."""
@@ -69,8 +72,8 @@ def image_of(reference: str, executor_image: str) -> Image:
     """What is known of an image; an unknown one has no command of its own."""
     if same_image(reference, executor_image):
         return Image(entrypoint=(sys.executable, "-m", "tiphys.cli"), command=("controller",))
-    if reference.startswith("argoproj/argosay:v1"):
-        return Image()
+    if _FIRST_ARGOSAY.search(reference):
+        return Image(command=("cowsay",))
     return _KNOWN.get(repository(reference), Image())
 
 
