@@ -10,7 +10,7 @@ from actors.workflow.beginning import EXPIRY
 from actors.workflow.state import WorkflowState, is_completed
 from runtime import api
 from runtime.messages import Ask, Command, Create, Delete, Read, Stop, WakeAt, WriteStatus
-from runtime.objects import Object
+from runtime.objects import Object, Reference
 
 RETRY_READ_S = 2.0  # after an API server that did not answer
 
@@ -20,10 +20,8 @@ def done(state: WorkflowState, command: Command, result: Any, now: float) -> lis
     match command:
         case WriteStatus():
             return _written(state, result, now)
-        case Read(tag=opening.GATHER):
-            state.found[command.ref] = result
-            state.reading.discard(command.ref)
-            return beginning.gather(state, now)
+        case Read(tag=opening.GATHER | opening.GLANCE):
+            return _gathered(state, command.ref, result, now)
         case Read(tag=beginning.BIRTH):
             return beginning.meet(state, result, now) if state.object is None else []
         case Read(tag=writing.REREAD):
@@ -40,6 +38,21 @@ def done(state: WorkflowState, command: Command, result: Any, now: float) -> lis
         case Ask(query=LoadNodes()):
             return _nodes_read(state, command.query, result, now)
     return []
+
+
+def _gathered(state: WorkflowState, ref: Reference, thing: Object | None, now: float) -> list[Command]:
+    state.found[ref] = thing
+    state.reading.discard(ref)
+    state.limits.lately.note(ref, thing, now)
+    return beginning.gather(state, now)
+
+
+def _unread(state: WorkflowState, command: Read, error: api.ApiError, now: float) -> list[Command]:
+    unneeded = command.tag == opening.GLANCE and isinstance(error, api.Refused)  # the controller may not see it
+    if unneeded or isinstance(error, api.Gone):
+        return _gathered(state, command.ref, None, now)
+    state.reading.discard(command.ref)
+    return [WakeAt(now + RETRY_READ_S, opening.GATHER)]
 
 
 def _nodes_read(state: WorkflowState, query: LoadNodes, nodes: dict[str, Any], now: float) -> list[Command]:
@@ -86,13 +99,8 @@ def failed(state: WorkflowState, command: Command, error: api.ApiError, now: flo
     match command:
         case WriteStatus():
             return [*edits.overflow(state, error, now), *writing.refused(state, error, now)]
-        case Read(tag=opening.GATHER) if isinstance(error, api.Gone):
-            state.found[command.ref] = None
-            state.reading.discard(command.ref)
-            return beginning.gather(state, now)
-        case Read(tag=opening.GATHER):
-            state.reading.discard(command.ref)
-            return [WakeAt(now + RETRY_READ_S, opening.GATHER)]
+        case Read(tag=opening.GATHER | opening.GLANCE):
+            return _unread(state, command, error, now)
         case Read(tag=beginning.BIRTH):
             return [Stop()] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, beginning.BIRTH)]
         case Read(tag=writing.REREAD):

@@ -84,7 +84,7 @@ def meet_again(state: WorkflowState, thing: Object, now: float) -> list[Command]
 
 def gather(state: WorkflowState, now: float) -> list[Command]:
     """It may begin as soon as everything that is referred to has been read."""
-    reads = opening.read_more(state)
+    reads = opening.read_more(state, now)
     if reads or state.reading:
         return reads
     assert state.object is not None

@@ -72,9 +72,8 @@ def missing(workflow: Object, found: Found, defaults: Mapping[str, Any] = NOTHIN
     wanted = [template_reference(source, workflow) for source in _sources(workflow, spec, found)]
     namespace = workflow["metadata"].get("namespace", "")
     wanted += [Reference(CONFIGMAPS, namespace, name) for name in argument_config_maps(spec)]
-    repository = repository_config_map(spec, workflow, found)
-    if repository:
-        wanted.append(Reference(CONFIGMAPS, namespace, repository))
+    if needs_repository(spec, workflow, found):
+        wanted.append(repository_config_map(spec, workflow))
     return [ref for ref in dict.fromkeys(wanted) if ref not in found]
 
 
@@ -174,17 +173,28 @@ def argument_config_maps(spec: Mapping[str, Any]) -> list[str]:
 # ---------------------------------------------------------------------------------------------- artifacts
 
 
-def repository_config_map(spec: Mapping[str, Any], workflow: Object, found: Found) -> str:
-    """The ConfigMap that may name the artifact repository; empty when no artifact needs one."""
-    if (workflow.get("status") or {}).get("artifactRepositoryRef"):
-        return ""
+def repository_config_map(spec: Mapping[str, Any], workflow: Object) -> Reference:
+    """The ConfigMap that may name the artifact repository."""
     named = spec.get("artifactRepositoryRef") or {}
-    if named:
-        return str(named.get("configMap") or REPOSITORIES)
+    return Reference(CONFIGMAPS, workflow["metadata"].get("namespace", ""), str(named.get("configMap") or REPOSITORIES))
+
+
+def needs_repository(spec: Mapping[str, Any], workflow: Object, found: Found) -> bool:
+    """Whether an artifact may need it, or the workflow names it; a workflow that has begun has it in its status."""
+    if (workflow.get("status") or {}).get("artifactRepositoryRef"):
+        return False
     templates = [*(spec.get("templates") or ())]
     templates += [t for thing in found.values() if thing for t in (thing.get("spec") or {}).get("templates") or ()]
-    uses = spec.get("archiveLogs") or any(_uses_artifacts(template) for template in templates)
-    return REPOSITORIES if uses else ""
+    named = spec.get("artifactRepositoryRef") or spec.get("archiveLogs")
+    return bool(named) or any(_uses_artifacts(template) for template in templates)
+
+
+def glanced_at(workflow: Object, found: Found, defaults: Mapping[str, Any] = NOTHING) -> Reference | None:
+    """The ConfigMap of a workflow that has no need of a repository: the namespace's may archive all logs (REPO-4)."""
+    spec = executed_spec(workflow, found, defaults)
+    begun = (workflow.get("status") or {}).get("startedAt")
+    ref = repository_config_map(spec, workflow) if spec and not begun else None
+    return None if ref is None or ref in found else ref
 
 
 def _uses_artifacts(template: Mapping[str, Any]) -> bool:
@@ -205,22 +215,19 @@ def repository(
     recorded = (workflow.get("status") or {}).get("artifactRepositoryRef")
     if recorded:
         return recorded.get("artifactRepository"), recorded
-    name = repository_config_map(spec, workflow, found)
-    if not name:
-        return (dict(default) if default else None), None
-    namespace = workflow["metadata"].get("namespace", "")
-    config = found.get(Reference(CONFIGMAPS, namespace, name))
+    ref = repository_config_map(spec, workflow)
+    config = found.get(ref)
     named = spec.get("artifactRepositoryRef") or {}
     key = named.get("key") or ((config or {}).get("metadata", {}).get("annotations") or {}).get(DEFAULT_KEY)
     text = ((config or {}).get("data") or {}).get(key) if key else None
     if text is not None:
         section = yaml.safe_load(text)
-        return section, {"configMap": name, "key": key, "namespace": namespace, "artifactRepository": section}
+        return section, {"configMap": ref.name, "key": key, "namespace": ref.namespace, "artifactRepository": section}
     if named:
         raise NoRepository(
             "failed to resolve artifact repository: failed to find any artifact repository - "
-            f'looked for key "{key or ""}" of ConfigMap "{name}" in namespace "{namespace}"'
+            f'looked for key "{key or ""}" of ConfigMap "{ref.name}" in namespace "{ref.namespace}"'
         )
-    if default is None:
-        return None, None
+    if default is None or not needs_repository(spec, workflow, found):
+        return (dict(default) if default else None), None
     return dict(default), {"default": True, "artifactRepository": dict(default)}

@@ -31,7 +31,7 @@ from crds.features import unsupported
 from runtime.messages import Command, Create, Read, Spawn, WakeAt
 from runtime.objects import CLAIMS, CONFIGMAPS, Object
 
-GATHER, CLAIM, DEADLINE = "gather", "claim", "deadline"
+GATHER, GLANCE, CLAIM, DEADLINE = "gather", "glance", "claim", "deadline"
 
 
 LABEL_RULE = (
@@ -49,14 +49,17 @@ class Unfit(ValueError):
         self.phase = phase
 
 
-def read_more(state: WorkflowState) -> list[Command]:
+def read_more(state: WorkflowState, now: float) -> list[Command]:
     """Read what is still missing; nothing when all is there (or on its way)."""
     assert state.object is not None
     _permit(state)
     needed = gather.missing(state.object, state.found, state.defaults)
+    glance = None if needed else gather.glanced_at(state.object, state.found, state.defaults)
+    if glance is not None and not state.limits.lately.recall(glance, state.found, now):
+        needed.append(glance)
     wanted = [ref for ref in [*needed, *guard.wanted(state)] if ref not in state.reading]
     state.reading.update(wanted)
-    return [Read(ref, GATHER) for ref in wanted]
+    return [Read(ref, GLANCE if ref is glance else GATHER) for ref in wanted]
 
 
 def _permit(state: WorkflowState) -> None:
@@ -228,6 +231,7 @@ def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Comma
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None:
         state.running.deadline = seconds(state.started_at) + float(deadline)
+        state.running.past_deadline = now >= state.running.deadline  # else what goes on would begin before it is told
         commands.append(WakeAt(max(now, state.running.deadline), DEADLINE))
     claims = []
     for template in spec.get("volumeClaimTemplates") or ():

@@ -12,6 +12,7 @@ from actors.names import labels
 from actors.names.resources import WORKFLOW
 from actors.run import Run
 from actors.workflow.journal import Journal
+from actors.workflow.lately import Lately
 from actors.workflow.locks import Ledger
 from actors.workflow.offload import Offload
 from runtime.api import Propagation
@@ -46,6 +47,7 @@ class WorkflowSettings:
     sharded: bool = False  # its bucket is on it: which of several processes looks after it
     archive: Mapping[str, Any] | None = None  # a LabelSelector of those that are archived; None: none are
     offload: Offloading = ""  # which nodes a database keeps: those that are too large for their object, or all
+    lately: Lately = field(default_factory=Lately, compare=False)  # shared by all workflows of the room
 
 
 @dataclass(slots=True)  # more fields than instances share the names of: without slots it is three times as large

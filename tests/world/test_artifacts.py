@@ -151,6 +151,32 @@ async def test_without_a_reference_the_namespaces_marked_repository_is_taken_els
     assert keys[False]["key"].startswith("w/w-plain-")
 
 
+@pytest.mark.spec("REPO-2")
+@pytest.mark.spec("REPO-4")
+@pytest.mark.spec("ART-14")
+async def test_a_namespaces_repository_that_archives_logs_does_so_for_workflows_without_artifacts() -> None:
+    meta = {"name": "artifact-repositories", "namespace": "default"}
+    meta["annotations"] = {"workflows.argoproj.io/default-artifact-repository": "mine"}
+    data = {"mine": "archiveLogs: true\ns3: {endpoint: other, bucket: c}"}
+    text = flow("\n  - name: main\n    steps: [[{name: a, template: leaf}]]")
+    kept: dict[str, list[str]] = {}
+
+    def act(name: str, pod: Object) -> Outcome:
+        kept[name] = [one["name"] for one in told(pod, "wait").get("logs", ())]
+        return Outcome()
+
+    async with world(act, settings=SETTINGS) as here:
+        before = await here.end_of(await here.submit(text))
+        await here.after(5)
+        await here.api.create(CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+        refs = [await here.submit(text, name) for name in ("x", "y")]
+        after = [await here.end_of(ref) for ref in refs]
+
+    assert "artifactRepositoryRef" not in before["status"]
+    assert [done["status"]["artifactRepositoryRef"]["key"] for done in after] == ["mine", "mine"]
+    assert kept == {"w[0].a": [], "x[0].a": ["main"], "y[0].a": ["main"]}
+
+
 @pytest.mark.spec("ART-2")
 async def test_an_optional_input_that_nobody_passes_may_be_passed_on_and_still_has_its_path() -> None:
     loaded: dict[str, Any] = {}

@@ -84,7 +84,7 @@ WORKFLOWS: Final = (
             "delete": "podGC, and pods that never began",
         },
     ),
-    Right("", ("pods/log",), verbs={"get": "outputs too large for a termination message"}),
+    Right("", ("pods/log",), verbs={"get": "outputs too large for a termination message, progress of running pods"}),
     Right(
         "",
         ("configmaps",),
