@@ -29,7 +29,7 @@ TRIM_S = 60.0
 WHOLE_S = 600.0
 """Between two looks at everything that was made since the start, ..."""
 
-CHEAP_S = 0.02
+CHEAP_S = 0.03
 """... and if the last one took no longer than this, between two times that memory is given back there is one each."""
 
 QUIET_WITHIN_S = 60.0
