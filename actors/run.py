@@ -41,6 +41,7 @@ class Run:
     past_deadline: bool = False  # and it has passed
     active: dict[str | None, list[str]] | None = None  # see recorded_inside
     lockers: frozenset[str] = frozenset()  # nodes that had locks when the record was written
+    edges: Mapping[str, Iterable[str]] = field(default_factory=dict)  # node id -> who hangs on it: drawn so far
     found: dict[str, None] = field(default_factory=dict)  # names of nodes whose pods were there when it began and work
     found_over: list[str] = field(default_factory=list)  # likewise, and have ended
 

@@ -22,6 +22,7 @@ from actors.language.when import WhenError
 from actors.messages import TIMED_OUT, ChildChanged, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
 from actors.names import ids
 from actors.node.behaviour import Behaviour, new_status
+from actors.node.called import FAILED_FAST
 from actors.node.scope import loop_variables, node_variables
 from actors.node.site import CALL_ERRORS, Place, Site, crashed
 from actors.run import Run
@@ -236,9 +237,7 @@ class Group(Behaviour):
         if self.verdict is not None:
             self.status = self.verdict
         elif self.status.type == "TaskGroup":
-            failures = [site.status.phase for site in self.sites if site.status.failed]
-            phase: Phase = failures[-1] if failures else "Succeeded"  # type: ignore[assignment]  # Failed or Error
-            self.now_is(phase, now)
+            self._judge_items(now)
         else:
             self._judge_steps(now)
         variables, unreadable = {}, ""
@@ -250,6 +249,15 @@ class Group(Behaviour):
                 self.now_is("Error", now, unreadable)
         items = tuple(site.status for site in self.sites)
         return self.announce(variables=variables, daemons=self._daemons(), items=items, error=unreadable)
+
+    def _judge_items(self, now: float) -> None:
+        """The last failure decides; what was kept from beginning is one too: a retry makes up for it (DAG-9)."""
+        failures = [site.status.phase for site in self.sites if site.status.failed]
+        if not failures and any(site.kept_back for site in self.sites):
+            self.now_is("Failed", now, FAILED_FAST)
+            return
+        phase: Phase = failures[-1] if failures else "Succeeded"  # type: ignore[assignment]  # Failed or Error
+        self.now_is(phase, now)
 
     def _judge_steps(self, now: float) -> None:
         """What could not begin decides, then the first failure that no `continueOn` excuses (STEP-4, STEP-6)."""

@@ -40,7 +40,7 @@ class PodNode(PodRelease):
     def __init__(self, call: Call, settings: PodSettings) -> None:
         super().__init__(call, settings)
         self.introduced = False  # it has been told of the pod that there was, if there was one
-        self.seen = False  # the cache has shown its pod: it will also tell of its end
+        self.shown = ""  # uid of the pod that the cache has shown last: it will also tell of that one's end
         self.doubts = 0  # live looks at a pod that it has not shown, one after the other
         self.logs: dict[str, bytes] = {}  # container -> the end of its log, where outputs were spilled to it
         self.reading_log = False
@@ -65,6 +65,11 @@ class PodNode(PodRelease):
         return tuple(node_id for node_id in last if node_id in told) or (self.id,)
 
     @property
+    def seen(self) -> bool:
+        """Whether the cache has its pod, this one and not another of that name."""
+        return self.pod is not None and self.pod["metadata"]["uid"] == self.shown
+
+    @property
     def there_already(self) -> bool:
         """Its pod may be there although the record does not know it yet."""
         return self.pod is not None or super().there_already
@@ -78,9 +83,8 @@ class PodNode(PodRelease):
 
     def begin(self, now: float) -> list[Command]:
         """Say Pending and create the pod, or look at the one that is there."""
-        refused = self.not_allowed(now)
-        if refused:  # a pod that is there all the same (from before a restart) is ended and released
-            return [*refused, *self._kill(), Read(self._reference(), RELEASE)]
+        if not self._may_run() and not self._has_succeeded():
+            return self._refused(now)
         serves = self.announce() if self.status.daemoned else []  # since before a restart: its group waits to hear it
         on_record = self.status.phase == "Running"
         if on_record:  # what it was told in an earlier life holds until it is told more
@@ -94,6 +98,17 @@ class PodNode(PodRelease):
             self.unsure, self.pod = self.pod, None
             return [*self.announce(), Read(self._reference(), ADOPT)]
         return [*self.announce(), *self._create(now)]
+
+    def _has_succeeded(self) -> bool:
+        """Whether its pod came to its end while nobody was there to stop it: then that counts."""
+        return self.pod is not None and (self.pod.get("status") or {}).get("phase") == "Succeeded"
+
+    def _refused(self, now: float) -> list[Command]:
+        """It may not begin: a pod that is there all the same, from before a restart, is ended and released."""
+        if self.status.daemoned:
+            self.vanished = self.pod is None  # until it is looked for: the cache need not have it yet
+            return self._serve_no_more(now)
+        return [*self.not_allowed(now), *self._kill(), Read(self._reference(), RELEASE)]
 
     # ------------------------------------------------------------------------------------------ what it hears
 
@@ -121,10 +136,11 @@ class PodNode(PodRelease):
             return []
         if thing["metadata"]["uid"] in self.gone_uids:
             return []
+        self.shown = thing["metadata"]["uid"]
         if self.unsure is not None:
             self.unsure = thing
             return []
-        self.pod, self.seen = thing, True
+        self.pod = thing
         if not self.begun and not self.status.ended:
             recorded = (thing["metadata"].get("annotations") or {}).get(INPUTS_ANNOTATION)
             if recorded and self.status.inputs is None:
@@ -138,10 +154,13 @@ class PodNode(PodRelease):
 
     def gone(self, ref: Reference, now: float) -> list[Command]:
         """The pod is no longer there: after its end that is fine, before it only a live look is believed."""
-        if ref.resource != PODS or ref.name != self.pod_name or (self.pod and ref.uid != self.pod["metadata"]["uid"]):
+        if ref.resource != PODS or ref.name != self.pod_name:
+            return []
+        self.shown = "" if self.shown == ref.uid else self.shown
+        if self.pod and ref.uid != self.pod["metadata"]["uid"]:
             return []
         self.gone_uids.add(ref.uid)
-        self.pod, self.unsure, self.seen = None, None, False
+        self.pod, self.unsure = None, None
         if self.status.ended:
             self.vanished = not (self.released or self.collected)
             return self._release(now)
@@ -283,7 +302,7 @@ class PodNode(PodRelease):
             return self._let_go(pod, now)
         if self._overtaken(pod):
             return [Read(self._reference(), CONFIRM)]
-        if self.pod is None or not self.seen or self.pod["metadata"]["uid"] == pod["metadata"]["uid"]:
+        if not self.seen or self.shown == pod["metadata"]["uid"]:
             self.pod = pod
         commands = [*self._doubt(now), *self._look(now)]
         self.pod = cached or self.pod  # of two states the newer one is not known: both are looked at
@@ -299,7 +318,7 @@ class PodNode(PodRelease):
 
     def _not_there(self, now: float) -> list[Command]:
         self._sure()
-        if self.pod is not None and self.seen:
+        if self.seen:
             return []  # if that is over, too, the cache will tell
         self.pod = None
         if self.status.ended:
@@ -331,6 +350,8 @@ class PodNode(PodRelease):
         if seen.phase in {"Succeeded", "Failed", "Error"}:
             phase: Phase = seen.phase  # type: ignore[assignment]  # one of the three, as just tested
             return [*entries, *self.end(phase, now, seen.message, **fields)]
+        if self.status.daemoned:  # until its end, though it be shown as it was before, or be not ready for a while
+            fields.pop("daemoned")
         runs = "Running" in (seen.phase, self.status.phase)  # who has seen it run may yet be shown an older state
         self.now_is("Running" if runs else "Pending", now, seen.message, **fields)
         said = [*entries, *self.announce()] if self.status != before or entries else []

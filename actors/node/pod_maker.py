@@ -66,6 +66,8 @@ class PodMaker(Called):
         """Ask for the pod, one request at a time: a second one, kept waiting, could be granted after the pod's end."""
         if self.creating or self.pod is not None:
             return []
+        if not self._may_run():
+            return self.not_allowed(now)
         wait_s = self.settings.pace.wait_s(now) if self.settings.pace and not self.paced else 0.0
         self.paced = wait_s > 0
         if self.paced:
@@ -110,8 +112,8 @@ class PodMaker(Called):
         self.creating = False
         if self.status.ended:
             return [Read(self._reference(), RELEASE)] if not self.released else []
-        if self.pod is not None:
-            return []  # it was made, and is seen: only the answer is missing
+        if self.pod is not None or self.status.phase == "Running":
+            return []  # it was made, and was seen: only the answer is missing
         if isinstance(error, AlreadyExists):
             return [Read(self._reference(), ADOPT)]
         if isinstance(error, Refused | Gone) and not passes(error):

@@ -29,7 +29,7 @@ from actors.node.called import FAILED_FAST, HELD, Called
 from actors.node.inputs import texts
 from actors.node.retry_policy import Again, Attempts, GiveUp, Wait, decide, last_retry, maximum_end
 from actors.node.site import crashed
-from actors.run import Call
+from actors.run import Call, refused
 from actors.templates import NODE_TYPES, template_type
 from runtime.messages import Address, Command, Spawn, Tell, WakeAt
 
@@ -73,6 +73,7 @@ class RetryNode(Called):
         while (known := self.run.known.get(self._attempt_id(self.number + 1))) is not None and known.ended:
             self.number += 1
             self._take(known)
+            self.cause = known.message if refused(known, self.run.name, self.run.known) else ""
         under_way = known is not None  # then nothing is to be decided, whatever has happened since
         return [*commands, *(self._attempt(now) if self.last is None or under_way else self._ended_attempt(now))]
 

@@ -6,10 +6,8 @@ whether it is settled. (STEP-3, STEP-9, COND-1..3, LOOP-6, HOOK-2, EXIT-6.)
 
 from __future__ import annotations
 
-import itertools
-from collections import ChainMap, deque
-from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import suppress
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +20,6 @@ from actors.language.tags import SubstitutionError, Unresolvable, substitute
 from actors.language.when import WhenError, evaluate_when
 from actors.messages import (
     COMPLETED,
-    FAILED,
     TIMED_OUT,
     ChildChanged,
     Edge,
@@ -35,7 +32,7 @@ from actors.messages import (
 from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.node.behaviour import new_status
-from actors.node.container_nodes import last_containers
+from actors.node.recorded import ends_of, leaves_of
 from actors.node.scope import node_variables
 from actors.run import Call, Run, refused
 from actors.templates import POD_TYPES, TemplateNotFound, template_type
@@ -134,6 +131,11 @@ class Site:
         return self.status.failed and not excused[self.status.phase]
 
     @property
+    def kept_back(self) -> bool:
+        """It, or a hook of it, was to run and never began, since the template around it had failed fast (FF-2)."""
+        return self.dropped or any(hook.phase == "Omitted" for hook in self.hooks.values())
+
+    @property
     def timed_out(self) -> bool:
         """Its time was over before it began: no `continueOn` of a step excuses that."""
         waits = self.status.type in {"Pod", "HTTP", "Plugin"}  # what has been running has other words
@@ -168,8 +170,8 @@ class Site:
         if known is not None and known.ended:
             self.status = counted(known)
             self.error = known.message if refused(known, self.place.run.name, self.place.run.known) else ""
-            self.outbound = self._recorded_ends(known)
-            self.leaves = self._recorded_leaves()
+            self.outbound = ends_of(self.place.run, known, self.step, self.place.template_scope)
+            self.leaves = leaves_of(self.place.run, known, self.outbound)
             return [*self._adopt(known, parents), *self._follow(scope, now)]
         try:
             self.prepare(scope, now)
@@ -205,30 +207,6 @@ class Site:
             self.step.get("arguments") or {}, values, unresolved=unresolved, functions=self.functions
         )
         self.prepared = (step, arguments)
-
-    def _recorded_ends(self, known: NodeStatus) -> tuple[str, ...]:
-        """Outbound nodes of a call that ended before a restart."""
-        if known.type == "Retry":
-            attempts = itertools.takewhile(self.place.run.known.__contains__, self._attempts(known))
-            return tuple(deque(attempts, maxlen=1)) or (known.id,)
-        if known.type == "Pod":
-            with suppress(TemplateNotFound):  # then it never was a set of containers
-                called = self.place.run.library.resolve(self.step, self.place.template_scope)
-                last = last_containers(self.place.run.name, known.name, called.template)
-                return tuple(node_id for node_id in last if node_id in self.place.run.known) or (known.id,)
-        return known.outbound_nodes or (known.id,)
-
-    def _recorded_leaves(self) -> frozenset[str]:
-        """What its ends pass on: a step that failed, and was forgiven, is an end like any other."""
-        own = frozenset({self.status.phase}) & COMPLETED
-        ends = [self.place.run.known.get(end) for end in self.outbound]
-        found = [frozenset({end.phase}) & COMPLETED or own for end in ends if end is not None and end.id != self.id]
-        passed = frozenset().union(*found)
-        own_error = self.status.type == "DAG" and self.status.phase == "Error" and not passed & FAILED
-        return own if own_error else passed or own
-
-    def _attempts(self, known: NodeStatus) -> Iterator[str]:
-        return (ids.node_id(self.place.run.name, ids.attempt(known.name, number)) for number in itertools.count())
 
     def when(self, values: Mapping[str, Any]) -> str:
         """The step's condition with its tags filled in."""
@@ -373,8 +351,9 @@ def crashed(run: Run, owner: Address, known: NodeStatus, text: str, now: float) 
         known = run.known.get(known.id, known)
     stamp = rfc3339(now)
     status = msgspec.structs.replace(
-        known, phase="Error", message=text, started_at=known.started_at or stamp, finished_at=stamp
-    )
+        known, phase="Error", message=text, started_at=known.started_at or stamp, finished_at=stamp, daemoned=False,
+        synchronization_status=None, host_node_name="",  # the engine gave it up: so it looks to a later life, too
+    )  # fmt: skip
     return [
         Tell(run.address, NodeChanged(status, owner.part)),
         Tell(run.address, Forsaken(status.id, status.name)),

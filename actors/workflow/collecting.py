@@ -23,10 +23,21 @@ def finalizers(state: WorkflowState) -> list[str] | None:
     have: list[str] = meta.get("finalizers") or []
     if labels.FINALIZER_ARTIFACT_GC in have or meta.get("deletionTimestamp"):
         return None
+    return [*have, labels.FINALIZER_ARTIFACT_GC] if will_collect(state, state.run) else None
+
+
+def will_collect(state: WorkflowState, run: Run) -> bool:
+    """Whether any of its artifacts is to be deleted one day."""
     if state.collects is None:
-        scopes = state.run.library.scopes.values()
-        state.collects = bool(wishes(state.run.spec, [template for scope in scopes for template in scope.values()]))
-    return [*have, labels.FINALIZER_ARTIFACT_GC] if state.collects else None
+        scopes = run.library.scopes.values()
+        state.collects = bool(wishes(run.spec, [template for scope in scopes for template in scope.values()]))
+    return state.collects
+
+
+def note(state: WorkflowState, run: Run) -> None:
+    """Say in the status whether there is something to collect, as upstream does for each workflow (AGC-2)."""
+    if "artifactGCStatus" not in ((state.object or {}).get("status") or {}):
+        state.status_extra["artifactGCStatus"] = {} if will_collect(state, run) else {"notSpecified": True}
 
 
 def collect(state: WorkflowState) -> list[Command]:

@@ -286,12 +286,19 @@ def _give_back(state: WorkflowState, node_id: str, claim: Claim) -> list[Command
 def forsake(state: WorkflowState, above: str) -> list[Command]:
     """Nobody below the node of that name has an actor any more: what those want they will never take, what they have
     they will never give back, and those that had not begun are on no record."""
-    below = [
-        (node_id, claim)
-        for node_id, claim in state.locks.claims.items()
-        if claim.name == above or ids.is_below(claim.name, above)
-    ]
+    below = [(node_id, claim) for node_id, claim in state.locks.claims.items() if _stands_below(state, node_id, above)]
     return [command for node_id, claim in below for command in _give_back(state, node_id, claim)]
+
+
+def _stands_below(state: WorkflowState, node_id: str, above: str) -> bool:
+    """Whether what it had is now nobody's.
+
+    Of a node that has a lock on record, and has neither an entry there nor asked in this life, only a pod tells the
+    name. Without one it has done nothing with its lock, and asks for it again if it is elsewhere."""
+    name = state.locks.claims[node_id].name or state.pods.get(node_id, ("", ""))[1]
+    if not name:
+        return node_id != WHOLE and node_id not in state.journal.statuses
+    return name == above or ids.is_below(name, above)
 
 
 def _has_ended(state: WorkflowState, node_id: str) -> bool:

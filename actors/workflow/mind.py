@@ -69,6 +69,7 @@ from runtime.messages import (
     Stop,
     Tell,
     Told,
+    WakeAt,
     Woke,
     WriteStatus,
 )
@@ -120,7 +121,7 @@ class WorkflowMind:
                 state.sent_at = now  # to keep nodes elsewhere is part of the write that names them
         kept = pods.held(state) or state.live or state.budget or state.expiry is not None
         if over and not kept and state.caught_up and state.acquainted:
-            commands.append(Stop())
+            commands += _leave(state, now)
         return commands
 
     def _react(self, state: WorkflowState, message: Message, now: float) -> list[Command]:
@@ -263,8 +264,9 @@ class WorkflowMind:
             return [*forsaken.heard(state, Bereft(child.part), now), *ending.after(state, now)]
         stamp = rfc3339(now)
         status = msgspec.structs.replace(
-            known, phase="Error", message=detail, started_at=known.started_at or stamp, finished_at=stamp
-        )
+            known, phase="Error", message=detail, started_at=known.started_at or stamp, finished_at=stamp,
+            daemoned=False, synchronization_status=None,
+        )  # fmt: skip
         state.journal.change(status, "")
         return [
             *locks.node_changed(state, status),
@@ -279,8 +281,8 @@ class WorkflowMind:
         match tag:
             case writing.FLUSH:
                 return [*writing.flush(state), *ending.after(state, now)]
-            case pods.PLACES:
-                return pods.give_way(state, now)
+            case pods.PLACES | pods.SHOWN:
+                return pods.woke(state, tag, now)
             case collecting.COLLECT:
                 return collecting.collect(state)
             case offloading.NODES:
@@ -310,3 +312,12 @@ class WorkflowMind:
         if state.root is None and not state.claims_wanted:  # suspended before it began: what begins now fails at once
             return beginning.begin(state, now)
         return [Tell(state.running.node_address(child), DeadlineExceeded()) for child in sorted(state.live)]
+
+
+def _leave(state: WorkflowState, now: float) -> list[Command]:
+    """Nothing is left to do: stop. After a crash the cache may still have to show pods that the life before asked for,
+    which nobody else would let go."""
+    if not state.reborn or state.patient:
+        return [Stop()]
+    waits, state.patient = state.patient is None, False
+    return [WakeAt(now + pods.SHOWN_S, pods.SHOWN)] if waits else []

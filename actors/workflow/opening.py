@@ -18,7 +18,7 @@ from actors.names.timestamps import rfc3339, seconds
 from actors.packing import nodes_of
 from actors.run import Call, Run
 from actors.templates import Resolved, Source, TemplateLibrary, TemplateNotFound
-from actors.workflow import disruption, forsaken, gather, guard
+from actors.workflow import collecting, disruption, forsaken, gather, guard
 from actors.workflow.defaults import completed, with_defaults
 from actors.workflow.journal import Journal
 from actors.workflow.judged import problems_of
@@ -100,9 +100,11 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     state.run = Run(
         address=state.address, spec=filled, library=templates, variables=variables, known=known,
         repository=repository, cache_namespace=settings.cache_namespace, lockers=frozenset(state.locks.claims),
+        edges=state.journal.children,
     )  # fmt: skip
     state.run.exports.update(_recorded_exports(status))
     _remember(state, spec, templates, recorded)
+    collecting.note(state, state.run)
     _adorn(state, filled, functions)
 
 

@@ -16,6 +16,8 @@ from runtime.objects import Object
 
 PLACES = "places"  # the wake-up
 GIVE_WAY_S = 60.0  # a place is kept for so long for a pod whose node cannot begin
+SHOWN = "shown"  # likewise
+SHOWN_S = 60.0  # so long after a crash the cache may lag behind what was asked for before it
 BOUNDARIES = frozenset({"Steps", "DAG"})
 
 
@@ -56,6 +58,14 @@ def _over(state: WorkflowState, name: str) -> list[Command]:
     holder = ids.node_id(run.name, ids.without_attempt(name))
     admitted = state.gate.vacate(holder) if state.gate is not None else []
     return [*_permits(state, admitted), *_tell_around(state, FoundOver(name))]
+
+
+def woke(state: WorkflowState, tag: str, now: float) -> list[Command]:
+    """A minute has passed: of a life that found pods, or of one that is over and follows a crash."""
+    if tag == PLACES:
+        return give_way(state, now)
+    state.patient = True
+    return []
 
 
 def give_way(state: WorkflowState, now: float) -> list[Command]:

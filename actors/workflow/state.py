@@ -113,6 +113,7 @@ class WorkflowState:
     bereft: set[str] = field(default_factory=set)  # ids of nodes whose actors crashed, and took those below with them
     reborn: bool = False  # this life follows a crash: others may remember the former one
     looking: bool = False  # at what the server has, before anything else
+    patient: bool | None = None  # whether the end of such a life has waited for the cache; None: it need not yet
     offload: Offload = field(default_factory=Offload)  # nodes that a database keeps
     locks: Ledger = field(init=False)
 

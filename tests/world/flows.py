@@ -24,7 +24,7 @@ def nodes(workflow: Object) -> dict[str, Object]:
 
 def named(workflow: Object) -> dict[str, Object]:
     """The nodes by full name."""
-    return {entry["name"]: entry for entry in workflow["status"]["nodes"].values()}
+    return {entry["name"]: entry for entry in (workflow["status"].get("nodes") or {}).values()}
 
 
 def phases(workflow: Object) -> dict[str, str]:

@@ -46,10 +46,11 @@ REASONS: Final = {
 }
 HOSTS: Final = ("north", "south", "east", "west")
 HOW: Final = {
-    "squatted": ENGINE, "never_started": TIMED_OUT, "cut_off": "transient",
+    "squatted": ENGINE, "node_death": ENGINE, "never_started": TIMED_OUT, "cut_off": "transient",
     "evicted": "137", "node_lost": "137", "out_of_memory": "137",
 }  # fmt: skip
-"""How a pod has failed, where that matters: by which exit code, for its network, before it began, or was made."""
+"""How a pod has failed, where that matters: by which exit code, for its network, before it began, or was made; or the
+engine has failed it."""
 STARTED, ENDED = "2026-01-01T00:00:00Z", "2026-01-01T00:00:10Z"
 
 

@@ -118,6 +118,7 @@ async def test_without_a_deleting_strategy_there_is_neither_finalizer_nor_pod(sp
         await here.after(30)
 
     assert "finalizers" not in done["metadata"]
+    assert done["status"]["artifactGCStatus"] == {"notSpecified": True}
     assert seen == []
 
 

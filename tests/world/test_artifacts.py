@@ -155,7 +155,7 @@ async def test_without_a_reference_the_namespaces_marked_repository_is_taken_els
 @pytest.mark.spec("REPO-4")
 @pytest.mark.spec("ART-14")
 async def test_a_namespaces_repository_that_archives_logs_does_so_for_workflows_without_artifacts() -> None:
-    meta = {"name": "artifact-repositories", "namespace": "default"}
+    meta: dict[str, Any] = {"name": "artifact-repositories", "namespace": "default"}
     meta["annotations"] = {"workflows.argoproj.io/default-artifact-repository": "mine"}
     data = {"mine": "archiveLogs: true\ns3: {endpoint: other, bucket: c}"}
     text = flow("\n  - name: main\n    steps: [[{name: a, template: leaf}]]")

@@ -57,6 +57,13 @@ FOUND = [
     (8056, "mixed", "all that may go wrong went wrong, with a standby and a user who deletes, and it did not go well"),
     (8205, "mixed", "actors of groups crashed, and the workflow was deleted"),
     (34263, "actor_death,group_death,silent", "a group crashed after its end, and a pod below it was never let go"),
+    (500653, "mixed", "a pod came and went unseen, after the cache had shown one that was no more, and was waited for"),
+    (500769, "mixed", "a loop whose hooks a failing template had kept back was a success, and ran again when retried"),
+    (500913, "mixed", "after a restart a failure that passed through a skipped end no longer did"),
+    (501142, "mixed", "a life that found the deadline passed made a pod before it was told so"),
+    (501412, "mixed", "a create whose answer was lost took a node back to Pending whose pod was gone again"),
+    (501911, "actor_death,group_death,user_resume", "a lock of a node that its record did not know was never free"),
+    (502146, "mixed", "a pod that the cache showed after its crashed workflow's end was never let go"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 

@@ -1,0 +1,77 @@
+"""A pod that a workflow's actor asked for before it crashed, and that the cache shows after the workflow's end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.names import ids, labels
+from actors.run import Leftover
+from actors.workflow.mind import WorkflowMind
+from actors.workflow.pods import SHOWN
+from actors.workflow.state import WORKFLOWS, WorkflowState
+from runtime.messages import Address, Command, Done, Message, Observed, Read, Spawn, Started, Stop, Tell, Told, Woke
+from runtime.objects import PODS, Object, reference
+
+ADDRESS = Address("workflow", "default", "w", "uid-of-w")
+NOW = 1_800_000_000.0
+FINISHED: Object = {
+    "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
+    "metadata": {
+        "name": "w", "namespace": "default", "uid": ADDRESS.uid, "resourceVersion": "9",
+        "labels": {labels.COMPLETED: "true"},
+    },
+    "spec": {"entrypoint": "main", "templates": [{"name": "main", "container": {"image": "busybox"}}]},
+    "status": {"phase": "Error", "startedAt": "2027-01-15T07:59:00Z", "finishedAt": "2027-01-15T08:00:00Z"},
+}  # fmt: skip
+POD: Object = {
+    "apiVersion": "v1", "kind": "Pod",
+    "metadata": {
+        "name": "w-main", "namespace": "default", "uid": "uid-of-pod", "resourceVersion": "8",
+        "labels": {labels.WORKFLOW: "w", labels.COMPLETED: "false"},
+        "annotations": {labels.NODE_NAME: "w.A", labels.NODE_ID: ids.node_id("w", "w.A")},
+    },
+    "status": {"phase": "Running"},
+}  # fmt: skip
+
+
+def at_its_end(attempt: int) -> tuple[WorkflowMind, WorkflowState, list[Command]]:
+    """An actor that has found the workflow finished, and what it wants then."""
+    mind = WorkflowMind()
+    state = mind.birth(ADDRESS, None)
+    commands: list[Command] = []
+    waiting: list[Message] = [Started(attempt), Observed(reference(WORKFLOWS, FINISHED), FINISHED)]
+    while waiting:
+        new = list(mind.receive(state, waiting.pop(0), NOW))
+        commands += new
+        waiting += [Done(one, FINISHED) for one in new if isinstance(one, Read)]
+        waiting += [Told(ADDRESS, one.word) for one in new if isinstance(one, Tell) and one.to == ADDRESS]
+    return mind, state, commands
+
+
+def kinds(commands: list[Command]) -> list[type[Any]]:
+    return [type(command) for command in commands]
+
+
+def test_an_actor_that_has_not_crashed_has_been_shown_all_there_is() -> None:
+    _, _, commands = at_its_end(0)
+
+    assert kinds(commands)[-1] is Stop
+
+
+@pytest.mark.spec("PGC-4")
+def test_after_a_crash_a_pod_that_is_shown_late_is_looked_after_all_the_same() -> None:
+    mind, state, commands = at_its_end(1)
+    assert Stop not in kinds(commands)
+    found = list(mind.receive(state, Observed(reference(PODS, POD), POD), NOW + 1))
+
+    (spawn,) = [command for command in found if isinstance(command, Spawn)]
+    assert isinstance(spawn.argument, Leftover)
+    assert (spawn.argument.node.name, spawn.argument.pod) == ("w.A", "w-main")
+
+
+def test_after_a_crash_it_stops_once_the_cache_had_time_to_show_what_there_is() -> None:
+    mind, state, _ = at_its_end(1)
+
+    assert kinds(list(mind.receive(state, Woke(SHOWN), NOW + 60))) == [Stop]
