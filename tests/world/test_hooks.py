@@ -19,6 +19,13 @@ STEP = """
 """
 
 
+SAY = """
+  - name: say
+    inputs: {parameters: [{name: x}]}
+    container: {image: busybox, command: [echo], args: ["{{inputs.parameters.x}}"]}
+"""
+
+
 @pytest.mark.spec("EXIT-6")
 @pytest.mark.parametrize(("outcome", "phase"), [(Outcome(), "Succeeded"), (FAIL, "Failed")])
 async def test_a_steps_exit_handler_runs_whatever_became_of_it_and_is_waited_for(outcome: Outcome, phase: str) -> None:
@@ -74,11 +81,9 @@ async def test_a_skipped_step_has_no_exit() -> None:
 @pytest.mark.spec("COND-4")
 async def test_an_exit_handler_may_use_the_outputs_of_its_step_and_have_a_condition() -> None:
     seen: dict[str, list[str]] = {}
-    text = flow("""
-  - name: say
-    inputs: {parameters: [{name: x}]}
-    container: {image: busybox, command: [echo], args: ["{{inputs.parameters.x}}"]}
-  - name: main
+    text = flow(
+        SAY
+        + """  - name: main
     steps:
     - - name: a
         template: make
@@ -88,7 +93,8 @@ async def test_an_exit_handler_may_use_the_outputs_of_its_step_and_have_a_condit
       - name: b
         template: make
         hooks: {exit: {template: leaf, expression: 'steps.b.outputs.parameters.p == "other"'}}
-""")
+"""
+    )
     done = await run(
         text, arguments_of(seen, table(a=Outcome(parameters={"p": "made"}), b=Outcome(parameters={"p": "made"})))
     )
@@ -107,17 +113,16 @@ async def test_an_exit_handler_may_use_the_outputs_of_its_step_and_have_a_condit
 )
 async def test_an_exit_handler_is_passed_nothing_for_an_output_that_was_not_made(outcome: Outcome, said: str) -> None:
     seen: dict[str, list[str]] = {}
-    text = flow("""
-  - name: say
-    inputs: {parameters: [{name: x}]}
-    container: {image: busybox, command: [echo], args: ["{{inputs.parameters.x}}"]}
-  - name: main
+    text = flow(
+        SAY
+        + """  - name: main
     steps:
     - - name: a
         template: make
         hooks: {exit: {template: say, arguments: {parameters: [
           {name: x, value: "got {{steps.a.outputs.parameters.p}}"}]}}}
-""")
+"""
+    )
 
     done = await run(text, arguments_of(seen, table(a=outcome)))
 
