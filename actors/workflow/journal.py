@@ -42,6 +42,9 @@ def merge_patch(old: Any, new: Any) -> Any:
 def parent_of(name: str, composites: Mapping[str, str]) -> str:
     """The id of the node that started a node of this name, from the ids of all composites by their names."""
     owner = HOOK.sub("", name)
+    for at in range(len(name) - 1, len(owner), -1):  # an attempt at a hook was started by the hook
+        if name[at] in "[(" and name[:at] in composites:
+            return composites[name[:at]]
     for at in range(len(owner) - 1, 0, -1):
         if owner[at] in "[.(" and owner[:at] in composites:
             return composites[owner[:at]]

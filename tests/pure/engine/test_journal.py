@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.messages import NodeStatus
-from actors.workflow.journal import Journal, merge_patch
+from actors.workflow.journal import WHOLE, Journal, merge_patch, parent_of
 
 JSON = st.recursive(
     st.booleans() | st.integers(-3, 3) | st.text(max_size=3) | st.lists(st.integers(0, 2), max_size=2),
@@ -112,6 +112,27 @@ def test_an_edit_is_told_once_and_our_own_echo_never() -> None:
     assert journal.edits(echo) == []
     assert [edit.phase for edit in journal.edits(theirs)] == ["Succeeded"]
     assert journal.edits(theirs) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "starter"),
+    [
+        ("w.hooks.late(0)", "w.hooks.late"),  # a hook that is tried again: its attempts are its own
+        ("w.hooks.late", ""),
+        ("w.a.hooks.late", "w"),
+        ("w.a.hooks.late(1).b", "w.a.hooks.late(1)"),
+        ("w.a.onExit(0)", "w.a.onExit"),
+        ("w.a.onExit", "w"),
+        ("w.a(0)", "w.a"),
+        ("w[0].s(1:x)", "w[0].s"),
+        ("w[0].s", "w[0]"),
+    ],
+)
+def test_a_later_life_knows_by_its_name_who_started_a_node(name: str, starter: str) -> None:
+    composites = {one: f"id of {one}" for one in ("w", "w[0]", "w[0].s", "w.a", "w.hooks.late", "w.a.onExit")}
+    composites |= {one: f"id of {one}" for one in ("w.a.hooks.late", "w.a.hooks.late(1)")}
+
+    assert parent_of(name, composites) == (f"id of {starter}" if starter else WHOLE)
 
 
 def test_edges_are_kept_in_order_and_once() -> None:
