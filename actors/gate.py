@@ -7,7 +7,7 @@ its pods (PAR-3). First come, first served; pure.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.names import ids
@@ -26,7 +26,7 @@ class Gate:
     restored: set[str] = field(default_factory=set)  # were inside before a restart, and have not asked again yet
     staying: set[str] = field(default_factory=set)  # are inside, do nothing there, and will ask before they do
     owed: set[str] = field(default_factory=set)  # had been let in before a restart, and need no place until they ask
-    names: dict[str, str] = field(default_factory=dict)  # of those who have asked: where they stand in the workflow
+    names: dict[str, str] = field(default_factory=dict)  # of those who asked or were inside: where they stand
 
     def ask(self, who: str, name: str = "") -> list[str]:
         """`who`, the node of that name, wants in; answers who may enter now (asking twice changes nothing)."""
@@ -43,10 +43,11 @@ class Gate:
             self.waiting[who] = None
         return self.admit()
 
-    def restore(self, who: Iterable[str]) -> None:
-        """These were inside when the record was written: their places stay theirs."""
-        self.restored.update(who)
+    def restore(self, places: Mapping[str, str]) -> None:
+        """These nodes, with their names, were inside when the record was written: their places stay theirs."""
+        self.restored.update(places)
         self.inside |= self.restored
+        self.names.update(places)
 
     def vacate(self, who: str) -> list[str]:
         """What `who` had been let in for before a restart is over, and it has not asked again: what comes before it

@@ -39,7 +39,7 @@ class Run:
     shutdown: str = ""  # Stop or Terminate, once asked for
     deadline: float | None = None  # epoch seconds, of spec.activeDeadlineSeconds
     past_deadline: bool = False  # and it has passed
-    active: dict[str | None, list[str]] | None = None  # see recorded_inside
+    active: dict[str | None, dict[str, str]] | None = None  # see recorded_inside
     lockers: frozenset[str] = frozenset()  # nodes that had locks when the record was written
     edges: Mapping[str, Iterable[str]] = field(default_factory=dict)  # node id -> who hangs on it: drawn so far
     found: dict[str, None] = field(default_factory=dict)  # names of nodes whose pods were there when it began and work
@@ -54,8 +54,9 @@ class Run:
         """Where the actor of a node lives."""
         return Address("node", self.address.namespace, self.address.name, self.address.uid, node_id)
 
-    def recorded_inside(self, boundary: str | None) -> list[str]:
+    def recorded_inside(self, boundary: str | None) -> dict[str, str]:
         """Who held a permit when the record was written: of a boundary, or (None) of the workflow, which counts pods.
+        Ids, with names.
 
         An attempt's permit is asked for by its Retry node, which keeps it between attempts if it has locks."""
         if self.active is None:
@@ -63,26 +64,26 @@ class Run:
             for node in self.known.values():
                 if node.phase in {"Pending", "Running"} and node.type in {"Pod", "Steps", "DAG"}:
                     retried = node.node_flag is not None and node.node_flag.retried
-                    holder = ids.node_id(self.name, node.name[: node.name.rfind("(")]) if retried else node.id
+                    name = node.name[: node.name.rfind("(")] if retried else node.name
                     counts = node.type == "Pod" and not node.synchronization_status  # PAR-3
                     for place in (node.boundary_id, None) if counts else (node.boundary_id,):
-                        self.active.setdefault(place, []).append(holder)
+                        self.active.setdefault(place, {})[ids.node_id(self.name, name)] = name
                 elif node.phase == "Running" and node.type == "Retry" and node.id in self.lockers:
-                    self.active.setdefault(node.boundary_id, []).append(node.id)
-        return self.active.get(boundary, [])
+                    self.active.setdefault(node.boundary_id, {})[node.id] = node.name
+        return self.active.get(boundary, {})
 
-    def found_inside(self, boundary: str) -> list[str]:
+    def found_inside(self, boundary: str) -> dict[str, str]:
         """Who holds a permit of a boundary (by its name) for a pod that was found working, on record or not."""
         return self._calls(boundary, self.found)
 
-    def found_over_inside(self, boundary: str) -> list[str]:
+    def found_over_inside(self, boundary: str) -> dict[str, str]:
         """Who had a permit of a boundary (by its name) for pods that were found and have all ended."""
         working = self.found_inside(boundary)
-        return [call for call in self._calls(boundary, self.found_over) if call not in working]
+        return {call: name for call, name in self._calls(boundary, self.found_over).items() if call not in working}
 
-    def _calls(self, boundary: str, names: Iterable[str]) -> list[str]:
+    def _calls(self, boundary: str, names: Iterable[str]) -> dict[str, str]:
         calls = {ids.called_from(boundary, name) for name in names} - {""}
-        return [ids.node_id(self.name, call) for call in sorted(calls)]
+        return {ids.node_id(self.name, call): call for call in sorted(calls)}
 
     def recorded_failure(self, boundary: str) -> bool:
         """Whether a direct child of a boundary had failed when the record was written."""

@@ -49,7 +49,7 @@ class Boundary(Called):
         limit = template.get("parallelism")
         if self.gate is None and (limit is not None or template.get("failFast")):
             self.gate = Gate(int(limit) if limit else None, bool(template.get("failFast")))
-            self.gate.restore([*self.run.recorded_inside(self.id), *self.run.found_inside(self.status.name)])
+            self.gate.restore(self.run.recorded_inside(self.id) | self.run.found_inside(self.status.name))
             self.gate.owed.update(self.run.found_over_inside(self.status.name))
             self.gate.failed = self.gate.fail_fast and self.run.recorded_failure(self.id)
         self.scope = self.scope or dict(self.instance.variables)

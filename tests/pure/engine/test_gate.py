@@ -81,7 +81,7 @@ def test_after_a_failure_a_gate_that_fails_fast_lets_nobody_in() -> None:
 @pytest.mark.spec("PAR-3")
 def test_a_place_kept_over_a_restart_is_free_once_what_it_was_kept_for_is_over() -> None:
     gate = Gate(1)
-    gate.restore(["later"])
+    gate.restore({"later": "w.later"})
     assert gate.ask("before") == []
 
     assert gate.vacate("later") == ["before"]
@@ -102,6 +102,16 @@ def test_who_stood_below_a_crashed_node_gives_back_what_it_had_and_waits_no_more
     assert gate.forsake("w[0].a") == ["hook", "other"], "a hook is not below, nor is who is only called alike"
     assert gate.leave("hook") == ["more"], "who waited below waits no more"
     assert gate.forsake("w[0].a") == [], "twice is once"
+
+
+@pytest.mark.spec("PAR-3")
+def test_who_crashes_before_it_has_asked_again_gives_back_the_place_that_was_kept_for_it() -> None:
+    gate = Gate(1)
+    gate.restore({"hook": "w.hooks.running"})
+    assert gate.ask("after", "w.T") == []
+
+    assert gate.forsake("w.hooks.running") == ["after"]
+    assert gate.leave("after") == []
 
 
 @pytest.mark.spec("PAR-3")
