@@ -50,7 +50,8 @@ class Users:
             thing = await self._read(ref)
             for node_id, node in nodes_in(thing).items():
                 known = asks(node.get("name", ""))
-                if known is None and ref.name in self.judge.vague and node.get("type") == "Suspend":
+                untold = ref.name in self.judge.vague or self.fates.healed  # a retried workflow comes further
+                if known is None and untold and node.get("type") == "Suspend":
                     known = Expected(node["name"], "Suspend", "ask")  # nobody could tell that it would be there
                 if node.get("phase") == "Running" and known is not None and known.kind == "ask":
                     await self._answer(ref, node_id, known)
