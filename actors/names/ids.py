@@ -78,9 +78,10 @@ def without_attempt(name: str) -> str:
 def called_from(boundary: str, name: str) -> str:
     """Which direct call of a steps or dag node a node belongs to, by their names; empty: it is not inside.
 
-    `w.A` for `w.A(0)[1].x` inside `w`; a hook counts as a call of its own: `w.A.onExit` for `w.A.onExit(1)`."""
+    `w.A` for `w.A(0)[1].x` inside `w`; a hook counts as a call of its own: `w.A.onExit` for `w.A.onExit(1)`. The
+    boundary's own hooks are not inside, its caller starts them."""
     call = _CALL.match(name, len(boundary)) if name.startswith(boundary) else None
-    if call is None:
+    if call is None or _HOOK.match(name, len(boundary)):
         return ""
     hook = _HOOK.match(name, call.end())
     return name[: call.end()] + (hook[1] if hook else "")

@@ -99,6 +99,23 @@ def test_neither_its_own_hooks_nor_its_namesakes_are_below_a_node(name):
     assert not ids.is_below(name, "w.A")
 
 
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("w.A(0)[1].x", "w.A"),
+        ("w.A(3:c.d).B", "w.A(3:c.d)"),
+        ("w.A.onExit(1)", "w.A.onExit"),
+        ("w[1].a(0).hooks.late", "w[1].a.hooks.late"),
+        ("w.onExit", ""),
+        ("w.hooks.late(0)", ""),
+        ("w(0).onExit.A", ""),
+        ("v.A", ""),
+    ],
+)
+def test_a_node_belongs_to_the_direct_call_it_stands_in_and_the_boundarys_own_hooks_to_none(name, call):
+    assert ids.called_from("w", name) == call
+
+
 def test_a_step_may_be_called_like_a_hook():
     assert ids.is_below("w[0].onExit", "w[0]")
     assert not ids.is_below("w.onExit", "w")
