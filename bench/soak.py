@@ -6,8 +6,9 @@
 An API server in memory, a node that simulates pods, and the controllers are a process each; this one submits, watches,
 and keeps a ledger of every workflow and every pod. One call of the controllers in a hundred goes wrong (refused, or
 carried out and the answer lost, or late), streams break every other minute, and in the first half of the warm-up the
-controllers are killed (SIGKILL) and started again. Memory and stalls count after the warm-up. The end is 1 when
-something was lost or doubled.
+controllers are killed (SIGKILL) and started again. Memory and stalls count after the warm-up, a fifth of the run: of an
+hour, seven minutes after the last start, by when the caches of names are full and every namespace has had its turn. The
+end is 1 when something was lost or doubled.
 
 The whole is written as PNG, and as JSON beside it. A stall is how late a timer of ten milliseconds comes: `late` as the
 clock has it, on a busy machine mostly the doing of others; `own` what the loop's own work explains.

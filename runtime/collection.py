@@ -1,13 +1,14 @@
 """Cyclic garbage is looked for a few thousand objects at a time; among all there are, in a quiet moment, and seldom
 where that takes long.
 
-What is over is freed when the last reference to it goes: nothing that actors are made of is a cycle (a test holds the
-rooms to it). What is left are closed connections and the tracebacks of exceptions. Python's own rule would look at all
+What is over is freed when the last reference to it goes: nothing that actors are made of is a cycle, nor is a closed
+connection (tests hold them to it). What is left are the tracebacks of exceptions. Python's own rule would look at all
 that has come since the start every so often, and nobody is read for as long as that takes: half a second for a million
 objects, however few of them are garbage.
 
 What was freed is given back to the system once a minute. The C library keeps it, in pieces between what still lives: a
-few MiB more every ten minutes, while objects, and all that they hold, stayed as many as they were.
+few MiB more every ten minutes, while objects, and all that they hold, stayed as many as they were. What is large comes
+from the system, and goes back to it, by itself: where it lay, nothing small settles that would keep the whole.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ YOUNG = 5_000
 TRIM_S = 60.0
 """Between two times that freed memory is given back: one or two milliseconds where little was freed."""
 
+LARGE = 128 * 1024
+"""Bytes: from here on a piece of memory is the system's, as the C library has it too until the first one is freed. The
+buffer of a TLS connection is twice as large, and a few of its pages are ever used."""
+
 WHOLE_S = 600.0
 """Between two looks at everything that was made since the start, ..."""
 
@@ -36,6 +41,7 @@ QUIET_WITHIN_S = 60.0
 """So long a quiet moment is waited for; then it is done all the same."""
 
 _NEVER = 1_000_000_000
+_M_MMAP_THRESHOLD = -3  # of <malloc.h>
 
 
 class Collection:
@@ -56,6 +62,7 @@ class Collection:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Collect until cancelled; then Python's own rule holds again."""
+        _set_large()
         usual = gc.get_threshold()
         gc.set_threshold(YOUNG, _NEVER, _NEVER)
         try:
@@ -85,3 +92,9 @@ def _trim() -> Callable[[], None]:
     """What gives freed memory back; nothing with a C library that has no such call."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return (lambda: None) if trim is None else lambda: trim(0)
+
+
+def _set_large() -> None:
+    """Have the C library ask the system for what is LARGE, one by one, and not learn otherwise."""
+    if (tune := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        tune(_M_MMAP_THRESHOLD, LARGE)

@@ -51,7 +51,7 @@ class _Value:
     at: float  # when it was last measured
     number: float = 0.0
     since: float | None = None  # sampled: the number is the time since then
-    counts: list[int] = field(default_factory=list)  # of a histogram: by bucket
+    counts: list[int] | tuple[()] = ()  # of a histogram: by bucket
 
 
 class Series:
@@ -81,8 +81,8 @@ class Series:
         value.at, value.since = self._wall(), command.since
         if metric.kind == "histogram":
             buckets = modifier.buckets or metric.buckets
-            value.counts = value.counts or [0] * (len(buckets) + 1)
-            value.counts[bisect_left(buckets, command.value)] += 1
+            counts = value.counts = value.counts or [0] * (len(buckets) + 1)
+            counts[bisect_left(buckets, command.value)] += 1
             value.number += command.value
         elif metric.kind == "counter" or command.adds:
             value.number += command.value
@@ -98,7 +98,7 @@ class Series:
             return
         self._metrics.setdefault(metric.name, metric)
         value = self._series(Measure(metric.name, number, labels), modifier)
-        value.at, value.number, value.counts = self._wall(), number, list(counts)
+        value.at, value.number, value.counts = self._wall(), number, list(counts) or ()
 
     def _series(self, command: Measure, modifier: Modifier) -> _Value:
         labels = command.labels

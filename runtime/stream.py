@@ -27,7 +27,7 @@ class Stream(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.status = 0
         self.headers: dict[str, str] = {}  # names in lower case
-        self.opened: asyncio.Future[None] = loop.create_future()
+        self.opened: asyncio.Future[bool] = loop.create_future()  # by headers; False: by a failure before them
         self.closed: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._silence_s = silence_s
@@ -45,7 +45,8 @@ class Stream(asyncio.Protocol):
         """Send the request and wait for the headers of the response. Raises Broken, TimeoutError."""
         assert self._transport is not None
         self._transport.write(head)
-        await self.opened
+        if not await self.opened:
+            raise self._failure()
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes. Raises Broken, TimeoutError."""
@@ -59,7 +60,7 @@ class Stream(asyncio.Protocol):
             if self._pieces:
                 continue
             if self._error is not None:
-                raise self._error
+                raise self._failure()
             if self._is_over:
                 return
             self._more = self._loop.create_future()
@@ -80,8 +81,13 @@ class Stream(asyncio.Protocol):
         if not self._is_over and self._error is None:
             self._error = error
         if not self.opened.done():
-            self.opened.set_exception(error)
+            self.opened.set_result(False)
         self._wake()
+
+    def _failure(self) -> Exception:
+        """What went wrong, anew: we would be in a cycle with an error of ours that has a traceback."""
+        assert self._error is not None
+        return type(self._error)(*self._error.args)
 
     def _wake(self) -> None:
         if self._more is not None and not self._more.done():
@@ -126,8 +132,8 @@ class Stream(asyncio.Protocol):
         if self._ends_with_connection and exc is None:
             self._is_over = True
         self._fail(Broken(f"the connection was closed: {exc or 'by the server'}"))
-        if self.opened.done() and not self.opened.cancelled():
-            self.opened.exception()  # told to whoever waits, if anybody does
+        self._transport = None
+        del self._parser  # both have us: what is closed is to be freed at once, with its buffers, and be no cycle
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -145,7 +151,7 @@ class Stream(asyncio.Protocol):
             return
         self._ends_with_connection = not {"content-length", "transfer-encoding"} & self.headers.keys()
         if not self.opened.done():
-            self.opened.set_result(None)
+            self.opened.set_result(True)
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""

@@ -74,18 +74,19 @@ class Ranks(Generic[Item]):
         return any(self._queues)
 
 
-LANES_KEPT = 1024
-"""Empty lanes are kept for their namespace's next item, up to so many lanes."""
+LANES_KEPT = 32
+"""Empty lanes are kept for their namespace's next item, up to so many beside the busy ones: a few KB each."""
 
 
 class Turns(Generic[Item]):
     """The lanes, each for a namespace."""
 
-    __slots__ = ("_lanes", "_new", "_ring")
+    __slots__ = ("_lanes", "_lanes_max", "_new", "_ring")
 
     def __init__(self, lane: Callable[[], Lane[Item]] = deque) -> None:
         self._new = lane
         self._lanes: dict[str, Lane[Item]] = {}
+        self._lanes_max = LANES_KEPT  # then the empty ones go
         self._ring: deque[Lane[Item]] = deque()  # those in which something waits, in the order of their turns
 
     def append(self, lane: str, item: Item) -> None:
@@ -107,8 +108,9 @@ class Turns(Generic[Item]):
         waiting.appendleft(item)
 
     def _open(self, lane: str) -> Lane[Item]:
-        if len(self._lanes) >= LANES_KEPT:
+        if len(self._lanes) >= self._lanes_max:
             self._lanes = {name: found for name, found in self._lanes.items() if found}
+            self._lanes_max = len(self._lanes) + LANES_KEPT
         found = self._lanes[lane] = self._new()
         return found
 

@@ -233,6 +233,8 @@ class _Connection(asyncio.Protocol):
         if self._ends_with_connection and exc is None and self._waiting is not None and not self._waiting.done():
             self._finish()
         self._fail(Broken(f"the connection was closed: {exc or 'by the server'}", unheard=not self._heard))
+        self._transport = None
+        del self._parser  # both have us: what is closed is to be freed at once, with its buffers, and be no cycle
         if not self.closed.done():
             self.closed.set_result(None)
 

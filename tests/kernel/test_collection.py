@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import anyio
@@ -97,3 +99,34 @@ async def test_what_lies_between_living_objects_goes_back_to_the_system():
         tasks.cancel_scope.cancel()
     assert resident_mib() < before - 20
     assert len(living) == 1_000
+
+
+LARGE_AND_SMALL = """
+import anyio
+from runtime.collection import LARGE, Collection
+from tests.kernel.test_collection import resident_mib
+
+async def main():
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(Collection(lambda: True).run)
+        learnt = b"x" * (16 * LARGE)
+        del learnt  # that such sizes come again
+        buffers, between = [], []
+        for _ in range(200):
+            buffers.append(b"x" * (2 * LARGE))
+            between.append(bytes(2_000))
+        before = resident_mib()
+        buffers.clear()
+        print(before - resident_mib())
+        tasks.cancel_scope.cancel()
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only this C library learns to keep what is large")
+def test_what_is_large_goes_back_to_the_system_when_it_is_freed():
+    """In a process of its own: in this one there may be room for it between what other tests have left."""
+    command, here = [sys.executable, "-c", LARGE_AND_SMALL], Path(__file__).parents[2]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=here)
+    assert float(said.stdout) > 45, "of fifty MiB"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -135,3 +137,39 @@ async def test_a_server_that_sends_more_than_is_read_has_to_wait(monkeypatch: py
             await anyio.lowlevel.checkpoint()
         assert stream._unread < 1_000_000
         assert len(await read(stream)) == number * 65536
+
+
+async def test_a_closed_stream_is_freed_at_once():
+    """It has a parser, a transport and, over TLS, a quarter of a MiB of buffers: no cycle may keep them."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED + b"3\r\nabc\r\n")
+
+    gc.disable()
+    try:
+        async with streaming(answer) as stream:
+            with pytest.raises(Broken):
+                await read(stream)
+            left = weakref.ref(stream)
+        del stream
+        await anyio.wait_all_tasks_blocked()
+        assert left() is None
+    finally:
+        gc.enable()
+
+
+async def test_a_stream_that_is_never_answered_is_freed_at_once():
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            wire = Wire(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", None)
+            with suppress(Broken):
+                await wire.stream("/x", {}, 5.0)
+            await anyio.wait_all_tasks_blocked()
+        assert [thing for thing in gc.get_objects() if isinstance(thing, Stream)] == []
+    finally:
+        gc.enable()

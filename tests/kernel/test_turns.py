@@ -36,6 +36,19 @@ def test_namespaces_that_were_are_forgotten_when_there_are_many():
     assert len(turns._lanes) <= LANES_KEPT
 
 
+def test_beside_those_in_which_something_waits_few_are_kept():
+    turns: Turns[str] = Turns()
+    busy = 3 * LANES_KEPT
+    for number in range(busy):
+        turns.append(f"busy {number}", "waits")
+    for number in range(5 * LANES_KEPT):
+        turns.append(str(number), "once")
+        assert turns.seek(lambda lane: "once" in lane)
+        assert turns.popleft() == "once"
+    assert len(turns._lanes) <= busy + LANES_KEPT
+    assert len(turns) == busy
+
+
 @given(st.lists(st.none() | st.tuples(st.sampled_from("abc"), st.booleans())))
 def test_within_a_namespace_the_order_is_that_of_a_queue_and_none_has_two_turns_while_another_waits(steps):
     turns: Turns[tuple[str, int]] = Turns()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -226,3 +228,17 @@ async def test_a_header_cannot_smuggle_another_line() -> None:
         with pytest.raises(ValueError, match="line break"):
             await wire.request("GET", "/", {"A": "b\r\nEvil: c"}, None, 5.0)
         assert server.connections == 0
+
+
+async def test_a_closed_connection_is_freed_at_once() -> None:
+    """It has a parser, a transport and, over TLS, a quarter of a MiB of buffers: no cycle may keep them."""
+    gc.disable()
+    try:
+        async with served(always(OK)) as (_, wire):
+            await get(wire)
+            (kept,) = map(weakref.ref, wire._idle)
+            await wire.aclose()
+            await anyio.wait_all_tasks_blocked()
+            assert kept() is None
+    finally:
+        gc.enable()

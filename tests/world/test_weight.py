@@ -10,8 +10,9 @@ import pytest
 
 from actors.rollout.wire import ROLLOUTS
 from actors.workflow.state import WORKFLOWS
-from runtime.objects import PODS, Reference
+from runtime.objects import NAMESPACES, PODS, Reference
 from runtime.system import System
+from runtime.turns import LANES_KEPT
 from tests.rollouts.world import rollout, rollout_world
 from tests.world.cron_world import cron, cron_world
 from tests.world.weight import fuller, grown, weigh
@@ -39,6 +40,15 @@ spec:
       outputs: {parameters: [{name: p, valueFrom: {path: /p}}]}
 """
 
+SMALL = """
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      synchronization: {mutexes: [{name: m}]}
+      container: {image: alpine, command: ["true"]}
+"""
+
 
 async def batches_weigh_the_same(system: Callable[[], System | None], batch: Callable[[int], Awaitable[None]]) -> None:
     """Two batches to warm up; the third must leave nothing behind."""
@@ -61,15 +71,19 @@ async def batches_weigh_the_same(system: Callable[[], System | None], batch: Cal
     assert unbounded == {}, "a cache that grows with every workflow"
 
 
-async def run_and_delete(here: World, name: str) -> None:
-    ref = await here.submit(FLOW, name)
+async def run_and_delete(here: World, text: str, name: str, namespace: str = "default") -> None:
+    if namespace != "default":
+        await here.api.create(NAMESPACES, {"metadata": {"name": namespace}})
+    ref = await here.submit(f"metadata: {{namespace: {namespace}}}\n{text}", name)
     thing = await here.end_of(ref)
     assert thing["status"]["phase"] == "Succeeded", thing["status"]
     await anyio.sleep(20)
     await here.api.delete(ref, propagation="Background")
     for pod, node in await here.pod_refs():
-        if node.startswith((f"{name}[", f"{name}.")):
+        if node == name or node.startswith((f"{name}[", f"{name}.")):
             await here.api.delete(pod, grace_s=0)
+    if namespace != "default":
+        await here.api.delete(Reference(NAMESPACES, "", namespace))
 
 
 async def test_workflows_that_are_over_leave_nothing_behind() -> None:
@@ -81,7 +95,21 @@ async def test_workflows_that_are_over_leave_nothing_behind() -> None:
         async def batch(number: int) -> None:
             async with anyio.create_task_group() as tasks:
                 for at in range(BATCH):
-                    tasks.start_soon(run_and_delete, here, f"w-{number}-{at}")
+                    tasks.start_soon(run_and_delete, here, FLOW, f"w-{number}-{at}")
+            await anyio.sleep(120)
+            assert (await here.api.list(PODS)).items == []
+
+        await batches_weigh_the_same(lambda: here.system, batch)
+
+
+async def test_workflows_of_namespaces_that_are_over_leave_nothing_behind() -> None:
+    """Each has a namespace of its own, which is looked up in many a table, and never comes again."""
+    async with world(lambda _name, _pod: Outcome(delay_s=0.5, parameters={"p": "x"})) as here:
+
+        async def batch(number: int) -> None:
+            async with anyio.create_task_group() as tasks:
+                for at in range(2 * LANES_KEPT):
+                    tasks.start_soon(run_and_delete, here, SMALL, f"w-{number}-{at}", f"n-{number}-{at}")
             await anyio.sleep(120)
             assert (await here.api.list(PODS)).items == []
 

@@ -1,7 +1,8 @@
 """A steady load of small workflows of four kinds, from submission to deletion, with a ledger of what became of each.
 
 Namespaces take turns, and each is deleted some time after its turn, with the Events in it: the API server of an hour
-holds no more than that of a minute.
+holds no more than that of a minute. Their names come again: of a namespace that there ever was, counters by namespace
+are kept (up to a thousand of each), and no installation has three new ones a minute.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import anyio
 
-from runtime.api import Api, ApiError, Expired, Gone, Selection, Throttled
+from runtime.api import Api, ApiError, Conflict, Expired, Gone, Selection, Throttled
 from runtime.objects import NAMESPACES, PODS, Object, Reference, Resource, owner_uid
 from tiphys.bench.ledger import Ledger
 from tiphys.bench.workloads import WORKFLOWS, one_pod, work, workflow
@@ -23,6 +24,7 @@ from tiphys.bench.workloads import WORKFLOWS, one_pod, work, workflow
 TURN_S: Final = 20.0  # of a namespace
 KEPT_S: Final = 15.0  # a workflow is judged and deleted so long after its end
 OLD_S: Final = 120.0  # a namespace is deleted so long after its turn, if all in it is settled
+NAMESPACES_MAX: Final = 12  # names: four minutes from one turn to the next, twice as long as it takes to be gone
 DELETERS: Final = 4
 SUBMITTERS: Final = 16
 
@@ -73,7 +75,7 @@ class Load:
         self._numbers = count()
         self._over: deque[tuple[float, str]] = deque()  # (when it ended, uid), to be judged
         self._places: dict[str, tuple[str, str]] = {}  # uid -> namespace, name, of workflows that are not deleted
-        self._namespaces: dict[str, float] = {}  # and the end of its turn
+        self._namespaces: dict[str, float] = {}  # and when it was in use for the last time, at most
         self._opening = anyio.Lock()  # a namespace is made by one, and there before the others use it
 
     @property
@@ -148,12 +150,16 @@ class Load:
                 return
 
     async def _namespace(self) -> str:
-        """The one whose turn it is."""
-        name = f"soak-{int(time.monotonic() / TURN_S)}"
+        """The one whose turn it is; if all in it from its last turn was not settled yet, it is used again as it is."""
+        name = f"soak-{int(time.monotonic() / TURN_S) % NAMESPACES_MAX}"
         async with self._opening:
-            if name not in self._namespaces:
-                await self._api.create(NAMESPACES, {"metadata": {"name": name}})
-                self._namespaces[name] = time.monotonic() + TURN_S
+            while name not in self._namespaces:
+                try:
+                    await self._api.create(NAMESPACES, {"metadata": {"name": name}})
+                    self._namespaces[name] = 0.0
+                except Conflict:
+                    await anyio.sleep(0.5)  # it is not gone yet
+            self._namespaces[name] = time.monotonic() + TURN_S
         return name
 
     # ------------------------------------------------------------------------------------------ what came of it
@@ -202,12 +208,12 @@ class Load:
         """Delete namespaces that nobody needs any more."""
         while True:
             await anyio.sleep(TURN_S / 2)
-            used = {namespace for namespace, _ in self._places.values()}
             for name, end in list(self._namespaces.items()):
-                if end + OLD_S < time.monotonic() and name not in used:
-                    del self._namespaces[name]
-                    with suppress(Gone):
-                        await self._api.delete(Reference(NAMESPACES, "", name))
+                async with self._opening:
+                    if end + OLD_S < time.monotonic() and name not in {place for place, _ in self._places.values()}:
+                        del self._namespaces[name]
+                        with suppress(Gone):
+                            await self._api.delete(Reference(NAMESPACES, "", name))
 
 
 def summary(load: Load) -> dict[str, Any]:
