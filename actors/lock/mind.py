@@ -127,12 +127,16 @@ class LockMind:
         return []
 
     def _met(self, state: LockState, ref: Reference, thing: Object, now: float) -> list[Command]:
-        """An unfinished workflow; at first sight, what it has on record is held."""
+        """An unfinished workflow; at first sight, what it has on record is held.
+
+        One that a user has begun anew may have asked before the cache told of that: it says again what it wants."""
         workflow = _workflow(ref)
         if workflow in state.nodes:
             return []
         state.nodes[workflow] = {}
-        commands: list[Command] = [Tell(workflow, SayAgain())] if state.reborn else []
+        doubted = workflow in state.doubted
+        state.doubted.pop(workflow, None)
+        commands: list[Command] = [Tell(workflow, SayAgain())] if state.reborn or doubted else []
         for holder, keys in holdings(thing.get("status") or {}).items():
             commands += self._adopt(state, Holder(workflow, holder_node(holder)), tuple(keys), now)
         return commands
@@ -152,6 +156,8 @@ class LockMind:
     def _forget(self, state: LockState, workflow: Address, now: float) -> list[Command]:
         """A workflow that is gone or finished holds nothing (SYNC-9)."""
         nodes = state.nodes.get(workflow, {})
+        if nodes:
+            state.doubt(workflow)
         commands = [command for node_id in list(nodes) for command in self._free(state, Holder(workflow, node_id), now)]
         state.nodes.pop(workflow, None)
         return commands
@@ -161,6 +167,7 @@ class LockMind:
     def _asked(self, state: LockState, sender: Address, word: AskLocks, now: float) -> list[Command]:
         nodes = state.nodes.get(sender)
         if nodes is None:
+            state.doubt(sender)
             return []  # its object is gone or finished already
         holder, table = Holder(sender, word.node_id), state.table
         if holder in table.held:

@@ -58,6 +58,9 @@ class Rounds:
     blockers: dict[tuple[Address, str], tuple[str, ...]] = field(default_factory=dict)  # a workflow, a lock -> holders
 
 
+DOUBTED_MAX = 1000
+
+
 @dataclass
 class LockState:
     """All locks, and whom they are given to."""
@@ -65,12 +68,19 @@ class LockState:
     part: str = ""  # of the installation, which is a controller of its own to a database
     table: LockTable = field(default_factory=LockTable)
     nodes: dict[Address, dict[str, None]] = field(default_factory=dict)  # workflow -> its nodes that hold or wait
+    doubted: dict[Address, None] = field(default_factory=dict)  # they asked, and their objects seemed to be gone
     reborn: bool = False  # this life follows a crash: what was asked for before is forgotten
     read_at: dict[str, float] = field(default_factory=dict)  # semaphore -> when its limit was read
     reading: set[str] = field(default_factory=set)
     unheard: dict[Holder, None] = field(default_factory=dict)  # wait, and were not told for what: a limit is being read
     shared: dict[Holder, tuple[str, ...]] = field(default_factory=dict)  # who holds or wants locks of a database: those
     rounds: Rounds = field(default_factory=Rounds)
+
+    def doubt(self, workflow: Address) -> None:
+        """It wants something, and its object is gone or finished; of the many to whom that is true none comes back."""
+        self.doubted[workflow] = None
+        if len(self.doubted) > DOUBTED_MAX:
+            del self.doubted[next(iter(self.doubted))]
 
     def lock(self, key: str) -> Lock:
         """The lock of that key, as little as is known about it."""

@@ -99,12 +99,15 @@ class Behaviour:
         return (self.id,)
 
     def now_is(self, phase: Phase, now: float, message: str = "", **fields: Any) -> None:
-        """Take on a phase, with the times and the progress that go with it. A final phase is never left."""
+        """Take on a phase, with the times and the progress that go with it. A final phase is never left.
+
+        The clock that tells of its end may not be that of its beginning, and may be behind it: it ends then at once."""
         changes: dict[str, Any] = {"phase": phase, "message": message, **fields}
         if not self.status.started_at:
             changes["started_at"] = rfc3339(now)
         if phase in {"Succeeded", "Failed", "Error", "Skipped", "Omitted"} and not self.status.finished_at:
-            changes["finished_at"] = rfc3339(now)
+            started = changes.get("started_at") or self.status.started_at or ""
+            changes["finished_at"] = max(changes.get("finished_at") or rfc3339(now), started)
         if self.status.type in EXECUTABLE and not self.status.progress:
             changes["progress"] = "0/1"
         if self.status.type in EXECUTABLE and phase in {"Succeeded", "Skipped", "Omitted"}:

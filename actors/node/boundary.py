@@ -49,8 +49,10 @@ class Boundary(Called):
         limit = template.get("parallelism")
         if self.gate is None and (limit is not None or template.get("failFast")):
             self.gate = Gate(int(limit) if limit else None, bool(template.get("failFast")))
-            self.gate.restore(self.run.recorded_inside(self.id) | self.run.found_inside(self.status.name))
-            self.gate.owed.update(self.run.found_over_inside(self.status.name))
+            over = self.run.found_over_inside(self.status.name)
+            stay = {call: name for call, name in over.items() if call in self.run.lockers}  # see _vacated
+            self.gate.restore(self.run.recorded_inside(self.id) | self.run.found_inside(self.status.name) | stay)
+            self.gate.owed.update(over.keys() - stay.keys())
             self.gate.failed = self.gate.fail_fast and self.run.recorded_failure(self.id)
         self.scope = self.scope or dict(self.instance.variables)
         if self.captured is None:
@@ -74,7 +76,7 @@ class Boundary(Called):
             case Forsaken(_, name):
                 return [*(self._admit(self.gate.forsake(name)) if self.gate else []), *self._fail_fast(now)]
             case FoundOver(name, over):
-                return self._vacated(name, over=over)
+                return [*self._vacated(name, over=over), *self._fail_fast(now)]
             case EndDaemon():
                 return [*self.end_daemons(), *(self.end("Succeeded", now) if not self.status.ended else [])]
         commands = super().told(sender, word, now)
@@ -90,9 +92,11 @@ class Boundary(Called):
         return [Tell(self.run.node_address(child), word, urgent=urgent) for child in sorted(self.live)]
 
     def _vacated(self, name: str, *, over: bool) -> list[Command]:
-        """A pod inside, found at a restart, has ended: its call's place is free, unless another one of it works."""
+        """A pod inside, found at a restart, has ended: its call's place is free, unless another one of it works, or it
+        has a lock: then all that came before it is on record, and it would not leave its place between attempts."""
         call = ids.node_id(self.run.name, ids.called_from(self.status.name, name))
-        if self.gate is None or (call in self.run.found_inside(self.status.name) if over else not self.gate.stuck):
+        stays = call in self.run.found_inside(self.status.name) or call in self.run.lockers
+        if self.gate is None or (stays if over else not self.gate.stuck):
             return []
         return self._admit(self.gate.vacate(call))
 
@@ -100,9 +104,13 @@ class Boundary(Called):
         return [Tell(self.run.node_address(node_id), Permit()) for node_id in admitted]
 
     def _fail_fast(self, now: float) -> list[Command]:
-        """After a failure nobody new is let in; when the last one inside has left, what waits is told so."""
+        """After a failure nobody new is let in; when the last one inside has left, what waits is told so. A place that
+        is kept for a call that has not begun again, and of whose pods none works, holds nobody up: it may never begin.
+        """
         gate = self.gate
-        if gate is None or not gate.closed or gate.inside or self.status.ended:
+        if gate is None or not gate.closed or self.status.ended:
+            return []
+        if gate.inside - (gate.restored & self.run.found_over_inside(self.status.name).keys()):
             return []
         gate.waiting.clear()
         return [*self._pass_on(Denied()), *self.review(now)]

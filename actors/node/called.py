@@ -298,7 +298,8 @@ class Called(Working):
 
     def return_permits(self, *, failed: bool | None = None) -> list[Command]:
         """Give back what is held or asked for; a failure closes a boundary that fails fast."""
-        kept = self._limits() if self.id in self.run.known else []  # places from before a restart, never asked for
+        before = self.id in self.run.known or self.id in self.run.lockers
+        kept = self._limits() if before else []  # places from before a restart, never asked for
         held, self.permits = self.permits + self.asking or kept, []
         self.asking = []
         verdict = self.status.failed if failed is None else failed

@@ -19,7 +19,7 @@ from actors.language.functions import Functions
 from actors.language.loops import Item, expand, is_loop
 from actors.language.tags import SubstitutionError, substitute
 from actors.language.when import WhenError
-from actors.messages import TIMED_OUT, ChildChanged, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
+from actors.messages import TIMED_OUT, ChildChanged, Edited, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
 from actors.names import ids
 from actors.node.behaviour import Behaviour, new_status
 from actors.node.called import FAILED_FAST
@@ -105,6 +105,7 @@ class Group(Behaviour):
             if plan.empty:  # drawn before those that run
                 commands += self._conclude(plan.sites[0], "Skipped", NO_ITEMS, now)
         for site in [site for plan in plans if not plan.empty for site in plan.sites]:
+            site.over = self.verdict is not None and self.verdict.phase == "Error"
             commands += self._begin_site(site, now)
         return [*commands, *self._reopened(now), *self._judge(now)]
 
@@ -116,7 +117,8 @@ class Group(Behaviour):
         return self._judge(now)
 
     def _reopened(self, now: float) -> list[Command]:
-        """A group that has ended on record, but whose call has not, runs again (STEP-11)."""
+        """A group that has ended on record, but whose call has not, runs again (STEP-11). One that is an Error and has
+        calls that never began has crashed: that stays its end, whoever judges it."""
         known = self.run.known
         if self.verdict is None or all(site in known and known[site].daemoned for site in self.unsettled):
             return []
@@ -279,6 +281,10 @@ class Group(Behaviour):
         """Tell what it now is. A StepGroup's end is put on record by its template, which may overrule it (FF-2)."""
         record, word = super().announce(wants_record=wants_record, **more)
         return [word] if self.status.ended and self.status.type == "StepGroup" else [record, word]
+
+    def edited(self, word: Edited, now: float) -> list[Command]:
+        """Likewise: what its template has said of its end is put on record again."""
+        return [] if self.status.ended and self.status.type == "StepGroup" else super().edited(word, now)
 
     def _variables(self) -> dict[str, Any]:
         values: dict[str, Any] = {}

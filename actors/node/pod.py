@@ -12,7 +12,17 @@ from typing import Any
 import msgspec
 
 from actors.contract.paths import TELLER
-from actors.messages import POD_DELETED, DeadlineExceeded, Denied, EndDaemon, Phase, Recorded, Shutdown, WorkflowEnded
+from actors.messages import (
+    POD_DELETED,
+    DeadlineExceeded,
+    Denied,
+    Edited,
+    EndDaemon,
+    Phase,
+    Recorded,
+    Shutdown,
+    WorkflowEnded,
+)
 from actors.names import ids, labels
 from actors.node.assess import assess
 from actors.node.assessment import ContainerVerdict, expected_of, fields_of
@@ -130,6 +140,18 @@ class PodNode(PodRelease):
                 return self._release(now) if self.recorded else []
         return super().told(sender, word, now)
 
+    def edited(self, word: Edited, now: float) -> list[Command]:
+        """A former life's last words may arrive late: a pod that ran, as they say, has run, and is not made again."""
+        if not self.introduced:
+            return [Tell(self.address, word)]  # it comes again behind what the record had
+        ran = word.status.phase == "Running" and word.status.type == "Pod" and not self.status.restarting_pod_uid
+        if not ran or self.status.phase not in {"", "Pending"}:
+            return super().edited(word, now)
+        self.status = msgspec.structs.replace(word.status, finished_at=None)
+        if not self.begun:
+            return super().edited(word, now)
+        return [*self.announce(), *([] if self.seen else [Read(self._reference(), CONFIRM)])]
+
     def observed(self, ref: Reference, thing: Object, now: float) -> list[Command]:
         """The pod is now so."""
         if ref.resource != PODS or ref.name != self.pod_name or not self._is_mine(thing):
@@ -199,7 +221,7 @@ class PodNode(PodRelease):
                 return [] if self.released else [WakeAt(now + DOUBT_S, DOUBT)]  # until the cache has heard of it
             case Patch(tag="pod:kill") | Delete(tag="pod:kill"):
                 self.killing = False
-                return []
+                return self._release(now)
         return super().done(command, result, now)
 
     def failed(self, command: Command, error: ApiError, now: float) -> list[Command]:
@@ -224,7 +246,7 @@ class PodNode(PodRelease):
                 return [] if isinstance(error, Gone) else [WakeAt(now + 1.0, RESTART)]
             case Patch(tag="pod:kill") | Delete(tag="pod:kill"):
                 self.killing = not isinstance(error, Gone)
-                return [WakeAt(now + 1.0, KILL)] if self.killing else []
+                return [WakeAt(now + 1.0, KILL)] if self.killing else self._release(now)
         return super().failed(command, error, now)
 
     def _log_unread(self, command: ReadLog, now: float) -> list[Command]:
@@ -373,8 +395,7 @@ class PodNode(PodRelease):
         """Fail at once; the pod ends in its own time (OP-1)."""
         if self.status.daemoned:
             return self._serve_no_more(now)
-        spaces = "  " if self.status.phase == "Running" else " "
-        message = f"workflow shutdown with strategy:{spaces}{strategy}"
+        message = f"workflow shutdown with strategy:  {strategy}"  # two spaces, as upstream says it of a pod
         return [*self.end("Failed", now, message), *self._kill()]
 
     def _serve_no_more(self, now: float) -> list[Command]:
@@ -384,10 +405,10 @@ class PodNode(PodRelease):
         return self.end("Succeeded", now, daemoned=False)
 
     def deadline_exceeded(self, now: float) -> list[Command]:
-        """Fail at once; the pod ends in its own time (TMO-1)."""
+        """Fail at once; the pod ends once that is on record (TMO-1)."""
         if self.status.daemoned:
             return self._serve_no_more(now)
-        return [*super().deadline_exceeded(now), *self._kill()]
+        return super().deadline_exceeded(now)
 
     def timed_out(self, now: float) -> list[Command]:
         """Only while Pending: a running pod carries its deadline itself."""
@@ -395,7 +416,7 @@ class PodNode(PodRelease):
             return []
         if self.creating:  # first it has to be known what there is to be ended
             return [WakeAt(now + 1.0, "pendingTimeout")]
-        return [*super().timed_out(now), *self._kill()]
+        return super().timed_out(now)
 
     def waiting(self) -> str:
         """What would move it on."""

@@ -45,17 +45,25 @@ class PodRelease(PodMaker):
         return [*self.announce(), Read(self._reference(), RELEASE)]
 
     def _kill(self) -> list[Command]:
-        """End the pod: one that runs by its deadline (its log stays), one that never started by deleting it."""
-        if self.pod is None or self.told_to_end:
+        """End the pod: one that runs by its deadline (its log stays), one that never started by deleting it.
+
+        What the clock ends waits until that is on record: the next life's clock may be behind, and it would make the
+        pod again. A stop is not what a clock says."""
+        sure = self.recorded or self.run.stopped(on_exit=self.call.on_exit)
+        if self.pod is None or self.told_to_end or not sure:
+            return []
+        if not self._works(self.pod):
             return []
         ref = reference(PODS, self.pod)
-        phase = (self.pod.get("status") or {}).get("phase")
-        if phase in {"Succeeded", "Failed"}:
-            return []
         self.told_to_end = self.killing = True
-        if phase == "Running":
+        if (self.pod.get("status") or {}).get("phase") == "Running":
             return [Patch(ref, {"spec": {"activeDeadlineSeconds": 1}}, tag=KILL)]
         return [Delete(ref, tag=KILL)]
+
+    @staticmethod
+    def _works(pod: Object) -> bool:
+        """Whether a pod has not come to its end."""
+        return (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
 
     def _release(self, now: float) -> list[Command]:
         if not self.recorded or self.released:
@@ -67,7 +75,10 @@ class PodRelease(PodMaker):
         collected = self._delay_s(self.pod) is not None  # then a label would be one more write that nobody reads
         if patch is None or (collected and not is_held(self.pod)):
             return [*self._kill(), *self._after_release(now)]
-        return [Patch(reference(PODS, self.pod), patch, tag=RELEASE), *self._kill()]
+        ending = self._kill()  # first: what is labelled while it works no later life would end
+        if ending or (self.killing and self._works(self.pod)):
+            return ending
+        return [Patch(reference(PODS, self.pod), patch, tag=RELEASE)]
 
     def _delay_s(self, pod: Object) -> float | None:
         """See deletion_delay_s."""

@@ -76,6 +76,7 @@ class Site:
         self.error = ""  # why the engine could not run it
         self.daemons: tuple[str, ...] = ()
         self.dropped = False  # it never began and never will
+        self.over = False  # who calls it has crashed in an earlier life: what has not begun never will
         self.hooks: dict[str, NodeStatus] = {}  # node id -> status of every hook that fired
         self.skipped = ""  # why it does not run, once it was prepared
         self.prepared: tuple[Mapping[str, Any], dict[str, Any]] | None = None  # what it calls, with which arguments
@@ -173,6 +174,9 @@ class Site:
             self.outbound = ends_of(self.place.run, known, self.step, self.place.template_scope)
             self.leaves = leaves_of(self.place.run, known, self.outbound)
             return [*self._adopt(known, parents), *self._follow(scope, now)]
+        if self.over:
+            self.dropped = True
+            return []
         try:
             self.prepare(scope, now)
             if self.skipped:
@@ -200,7 +204,10 @@ class Site:
             self.skipped = f"when '{self.when(values)}' evaluated false"
             return
         step = {key: value for key, value in self.step.items() if key in {"template", "templateRef", "inline"}}
-        if "inline" not in step:
+        if "inline" in step:  # its own tags are its own business
+            around = ChainMap(dict(self.item or {}), scope, self.place.run.exports)
+            step = substitute(complete_nested(step, around), around, unresolved="keep", functions=self.functions)
+        else:
             step = substitute(complete_nested(step, values), values, unresolved="references", functions=self.functions)
         unresolved: Unresolvable = "references" if self.item is None else "fail"
         arguments = arguments_for(
@@ -304,6 +311,8 @@ class Site:
                 self.hooks[status.id] = known
                 return [edge]
             fired = known is not None  # before a restart: its condition may have passed since
+            if not fired and self.over:
+                return []
             if not fired and condition and not evaluate_bool(condition, nest(values), functions=functions):
                 return []
             if leaving and not fired and place.run.shutdown == "Terminate":
@@ -351,7 +360,8 @@ def crashed(run: Run, owner: Address, known: NodeStatus, text: str, now: float) 
         known = run.known.get(known.id, known)
     stamp = rfc3339(now)
     status = msgspec.structs.replace(
-        known, phase="Error", message=text, started_at=known.started_at or stamp, finished_at=stamp, daemoned=False,
+        known, phase="Error", message=text, started_at=known.started_at or stamp, daemoned=False,
+        finished_at=max(known.started_at or stamp, stamp),  # clocks may differ
         synchronization_status=None, host_node_name="",  # the engine gave it up: so it looks to a later life, too
     )  # fmt: skip
     return [

@@ -76,9 +76,9 @@ def wait_turn(state: WorkflowState, now: float) -> list[Command]:
 
 def meet_again(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     """Somebody has opened the finished workflow again, and nothing of its former life is left (OP-4)."""
-    found, shown = state.pods, state.shown
+    found, let_go, shown = state.pods, state.let_go, state.shown
     state.renew()
-    state.pods, state.shown = found, shown
+    state.pods, state.let_go, state.shown = found, let_go, shown
     return [WakeAt(None, EXPIRY), *meet(state, thing, now)]
 
 
@@ -136,12 +136,13 @@ def begin(state: WorkflowState, now: float) -> list[Command]:
         return writing.flush(state)
     if state.suspended and not begun and not state.running.past_deadline:
         return []
+    found = [*pods.take_places(state, now), *locks.expect_asking(state, now)]
     known = state.running.known.get(state.running.name)
     if known is not None and known.ended:
         state.root = known
-        return ending.after(state, now)
+        return [*found, *ending.after(state, now)]  # of hooks and the exit handler
     state.root = NodeStatus(id=state.running.name, name=state.running.name)
-    return [*pods.take_places(state, now), *opening.spawn_root(state)]
+    return [*found, *opening.spawn_root(state)]
 
 
 def heed_spec(state: WorkflowState) -> None:

@@ -111,6 +111,6 @@ def _lost(known: NodeStatus, above: NodeStatus, now: float) -> NodeStatus:
     stamp = rfc3339(now)
     phase = above.phase if above.failed else "Error"
     return msgspec.structs.replace(
-        known, phase=phase, message=above.message, started_at=known.started_at or stamp, finished_at=stamp,
-        synchronization_status=None, daemoned=False,
+        known, phase=phase, message=above.message, started_at=known.started_at or stamp,
+        finished_at=max(known.started_at or stamp, stamp), synchronization_status=None, daemoned=False,
     )  # fmt: skip

@@ -31,12 +31,14 @@ from actors.lock_messages import (
 )
 from actors.messages import NodeStatus
 from actors.names import ids
-from runtime.messages import Address, Command, Tell
+from runtime.messages import Address, Command, Tell, WakeAt
 
 if TYPE_CHECKING:
     from actors.workflow.state import WorkflowState
 
 Answer: TypeAlias = LockGranted | LockAwaited | LockRefused | SayAgain
+UNASKED = "locks:unasked"  # the wake-up
+ASKED_WITHIN_S = 60.0  # so long a lock on record is kept for a node that has not begun, and is written down nowhere
 Stage = Literal["asked", "granted", "held", "leaving"]
 """granted: given, not yet on record; held: on record; leaving: no longer needed, and the record still names it."""
 
@@ -306,18 +308,41 @@ def _has_ended(state: WorkflowState, node_id: str) -> bool:
     return status is not None and status.ended
 
 
+def _unwritten(state: WorkflowState) -> list[str]:
+    """Nodes that have a lock on record and no entry of their own: they may never begin."""
+    held = [node_id for node_id, claim in state.locks.claims.items() if claim.stage == "held" and node_id != WHOLE]
+    return [node_id for node_id in held if node_id not in state.journal.statuses]
+
+
+def _abandon(state: WorkflowState, found: list[str]) -> bool:
+    idle = [node_id for node_id in found if not state.pods.get(node_id, ("", "", False))[2]]
+    for node_id in idle:
+        state.locks.move(node_id, "leaving")
+    return bool(idle)
+
+
 def abandon(state: WorkflowState) -> bool:
     """Locks on record of nodes that were never written down, and that nobody begins after the end of the first node,
     go back once their pods work no longer; whether there are any. An exit handler may want them."""
-    found = [
-        node_id
-        for node_id, claim in state.locks.claims.items()
-        if claim.stage == "held" and node_id != WHOLE and node_id not in state.journal.statuses
-        if not state.pods.get(node_id, ("", "", False))[2]
-    ]
-    for node_id in found:
-        state.locks.move(node_id, "leaving")
-    return bool(found)
+    return _abandon(state, _unwritten(state))
+
+
+def unasked(state: WorkflowState) -> list[str]:
+    """Nodes that were never written down, have a lock on record and have not asked for it in this life."""
+    return [node_id for node_id in _unwritten(state) if not state.locks.claims[node_id].name]
+
+
+def expect_asking(state: WorkflowState, now: float) -> list[Command]:
+    """A life begins: who was given a lock in the one before is to ask for it, unless what it stands in has failed."""
+    return [WakeAt(now + ASKED_WITHIN_S, UNASKED)] if unasked(state) else []
+
+
+def unclaimed(state: WorkflowState, now: float) -> tuple[bool, list[Command]]:
+    """What nobody has asked for in that time goes back once no pod of it works; whether anything does. Who asks later
+    waits anew: nothing was done with it."""
+    if state.ended or state.run is None:
+        return False, []
+    return _abandon(state, unasked(state)), expect_asking(state, now)
 
 
 def recorded(state: WorkflowState) -> list[Command]:

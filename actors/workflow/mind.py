@@ -264,8 +264,8 @@ class WorkflowMind:
             return [*forsaken.heard(state, Bereft(child.part), now), *ending.after(state, now)]
         stamp = rfc3339(now)
         status = msgspec.structs.replace(
-            known, phase="Error", message=detail, started_at=known.started_at or stamp, finished_at=stamp,
-            daemoned=False, synchronization_status=None,
+            known, phase="Error", message=detail, started_at=known.started_at or stamp, daemoned=False,
+            finished_at=max(known.started_at or stamp, stamp), synchronization_status=None,  # clocks may differ
         )  # fmt: skip
         state.journal.change(status, "")
         return [
@@ -302,6 +302,13 @@ class WorkflowMind:
                 return [Read(state.ref, beginning.BIRTH)]
             case "expiry":
                 return [Delete(state.ref, propagation=state.limits.propagation, tag=EXPIRY)]
+        return self._woke_for(state, tag, now)
+
+    def _woke_for(self, state: WorkflowState, tag: str, now: float) -> list[Command]:
+        """It is time for a lock to go back, or for a volume to be claimed again."""
+        if tag == locks.UNASKED:
+            freed, commands = locks.unclaimed(state, now)
+            return [*commands, *(writing.changed(state, state.limits, now) if freed else [])]
         return opening.claim_again(state, tag.partition(":")[2]) if tag.startswith(f"{opening.CLAIM}:") else []
 
     def _deadline(self, state: WorkflowState, now: float) -> list[Command]:

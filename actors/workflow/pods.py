@@ -31,8 +31,10 @@ def seen(state: WorkflowState, pod: Object) -> list[Command]:
     kept = labels.FINALIZER_POD_STATUS in (meta.get("finalizers") or ())
     if (meta.get("labels") or {}).get(labels.COMPLETED) == "true" and not kept:
         commands = gone(state, pod)
-        if labels.POD_GC_STRATEGY in notes and not _is_on_record(state, node_id):
-            state.let_go[node_id] = (meta["name"], name)
+        strategy = notes.get(labels.POD_GC_STRATEGY, "").partition("/")[0]
+        spared = strategy == "OnWorkflowSuccess"  # by a run that failed, if there was one
+        if strategy and (spared or not _is_on_record(state, node_id)):
+            state.let_go[node_id] = (meta["name"], name, spared)
         return commands
     over = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
     state.pods[node_id] = (meta["name"], name, not over)
@@ -132,13 +134,18 @@ def _is_on_record(state: WorkflowState, node_id: str) -> bool:
 
 def nobodys(state: WorkflowState) -> list[Command]:
     """All is over and on record, and nobody lives below: what is not let go by now is looked after, once each. So is
-    what was let go and not collected, if the record does not know it: whoever did so may have died before."""
+    what was let go and not collected, if the record does not know it: whoever did so may have died before. And what a
+    run that failed has left, when a retry of it is the success after which podGC wants all away."""
     run = state.run or state.former
     if run is None:
         return []
     commands: list[Command] = []
     ended_phase = state.phase or ((state.object or {}).get("status") or {}).get("phase") or ""
-    uncollected = {node_id: pod for node_id, pod in state.let_go.items() if not _is_on_record(state, node_id)}
+    uncollected = {
+        node_id: (pod, name)
+        for node_id, (pod, name, spared) in state.let_go.items()
+        if spared or not _is_on_record(state, node_id)
+    }
     for node_id, (pod, name) in {**{key: held[:2] for key, held in state.pods.items()}, **uncollected}.items():
         if node_id in state.swept:
             continue

@@ -108,7 +108,7 @@ class WorkflowState:
     metric_errors: list[str] = field(default_factory=list)
     sampled: dict[tuple[str, Labels], Measure] = field(default_factory=dict)  # gauges that grow by themselves
     pods: dict[str, tuple[str, str, bool]] = field(default_factory=dict)  # not let go: node id -> pod, node, it works
-    let_go: dict[str, tuple[str, str]] = field(default_factory=dict)  # not deleted yet, of nodes that the record lacks
+    let_go: dict[str, tuple[str, str, bool]] = field(default_factory=dict)  # and podGC: see pods.nobodys
     swept: set[str] = field(default_factory=set)  # of them, node ids of those that are looked after at the end
     bereft: set[str] = field(default_factory=set)  # ids of nodes whose actors crashed, and took those below with them
     reborn: bool = False  # this life follows a crash: others may remember the former one

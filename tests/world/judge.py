@@ -4,7 +4,7 @@ It is told of each commit before anybody else, knows the store and the oracle, a
 broken promise ends the run.
 
     a phase never goes back - a pod is made once - limits hold - locks are on record, and never too many of them -
-    nothing is let go before its end is on record - in the end nothing is left over
+    nothing is ended or let go before its end is on record - in the end nothing is left over
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ def nodes_in(workflow: Object) -> dict[str, Object]:
     return status.get("nodes") or {}
 
 
+def _is_told_to_end(pod: Object) -> bool:
+    return bool((pod.get("spec") or {}).get("activeDeadlineSeconds") == 1)
+
+
 def is_live(pod: Object) -> bool:
     """Whether a pod may still do something."""
     return (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
@@ -63,6 +67,7 @@ class Judge:
     reopened: set[str] = field(default_factory=set)  # by a user who tries them again
     unrecorded: set[str] = field(default_factory=set)  # node ids of pods that the record does not know yet
     made: dict[str, str] = field(default_factory=dict)  # node id -> "made", "ran"
+    former: set[str] = field(default_factory=set)  # uids of pods of a run that a user has begun anew since
     pods: dict[str, dict[str, Object]] = field(default_factory=dict)  # workflow -> pod name -> pod
     phases: dict[str, str] = field(default_factory=dict)  # workflow -> its phase on record
     nodes: dict[str, dict[str, str]] = field(default_factory=dict)  # workflow -> node id -> phase on record
@@ -108,7 +113,8 @@ class Judge:
         if change.type == "ADDED":
             self._made(pod, workflow, node_id)
             return
-        if (pod.get("status") or {}).get("phase") not in {None, "Pending"}:
+        forgotten = meta["uid"] in self.former and node_id not in self.nodes.get(workflow, {})  # it only has to go
+        if (pod.get("status") or {}).get("phase") not in {None, "Pending"} and not forgotten:
             self.made[workflow + node_id] = "ran"
         self._let_go(change, workflow, node_id)
 
@@ -119,12 +125,13 @@ class Judge:
         self.made[workflow + node_id] = "made"
         if node_id not in self.nodes.get(workflow, {}):
             self.unrecorded.add(workflow + node_id)
-        overtaken = self.stopped or workflow in self.crashed  # a stop, or a crash above, may overtake a create
+        oracle = self.oracles.get(workflow)
+        # A stop, a deadline, or a crash above, may overtake a create that is under way, or was told to come back later.
+        overtaken = self.stopped or workflow in self.crashed or (oracle is not None and oracle.hurries)
         if not overtaken and self.nodes.get(workflow, {}).get(node_id) in ENDED:
             self.wrong(f"a pod was made for {name}, whose end is on record")
-        if workflow in self.ended and not self.stopped:
+        if workflow in self.ended and not overtaken:
             self.wrong(f"a pod was made for {name} of a workflow that has ended")
-        oracle = self.oracles.get(workflow)
         if oracle is None or self.stopped or workflow in self.vague:
             return
         known = oracle.nodes.get(name)
@@ -167,26 +174,22 @@ class Judge:
                 self.wrong(f"{node.name} began and the record does not say that {holder} holds {key}")
 
     def _let_go(self, change: Change, workflow: str, node_id: str) -> None:
-        """Labelled completed, or deleted after its end, or its finalizer taken: only once its end is on record."""
+        """Labelled completed, deleted, told to end, or its finalizer taken: only once its node's end is on record."""
         pod, before = change.record.object, change.previous.object if change.previous else {}
         meta, old = pod["metadata"], (before.get("metadata") or {})
         if self.by_kubelet(meta["name"]) or self.user_writes or workflow in self.deleted:
             return
         marked = meta["labels"].get(labels.COMPLETED) == "true" != (old.get("labels") or {}).get(labels.COMPLETED)
         freed = bool(old.get("finalizers")) and not meta.get("finalizers")
-        killed = self.stopped or self._hurries(workflow)  # before anybody knew that it had ended by itself
-        gone = not killed and not is_live(pod) and (change.type == "DELETED" or bool(meta.get("deletionTimestamp")))
+        deleted = change.type == "DELETED" or bool(meta.get("deletionTimestamp"))
+        told = _is_told_to_end(pod) and not _is_told_to_end(before)
+        gone = (deleted or told) and not self.stopped  # a stop does not wait to hear whether it has ended by itself
         on_record = self.nodes.get(workflow, {}).get(node_id)
         over = workflow in self.ended or workflow in self.reopened  # what was swept then may be told a moment late
         forgotten = on_record is None and over  # the run ended before anybody wrote that it began
         if (marked or freed or gone) and on_record not in ENDED and not forgotten:
-            what = "labelled as completed" if marked else "freed" if freed else "deleted"
+            what = "labelled as completed" if marked else "freed" if freed else "deleted" if deleted else "told to end"
             self.wrong(f"pod {meta['name']} was {what} and the end of its node is not on record")
-
-    def _hurries(self, workflow: str) -> bool:
-        """Whether a workflow has a deadline that passes while it runs."""
-        oracle = self.oracles.get(workflow)
-        return oracle is not None and oracle.hurries
 
     # --------------------------------------------------------------------------------------------- workflows
 
@@ -249,8 +252,6 @@ class Judge:
             after, kind = nodes[node_id].get("phase", ""), nodes[node_id]["type"]
             if self.stopped and kind == "Suspend":
                 continue  # who resumes what another stops may be too late
-            if workflow in self.crashed and kind in {"StepGroup", "TaskGroup"}:
-                continue  # a group whose actor crashed may go on after the next restart
             if RANK[after] < RANK[phase] or (RANK[phase] == 2 and after != phase):
                 self.wrong(f"{nodes[node_id]['name']} went from {phase} to {after}")
 
@@ -273,6 +274,7 @@ class Judge:
         """The workflow begins anew: what it did before may be done again."""
         self.ended.discard(workflow)
         self.reopened.add(workflow)
+        self.former |= {pod["metadata"]["uid"] for pod in self.pods.get(workflow, {}).values()}
         self.made = {key: state for key, state in self.made.items() if not key.startswith(workflow)}
 
     def left_over(self) -> None:

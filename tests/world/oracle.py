@@ -292,8 +292,10 @@ class Oracle:
         return re.sub(r"\{\{(steps|tasks)\.(\w+)\.outputs\.parameters\.p\}\}", made, text)
 
     def maker(self, name: str) -> str:
-        """The node that made a node's outputs: of a Retry node, its last attempt."""
-        return self.children[name][-1] if self.types[name] == "Retry" else name
+        """The node that made a node's outputs: of a Retry node, its last attempt. Its hooks may follow it, too."""
+        if self.types[name] != "Retry":
+            return name
+        return [child for child in self.children[name] if child.startswith(f"{name}(")][-1]
 
     def unforgiven(self, step: dict[str, Any], phase: str) -> bool:
         """Whether a phase is a failure that the step does not forgive."""

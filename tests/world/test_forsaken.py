@@ -6,16 +6,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import pytest
 
 from actors.lock_messages import WHOLE, holder_key
 from actors.messages import ChildChanged, NodeStatus
 from actors.names import ids
+from actors.workflow import locks
 from actors.workflow.locks import Ledger, forsake
 from actors.workflow.state import WorkflowState
-from runtime.messages import Address
+from runtime.messages import Address, WakeAt
 from runtime.objects import Object, Reference
 from tests.kernel.coat import Coat
+from tests.pure.engine.nodes import a_run
 from tests.world.flows import flow, named, phases
 from tests.world.world import Outcome, World, world
 
@@ -119,6 +122,40 @@ def test_a_lock_on_record_of_a_node_that_never_was_is_free_when_what_it_stood_be
     assert state.locks.claims[node_id].stage == ("leaving" if free else "held")
 
 
+@pytest.mark.spec("SYNC-9")
+@pytest.mark.parametrize(
+    ("asks", "works", "recorded", "free"),
+    [
+        (False, False, False, True),
+        (True, False, False, False),
+        (False, True, False, False),
+        (False, False, True, False),
+    ],
+    ids=["never", "it asks", "a pod of it works", "on record"],
+)
+def test_a_lock_on_record_goes_back_when_whoever_got_it_does_not_ask_again_within_a_minute(
+    *, asks: bool, works: bool, recorded: bool, free: bool
+) -> None:
+    """What it stood in has failed before the restart, and begins nothing more."""
+    address = Address("workflow", "default", "w", "uid-of-w")
+    node_id = ids.node_id("w", "w.A.T")
+    holding = [{"mutex": "default/Mutex/m", "holder": holder_key(address, node_id)}]
+    state = WorkflowState(address)
+    state.run = a_run()
+    state.locks = Ledger.of({"synchronization": {"mutex": {"holding": holding}}}, address)
+    if recorded:
+        state.journal.statuses[node_id] = NodeStatus(id=node_id, name="w.A.T", type="Pod", phase="Running")
+    assert locks.expect_asking(state, 100.0) == ([] if recorded else [WakeAt(160.0, locks.UNASKED)])
+    if works:
+        state.pods[node_id] = ("its-pod", "w.A.T", True)
+    if asks:
+        locks.wants(state, node_id, ("default/Mutex/m",), "w.A.T")
+
+    freed, again = locks.unclaimed(state, 160.0)
+    assert (freed, state.locks.claims[node_id].stage) == (free, "leaving" if free else "held")
+    assert bool(again) is works, "looked at again as long as its pod works"
+
+
 @pytest.mark.spec("DAG-9")
 @pytest.mark.spec("STEP-2")
 @pytest.mark.parametrize(
@@ -159,3 +196,24 @@ async def test_a_daemon_below_a_group_that_crashed_after_its_end_is_not_waited_f
     assert phases(done)["w[0]"] == "Succeeded"
     assert phases(done)["w[0].d"] == "Error"
     assert all(pod["metadata"]["labels"]["workflows.argoproj.io/completed"] == "true" for pod in pods)
+
+
+class LateCreates(Coat):
+    """An API that takes ten seconds to create anything, even if whoever asked for it is no more."""
+
+    async def create(self, resource: Any, thing: Any, **options: Any) -> Any:
+        await anyio.sleep(10)
+        return await super().create(resource, thing, **options)
+
+
+@pytest.mark.spec("PGC-4")
+async def test_a_pod_that_is_made_after_the_crash_of_all_and_the_workflows_end_is_ended_and_let_go() -> None:
+    async with world(lambda name, pod: Outcome(delay_s=1000.0), coat=LateCreates) as here:
+        ref = await here.submit(flow("  - {name: main, steps: [[{name: a, template: leaf}]]}\n"))
+        await here.after(5)
+        await crash(here, ref, "w")
+        done = await here.end_of(ref)
+        assert (done["status"]["phase"], here.created) == ("Error", [])
+        left = await here.settled_pods()
+
+    assert (len(here.created), left) == (1, [])

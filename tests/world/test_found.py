@@ -64,6 +64,13 @@ FOUND = [
     (501412, "mixed", "a create whose answer was lost took a node back to Pending whose pod was gone again"),
     (501911, "actor_death,group_death,user_resume", "a lock of a node that its record did not know was never free"),
     (502146, "mixed", "a pod that the cache showed after its crashed workflow's end was never let go"),
+    (503840, "mixed", "pods below an exit handler that the record did not know had no place in its limit"),
+    (503944, "mixed", "a pod was labelled as completed before it was told to end, and its controller died between"),
+    (505225, "mixed", "an attempt that ended unheard lost its place, and the next began beside who had got it"),
+    (504992, "mixed", "pods out of time were ended unrecorded, and made again by a life whose clock was behind"),
+    (512375, "mixed", "a lock of a node on no record, in a template that had failed, was kept from all who wanted it"),
+    (513815, "mixed", "pods of a run that failed stayed when its retry succeeded, though podGC wanted them away"),
+    (620287, "mixed", "the last words of a former life arrived late, and a running node went back to Pending"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 

@@ -10,11 +10,14 @@ import pytest
 
 from actors.names import ids
 from actors.names.timestamps import seconds
+from runtime.api import Unavailable
 from runtime.objects import Object, Reference, Resource
 from runtime.system import Settings, System
+from tests.kernel.coat import Coat
 from tests.virtual_time import VirtualClock
 from tests.world import retries
 from tests.world.flows import FAIL, flow, named, phases, table
+from tests.world.lives import SkewedClock
 from tests.world.world import Outcome, World, world
 from tiphys.controllers import rooms
 
@@ -196,3 +199,31 @@ async def test_nothing_begins_in_a_life_that_finds_the_deadline_passed() -> None
     assert len(here.created) == 3
     assert {pod["status"]["phase"] for pod in pods} == {"Succeeded", "Failed"}
     assert {pod["metadata"]["labels"]["workflows.argoproj.io/completed"] for pod in pods} == {"true"}
+
+
+@pytest.mark.spec("TMO-1", "TMO-3")
+@pytest.mark.parametrize("limit", ["deadline", "timeout"])
+async def test_a_life_whose_clock_is_behind_makes_no_pod_again_that_was_out_of_time_for_the_one_before(
+    limit: str,
+) -> None:
+    """Nothing of that was on record yet: so nothing of it was done."""
+    timeout = "timeout: 40s, " if limit == "timeout" else ""
+    spec = {"activeDeadlineSeconds": 40} if limit == "deadline" else {}
+    text = flow(f"  - {{name: main, {timeout}container: {{image: busybox, command: [x]}}}}", **spec)
+    unwritten = False
+
+    def fault(verb: str, subject: str) -> BaseException | None:
+        return Unavailable("connection refused") if unwritten and (verb, subject) == ("patch", "w") else None
+
+    async with world(lambda name, pod: Outcome(pending_s=50), coat=lambda api: Coat(api, fault=fault)) as here:
+        ref = await here.submit(text)
+        await here.after(30)
+        unwritten = True
+        await here.after(15)
+        behind = SkewedClock(VirtualClock(), -20)
+        system = System(here.api, rooms(here.settings), settings=Settings(), clock=behind, dice=Random(1))
+        async with here.instead(system):
+            done = await here.end_of(ref)
+
+    assert len(here.created) == 1
+    assert done["status"]["phase"] == "Succeeded"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from actors.messages import NodeChanged, NodeStatus, Phase, Recorded, Shutdown, WorkflowEnded
+from actors.messages import DeadlineExceeded, Edited, NodeChanged, NodeStatus, Phase, Recorded, Shutdown, WorkflowEnded
 from actors.names import ids, labels
 from actors.node.pod import CONFIRM, DOUBT
 from actors.node.pod_maker import ADOPT, CREATE
-from actors.node.pod_release import COLLECT
+from actors.node.pod_release import COLLECT, KILL
 from runtime.api import Gone as NotFound
 from runtime.api import Throttled, Unavailable
-from runtime.messages import Command, Create, Delete, Done, Failed, Gone, Patch, Read, Tell, WakeAt, Woke
+from runtime.messages import Command, Create, Delete, Done, Failed, Gone, Message, Patch, Read, Tell, Told, WakeAt, Woke
 from runtime.objects import PODS, Object, reference
-from tests.pure.engine.nodes import NOW, Played, a_call, a_pod, a_run, of
+from tests.pure.engine.nodes import NOW, WORKFLOW, Played, a_call, a_pod, a_run, of
 
 
 def phases(commands: list[Command]) -> list[str]:
@@ -168,6 +169,74 @@ def test_a_stop_that_overtakes_the_beginning_is_heeded_by_it() -> None:
 
     assert of(Create, begun) == []
     assert phases(begun) == ["Failed"]
+
+
+def said_by_another(node: Played) -> Told:
+    """The last words of a former life arrive: to that one the pod ran."""
+    return Told(WORKFLOW, Edited(msgspec.structs.replace(node.state.status, phase="Running", host_node_name="north")))
+
+
+def test_a_pod_that_ran_as_the_last_words_of_a_former_life_say_is_not_made_again() -> None:
+    node = a_node()
+    begun = [*node.hears_of_birth(), *node.sees(a_pod(node.call)), *node.hears_begin()]
+    (look,) = of(Read, begun)
+    heard = node.hears(said_by_another(node))
+    assert phases(heard) == ["Running"]
+    (second,) = of(Read, heard)
+    ended = [*node.hears(Failed(look, NotFound("no such pod", code=404))), *node.hears(Failed(second, NotFound("no")))]
+
+    assert of(Create, [*begun, *heard, *ended]) == []
+    assert phases(ended) == ["Error"]
+
+
+def test_nor_is_it_when_they_arrive_before_all_that_there_was_has_been_told() -> None:
+    node = a_node()
+    node.hears_of_birth()
+    (again,) = of(Tell, node.hears(said_by_another(node)))
+    assert again.to == node.call.address
+    node.hears_begin()
+    heard = node.told(again.word, again.to)
+
+    assert (phases(heard), [look.tag for look in of(Read, heard)]) == (["Running"], [CONFIRM])
+
+
+def kills(commands: list[Command]) -> list[Command]:
+    """The commands that end a pod."""
+    return [command for command in of(Patch, commands) + of(Delete, commands) if command.tag == KILL]
+
+
+@pytest.mark.spec("TMO-1", "TMO-3")
+@pytest.mark.parametrize("word", [Told(WORKFLOW, DeadlineExceeded()), Woke("timeout")], ids=["deadline", "time-out"])
+def test_what_the_clock_ends_is_ended_once_that_is_on_record(word: Message) -> None:
+    """Another clock may be behind: a life that came after a kill and before its record would make the pod again."""
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    node.hears(Done(create, a_pod(node.call)))
+    ended = node.hears(word)
+
+    assert phases(ended) == ["Failed"]
+    assert kills(ended) == []
+    assert len(kills(node.told(Recorded()))) == 1
+
+
+@pytest.mark.spec("TMO-1")
+def test_a_pod_that_is_granted_after_the_deadline_is_ended_once_that_is_on_record() -> None:
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    granted = [*node.told(DeadlineExceeded()), *node.hears(Done(create, a_pod(node.call)))]
+
+    assert kills(granted) == []
+    assert len(kills(node.told(Recorded()))) == 1
+
+
+@pytest.mark.spec("OP-1")
+def test_a_stop_which_is_on_record_ends_a_pod_at_once() -> None:
+    node = a_node()
+    node.begins()
+    node.sees(a_pod(node.call, "Running"))
+    node.call.run.shutdown = "Terminate"
+
+    assert len(kills(node.told(Shutdown("Terminate")))) == 1
 
 
 @pytest.mark.spec("PGC-1")

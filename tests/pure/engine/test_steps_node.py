@@ -1,10 +1,10 @@
-"""A steps template when the actor of its group crashes: whatever the record says of the group, the template goes on."""
+"""A steps template: whatever the record says of a group whose actor crashes, it goes on; and whom its limit lets in."""
 
 from __future__ import annotations
 
 import pytest
 
-from actors.messages import ChildChanged, NodeStatus, Phase
+from actors.messages import ChildChanged, Denied, Edited, FoundOver, NodeStatus, Phase, ReturnsPermit, WantsPermit
 from actors.names import ids
 from runtime.messages import Down, Spawn, Tell
 from tests.pure.engine.nodes import Played, a_call, a_run, of
@@ -34,3 +34,59 @@ def test_a_recorded_group_that_crashes_before_its_first_word_does_not_hold_its_t
 
     node.told(*heard)
     assert (node.state.status.phase, node.state.status.message) == ("Failed", "ValueError: x")
+
+
+LIMITED = {**STEPS, "parallelism": 1}
+TRIED = "w.A[0].s(0)"
+CALL = ids.node_id("w", "w.A[0].s")
+
+
+@pytest.mark.spec("PAR-4")
+@pytest.mark.parametrize("locked", [False, True], ids=["without a lock", "with one"])
+def test_a_pod_that_ends_before_its_call_asks_again_leaves_its_place_to_others_unless_that_has_a_lock(
+    *, locked: bool
+) -> None:
+    """Who has a lock keeps its place between attempts; what came before it is on record and needs none."""
+    run = a_run()
+    run.found = {TRIED: None}
+    run.lockers = frozenset({CALL} if locked else ())
+    node = Played(a_call(run, LIMITED))
+    node.hears_of_birth()
+    assert node.told(WantsPermit("other", "w.A[0].t")) == []
+    del run.found[TRIED]
+    run.found_over.append(TRIED)
+
+    freed = of(Tell, node.told(FoundOver(TRIED)))
+    assert [tell.to.part for tell in freed] == ([] if locked else ["other"])
+    assert [tell.to.part for tell in of(Tell, node.told(WantsPermit(CALL, "w.A[0].s")))] == [CALL]
+
+
+@pytest.mark.spec("FF-2")
+@pytest.mark.parametrize("locked", [False, True], ids=["without a lock", "with one"])
+def test_who_waits_is_denied_when_the_last_place_of_a_failed_template_was_kept_for_a_pod_of_an_earlier_life(
+    *, locked: bool
+) -> None:
+    run = a_run()
+    run.found = {TRIED: None}
+    run.lockers = frozenset({CALL} if locked else ())
+    node = Played(a_call(run, {**LIMITED, "failFast": True}))
+    node.hears_of_birth()
+    assert node.told(WantsPermit("other", "w.A[0].t")) == []
+    assert of(Tell, node.told(ReturnsPermit("earlier", failed=True))) == [], "one place is still kept"
+    del run.found[TRIED]
+    run.found_over.append(TRIED)
+
+    denied = [tell for tell in of(Tell, node.told(FoundOver(TRIED))) if isinstance(tell.word, Denied)]
+    assert [tell.to.part for tell in denied] == sorted(node.state.live)
+    assert denied
+
+
+@pytest.mark.spec("FF-2")
+def test_what_a_template_has_made_of_its_groups_end_stays_when_somebody_edits_the_group() -> None:
+    """The group by itself is a success; the template, which fails fast, has overruled that on record."""
+    skipping = {"name": "two", "steps": [[{"name": "s", "template": "leaf", "when": "false"}]]}
+    (spawn,) = of(Spawn, Played(a_call(a_run(), skipping)).hears_of_birth())
+    group = Played(spawn.argument)
+    said = [tell.word for tell in of(Tell, group.hears_of_birth()) if isinstance(tell.word, ChildChanged)]
+    assert [word.status.phase for word in said][-1] == "Succeeded"
+    assert of(Tell, group.told(Edited(a_group("Running")))) == []

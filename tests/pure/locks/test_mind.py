@@ -159,6 +159,22 @@ def test_what_a_finished_workflow_still_asks_is_not_heard(room: Room) -> None:
 
 
 @pytest.mark.spec("SYNC-9")
+@pytest.mark.parametrize("early", [True, False], ids=["it asks before", "it asks after"])
+def test_a_workflow_begun_anew_that_asks_around_the_late_word_of_its_end_says_again_what_it_wants(
+    room: Room, *, early: bool
+) -> None:
+    if early:
+        assert words(ask(room, "u", MUTEX)) == [LockGranted("", 1)]
+    room.hear(Forgotten(reference("u")))
+    if not early:
+        assert ask(room, "u", MUTEX) == []
+
+    assert words(room.sees("u")) == [SayAgain()]
+    room.hear(Forgotten(reference("u")))
+    assert words(room.sees("u")) == [], "who wanted nothing says nothing"
+
+
+@pytest.mark.spec("SYNC-9")
 @pytest.mark.spec("SYNC-12")
 def test_what_is_on_record_is_held_before_anybody_asks() -> None:
     room = Room()
