@@ -54,7 +54,7 @@ class DagNode(Boundary):
         waiting = deque(ready)
         while waiting:
             task = waiting.popleft()
-            if (self.stopped or self.failed_fast) and not self._on_record(task):
+            if self.failed_fast and not self._on_record(task):
                 continue
             commands += self._begin_task(task, now)
             waiting += self._settled(task.name)
@@ -204,9 +204,10 @@ class DagNode(Boundary):
         return tuple(dict.fromkeys(end for site in ends for end in site.ends())) or (self.id,)
 
     def leaves(self) -> frozenset[str]:
-        """What its targets pass on; of an Error that none of them knows, of its outputs say, the Error itself."""
+        """What its targets pass on; of an Error that none of them knows, of its outputs say, the Error itself. That has
+        words of its own; a target's Error has none here, and what hangs on that target may have passed on another."""
         found = frozenset(phase for name in self.graph.targets for phase in self.graph.tasks[name].leaves)
-        own_error = self.status.phase == "Error" and not found & FAILED
+        own_error = self.status.phase == "Error" and bool(self.status.message) and not found & FAILED
         return found if found and self.status.ended and not own_error else super().leaves()
 
     def waiting(self) -> str:

@@ -45,7 +45,7 @@ def leaves_of(run: Run, known: NodeStatus, ends: tuple[str, ...]) -> frozenset[s
     unrun = frozenset(end.id for end in inside if end.phase not in COMPLETED)
     if unrun:
         passed |= _reaching(run, known.id, phase, unrun) or own
-    own_error = known.type == "DAG" and phase == "Error" and not passed & FAILED
+    own_error = known.type == "DAG" and phase == "Error" and bool(known.message) and not passed & FAILED
     return own if own_error else passed or own
 
 

@@ -39,6 +39,20 @@ THROUGH_STEPS = """
   - name: inner
     steps: [[{name: a, template: nested, continueOn: {failed: true}}], [{name: skipped, template: leaf, when: "false"}]]
 """
+HANDLED = """
+  - name: errs
+    retryStrategy: {limit: 0}
+    dag: {tasks: [{name: x, template: leaf, when: "a =="}]}
+  - name: inner
+    dag: {tasks: [{name: e, template: errs, hooks: {exit: {template: leaf}}}]}
+  - name: main
+    dag:
+      tasks:
+      - {name: A, template: inner}
+      - {name: bad, template: leaf}
+      - {name: b, template: leaf}
+      - {name: C, template: leaf, depends: "A.Failed && b"}
+"""
 OUTER = """
   - name: main
     dag:
@@ -83,6 +97,22 @@ async def test_a_failure_that_passed_through_a_skipped_end_still_does(inner: str
 
     assert phases(done)["w.C"] == "Skipped"
     assert done["status"]["phase"] == phase
+
+
+@pytest.mark.spec("DAG-11")
+@pytest.mark.parametrize("dies", [False, True], ids=["in one life", "in two"])
+async def test_an_error_whose_exit_handler_succeeds_is_not_passed_on_by_the_dag_around_it(*, dies: bool) -> None:
+    """What hangs on A hangs on that handler; so the omitted C is a success, and only `bad` fails the workflow."""
+    async with world(table(bad=FAIL, b=SLOW)) as here:
+        ref = await here.submit(flow(HANDLED))
+        await here.after(20)
+        assert phases(await here.api.get(ref))["w.A"] == "Error"
+        if dies:
+            here.die()
+        done = await here.end_of(ref)
+
+    assert phases(done)["w.C"] == "Omitted"
+    assert done["status"]["phase"] == "Failed"
 
 
 @pytest.mark.spec("STEP-6")
