@@ -18,6 +18,7 @@ from actors.names import ids
 from actors.templates import Resolved, TemplateLibrary
 from runtime.messages import Address
 
+FAIL_FAST = frozenset({"Pod", "Steps", "DAG"})  # whose failure a template that fails fast looks at (FF-2)
 DEPTH_MAX = 100  # so many nested template calls are an endless recursion (TMPL-13)
 TOO_DEEP = f"Maximum recursion depth exceeded: {DEPTH_MAX} nested template calls; end the recursion with `when`"
 
@@ -87,9 +88,8 @@ class Run:
 
     def recorded_failure(self, boundary: str) -> bool:
         """Whether a direct child of a boundary had failed when the record was written."""
-        counted = {"Pod", "Steps", "DAG"}
         return any(
-            node.boundary_id == boundary and node.failed and node.type in counted for node in self.known.values()
+            node.boundary_id == boundary and node.failed and node.type in FAIL_FAST for node in self.known.values()
         )
 
     def stopped(self, *, on_exit: bool) -> bool:
@@ -215,8 +215,8 @@ def refused(node: NodeStatus, workflow: str, statuses: Mapping[str, NodeStatus])
     """Whether the engine could not go on with a node of this workflow.
 
     Seen from the record, since who asks may have begun after the node's end: an entry of type Skipped, steps and a DAG
-    are an Error with words of their own for no other reason; a pod that was never made has seen no host; and a Retry
-    node ends with the words of such an attempt if its policy allows no other."""
+    are an Error with words of their own for no other reason; a pod that was never made has seen no host; of a suspended
+    node its words tell; and a Retry node ends with the words of such an attempt if its policy allows no other."""
     if node.phase != "Error" or node.message in {"", TOO_DEEP}:
         return False
     if node.type == "Retry":
@@ -226,4 +226,6 @@ def refused(node: NodeStatus, workflow: str, statuses: Mapping[str, NodeStatus])
         return any(each.message == node.message and refused(each, workflow, statuses) for each in last)
     if node.type == "Pod":
         return not node.host_node_name and node.message != POD_DELETED
+    if node.type == "Suspend":  # else somebody has set it
+        return node.message.startswith(("unable to parse ", "raw output parameter "))
     return node.type in {"Skipped", "Steps", "DAG"}

@@ -14,7 +14,7 @@ from actors.node.called import FAILED_FAST
 from actors.node.dag_graph import Graph, Task, build
 from actors.node.group import NO_ITEMS, GroupCall, loop_fields
 from actors.node.site import CALL_ERRORS, Site, crashed
-from actors.run import Call
+from actors.run import FAIL_FAST, Call
 from runtime.messages import Address, Command, Spawn, Tell
 
 OMITTED = "omitted: depends condition not met"
@@ -173,7 +173,8 @@ class DagNode(Boundary):
         known = site.last_said(child.part)
         if known.ended:
             return []
-        returned = [Tell(self.address, ReturnsPermit(child.part, failed=True))] if self.gate is not None else []
+        failed = known.type in FAIL_FAST
+        returned = [Tell(self.address, ReturnsPermit(child.part, failed=failed))] if self.gate is not None else []
         return [*crashed(self.run, self.address, known, crash, now), *returned]
 
     # ------------------------------------------------------------------------------------------ it ends

@@ -25,7 +25,7 @@ from actors.node.behaviour import Behaviour, new_status
 from actors.node.called import FAILED_FAST
 from actors.node.scope import loop_variables, node_variables
 from actors.node.site import CALL_ERRORS, Place, Site, crashed
-from actors.run import Run
+from actors.run import FAIL_FAST, Run
 from runtime.messages import Address, Command, Tell
 
 NO_ITEMS = "Skipped, empty params"
@@ -228,7 +228,8 @@ class Group(Behaviour):
         if known.ended:
             return []
         gate = self.call.place.gate  # who crashed cannot give back what it held
-        returned = [Tell(gate, ReturnsPermit(child.part, failed=True))] if gate is not None else []
+        failed = known.type in FAIL_FAST
+        returned = [Tell(gate, ReturnsPermit(child.part, failed=failed))] if gate is not None else []
         return [*crashed(self.run, self.address, known, crash, now), *returned]
 
     # ------------------------------------------------------------------------------------------ it ends

@@ -188,14 +188,12 @@ class RetryNode(Called):
 
     def _pause(self, *, failed: bool) -> list[Command]:
         """Until the next attempt its places are others'. But who has locks keeps the one in its boundary: whoever got
-        that might wait for these very locks, and neither would ever go on."""
-        gate, returned = self.call.gate, self.return_permits(failed=failed)
-        if self.locking != HELD or gate is None:
-            return returned
-        stays = Tell(gate, ReturnsPermit(self.id, failed=failed, stays=True))
-        mine = [command for command in returned if isinstance(command, Tell) and command.to == gate]
-        self.permits = [gate] if mine else []
-        return [stays if command in mine else command for command in returned]
+        that might wait for these very locks, and neither would ever go on. And all stay its own if the pod of the next
+        attempt was found at work: that had begun before a restart."""
+        found = ids.attempt(self.status.name, self.number + 1) in self.run.found
+        held = [tell.to for tell in self.return_permits(failed=failed) if isinstance(tell, Tell)]
+        self.permits = [gate for gate in held if found or (self.locking == HELD and gate == self.call.gate)]
+        return [Tell(gate, ReturnsPermit(self.id, failed=failed, stays=gate in self.permits)) for gate in held]
 
     def _take(self, status: NodeStatus) -> None:
         self.last, self.running = counted(status), None

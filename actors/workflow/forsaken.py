@@ -11,7 +11,7 @@ import msgspec
 
 from actors.messages import EXECUTABLE, Bereft, Forsaken, NodeStatus, Permit, ReturnsPermit
 from actors.names.timestamps import rfc3339
-from actors.run import Leftover
+from actors.run import FAIL_FAST, Leftover
 from actors.workflow import locks, writing
 from actors.workflow.journal import WHOLE
 from actors.workflow.pods import BOUNDARIES
@@ -103,7 +103,8 @@ def _end(state: WorkflowState, status: NodeStatus) -> list[Command]:
     admitted = state.gate.leave(status.id) if state.gate is not None else []
     permits = [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
     if status.boundary_id:  # whose place it may have had
-        permits.append(Tell(state.running.node_address(status.boundary_id), ReturnsPermit(status.id, failed=True)))
+        word = ReturnsPermit(status.id, failed=status.type in FAIL_FAST)
+        permits.append(Tell(state.running.node_address(status.boundary_id), word))
     return [*locks.node_changed(state, status), *permits]
 
 

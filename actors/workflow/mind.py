@@ -189,8 +189,8 @@ class WorkflowMind:
             case WantsPermit(node_id, name):
                 admitted = state.gate.ask(node_id, name) if state.gate is not None else [node_id]
                 return [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
-            case ReturnsPermit(node_id):
-                admitted = state.gate.leave(node_id) if state.gate is not None else []
+            case ReturnsPermit(node_id, _, stays):
+                admitted = state.gate.leave(node_id, stays=stays) if state.gate is not None else []
                 return [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
             case ForAgent():
                 return agents.forward(state, word)

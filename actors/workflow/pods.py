@@ -37,6 +37,8 @@ def seen(state: WorkflowState, pod: Object) -> list[Command]:
             state.let_go[node_id] = (meta["name"], name, spared)
         return commands
     over = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+    if node_id not in state.pods:  # after one of this name that was let go: it is another, and has nobody yet
+        state.swept.discard(node_id)
     state.pods[node_id] = (meta["name"], name, not over)
     return _over(state, name) if over else []
 

@@ -11,7 +11,21 @@ from actors.run import Leftover
 from actors.workflow.mind import WorkflowMind
 from actors.workflow.pods import SHOWN
 from actors.workflow.state import WORKFLOWS, WorkflowState
-from runtime.messages import Address, Command, Done, Message, Observed, Read, Spawn, Started, Stop, Tell, Told, Woke
+from runtime.messages import (
+    Address,
+    Command,
+    Done,
+    Down,
+    Message,
+    Observed,
+    Read,
+    Spawn,
+    Started,
+    Stop,
+    Tell,
+    Told,
+    Woke,
+)
 from runtime.objects import PODS, Object, reference
 
 ADDRESS = Address("workflow", "default", "w", "uid-of-w")
@@ -69,6 +83,20 @@ def test_after_a_crash_a_pod_that_is_shown_late_is_looked_after_all_the_same() -
     (spawn,) = [command for command in found if isinstance(command, Spawn)]
     assert isinstance(spawn.argument, Leftover)
     assert (spawn.argument.node.name, spawn.argument.pod) == ("w.A", "w-main")
+
+
+@pytest.mark.spec("PGC-4")
+def test_a_pod_that_is_shown_after_another_of_its_name_was_let_go_is_looked_after_too() -> None:
+    mind, state, _ = at_its_end(1)
+    (spawn,) = [one for one in mind.receive(state, Observed(reference(PODS, POD), POD), NOW) if isinstance(one, Spawn)]
+    gone: list[Message] = [Down(spawn.address, "normal", "")]
+    marked = {**POD, "metadata": {**POD["metadata"], "labels": {labels.WORKFLOW: "w", labels.COMPLETED: "true"}}}
+    gone.append(Observed(reference(PODS, marked), marked))
+    assert [one for word in gone for one in mind.receive(state, word, NOW) if isinstance(one, Spawn)] == []
+    other = {**POD, "metadata": {**POD["metadata"], "uid": "uid-of-another"}}
+    found = [one for one in mind.receive(state, Observed(reference(PODS, other), other), NOW) if isinstance(one, Spawn)]
+
+    assert [one.address for one in found] == [spawn.address]
 
 
 def test_after_a_crash_it_stops_once_the_cache_had_time_to_show_what_there_is() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.messages import ChildChanged, NodeChanged, NodeFlag, NodeStatus
+from actors.messages import ChildChanged, NodeChanged, NodeFlag, NodeStatus, Permit, ReturnsPermit, WantsPermit
 from actors.names import ids
 from runtime.messages import Address, Command, Down, Spawn, Started, Tell
 from tests.pure.engine.nodes import LEAF, WORKFLOW, Played, a_call, a_run, of
@@ -56,3 +56,19 @@ def test_an_attempt_that_crashes_after_its_end_has_ended() -> None:
     node.told(ChildChanged(an_attempt(0, "Failed")), address(0))
 
     assert recorded(node.hears(Down(address(0), "crashed", "ValueError: x"))) == []
+
+
+@pytest.mark.spec("PAR-3")
+@pytest.mark.parametrize("works", [False, True], ids=["nothing was found", "its pod was found at work"])
+def test_between_attempts_its_places_are_others_unless_the_next_one_has_begun_before_a_restart(*, works: bool) -> None:
+    run = a_run()
+    run.permits = True  # the workflow limits its pods
+    run.found = {"w.A(1)": None} if works else {}
+    node = Played(a_call(run, TWICE))
+    node.hears(Started(0))
+    node.told(Permit())
+    said = of(Tell, node.told(ChildChanged(an_attempt(0, "Failed")), address(0)))
+
+    (returned,) = [tell.word for tell in said if isinstance(tell.word, ReturnsPermit)]
+    assert returned.stays is works
+    assert [tell.to for tell in said if isinstance(tell.word, WantsPermit)] == [WORKFLOW], "it asks in any case"
