@@ -251,3 +251,16 @@ def test_every_expression_of_upstreams_examples_can_be_read():
                     compile_expression(tag.name)
                     found += 1
     assert found > 10
+
+
+@pytest.mark.spec("EXPR-3")
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[round(2.3), round(2.5), round(-2.3), round(-2.5)]", [2, 3, -2, -3]),
+        ("[a == 1, 1 == a, a == [1], a == [1, 2], a == ['1']]", [False, False, True, False, False]),
+        ("[sprig.atoi('99999999999999999999'), sprig.atoi('-99999999999999999999')]", [2**63 - 1, -(2**63)]),
+    ],
+)
+def test_numbers_and_lists_are_rounded_compared_and_read_as_in_go(text, value):
+    assert evaluate(text, {"a": [1]}) == value

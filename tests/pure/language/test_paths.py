@@ -112,3 +112,11 @@ def test_what_is_no_selector_is_refused_with_the_condition_in_the_message(text):
 def test_any_condition_is_read_or_refused(text):
     with contextlib.suppress(ConditionError):
         conditions.matches(text, {"a": {"b": 1}, "i": ["n"]})
+
+
+@pytest.mark.spec("EXPR-7")
+@pytest.mark.parametrize("cut", ["0:2:0", "0:2:1:1", "a:b"])
+def test_a_slice_of_four_numbers_or_no_step_is_none(cut):
+    with pytest.raises(PathError, match="is not a slice"):
+        query(STAFF, f"$.employees[{cut}]")
+    assert query(STAFF, "$.employees[0:2:1].age") == [43, 42]

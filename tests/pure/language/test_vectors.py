@@ -71,6 +71,11 @@ def test_printf_formats_as_go_does():
     _check("sprintf", formatted)
 
 
+@pytest.mark.spec("LOOP-3")
+def test_a_truth_is_printed_by_its_own_verb_only():
+    assert gotext.sprintf("%t %5t|%d", [True, False, True]) == "true false|%!d(bool=true)"
+
+
 @pytest.mark.spec("RES-6")
 def test_paths_in_conditions_find_what_gjson_finds():
     def found(path: str) -> dict[str, Any]:
