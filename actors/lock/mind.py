@@ -123,6 +123,7 @@ class LockMind:
                 others = [node_id for node_id in state.nodes.get(sender, {}) if node_id not in node_ids]
                 return [command for other in others for command in self._free(state, Holder(sender, other), now)]
             case ReturnLocks(node_id):
+                state.believe(sender, node_id)
                 return self._free(state, Holder(sender, node_id), now)
         return []
 
@@ -157,7 +158,7 @@ class LockMind:
         """A workflow that is gone or finished holds nothing (SYNC-9)."""
         nodes = state.nodes.get(workflow, {})
         if nodes:
-            state.doubt(workflow)
+            state.doubt(workflow, nodes)
         commands = [command for node_id in list(nodes) for command in self._free(state, Holder(workflow, node_id), now)]
         state.nodes.pop(workflow, None)
         return commands
@@ -167,7 +168,7 @@ class LockMind:
     def _asked(self, state: LockState, sender: Address, word: AskLocks, now: float) -> list[Command]:
         nodes = state.nodes.get(sender)
         if nodes is None:
-            state.doubt(sender)
+            state.doubt(sender, (word.node_id,))
             return []  # its object is gone or finished already
         holder, table = Holder(sender, word.node_id), state.table
         if holder in table.held:

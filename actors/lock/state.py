@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ class LockState:
     part: str = ""  # of the installation, which is a controller of its own to a database
     table: LockTable = field(default_factory=LockTable)
     nodes: dict[Address, dict[str, None]] = field(default_factory=dict)  # workflow -> its nodes that hold or wait
-    doubted: dict[Address, None] = field(default_factory=dict)  # they asked, and their objects seemed to be gone
+    doubted: dict[Address, set[str]] = field(default_factory=dict)  # workflow that seems to be gone -> who wants locks
     reborn: bool = False  # this life follows a crash: what was asked for before is forgotten
     read_at: dict[str, float] = field(default_factory=dict)  # semaphore -> when its limit was read
     reading: set[str] = field(default_factory=set)
@@ -76,11 +77,18 @@ class LockState:
     shared: dict[Holder, tuple[str, ...]] = field(default_factory=dict)  # who holds or wants locks of a database: those
     rounds: Rounds = field(default_factory=Rounds)
 
-    def doubt(self, workflow: Address) -> None:
-        """It wants something, and its object is gone or finished; of the many to whom that is true none comes back."""
-        self.doubted[workflow] = None
+    def doubt(self, workflow: Address, nodes: Iterable[str]) -> None:
+        """These nodes of it want something, and its object is gone or finished. Most give it back in a moment."""
+        self.doubted.setdefault(workflow, set()).update(nodes)
         if len(self.doubted) > DOUBTED_MAX:
             del self.doubted[next(iter(self.doubted))]
+
+    def believe(self, workflow: Address, node_id: str) -> None:
+        """That node wants nothing any more."""
+        nodes = self.doubted.get(workflow, set())
+        nodes.discard(node_id)
+        if not nodes:
+            self.doubted.pop(workflow, None)
 
     def lock(self, key: str) -> Lock:
         """The lock of that key, as little as is known about it."""

@@ -21,6 +21,8 @@ BAD = ("Failed", "Error")
 ENGINE = "engine"  # how a node has ended that the engine could not run
 TIMED_OUT = "timeout"  # how a node has failed whose pod never began
 FAR_WAIT = "30h"  # nothing is tried for so long
+MADE_BY = re.compile(r"\{\{(steps|tasks)\.(\w+)\.outputs\.parameters\.p\}\}")
+DEFAULT = "x"  # of the input `m` of every template that has one
 
 
 @dataclass(frozen=True)
@@ -276,20 +278,24 @@ class Oracle:
         return self.outbound[name]
 
     def argument(self, step: dict[str, Any], item: str, inside: str) -> str | None:
-        """The value of parameter m that a step gives, if it gives one."""
+        """The value of parameter m that a step gives, if it gives one; the input's own, if its maker did not run."""
         parameters = (step.get("arguments") or {}).get("parameters") or ()
-        return self.filled(parameters[0]["value"], item, inside) if parameters else None
+        if not parameters:
+            return None
+        makers = [self.named(found, inside) for found in MADE_BY.finditer(parameters[0]["value"])]
+        unmade = any(self.phases[maker] in {"Skipped", "Omitted"} for maker in makers)
+        return DEFAULT if unmade else self.filled(parameters[0]["value"], item, inside)
 
     def filled(self, text: str, item: str, inside: str) -> str:
         """A text with its item and the outputs of former steps or tasks of `inside` filled in."""
-
-        def made(found: re.Match[str]) -> str:
-            call = found[2] if found[1] == "tasks" else ""
-            names = [f"{inside}.{call}"] if call else [f"{inside}[{i}].{found[2]}" for i in range(9)]
-            return next(self.made(self.maker(name)) for name in names if name in self.phases)
-
         text = text.replace("{{item}}", item)
-        return re.sub(r"\{\{(steps|tasks)\.(\w+)\.outputs\.parameters\.p\}\}", made, text)
+        return MADE_BY.sub(lambda found: self.made(self.maker(self.named(found, inside))), text)
+
+    def named(self, found: re.Match[str], inside: str) -> str:
+        """The node that a tag of MADE_BY says."""
+        call = found[2] if found[1] == "tasks" else ""
+        names = [f"{inside}.{call}"] if call else [f"{inside}[{i}].{found[2]}" for i in range(9)]
+        return next(name for name in names if name in self.phases)
 
     def maker(self, name: str) -> str:
         """The node that made a node's outputs: of a Retry node, its last attempt. Its hooks may follow it, too."""
