@@ -27,9 +27,10 @@ YOUNG = 5_000
 TRIM_S = 60.0
 """Between two times that freed memory is given back: one or two milliseconds where little was freed."""
 
-LARGE = 128 * 1024
-"""Bytes: from here on a piece of memory is the system's, as the C library has it too until the first one is freed. The
-buffer of a TLS connection is twice as large, and a few of its pages are ever used."""
+LARGE = 256 * 1024
+"""Bytes: from here on a piece of memory is the system's, as the C library has it until the first one is freed. A TLS
+connection has a buffer as large, of which only a few pages are ever used. What comes and goes all the time is smaller:
+a page of the system's costs two microseconds before it is used for the first time."""
 
 WHOLE_S = 600.0
 """Between two looks at everything that was made since the start, ..."""

@@ -21,6 +21,10 @@ import httptools
 
 from runtime.stream import Stream
 
+LIST_MAX = 64 * 1024
+"""Bytes: over what a longer answer to a GET has come, mostly a list of all there is, no other request goes. TLS keeps
+the room that it needed, up to half a MiB, as long as the connection is there, and one that is used is never closed."""
+
 IDLE_S = 30.0  # shorter than any server's own patience, so that a server seldom hangs up on a request
 SAFE = frozenset({"GET", "PUT", "DELETE"})
 """What may be sent once more when a kept connection turns out to be dead: twice is once."""
@@ -75,6 +79,8 @@ class Wire:
                 raise
             finally:
                 self._busy.discard(connection)
+            if method == "GET" and len(answer.body) > LIST_MAX:
+                connection.abort()
             if connection.is_reusable:
                 self._keep(connection)
             return answer

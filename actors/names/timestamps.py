@@ -38,7 +38,7 @@ def _second(whole: int) -> str:
     return _wall(moment(whole)) + "Z"
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)  # of what is under way many have the same
 def seconds(text: str) -> float:
     """Read an RFC 3339 time as seconds since 1970.
 

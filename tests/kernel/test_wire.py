@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from runtime.wire import Broken, Wire
+from runtime.wire import LIST_MAX, Broken, Wire
 
 Reply = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -228,6 +228,23 @@ async def test_a_header_cannot_smuggle_another_line() -> None:
         with pytest.raises(ValueError, match="line break"):
             await wire.request("GET", "/", {"A": "b\r\nEvil: c"}, None, 5.0)
         assert server.connections == 0
+
+
+async def test_over_what_a_long_list_has_come_no_other_request_goes() -> None:
+    """TLS keeps the room that the list needed for as long as the connection is there."""
+    long = b"x" * (LIST_MAX + 1)
+    answers = [long, b"ok", b"ok"]
+
+    async def reply(_: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        del number
+        body = answers.pop(0)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    async with served(reply) as (server, wire):
+        assert await get(wire) == (200, long)
+        assert await get(wire) == (200, b"ok")
+        assert await get(wire) == (200, b"ok")
+        assert server.connections == 2
 
 
 async def test_a_closed_connection_is_freed_at_once() -> None:
