@@ -166,4 +166,4 @@ class PodTemplate(Model):
     """What the pods are made of."""
 
     metadata: Metadata | None = None
-    spec: PodSpec
+    spec: PodSpec | None = None  # a Rollout that refers to a workload has none

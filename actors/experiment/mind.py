@@ -106,6 +106,8 @@ class ExperimentMind:
             state.templates.clear()  # they may have changed since they were looked at first
         plan = decided(known, now)
         commands: list[Command] = [Read(state.template_reference(ref), TEMPLATE) for ref in dict.fromkeys(plan.reads)]
+        if commands and _is_untouched(known):
+            plan = Plan(dict(known.ex.status))  # one without its templates is over before it has pods
         commands += plan.commands
         patch = difference(known.ex.status, plan.status)
         if patch:
@@ -224,6 +226,11 @@ def decided(known: Known, now: float) -> Plan:
     except (TypeError, AttributeError, KeyError, ValueError) as error:  # a cluster may let anything pass
         message = f"the spec is malformed ({type(error).__name__}: {error})"
     return Plan(invalidated(dict(known.ex.status), message, now))
+
+
+def _is_untouched(known: Known) -> bool:
+    """Whether no pods were asked for yet, and they may still be."""
+    return not known.ex.is_terminating and not any(each["spec"].get("replicas") for each in known.replica_sets.values())
 
 
 def _carried_out(known: Known, now: float) -> Plan:

@@ -112,11 +112,10 @@ def _scale(known: Known, template: Template, status: Status, plan: Plan, now: fl
     elif (wanted or not ex.delay_s) and deadline is not None:  # it is wanted again, or nothing is to be waited for
         deadline = None
         changes = {"metadata": {"annotations": {keys.SCALE_DOWN_DEADLINE: None}}}
-    size = wanted
-    if not wanted and deadline is not None and deadline > now:
+    size, have = wanted, _size(replicas)
+    if have and not wanted and deadline is not None and deadline > now:  # what has no pods is not given any to hold
         size = replicas_of(template)
         plan.times.append(deadline)
-    have = _size(replicas)
     refusal = known.refusals.get((SCALE, name))
     if refusal:
         _fail(status, f"Unable to scale ReplicaSet for template '{name}' to desired replica count '{size}': {refusal}")

@@ -12,9 +12,11 @@ from itertools import chain
 from actors.rollout import bluegreen, canary, conditions, needs, newset, sets, wire, workload
 from actors.rollout.canary import Outcome
 from actors.rollout.conditions import Condition
+from actors.rollout.invalid import refused
 from actors.rollout.model import Ro
 from actors.rollout.pauses import Pauses
 from actors.rollout.plan import Plan
+from actors.rollout.readable import write_back
 from actors.rollout.runs import sort
 from actors.rollout.scaling import is_scaling, scale_canary
 from actors.rollout.scene import Scene, Stalled, Waits, World
@@ -78,8 +80,8 @@ def _decide(scene: Scene, trouble: str) -> Plan:
         return _invalid(scene, unfit)
     if scene.new is None:
         return _birth(scene)
-    if ro.spec.get("replicas") is None:
-        body = {"spec": {"replicas": ro.replicas}}
+    body = write_back(ro)
+    if body:
         return Plan((*scene.changes, Patch(reference(wire.ROLLOUTS, scene.world.rollout), body, tag="own")))
     if ro.status.get("observedGeneration") == ro.generation:
         entries = _pause_conditions(ro)
@@ -159,7 +161,12 @@ def _birth(scene: Scene) -> Plan:
         status["collisionCount"] = int(status.get("collisionCount") or 0) + 1
         return Plan(tuple(scene.changes), compact(status), waiting="for a free name")
     refusal = scene.world.refusal
-    if refusal is not None and refusal.name == name:
+    unfit = refused(refusal.message) if refusal is not None and refusal.name == name else ""
+    if unfit:
+        plan = _invalid(scene, unfit)
+        if plan.status is not None:
+            return plan
+    elif refusal is not None and refusal.name == name:
         message = f'Failed to create new replica set "{name}": {refusal.message}'
         entry = Condition(conditions.PROGRESSING, "False", "ReplicaSetCreateError", message)
         known = conditions.find(ro.status, conditions.PROGRESSING) or {}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+import re
+from typing import Any, Final, NamedTuple
+
+_REFUSED: Final = re.compile(r'ReplicaSet\.apps "[^"]*" is invalid: (?:\[(.*?)(?:, spec\..*)?\]|(.*))', re.DOTALL)
 
 
 class Unfit(NamedTuple):
@@ -42,3 +45,10 @@ def shown(value: Any) -> str:
     if value is None:
         return "null"
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def refused(message: str) -> str:
+    """The first thing that an API server finds wrong with a ReplicaSet's template; empty when it refuses it for
+    another reason. It asks more questions than are asked here, and in the same words."""
+    found = _REFUSED.fullmatch(message)
+    return str(found[1] or found[2]) if found is not None else ""

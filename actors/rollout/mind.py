@@ -16,7 +16,7 @@ from actors.rollout.decide import decide
 from actors.rollout.events import event
 from actors.rollout.metrics import measures
 from actors.rollout.plan import Plan, Refusal
-from actors.rollout.references import Known, Seek, WhatDoYouSeek, address_of
+from actors.rollout.references import Known, Seek, WhatDoYouSeek, shelves
 from actors.rollout.restart import AGAIN_S, EVICTION
 from actors.rollout.scene import World
 from actors.rollout.state import RolloutSettings, RolloutState, Underway
@@ -106,12 +106,11 @@ class RolloutMind:
                 state.is_listed = state.is_listed and ref.resource != wire.REPLICA_SETS
                 state.rounds = 0
             case Told(_, Known(ref, thing)):
-                if thing is None or not state.keep(ref, thing):
-                    state.known[ref] = thing if thing is None else state.known.get(ref) or thing
+                state.learn(ref, thing)
                 state.rounds = 0
             case Told(sender, WhatDoYouSeek()):
                 if state.sought is not None:  # else it is told with the first decision
-                    yield Tell(sender, Seek(_of_namespace(state.sought, sender.namespace)))
+                    yield Tell(sender, Seek(shelves(state.sought, state.address.namespace).get(sender, frozenset())))
             case Woke():
                 state.rounds = 0
             case Done(command, result) if _counts(command):
@@ -126,7 +125,8 @@ class RolloutMind:
     def _end(self, state: RolloutState, ref: Reference, now: float) -> list[Command]:
         if ref.uid != state.address.uid:
             return []
-        said = Said("RolloutDeleted", f"Rollout {ref.namespace}/{ref.name} is deleted.")
+        # The name comes first in upstream's sentence, too.
+        said = Said("RolloutDeleted", f"Rollout {ref.name}/{ref.namespace} is deleted.")
         return [event(ref, said, now), Stop()]
 
     # ------------------------------------------------------------------------------------------------ answers
@@ -308,8 +308,11 @@ class RolloutMind:
         before, state.sought = state.sought or frozenset(), wanted
         for ref in before - wanted:
             state.known.pop(ref, None)
-        for namespace in sorted({ref.namespace for ref in wanted | before} | {state.address.namespace}):
-            yield Tell(address_of(namespace), Seek(_of_namespace(wanted, namespace)))
+        own = state.address.namespace
+        had = shelves(before, own)
+        for shelf, refs in shelves(wanted, own).items():
+            if refs or had[shelf] or shelf.namespace == own:
+                yield Tell(shelf, Seek(refs))
 
     def _conclude(self, state: RolloutState, underway: Underway, now: float) -> Commands:
         """All of a plan was answered: write its status, or be done with it."""
@@ -376,10 +379,6 @@ class RolloutMind:
 def _warnings(plan: Plan) -> list[Said]:
     """What is told even when nothing has moved: something is wrong, perhaps something else than before."""
     return [said for said in plan.said if said.warning]
-
-
-def _of_namespace(refs: Iterable[Reference], namespace: str) -> frozenset[Reference]:
-    return frozenset(ref for ref in refs if ref.namespace == namespace)
 
 
 def _counts(command: Command) -> bool:

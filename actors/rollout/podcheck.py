@@ -45,7 +45,7 @@ def template(path: str, ro: Ro) -> Iterator[Unfit]:
     found = ro.template
     labels = (found.get("metadata") or {}).get("labels") or {}
     if ro.selector and not matches(ro.selector, labels):
-        yield invalid(f"{path}.metadata.labels", labels, "`selector` does not match template `labels`")
+        yield invalid(f"{path}.metadata.labels", labels or None, "`selector` does not match template `labels`")
     spec = found.get("spec") or {}
     at = f"{path}.spec"
     if not spec.get("containers"):

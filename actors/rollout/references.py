@@ -41,6 +41,13 @@ def address_of(namespace: str) -> Address:
     return Address(ROOM, namespace, namespace, "")
 
 
+def shelves(refs: Iterable[Reference], own: str) -> dict[Address, frozenset[Reference]]:
+    """What a Rollout of a namespace seeks from whom: all that is elsewhere from the actor of the cluster."""
+    found = frozenset(refs)
+    here = frozenset(ref for ref in found if ref.namespace == own)
+    return {address_of(own): here, address_of(""): found - here}
+
+
 def rollout_address(thing: Object) -> Address:
     """A Rollout is the business of the actor of that very object."""
     meta = thing["metadata"]
@@ -53,7 +60,8 @@ def by_namespace(thing: Object) -> Address:
 
 
 def by_cluster(thing: Object) -> Address:
-    """The route of Rollouts to the actor that knows objects without a namespace."""
+    """The route to the actor that knows objects without a namespace, and those that are referred to from another one:
+    where no Rollout is, nobody is awake."""
     del thing
     return address_of("")
 

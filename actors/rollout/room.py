@@ -53,12 +53,14 @@ def rollout_rooms(settings: RolloutSettings | None = None, services: Mapping[str
     )
     routed = {resource for router in chosen.routers.values() for resource in router.resources} - {SERVICES}
     others = tuple(Watch(resource, by_namespace, optional=resource in routed) for resource in referred(chosen))
+    roaming = dict.fromkeys(resource for router in chosen.routers.values() for resource in router.abroad)
+    abroad = tuple(Watch(resource, by_cluster, optional=True) for resource in roaming)
     clustered = (Watch(wire.CLUSTER_TEMPLATES, by_namespace),) if chosen.whole_cluster else ()
     wakers = (Watch(wire.ROLLOUTS, by_namespace, wakes=True), Watch(wire.ROLLOUTS, by_cluster, wakes=True))
     asked = {STEP_PLUGIN: no_plugin, BALANCER: no_balancer, **(services or {})}
     return [
         Room(wire.ROOM, RolloutMind(chosen), own, asked),
-        Room(REFERENCES, ReferencesMind(), (*wakers, *others, *clustered)),
+        Room(REFERENCES, ReferencesMind(), (*wakers, *others, *abroad, *clustered)),
     ]
 
 

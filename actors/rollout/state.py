@@ -125,6 +125,11 @@ class RolloutState:
             return True
         return False
 
+    def learn(self, ref: Reference, thing: Object | None) -> None:
+        """Take in what it refers to; None: it is not there. A ReplicaSet that lends its template is none of its own."""
+        if thing is None or is_newer(thing, self.known.get(ref)):
+            self.known[ref] = thing
+
     def _meet(self, before: Object | None, thing: Object) -> None:
         """What failed with one spec need not fail with another, so that one is tried at once."""
         if before is not None and before["metadata"].get("generation") != thing["metadata"].get("generation"):

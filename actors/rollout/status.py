@@ -80,7 +80,6 @@ def base(scene: Scene) -> Object:
 def begin_anew(scene: Scene, status: Object) -> None:
     """Another template, or other steps: nothing of the last update counts any more."""
     scene.pause.begin_anew()
-    status["restartedAt"] = scene.ro.spec.get("restartAt")
     status["promoteFull"] = False
     for field in ("prePromotionAnalysisRunStatus", "postPromotionAnalysisRunStatus", "scaleUpPreviewCheckPoint"):
         status["blueGreen"].pop(field, None)

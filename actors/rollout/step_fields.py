@@ -50,8 +50,8 @@ def _types() -> Table:
 
 
 def step_hash(steps: list[Any] | None) -> str:
-    """The hash of a canary's steps; None when it has no such field."""
-    return _step_hash(orjson.dumps(steps))
+    """The hash of a canary's steps; None when it has no such field, and an empty list says the same."""
+    return _step_hash(orjson.dumps(steps or None))
 
 
 @lru_cache(maxsize=4096)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from actors.analysis_arguments import ArgumentError, field_text
+from actors.names.timestamps import seconds
 from actors.rollout import podcheck
 from actors.rollout.affinity import PREFERRED, REQUIRED
 from actors.rollout.invalid import Unfit, internal, invalid, required
@@ -25,7 +27,11 @@ SAME_PING_PONG: Final = (
 )
 NO_PING_PONG: Final = "Ping service and Pong service must to be set to use Ping-Pong feature"
 NEEDS_SERVICES: Final = "Canary service and Stable service must to be set to use Traffic Routing"
+NO_TIME: Final = "must be an RFC 3339 time, as 2006-01-02T15:04:05Z"
+NO_NUMBER: Final = "must be a number of pods or a percentage, as 2 or 25%"
 HISTORY: Final = "This rollout's revision history limit can not be smaller than the rollout's scale down limit"
+
+_AMOUNT: Final = re.compile(r"[+-]?[0-9]+%?", re.ASCII)
 
 
 def spec(ro: Ro) -> Iterator[Unfit]:
@@ -47,7 +53,15 @@ def spec(ro: Ro) -> Iterator[Unfit]:
     yield from _not_negative("spec.progressDeadlineSeconds", ro.deadline_s)
     if ro.deadline_s <= ro.min_ready_s:
         yield invalid("spec.progressDeadlineSeconds", ro.deadline_s, "must be greater than minReadySeconds")
+    yield from _time("spec.restartAt", ro.spec.get("restartAt"))
     yield from _strategy(ro)
+
+
+def _time(path: str, value: str | None) -> Iterator[Unfit]:
+    try:
+        seconds(value or "1970-01-01T00:00:00Z")
+    except ValueError:
+        yield invalid(path, value, NO_TIME)
 
 
 def _not_negative(path: str, value: int) -> Iterator[Unfit]:
@@ -72,13 +86,18 @@ def _blue_green(ro: Ro, strategy: Object, path: str) -> Iterator[Unfit]:
     active = strategy.get("activeService") or ""
     if active == (strategy.get("previewService") or ""):
         yield invalid(f"{path}.activeService", active, SAME_BLUE_GREEN)
+    if not active:  # upstream looks for a Service without a name for ever, and says nothing
+        yield required(f"{path}.activeService", MISSING.format(".spec.strategy.blueGreen.activeService"))
     limit = strategy.get("scaleDownDelayRevisionLimit")
     if limit is not None and ro.history_limit < limit:
         yield invalid(f"{path}.scaleDownDelayRevisionLimit", limit, HISTORY)
+    yield from _amount(strategy, "maxUnavailable", path)
     yield from _anti_affinity(strategy.get("antiAffinity"), f"{path}.antiAffinity")
 
 
 def _canary(ro: Ro, canary: Object, path: str) -> Iterator[Unfit]:
+    for field in ("maxSurge", "maxUnavailable"):
+        yield from _amount(canary, field, path)
     if _literal(canary.get("maxSurge")) == 0 and _literal(canary.get("maxUnavailable")) == 0:
         text = "MaxSurge and MaxUnavailable both can not be zero"
         yield invalid(f"{path}.maxSurge", canary.get("maxSurge"), text)
@@ -95,6 +114,13 @@ def _canary(ro: Ro, canary: Object, path: str) -> Iterator[Unfit]:
     yield from steps(ro, f"{path}.steps")
     yield from _arguments(ro, path)
     yield from _anti_affinity(canary.get("antiAffinity"), f"{path}.antiAffinity")
+
+
+def _amount(strategy: Object, field: str, path: str) -> Iterator[Unfit]:
+    """Upstream goes on with 0 for what it cannot read, and then may make no pod at all."""
+    value = strategy.get(field)
+    if isinstance(value, str) and not _AMOUNT.fullmatch(value):
+        yield invalid(f"{path}.{field}", value, NO_NUMBER)
 
 
 def _literal(value: int | str | None) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from actors.experiment.makes import REPLICA_SETS
 from actors.names.podhash import HASH_LABEL
 from runtime.objects import Reference
-from tests.analysis.trials import analysis, analysis_template, experiment, template, world
+from tests.analysis.trials import analysis, analysis_template, experiment, sizes, template, world
 from tests.analysis.world import CLUSTER_TEMPLATES, EXPERIMENTS, RUNS, TEMPLATES, Script, metric
 
 pytestmark = pytest.mark.virtual_time
@@ -103,6 +104,16 @@ async def test_a_template_that_is_missing_is_an_error_before_anything_is_measure
             f"{kind} verification failed for analysis 'x': {kind.lower()}.argoproj.io \"t\" not found"
         )
         assert here.stored(RUNS) == []
+
+
+async def test_an_experiment_that_is_over_before_it_has_pods_gets_none():
+    """The delay before its pods go holds those that there are."""
+    async with world() as here:
+        ref = await here.create(EXPERIMENTS, experiment(template("a"), analyses=[analysis("x")]))
+        await here.phase(ref, "Error")
+        for _ in range(40):
+            await anyio.sleep(1)
+            assert (sizes(here), here.world.pods()) == ({"e-a": 0}, [])
 
 
 async def test_an_argument_that_nobody_gives_is_an_error():

@@ -45,6 +45,8 @@ PATH = "spec.strategy"
 NGINX = {"nginx": {"stableIngress": "i"}}
 BOTH = {"canaryService": "c", "stableService": "s"}
 
+NO_TIME = "must be an RFC 3339 time, as 2006-01-02T15:04:05Z"
+
 WRONG: list[tuple[Object, str]] = [
     (rollout(canary={}, blueGreen={"activeService": "a"}), f"{PATH}.strategy: Invalid value: \"blueGreen: true canary: true\": Multiple Strategies can not be listed"),
     (rollout(blueGreen={"activeService": "a", "previewService": "a"}), f'{PATH}.activeService: Invalid value: "a": This rollout uses the same service for the active and preview services, but two different services are required.'),
@@ -94,6 +96,13 @@ async def test_a_missing_strategy_selector_or_container() -> None:
     thing = canary()
     thing["spec"]["template"]["spec"]["containers"] = []
     assert await told(thing) == "spec.template.spec.containers: Required value"
+    del thing["spec"]["template"]["spec"]
+    assert await told(thing) == "spec.template.spec.containers: Required value"
+    thing = rollout(blueGreen={"activeService": "", "previewService": "p"})
+    field = ".spec.strategy.blueGreen.activeService"
+    assert await told(thing) == f"{PATH}.activeService: Required value: Rollout has missing field '{field}'"
+    thing = rollout(restartAt="tomorrow")
+    assert await told(thing) == f'spec.restartAt: Invalid value: "tomorrow": {NO_TIME}'
 
 
 async def test_an_analysis_that_never_ends_may_not_be_a_step() -> None:
@@ -194,6 +203,7 @@ async def test_a_service_is_given_back_when_its_rollout_goes() -> None:
         found = await here.api.get(Reference(SERVICES, "default", "a"))
         assert wire.MANAGED_BY not in (found["metadata"].get("annotations") or {})
         assert here.stored("apps", "replicasets") == []
+        assert here.events("RolloutDeleted") == ["Rollout r/default is deleted."]
 
 
 @pytest.mark.spec("RO-1.1-selector")
@@ -203,6 +213,27 @@ async def test_the_selector_cannot_be_changed() -> None:
         await here.until_phase("Healthy")
         with pytest.raises(Refused, match="immutable"):
             await here.patch({"spec": {"selector": {"matchLabels": {"app": "x"}}}})
+
+
+FENCES = [
+    (canary(maxSurge="abc"), f'{PATH}.maxSurge: Invalid value: "abc"'),
+    (canary(maxUnavailable="%"), f'{PATH}.maxUnavailable: Invalid value: "%"'),
+    (canary(maxSurge="2.5%"), f'{PATH}.maxSurge: Invalid value: "2.5%"'),
+    (rollout(blueGreen={"activeService": "a", "maxUnavailable": "1_0%"}), f'{PATH}.maxUnavailable: Invalid value: "1_0%"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("thing", "text"), FENCES, ids=[text[-6:] for _, text in FENCES])
+@pytest.mark.spec("RO-1.3-maxSurge")
+async def test_a_fence_that_is_no_number_is_refused(thing: Object, text: str) -> None:
+    """Upstream takes both fences for 0 then, and waits at a step whose pods it may not make."""
+    async with rollout_world() as here:
+        await here.apply(service("a"), thing)
+        await here.until_phase("Degraded")
+        wanted = (
+            f'InvalidSpec: The Rollout "r" is invalid: {text}: must be a number of pods or a percentage, as 2 or 25%'
+        )
+        assert here.status()["message"] == wanted
 
 
 @pytest.mark.spec("RO-1.1-malformed")
@@ -219,6 +250,9 @@ async def test_malformed_quantities_are_dropped_and_equal_ones_are_equal() -> No
             await here.apply(thing)
             await here.until_phase("Healthy", f"r{number}")
             hashes.append(here.hash(1, f"r{number}"))
+            await here.settle(1)
+            found = here.rollout(f"r{number}")["spec"]["template"]["spec"]["containers"][0]["resources"]
+            assert found == {"requests": {"cpu": cpu}}, "a Go client could read no list with this Rollout in it"
         assert len(set(hashes)) == 1
 
 

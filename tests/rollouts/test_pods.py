@@ -83,6 +83,22 @@ async def test_a_restart_in_the_future_waits() -> None:
         await here.until(lambda: here.status().get("restartedAt") == at, limit_s=200)
 
 
+@pytest.mark.spec("RO-1.2-restartAt")
+async def test_an_update_before_the_time_of_a_restart_does_not_take_it_away() -> None:
+    async with rollout_world() as here:
+        at = rfc3339(here.server.now() + 300)
+        await here.apply(rollout(replicas=1, restartAt=at, canary={}))
+        await here.until(lambda: len(here.ready()) == 1)
+        assert here.status()["message"] == "rollout is restarting"
+        await here.image("v2")
+        await here.settle(200)
+        old = {pod["metadata"]["uid"] for pod in here.pods()}
+        assert "restartedAt" not in here.status()
+        await here.until(lambda: here.status().get("restartedAt") == at, limit_s=200)
+        await here.until_phase("Healthy")
+        assert not old & {pod["metadata"]["uid"] for pod in here.active()}
+
+
 def roles(here: RolloutWorld, revision: int) -> set[str]:
     return {pod["metadata"]["labels"].get("role", "") for pod in here.pods_of(revision)}
 

@@ -36,6 +36,7 @@ class Recorder:
     key = "istio"
     title = "Recorder"
     resources: tuple[Resource, ...] = ()
+    abroad: tuple[Resource, ...] = ()
     prefers_ping_pong = False
 
     def __init__(self, *abilities: str) -> None:

@@ -6,12 +6,31 @@ from collections.abc import Iterator
 
 import pytest
 
+from actors.rollout.invalid import refused
 from runtime.api import Refused
 from runtime.objects import Object, Resource
 from tests.rollouts.world import RolloutWorld, rollout, rollout_world
 from tiphys.devcluster.inprocess import InProcessApi
 
-pytestmark = [pytest.mark.virtual_time, pytest.mark.spec("RO-1.2-template")]
+pytestmark = pytest.mark.virtual_time
+
+
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [
+        (
+            'ReplicaSet.apps "r-1" is invalid: spec.template.spec.x: Required value',
+            "spec.template.spec.x: Required value",
+        ),
+        (
+            'ReplicaSet.apps "r-1" is invalid: [spec.template.spec.x: Invalid value: "a, b": no, spec.template.y: Bad]',
+            'spec.template.spec.x: Invalid value: "a, b": no',
+        ),
+        ("exceeded quota: x", ""),
+    ],
+)
+def test_the_first_thing_that_is_wrong_is_told(said: str, first: str) -> None:
+    assert refused(said) == first
 
 
 async def container(here: RolloutWorld, **more: str) -> None:
@@ -21,15 +40,19 @@ async def container(here: RolloutWorld, **more: str) -> None:
     await here.settle()
 
 
+@pytest.mark.spec("RO-1.2-template")
 async def test_a_refused_template_holds_up_no_later_one() -> None:
     async with rollout_world() as here:
         await here.apply(rollout(replicas=2, canary={}))
         await here.until_phase("Healthy")
         for image in ("v2", "v3"):
             await container(here, name="No_Name")
-            found = here.condition("Progressing")
+            found = here.condition("InvalidSpec")
             assert found is not None
-            assert found["reason"] == "ReplicaSetCreateError"
+            place = "spec.template.spec.containers[0].name"
+            assert found["message"].startswith(f'The Rollout "r" is invalid: {place}: Invalid value: "No_Name": ')
+            assert here.status()["message"] == f"InvalidSpec: {found['message']}"
+            assert here.phase() == "Degraded"
             await here.settle(300)  # by now it is tried once a minute
             await container(here, image=image)
             await here.until_phase("Healthy", limit_s=10)
@@ -42,15 +65,16 @@ async def test_the_refusal_that_is_told_is_the_newest() -> None:
         await here.until_phase("Healthy")
         for name in ("No_Name", "Nor_This"):
             await container(here, name=name)
-            found = here.condition("Progressing")
+            found = here.condition("InvalidSpec")
             assert found is not None
             assert name in found["message"]
         await container(here, image="")
-        assert here.phase() == "Degraded"
+        assert "image: Required value" in here.status()["message"]
         await container(here, name="Nor_This")
-        assert here.condition("InvalidSpec") is None
+        assert "Nor_This" in here.status()["message"]
         await container(here, image="v2")
         await here.until_phase("Healthy", limit_s=10)
+        assert here.condition("InvalidSpec") is None
 
 
 async def test_a_refusal_in_ever_other_words_is_tried_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +83,8 @@ async def test_a_refusal_in_ever_other_words_is_tried_until_it_is_over(monkeypat
     monkeypatch.setattr(InProcessApi, "create", _refusing(InProcessApi.create, refusals))
     async with rollout_world() as here:
         await here.apply(rollout(replicas=1, canary={}))
+        await here.until(lambda: bool(here.events("ReplicaSetCreateError")))
+        assert here.condition("InvalidSpec") is None
         await here.until_phase("Healthy", limit_s=120)
         assert next(refusals, None) is None
 

@@ -212,6 +212,9 @@ async def test_MalformedRolloutEphemeralCtr() -> None:
     async with rollout_world() as here:
         await here.apply(thing)
         await here.until_phase("Healthy")
+        await here.settle(1)
+        [found] = here.rollout()["spec"]["template"]["spec"]["ephemeralContainers"]
+        assert found == {"name": "debug", "image": "i", "resources": {"requests": {}}}
 
 
 async def test_BlueGreenExceedProgressDeadlineAbort() -> None:

@@ -301,3 +301,26 @@ async def test_IstioHostMirrorRoute() -> None:
         await here.until_phase("Healthy")
         await here.settle(2)
         assert http() == [("primary", None, {"s": 100, "c": 0})]
+
+
+@pytest.mark.spec("RO-1.6-istio")
+async def test_a_virtual_service_of_a_namespace_without_rollouts() -> None:
+    """It is looked for, found as soon as it is there, and steered."""
+    there = thing(VIRTUAL_SERVICES, "v", {"hosts": ["x"], "http": [{"name": "primary", **hosts()}]})
+    there["metadata"]["namespace"] = "mesh"
+    wanted = routed(
+        [{"setWeight": 30}, PAUSE], {"istio": {"virtualService": {"name": "v.mesh", "routes": ["primary"]}}}
+    )
+    async with rollout_world() as here:
+        await define(here)
+        await here.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mesh"}})
+        await here.apply(*map(service, "cs"), wanted)
+        await here.until_phase("Degraded")
+        assert "not found" in here.status()["message"]
+        await here.apply(there)
+        await here.until_phase("Healthy")
+        await here.image("v2")
+        await here.until_phase("Paused")
+        bucket = here.server.storage.bucket(VIRTUAL_SERVICES.group, VIRTUAL_SERVICES.plural)
+        route = bucket.records["mesh", "v"].object["spec"]["http"][0]["route"]
+        assert [each["weight"] for each in route] == [70, 30]

@@ -77,6 +77,29 @@ async def test_its_whole_life() -> None:
         await here.until(lambda: "workloadObservedGeneration" not in here.status())
 
 
+@pytest.mark.parametrize("app", ["r", "other"])
+@pytest.mark.spec("RO-1.2-workloadRef")
+async def test_a_replica_set_that_gives_its_template_is_none_of_its_own(app: str) -> None:
+    """Whether or not the selector matches it: it is neither adopted, let go, scaled nor counted."""
+    given = {**copy.deepcopy(deployment(0)), "kind": "ReplicaSet"}
+    given["metadata"]["labels"] = {"app": app}
+    async with rollout_world() as here:
+        thing = referring(replicas=1)
+        thing["spec"]["workloadRef"]["kind"] = "ReplicaSet"
+        thing["spec"]["selector"] = {"matchLabels": {"app": "r"}}
+        await here.apply(given, thing)
+        await here.until_phase("Healthy")
+        assert here.status()["workloadObservedGeneration"] == "1"
+        body = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "v2"}]}}}}
+        await here.api.patch(Reference(wire.REPLICA_SETS, "default", "d"), body)
+        await here.until(lambda: here.status().get("workloadObservedGeneration") == "2")
+        await here.until_phase("Healthy")
+        found = {each["metadata"]["name"]: each for each in here.stored("apps", "replicasets")}
+        assert len(found) == 3
+        assert found["d"]["spec"]["replicas"] == 0
+        assert "ownerReferences" not in found["d"]["metadata"]
+
+
 async def test_a_template_beside_the_reference_is_refused() -> None:
     async with rollout_world() as here:
         thing = rollout(canary={})
@@ -85,6 +108,15 @@ async def test_a_template_beside_the_reference_is_refused() -> None:
         await here.until_phase("Degraded")
         assert "template must be empty for workload reference rollout" in here.status()["message"]
         assert len(here.status()["conditions"]) == 1
+
+
+async def test_labels_beside_the_reference_are_refused_by_the_controller_and_not_before() -> None:
+    async with rollout_world() as here:
+        thing = referring()
+        thing["spec"]["template"] = {"metadata": {"labels": {"app": "r"}}}
+        await here.apply(deployment(0), thing)
+        await here.until_phase("Degraded")
+        assert "template must be empty for workload reference rollout" in here.status()["message"]
 
 
 async def test_a_workload_of_another_kind_is_refused() -> None:

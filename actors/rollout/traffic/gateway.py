@@ -56,6 +56,7 @@ class Gateway(Router):
     title = "Gateway API"
     abilities = frozenset({WEIGHT, HEADER, MIRROR, EXPERIMENT, MAX_WEIGHT, PING_PONG})
     resources: tuple[Resource, ...] = (HTTP, GRPC, TLS, TCP)
+    abroad: tuple[Resource, ...] = (HTTP, GRPC, TLS, TCP)
 
     def needs(self, ro: Ro) -> tuple[Reference, ...]:
         """The routes."""

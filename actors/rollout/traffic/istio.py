@@ -49,6 +49,7 @@ class Istio(Router):
     title = "Istio"
     abilities = frozenset({WEIGHT, HEADER, MIRROR, EXPERIMENT, PING_PONG})
     resources: tuple[Resource, ...] = (VIRTUAL_SERVICES, DESTINATION_RULES)
+    abroad: tuple[Resource, ...] = (VIRTUAL_SERVICES,)
 
     def needs(self, ro: Ro) -> tuple[Reference, ...]:
         """The VirtualServices, and the DestinationRule."""

@@ -97,6 +97,8 @@ class Router(Protocol):
     """Of WEIGHT, HEADER, MIRROR, EXPERIMENT, MAX_WEIGHT, PING_PONG."""
     resources: tuple[Resource, ...]
     """The kinds of its objects, its own and those it only reads: they are watched."""
+    abroad: tuple[Resource, ...] = ()
+    """Those of its kinds whose objects may be in another namespace than the Rollout's."""
     prefers_ping_pong: bool = False
     """Where a Rollout names both pairs of Services: whether this router is told of those that change their roles."""
 

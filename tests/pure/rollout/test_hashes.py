@@ -45,6 +45,7 @@ def test_the_vectors_of_pod_templates() -> None:
     ("steps", "value"),
     [
         (None, "5ffbfbbd64"),
+        ([], "5ffbfbbd64"),  # a list without steps is none
         ([{"pause": {}}], "6b9b86fbd5"),
         ([{"pause": {}}, {"pause": {}}], "79c9b9f6bf"),
         ([{"setWeight": 20}, {"pause": {}}], "54649b9f5c"),
