@@ -172,7 +172,9 @@ def composite_outputs(
 
 
 def _output(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> dict[str, Any]:
-    source = entry.get("valueFrom") or {}
+    source = entry.get("valueFrom")
+    if source is None:
+        raise BadOutput("output parameters must have a valueFrom specified")
     default = source.get("default")
     try:
         value = _output_value(entry["name"], source, values, functions)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from actors.merging import merged
+
 TEMPLATE_TYPES = (
     "container", "containerSet", "steps", "dag", "script", "resource", "data", "suspend", "http", "plugin",
 )  # fmt: skip
@@ -51,23 +53,8 @@ class Resolved:
 
 
 def template_type(template: Mapping[str, Any]) -> str:
-    """The type section that decides; empty when there is none."""
-    return next((kind for kind in TEMPLATE_TYPES if template.get(kind) is not None), "")
-
-
-def merged(over: Any, under: Any) -> Any:
-    """`under` filled in below `over`: maps key by key, lists of named things by name, everything else `over` wins."""
-    if isinstance(over, dict) and isinstance(under, dict):
-        return {key: merged(over.get(key), under.get(key)) for key in [*under, *(k for k in over if k not in under)]}
-    if isinstance(over, list) and isinstance(under, list) and _named(over) and _named(under):
-        names = {entry["name"]: entry for entry in under}
-        kept = [merged(entry, names.get(entry["name"])) for entry in over]
-        return kept + [entry for name, entry in names.items() if all(have["name"] != name for have in over)]
-    return under if over is None else over
-
-
-def _named(entries: list[Any]) -> bool:
-    return all(isinstance(entry, dict) and "name" in entry for entry in entries)
+    """The type section that decides; empty when there is none: a list of no steps counts as none."""
+    return next((kind for kind in TEMPLATE_TYPES if template.get(kind) not in (None, [])), "")
 
 
 def with_defaults(template: dict[str, Any], defaults: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -81,6 +68,15 @@ def with_defaults(template: dict[str, Any], defaults: Mapping[str, Any] | None) 
         applicable.pop("activeDeadlineSeconds", None)
     result: dict[str, Any] = merged(template, applicable)
     return result
+
+
+def shared_templates(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The templates of an object that others refer to: of its spec they bring along `podMetadata`, below what a
+    template says itself of its pods (WFT-1)."""
+    metadata = spec.get("podMetadata") or {}
+    under = {field: metadata[field] for field in ("labels", "annotations") if metadata.get(field)}
+    own: list[dict[str, Any]] = spec.get("templates") or []
+    return [{**entry, "metadata": merged(entry.get("metadata"), under)} for entry in own] if under else own
 
 
 @dataclass

@@ -28,6 +28,10 @@ Open: TypeAlias = dict[str, Any]
 OPEN_IN_MANIFEST = "open in the manifest"
 """Marks a field that is checked where users write it, and kept as it is by the API server."""
 
+NULL_IN_MANIFEST = "may be null in the manifest"
+"""Marks a field that clients of upstream's write as null where they know nothing of it: who read an object with such a
+gap and writes the whole of it back must not be refused."""
+
 
 class Default(NamedTuple):
     """Marks a field that the API server fills in when it is absent."""

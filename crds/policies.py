@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from crds.artifacts import Empty
-from crds.meta import IntOrString, KeySelector, LabelSelector, LocalObjectReference, Model
+from crds.meta import NULL_IN_MANIFEST, IntOrString, KeySelector, LabelSelector, LocalObjectReference, Model
 
 
 class Backoff(Model):
@@ -67,14 +67,14 @@ class Synchronization(Model):
 class Cache(Model):
     """Where results are remembered."""
 
-    configMap: LocalObjectReference | None = None
+    configMap: Annotated[LocalObjectReference | None, NULL_IN_MANIFEST] = None
 
 
 class Memoize(Model):
     """Results of earlier runs take the place of work."""
 
     key: str
-    cache: Cache | None = None
+    cache: Annotated[Cache | None, NULL_IN_MANIFEST] = None
     maxAge: str | None = None  # older entries do not count; a duration with unit
 
 
@@ -89,7 +89,7 @@ class Gauge(Model):
     """A value that goes up and down."""
 
     value: str
-    realtime: bool | None = None  # sampled while running
+    realtime: Annotated[bool | None, NULL_IN_MANIFEST] = None  # sampled while running
     operation: Literal["Set", "Add", "Sub"] | None = None
 
 
@@ -103,7 +103,7 @@ class Histogram(Model):
     """How values are spread."""
 
     value: str
-    buckets: list[float] | None = None
+    buckets: Annotated[list[float] | None, NULL_IN_MANIFEST] = None
 
 
 class PrometheusMetric(Model):
@@ -121,7 +121,7 @@ class PrometheusMetric(Model):
 class Metrics(Model):
     """Metrics that a node or workflow emits."""
 
-    prometheus: list[PrometheusMetric] | None = None
+    prometheus: Annotated[list[PrometheusMetric] | None, NULL_IN_MANIFEST] = None
 
 
 class PodGC(Model):

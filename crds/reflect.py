@@ -11,7 +11,7 @@ import types
 from typing import Any, Literal, Union, get_args, get_origin
 
 from crds import KINDS, model
-from crds.meta import OPEN_IN_MANIFEST, Default, Growing, Model, Rule
+from crds.meta import NULL_IN_MANIFEST, OPEN_IN_MANIFEST, Default, Growing, Model, Rule
 from crds.shapes import Definition, Shape
 
 SCALARS: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -46,6 +46,8 @@ def _define(cls: type[Model], found: dict[str, Definition]) -> str:
         shape = _shape(field.annotation, found)
         if OPEN_IN_MANIFEST in field.metadata:
             shape["opened"] = True
+        if NULL_IN_MANIFEST in field.metadata:
+            shape["nullable"] = True
         for mark in field.metadata:
             if isinstance(mark, Default):
                 shape["default"] = mark.value

@@ -101,6 +101,8 @@ class _Writer:
 
     def _field(self, shape: Shape) -> Schema:
         schema: Schema = {"type": "object", PRESERVE: True} if shape.get("opened") else self._schema(shape)
+        if shape.get("nullable"):
+            schema = schema | {"nullable": True}
         if "default" in shape:
             schema = schema | {"default": shape["default"]}
         if "rules" in shape:

@@ -16,7 +16,7 @@ from crds.containers import (
     UserContainer,
     VolumeMount,
 )
-from crds.meta import OPEN_IN_MANIFEST, IntOrString, Model, Open, PodMetadata
+from crds.meta import NULL_IN_MANIFEST, OPEN_IN_MANIFEST, IntOrString, Model, Open, PodMetadata
 from crds.parameters import Arguments, Outputs
 from crds.pods import PodOptions
 from crds.policies import Memoize, Metrics, RetryStrategy, Synchronization
@@ -109,7 +109,7 @@ class ContainerSet(Model):
 class ManifestFrom(Model):
     """A manifest out of an artifact."""
 
-    artifact: Artifact | None = None
+    artifact: Annotated[Artifact | None, NULL_IN_MANIFEST] = None
 
 
 class ResourceTemplate(Model):
@@ -178,7 +178,7 @@ class DataTemplate(Model):
     """A list of keys, transformed."""
 
     source: DataSource | None = None
-    transformation: list[Transformation] | None = None
+    transformation: Annotated[list[Transformation] | None, NULL_IN_MANIFEST] = None
 
 
 class Template(PodOptions):

@@ -8,7 +8,16 @@ from typing import Annotated, Literal
 
 from crds.artifacts import WorkflowArtifactGC
 from crds.containers import Container, Resources
-from crds.meta import OPEN_IN_MANIFEST, Growing, LocalObjectReference, Metadata, Model, Open, PodMetadata
+from crds.meta import (
+    NULL_IN_MANIFEST,
+    OPEN_IN_MANIFEST,
+    Growing,
+    LocalObjectReference,
+    Metadata,
+    Model,
+    Open,
+    PodMetadata,
+)
 from crds.parameters import Arguments
 from crds.pods import Claim, DisruptionBudget, DNSConfig, PodOptions
 from crds.policies import Metrics, PodGC, RetryStrategy, Synchronization, TTLStrategy, VolumeClaimGC
@@ -134,7 +143,7 @@ class CronWorkflowSpec(Model):
     """What is run, and when."""
 
     workflowSpec: WorkflowSpec
-    schedules: list[str] | None = None
+    schedules: Annotated[list[str] | None, NULL_IN_MANIFEST] = None
     timezone: str | None = None
     concurrencyPolicy: str | None = None  # Allow, Forbid or Replace
     startingDeadlineSeconds: int | None = None

@@ -29,10 +29,13 @@ def is_cache(config_map: Mapping[str, Any]) -> bool:
 
 def lacking(name: Any, key: Any, offered: Mapping[str, str] | None) -> str:
     """Why there is no value in a ConfigMap; `offered` is None when it does not exist."""
-    label = f"label {labels.CONFIGMAP_TYPE}: {labels.CONFIGMAP_TYPE_PARAMETER}, which makes it a source of parameters"
+    label = f"label {labels.CONFIGMAP_TYPE}: {labels.CONFIGMAP_TYPE_PARAMETER}"
     if offered is UNLABELLED:
-        return f"ConfigMap '{name}' does not have the {label}"
-    return f"ConfigMap '{name}' does not " + ("exist" if offered is None else f"have the key '{key}'")
+        return f"ConfigMap '{name}' does not have the {label}, which makes it a source of parameters"
+    if offered is None:
+        remedy = f"Please make sure it has the {label} to be detectable by the controller"
+        return f"ConfigMap '{name}' does not exist. {remedy}"
+    return f"ConfigMap '{name}' does not have the key '{key}'"
 
 
 def _type_of(config_map: Mapping[str, Any]) -> str:

@@ -63,7 +63,7 @@ def _entry(node: PodNode, name: str, verdict: ContainerVerdict, now: float) -> N
     status = new_status(
         ids.container(node.status.name, name), node.run, "Container", boundary_name=node.status.name,
         boundary_id=node.id, template_name=node.status.template_name, template_scope=node.status.template_scope,
-        template_ref=node.status.template_ref,
+        template_ref=node.status.template_ref, node_flag=node.status.node_flag,
     )  # fmt: skip
     finished = (verdict.finished_at or rfc3339(now)) if verdict.phase in COMPLETED else None
     done = "1/1" if verdict.phase == "Succeeded" else "0/1"

@@ -8,9 +8,10 @@ from typing import Any
 
 from actors.contract import paths
 from actors.names import buckets, labels, tracing
+from actors.names.durations import format_duration
 from actors.names.resources import ARGO_API_VERSION
 from actors.node.manifest_request import PodRequest
-from actors.node.release import is_collected
+from actors.node.release import collection_delay_s, is_collected
 
 
 def metadata(request: PodRequest, *, source: str, outputs_wanted: bool) -> dict[str, Any]:
@@ -78,9 +79,10 @@ def _annotations(request: PodRequest, source: str) -> dict[str, str]:
         paths.NONCE_ANNOTATION: pod_nonce(request),
         labels.DEFAULT_CONTAINER: paths.MAIN,
     }
-    strategy = (request.spec.get("podGC") or {}).get("strategy")
-    if strategy:
-        own[labels.POD_GC_STRATEGY] = str(strategy)
+    rule: Mapping[str, Any] = request.spec.get("podGC") or {}
+    if rule.get("strategy"):
+        delay_s = collection_delay_s(rule, request.settings.deletion_delay_s)
+        own[labels.POD_GC_STRATEGY] = f"{rule['strategy']}/{format_duration(delay_s)}"
     if request.settings.traced:
         own |= tracing.span_annotations(request.workflow_uid, request.node_id)
     if source:

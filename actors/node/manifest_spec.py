@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from actors.contract import paths
@@ -10,7 +10,7 @@ from actors.node.manifest_request import BadTemplate, PodRequest
 from actors.node.patches import BadPatch, parse_patch, strategic_merge
 
 _INHERITED = ("nodeSelector", "affinity", "tolerations")  # template, else boundary, else workflow
-_OVERRIDDEN = ("schedulerName", "securityContext", "hostAliases", "resourceClaims")  # template, else workflow
+_OVERRIDDEN = ("schedulerName", "securityContext", "resourceClaims")  # template, else workflow
 _OURS = frozenset(
     {paths.SHIM_VOLUME, paths.SCRIPT_VOLUME, paths.INPUTS_VOLUME, paths.REPOSITORY_VOLUME, paths.TOKEN_VOLUME}
 )
@@ -18,7 +18,7 @@ _EXECUTORS = (paths.INIT, paths.WAIT, "supervisor")  # the last is upstream's, w
 _OF_WORKFLOW = ("hostNetwork", "dnsPolicy", "dnsConfig", "imagePullSecrets")
 _NAMED = frozenset(
     {*_INHERITED, *_OVERRIDDEN, *_OF_WORKFLOW}
-    | {"priorityClassName", "podPriorityClassName", "podResources", "serviceAccountName"}
+    | {"hostAliases", "priorityClassName", "podPriorityClassName", "podResources", "serviceAccountName"}
 )
 
 
@@ -43,6 +43,7 @@ def _named(fields: dict[str, Any], request: PodRequest) -> None:
         _take(fields, key, template.get(key), spec.get(key))
     for key in _OF_WORKFLOW:
         _take(fields, key, spec.get(key))
+    _take(fields, "hostAliases", [*(spec.get("hostAliases") or ()), *(template.get("hostAliases") or ())])
     _take(fields, "priorityClassName", template.get("priorityClassName"), spec.get("podPriorityClassName"))
     _take(fields, "resources", template.get("podResources"), spec.get("podResources"))
     _take(fields, "serviceAccountName", template.get("serviceAccountName"), spec.get("serviceAccountName"))
@@ -51,18 +52,23 @@ def _named(fields: dict[str, Any], request: PodRequest) -> None:
 def pod_volumes(
     request: PodRequest, spec: Mapping[str, Any], secrets: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The volumes that the containers of `spec` mount: the workflow's, the template's, claims', and ours (VOL-1).
+    """The template's volumes, and of the workflow's, of claims and of ours those that the containers of `spec` mount
+    (VOL-1): a podSpecPatch may still mount one of the template's.
 
     `secrets` are the volumes of the stores' credentials, by name."""
     mounted, ours = _mounted(spec), _OURS | secrets.keys()
     claims = [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in request.claims]
+    own: Sequence[Mapping[str, Any]] = request.template.get("volumes") or ()
     offered: dict[str, Mapping[str, Any]] = {}
-    for volume in [*(request.spec.get("volumes") or ()), *claims, *(request.template.get("volumes") or ())]:
+    for volume in [*own, *(request.spec.get("volumes") or ()), *claims]:
         name = str(volume.get("name", ""))
         if name in ours:
             raise BadTemplate(f"volumes: {name!r} is a name that every workflow pod needs for itself: choose another")
-        offered[name] = volume
-    users = [dict(volume) for name, volume in offered.items() if name in mounted]
+        offered.setdefault(name, volume)
+    _judge_mounts(request.template, offered.keys() | ours)
+    named = {str(volume.get("name", "")) for volume in own}
+    users = [dict(volume) for volume in own]
+    users += [dict(volume) for name, volume in offered.items() if name in mounted - named]
     if mounted.isdisjoint(ours):
         return users
     made = _made(request) | secrets
@@ -145,6 +151,15 @@ def _away_from(affinity: Mapping[str, Any] | None, request: PodRequest) -> dict[
     ]
     node["requiredDuringSchedulingIgnoredDuringExecution"] = required
     return {**merged, "nodeAffinity": node}
+
+
+def _judge_mounts(template: Mapping[str, Any], offered: Container[str]) -> None:
+    """What the template's own containers mount is a volume of the template, of the workflow, or a claim."""
+    kinds = [template.get(kind) or {} for kind in ("container", "script", "containerSet")]
+    for holder in [*kinds, *(template.get("initContainers") or ()), *(template.get("sidecars") or ())]:
+        for mount in holder.get("volumeMounts") or ():
+            if mount.get("name") not in offered:
+                raise BadTemplate(f"volume '{mount.get('name', '')}' not found in workflow spec")
 
 
 def _mounted(spec: Mapping[str, Any]) -> set[str]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from actors.merging import in_order
+
 MERGE_KEYS = {
     "containers": "name",
     "initContainers": "name",
@@ -102,7 +104,6 @@ def _merged_list(field: str, original: list[Any], patch: list[dict[str, Any]]) -
         return [entry for entry in patch if "$patch" not in entry]
     name = MERGE_KEYS[field]
     result = list(original)
-    added: list[Any] = []
     for entry in patch:
         if name not in entry:
             raise BadPatch(f"{field}: an entry lacks {name!r}, by which this list is merged: {json.dumps(entry)[:200]}")
@@ -110,10 +111,10 @@ def _merged_list(field: str, original: list[Any], patch: list[dict[str, Any]]) -
         if entry.get("$patch") == "delete":
             result = [have for have in result if have.get(name) != entry[name]]
         elif at is None:
-            added.append(_merged_map({}, entry, in_lists=True))
+            result.append(_merged_map({}, entry, in_lists=True))
         else:
             result[at] = _merged_map(result[at], entry, in_lists=True)
-    return result + added
+    return in_order(result, [entry[name] for entry in patch], [have.get(name) for have in original], name)
 
 
 def _objects(entries: list[Any]) -> bool:

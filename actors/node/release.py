@@ -61,5 +61,14 @@ def deletion_delay_s(
     kept = {"OnPodSuccess": node_phase != "Succeeded", "OnWorkflowSuccess": workflow_phase != "Succeeded"}
     if kept.get(strategy, False):
         return None
+    return collection_delay_s(rule, default_s)
+
+
+def collection_delay_s(rule: Mapping[str, Any], default_s: float = DELETE_DELAY_S) -> float:
+    """Seconds between a pod's release and its deletion; what is no duration, or a negative one, changes nothing."""
     delay = rule.get("deleteDelayDuration")
-    return default_s if delay is None else parse_duration(str(delay))
+    try:
+        given_s = parse_duration(str(delay)) if delay not in (None, "") else -1.0
+    except ValueError:
+        return default_s
+    return given_s if given_s >= 0 else default_s

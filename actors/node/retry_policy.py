@@ -155,7 +155,7 @@ def _expression_holds(strategy: Mapping[str, Any], attempts: Attempts, values: M
     except ExpressionError as error:
         raise ValueError(f"unable to evaluate expression '{strategy['expression']}': {error}") from error
     if found is not True and found is not False:
-        raise ValueError(f"retryStrategy.expression: unable to cast expression result '{found}' to bool")
+        raise ValueError(f"unable to cast expression result '{found}' to bool")
     return found
 
 

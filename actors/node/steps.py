@@ -37,8 +37,6 @@ class StepsNode(Boundary):
         self.index += 1
         if self.index >= len(groups):
             return self.conclude("Succeeded", now)
-        if self.stopped and ids.node_id(self.run.name, self._group_name()) not in self.run.known:
-            return self.conclude("Failed", now, f"Stopped with strategy '{self.run.shutdown}'")
         call = GroupCall(
             run=self.run, parent=self.address, place=self.place(), node_name=self._group_name(),
             steps=tuple(groups[self.index]), scope=self.scope, node_type="StepGroup", parents=self.follows,

@@ -45,7 +45,9 @@ class SuspendNode(Called):
 
     def _supplied_outputs(self) -> dict[str, Any] | None:
         declared = (self.instance.template.get("outputs") or {}).get("parameters") or ()
-        return {"parameters": [dict(entry) for entry in declared]} if declared else None
+        inputs = (self.instance.template.get("inputs") or {}).get("parameters") or ()
+        defaults = {entry["name"]: entry["default"] for entry in inputs if entry.get("default") is not None}
+        return {"parameters": [_with_default(entry, defaults) for entry in declared]} if declared else None
 
     def woke(self, tag: str, now: float) -> list[Command]:
         """The duration has passed."""
@@ -75,7 +77,11 @@ class SuspendNode(Called):
             self.now_is("Running", now, missing)
             return self.announce()
         declared = (outputs or {}).get("parameters") or ()
-        parameters = [{**entry, "value": parameter_text(_supplied(entry))} for entry in declared]
+        parameters = [
+            {key: value for key, value in entry.items() if key != "valueFrom"}
+            | {"value": parameter_text(_supplied(entry))}
+            for entry in declared
+        ]  # whence it was to come is over, as upstream's clients leave it
         filled = {**(outputs or {}), "parameters": parameters} if parameters else outputs
         return self.end("Succeeded", now, message, outputs=filled)
 
@@ -83,6 +89,14 @@ class SuspendNode(Called):
         """What would let it go on."""
         duration = (self.instance.template.get("suspend") or {}).get("duration")
         return f"for {duration} to pass, or to be resumed" if duration else "to be resumed"
+
+
+def _with_default(entry: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """A declared output; the input of its name lends its default to one that has none (SUS-3)."""
+    source = entry.get("valueFrom") or {}
+    if source.get("supplied") is None or source.get("default") is not None or entry["name"] not in defaults:
+        return dict(entry)
+    return {**entry, "valueFrom": {**source, "default": defaults[entry["name"]]}}
 
 
 def _supplied(entry: dict[str, Any]) -> Any:

@@ -119,7 +119,8 @@ def start(state: WorkflowState, now: float) -> list[Command]:
     """Nothing keeps it from running any more, but that its locks may not be on record yet."""
     commands = [*opening.start(state, now), *guard.again(state, now), *estimates.ask(state)]
     limit_pods(state)
-    commands += writing.flush(state)
+    waits = bool(state.claims_wanted) or state.suspended or bool(state.stopping) or locks.holds_back(state)
+    commands += writing.flush(state) if waits else writing.opened(state, now)
     return commands if state.claims_wanted else [*commands, Tell(state.address, Begin())]  # after the pods found
 
 

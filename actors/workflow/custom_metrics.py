@@ -65,8 +65,8 @@ def measured(metric: Mapping[str, Any], moment: Moment, catalogue: Catalogue, *,
     if not kind:
         raise BadMetric(f"metric '{name}' must be one of: gauge, counter, histogram")
     try:
-        told = {key: metric[key] for key in ("name", "help", "labels", "when") if metric.get(key) is not None}
-        filled = substitute(told, moment.values, functions=moment.functions)
+        told = {key: value for key, value in metric.items() if value is not None and not (sampled and key == kind)}
+        filled = substitute(told, moment.values, unresolved="fail", functions=moment.functions)
         if filled.get("when") and not evaluate_when(filled["when"]):
             return None
     except (SubstitutionError, WhenError, ValueError) as error:
@@ -77,8 +77,8 @@ def measured(metric: Mapping[str, Any], moment: Moment, catalogue: Catalogue, *,
         catalogue.enter(declared.name, kind, declared.help)
         if sampled:
             return _sampled(declared, labels, str(section.get("value") or ""), moment)
-        number = _number(substitute(str(section.get("value") or ""), moment.values, functions=moment.functions))
-    except (BadMetric, SubstitutionError) as error:
+        number = _number(filled[kind].get("value") or "")
+    except BadMetric as error:
         raise BadMetric(f"could not construct metric '{filled['name']}': {error}") from error
     operation = section.get("operation") if kind == "gauge" else ""
     adds = operation in {"Add", "Sub"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.templates import merged
+from actors.merging import merged_specs
 from runtime.objects import Object
 
 
@@ -19,7 +19,7 @@ def with_defaults(spec: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[
     under = defaults.get("spec") or {}
     if not under:
         return dict(spec)
-    result: dict[str, Any] = merged(dict(spec), {key: value for key, value in under.items() if key != "templates"})
+    result = merged_specs(dict(spec), {key: value for key, value in under.items() if key != "templates"})
     known = {template.get("name") for template in spec.get("templates") or ()}
     more = [template for template in under.get("templates") or () if template.get("name") not in known]
     if more:

@@ -15,6 +15,8 @@ def export(state: WorkflowState, status: NodeStatus) -> None:
         if named and status.ended:
             known = {entry["name"]: entry for entry in mine.get(kind) or ()}
             for entry in named:
+                if kind == "parameters" and entry.get("value") is None and entry["globalName"] in known:
+                    continue  # a node that ended without it takes nothing away from one that gave it
                 left = {"globalName", "path"} if kind == "artifacts" else entry.keys() - {"value"}
                 kept = {key: value for key, value in entry.items() if key not in left}
                 known[entry["globalName"]] = {**kept, "name": entry["globalName"]}

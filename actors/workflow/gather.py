@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
+from actors.merging import merged, merged_specs
 from actors.names.resources import CLUSTER_WORKFLOW_TEMPLATE, WORKFLOW_TEMPLATE
-from actors.templates import Source, TemplateLibrary, calls_in, merged, sources_of
+from actors.templates import Source, TemplateLibrary, calls_in, shared_templates, sources_of
 from actors.workflow.defaults import with_defaults
 from runtime.objects import CONFIGMAPS, Object, Reference, Resource
 
@@ -45,7 +46,7 @@ def executed_spec(
             return {}
         stored = with_defaults(template.get("spec") or {}, defaults)
     own = {key: value for key, value in spec.items() if key not in {"templates"}}
-    result: dict[str, Any] = merged(own, {key: value for key, value in stored.items() if key != "workflowMetadata"})
+    result = merged_specs(own, {key: value for key, value in stored.items() if key != "workflowMetadata"})
     if stored.get("workflowMetadata"):
         result["workflowMetadata"] = merged(own.get("workflowMetadata"), stored["workflowMetadata"])
     return result
@@ -116,7 +117,7 @@ def library(workflow: Object, spec: Mapping[str, Any], found: Found) -> Template
     for source in _sources(workflow, spec, found):
         template = found.get(template_reference(source, workflow))
         if template is not None:
-            result.add(source.scope, (template.get("spec") or {}).get("templates") or [])
+            result.add(source.scope, shared_templates(template.get("spec") or {}))
     return result
 
 

@@ -74,6 +74,8 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     workflow = state.object
     assert workflow is not None
     spec = gather.executed_spec(workflow, state.found, state.defaults)
+    if spec:
+        _remember_origin(state, workflow, spec)
     _judge(workflow, spec, state)
     assert spec is not None
     if guard.compare_found(state):
@@ -169,6 +171,16 @@ def _recorded_exports(status: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _remember_origin(state: WorkflowState, workflow: Object, spec: dict[str, Any]) -> None:
+    """The spec that a workflow was given by reference, and by whom: said of one that is not fit to run, too."""
+    reference = (workflow.get("spec") or {}).get("workflowTemplateRef")
+    if reference:
+        if not (workflow.get("status") or {}).get("storedWorkflowTemplateSpec"):
+            state.status_extra["storedWorkflowTemplateSpec"] = spec
+        key = labels.CLUSTER_WORKFLOW_TEMPLATE if reference.get("clusterScope") else labels.WORKFLOW_TEMPLATE
+        state.labels_extra[key] = reference.get("name", "")
+
+
 def _remember(
     state: WorkflowState, spec: dict[str, Any], templates: TemplateLibrary, repository: dict[str, Any] | None
 ) -> None:
@@ -179,12 +191,6 @@ def _remember(
     stored = gather.stored_templates(workflow, templates, spec)
     if stored and stored != status.get("storedTemplates"):
         state.status_extra["storedTemplates"] = stored
-    reference = (workflow.get("spec") or {}).get("workflowTemplateRef")
-    if reference:
-        if not status.get("storedWorkflowTemplateSpec"):
-            state.status_extra["storedWorkflowTemplateSpec"] = spec
-        key = labels.CLUSTER_WORKFLOW_TEMPLATE if reference.get("clusterScope") else labels.WORKFLOW_TEMPLATE
-        state.labels_extra[key] = reference.get("name", "")
     if repository and not status.get("artifactRepositoryRef"):
         state.status_extra["artifactRepositoryRef"] = repository
 

@@ -21,6 +21,7 @@ from runtime.objects import Object
 
 WINDOW_PER_WRITE = 50  # a write may take a fiftieth of the time: large objects are written less often
 WINDOW_MAX_S = 10.0
+FIRST_WINDOW_S = 0.05  # its first nodes say what they are in no time: nothing is asked of anybody for that
 FLUSH, REREAD = "flush", "reread"
 NOTHING_TO_RUN = "0/0"  # progress of a workflow without nodes that do something
 COMPUTED = frozenset(
@@ -70,6 +71,14 @@ def changed(state: WorkflowState, settings: WorkflowSettings, now: float, *, at_
     state.flush_due = True
     window_s = max(settings.write_window_s, min(WINDOW_PER_WRITE * state.write_took_s, WINDOW_MAX_S))
     return [WakeAt(now + window_s, FLUSH)]
+
+
+def opened(state: WorkflowState, now: float) -> list[Command]:
+    """The first write waits for the first nodes: who sees a workflow Running finds what runs and may be resumed."""
+    if state.writing or state.flush_due:
+        return []
+    state.flush_due = True
+    return [WakeAt(now + FIRST_WINDOW_S, FLUSH)]
 
 
 def flush(state: WorkflowState) -> list[Command]:

@@ -266,7 +266,7 @@ name: C, template: leaf, dependencies: [B]
 
 @pytest.mark.spec("DAG-16")
 @pytest.mark.spec("OP-1")
-async def test_a_stopped_dag_is_failed_and_starts_nothing() -> None:
+async def test_what_follows_in_a_stopped_dag_is_omitted_and_it_is_failed() -> None:
     async with world(table(A=Outcome(delay_s=500))) as here:
         ref = await here.submit(DIAMOND)
         await here.after(5)
@@ -274,7 +274,7 @@ async def test_a_stopped_dag_is_failed_and_starts_nothing() -> None:
         await here.end_of(ref)
         done = await here.at_rest(ref)
 
-    assert task_phases(done) == {"A": "Failed"}
+    assert task_phases(done) == {"A": "Failed", "B": "Omitted", "C": "Omitted", "D": "Omitted"}
     assert nodes(done)["A"]["message"] == "workflow shutdown with strategy:  Stop"
     assert done["status"]["phase"] == "Failed"
     assert done["status"]["message"] == "Stopped with strategy 'Stop'"

@@ -105,7 +105,7 @@ async def test_values_are_supplied_by_writing_the_whole_object_and_then_it_is_re
 @pytest.mark.spec("SUS-3")
 async def test_a_resume_without_the_value_is_undone() -> None:
     async with world(table()) as here:
-        ref = await here.submit(GATE)
+        ref = await here.submit(GATE.replace('default: "yes"', 'value: "yes"'))
         await here.after(10)
         await edit(here, ref, lambda entry: entry.update(phase="Succeeded"))
         await here.after(60)

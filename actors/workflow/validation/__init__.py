@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from actors.language.schedule import ScheduleError, check_zone, parse_catch_up, parse_schedule
-from actors.names.labels import CRON_CATCH_UP
+from actors.names.labels import CRON_CATCH_UP, CRON_WORKFLOW, SCHEDULED_TIME
 from actors.workflow.validation.expressions import fault_of
 from actors.workflow.validation.findings import Findings, Place, mapping, text
 from actors.workflow.validation.library import LibraryRef, Lookup
@@ -46,6 +46,7 @@ def validate(thing: Mapping[str, Any], *, lookup: Lookup, lint: bool = False, th
     if kind == "CronWorkflow":
         _judge_schedule(findings, spec)
         _judge_catch_up(findings, metadata)
+        metadata = _of_runs(mapping(spec.get("workflowMetadata")))
         spec = mapping(spec.get("workflowSpec"))
         question = Question(lookup, lint, is_template=False, path="spec.workflowSpec")
     elif kind in ("Workflow", *TEMPLATE_KINDS):
@@ -86,10 +87,18 @@ def _judge_schedule(findings: Findings, spec: Mapping[str, Any]) -> None:
     policy = text(spec.get("concurrencyPolicy"))
     if policy not in CONCURRENCY_POLICIES:
         where = Place("spec.concurrencyPolicy", "spec.concurrencyPolicy")
-        findings.error(where, f"'{policy}' is not a valid concurrencyPolicy")
+        findings.error(where._replace(names=""), f"'{policy}' is not a valid concurrencyPolicy")
     if (spec.get("startingDeadlineSeconds") or 0) < 0:
         where = Place("spec.startingDeadlineSeconds", "spec.startingDeadlineSeconds")
         findings.error(where, "must be positive")
+
+
+def _of_runs(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a schedule's runs, of which their templates may speak; not that of the schedule itself."""
+    return {
+        "labels": {**mapping(given.get("labels")), CRON_WORKFLOW: ""},
+        "annotations": {**mapping(given.get("annotations")), SCHEDULED_TIME: ""},
+    }
 
 
 def _judge_catch_up(findings: Findings, metadata: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ def judge_arguments(findings: Findings, place: Place, arguments: Json, *, values
         if is_given(artifact, "from") and is_given(artifact, "fromExpression"):
             findings.error(where, "has both from and fromExpression", "choose one")
         elif not is_given(artifact, "from", "fromExpression") and not is_located(artifact):
-            findings.error(where, "needs from, fromExpression, or a location")
+            findings.error(where._replace(names=f"{where.names}.from,"), "artifact location, or key is required")
 
 
 def _judge_value(findings: Findings, where: Place, parameter: Json, *, values_may_lack: bool) -> None:
@@ -52,22 +52,24 @@ def _judge_value(findings: Findings, where: Place, parameter: Json, *, values_ma
         wrong = [key for key in ("path", "jsonPath", "jqFilter", "parameter", "expression") if is_given(source, key)]
         right = [key for key in ("configMapKeyRef", "supplied", "event") if source.get(key) not in (None, "")]
         if wrong or not right:
-            allowed = "configMapKeyRef, supplied and default"
-            findings.error(where.at("valueFrom"), f"only allows: {allowed}" + (f", not {wrong[0]}" if wrong else ""))
+            remedy = f"it has {wrong[0]}" if wrong else ""
+            findings.error(where.at("valueFrom"), "only allows: default, configMapKeyRef and supplied", remedy)
     judge_enum(findings, where, parameter, value)
 
 
-def judge_enum(findings: Findings, where: Place, parameter: Json, value: object) -> None:
-    """A parameter with an enum has one of its values; tags are left to the run."""
+def judge_enum(findings: Findings, where: Place, parameter: Json, value: object, *, late: bool = False) -> None:
+    """A parameter with an enum has one of its values; tags are left to the run. `late`: it is a template's input, of
+    which upstream asks that of nobody."""
     allowed = parameter.get("enum")
     if allowed is None:
         return
+    tell = findings.late if late else findings.error
     if not allowed:
-        findings.error(where.at("enum"), "should contain at least one value")
+        tell(where.at("enum"), "should contain at least one value", "list the allowed values, or leave enum out")
     elif value is not None and not is_dynamic(value) and text(value) not in [text(each) for each in allowed]:
         choices = ", ".join(text(each) for each in allowed)
         here, listed = where.at("value"), f"{where.names.rpartition(' ')[2]}.enum list"
-        findings.error(here, f"should be present in {listed}", f"'{text(value)}' is none of {choices}")
+        tell(here, f"should be present in {listed}", f"'{text(value)}' is none of {choices}")
 
 
 def judge_supplied(findings: Findings, place: Place, template: Json, given: Json) -> None:
@@ -77,12 +79,12 @@ def judge_supplied(findings: Findings, place: Place, template: Json, given: Json
     for parameter in entries(inputs, "parameters"):
         name = text(parameter.get("name"))
         argument = parameters.get(name)
-        if argument is None and all(parameter.get(key) is None for key in ("value", "default", "valueFrom")):
+        source = mapping(parameter.get("valueFrom")).get("configMapKeyRef")
+        if argument is None and source is None and all(parameter.get(key) is None for key in ("value", "default")):
             findings.error(place, f"inputs.parameters.{name} was not supplied")
         elif argument is not None and argument.get("value") is not None and "enum" not in argument:
-            judge_enum(
-                findings, Place(f"{place.names} inputs.parameters.{name}", place.path), parameter, argument["value"]
-            )
+            where = Place(f"{place.names} inputs.parameters.{name}", place.path)
+            judge_enum(findings, where, parameter, argument["value"], late=True)
     artifacts = {text(entry.get("name")) for entry in entries(given, "artifacts")}
     for artifact in entries(inputs, "artifacts"):
         name = text(artifact.get("name"))
@@ -91,7 +93,7 @@ def judge_supplied(findings: Findings, place: Place, template: Json, given: Json
 
 
 def merged(over: Json, under: Json) -> dict[str, list[Json]]:
-    """Arguments over those of a template, by name: the fields of the upper entry win."""
+    """Arguments over those of a template, by name: one with a value is taken whole, else the upper one's fields win."""
     return {kind: _by_name(entries(under, kind), entries(over, kind)) for kind in ("parameters", "artifacts")}
 
 
@@ -100,5 +102,8 @@ def _by_name(*layers: Iterable[Json]) -> list[Json]:
     for layer in layers:
         for entry in layer:
             name = text(entry.get("name"))
+            if any(entry.get(field) is not None for field in ("value", "default", "valueFrom")):
+                found[name] = entry
+                continue
             found[name] = {**found.get(name, {}), **{key: value for key, value in entry.items() if value is not None}}
     return list(found.values())

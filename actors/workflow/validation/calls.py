@@ -87,7 +87,8 @@ def judge_template(caller: Caller, place: Place, call: Json, *, supply: bool = T
 def judge_hook(caller: Caller, place: Place, name: str, hook: Json) -> None:
     """A hook says when it runs, and what."""
     if name != "exit" and not text(hook.get("expression")):
-        named = place.names.replace(".hooks.", ".") if place.names.startswith("templates.") else place.names
+        inside = place.names.startswith("templates.")
+        named = place.names.replace(".hooks.", ".") if inside else place.names.removeprefix("spec.")
         caller.findings.error(place._replace(names=named), "Expression required")
     judge_expression(caller.findings, place.at("expression"), text(hook.get("expression")))
     judge_template(caller, place, hook, supply=hook.get("arguments") is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -9,7 +10,7 @@ from actors.language.depends import DependsError, parse_depends
 from actors.language.tags import tags_in
 from actors.workflow.validation.calls import Caller, is_looped, judge_call
 from actors.workflow.validation.cycles import Ancestry, cycle
-from actors.workflow.validation.findings import FIELD_NAME, Json, Place, entries, is_dynamic, mapping, text
+from actors.workflow.validation.findings import FIELD_NAME, Findings, Json, Place, entries, is_dynamic, mapping, text
 from actors.workflow.validation.scope import Node, Scope, judge_tags
 
 Needs = dict[str, list[str]]
@@ -22,7 +23,7 @@ def judge_dag(caller: Caller, template: Json, scope: Scope) -> Scope:
     tasks = entries(dag, "tasks")
     if not tasks:
         findings.error(place, "must have at least one task")
-    findings.names(Place(place.names, f"{place.path}.dag"), "tasks", tasks, FIELD_NAME)
+    _judge_names(findings, place, tasks)
     by_name = {text(task.get("name")): task for task in tasks}
     needs = _judge_needs(caller, tasks, by_name)
     if found := cycle(needs):
@@ -38,6 +39,15 @@ def judge_dag(caller: Caller, template: Json, scope: Scope) -> Scope:
         strangers = _judge_ancestry(caller, here, task, before, by_name)
         judge_call(caller, here, task, _visible(nodes, scope, partial(_either, before, strangers)))
     return _visible(nodes, scope)
+
+
+def _judge_names(findings: Findings, place: Place, tasks: list[Json]) -> None:
+    again = [name for name, often in Counter(text(task.get("name")) for task in tasks).items() if often > 1 and name]
+    if again:
+        where = Place(place.names, f"{place.path}.dag.tasks")
+        findings.error(where, f"sorting failed: duplicated nodeName {again[0]}", "give one of them another name")
+        return
+    findings.names(Place(place.names, f"{place.path}.dag"), "tasks", tasks, FIELD_NAME)
 
 
 def _visible(nodes: dict[str, Node], scope: Scope, known: Callable[[str], bool] = lambda _: True) -> Scope:

@@ -103,9 +103,11 @@ def _judge_resource(findings: Findings, place: Place, template: Json) -> None:
         return
     has_manifest, has_source = is_given(resource, "manifest"), resource.get("manifestFrom") is not None
     if has_manifest and has_source:
-        findings.error(where, "shouldn't have both manifest and manifestFrom")
+        said = "shouldn't have both `manifest` and `manifestFrom` specified in `Manifest` for resource template"
+        findings.error(where._replace(names=""), said, "keep one of them")
     if not has_manifest and not has_source and not resource.get("flags"):
-        findings.error(where, "needs manifest or manifestFrom" + (", or flags" if action in ("get", "delete") else ""))
+        named = where._replace(names=f"either {where.names}.manifest or {where.names}.manifestFrom")
+        findings.error(named, "must be specified", "or flags" if action in ("get", "delete") else "")
     if has_manifest and not _is_yaml(TAG.sub("tag", text(resource["manifest"]))):
         findings.error(where.at("manifest"), "must be a valid yaml")
     if has_source:

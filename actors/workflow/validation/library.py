@@ -83,7 +83,7 @@ class Shelf:
             if is_dynamic(name):
                 return Unknown("")
             if name not in library.templates:
-                return Unknown(f"template name '{name}' undefined" if name else "has no template")
+                return Unknown(f"template name '{name}' undefined" if name else "failed to get a template")
             return Found(library.templates[name][1], library.place(name), library)
         if name:
             return Unknown("template name cannot be specified with templateRef")
@@ -92,7 +92,7 @@ class Shelf:
     def _find_elsewhere(self, ref: Json) -> Found | Unknown:
         name, template = text(ref.get("name")), text(ref.get("template"))
         if not name or not template:
-            return Unknown(f"templateRef.{'template' if name else 'name'} is required")
+            return Unknown(f"{'template' if name else 'resource'} name is required")
         if is_dynamic(name) or is_dynamic(template):
             return Unknown("")
         other = self.library(LibraryRef(name, bool(ref.get("clusterScope"))))

@@ -29,6 +29,8 @@ SOURCES_OF = {
     "suspend": ("supplied",),
 }
 
+KINDS = {"containerSet": "ContainerSet", "dag": "DAG"}  # as upstream calls them
+
 
 def judge_inputs(findings: Findings, place: Place, template: Json) -> None:
     """Judge what a template takes."""
@@ -37,7 +39,7 @@ def judge_inputs(findings: Findings, place: Place, template: Json) -> None:
     findings.names(here, "artifacts", entries(inputs, "artifacts"), PARAMETER_NAME)
     for index, parameter in enumerate(entries(inputs, "parameters")):
         where = here.entry("parameters", index, text(parameter.get("name")))
-        judge_enum(findings, where, parameter, parameter.get("value", parameter.get("default")))
+        judge_enum(findings, where, parameter, parameter.get("value", parameter.get("default")), late=True)
     paths: dict[str, str] = {}
     for index, artifact in enumerate(entries(inputs, "artifacts")):
         where = here.entry("artifacts", index, text(artifact.get("name")))
@@ -86,10 +88,16 @@ def _judge_source(findings: Findings, where: Place, kind: str, parameter: Json) 
     given += ["supplied"] if value_from.get("supplied") is not None else []
     allowed = SOURCES_OF.get(kind, (*SOURCES, "supplied"))
     if len(given) > 1:
-        findings.error(where.at("valueFrom"), f"has both {' and '.join(given)}", "choose one")
-    elif not given or given[0] not in allowed:
-        not_this = f", not {given[0]}" if given else ""
-        findings.error(where.at("valueFrom"), f"must be {' or '.join(allowed)} for {kind} templates{not_this}")
+        wrong = "multiple valueFrom types specified. choose one of: path, jqFilter, jsonPath, parameter, raw"
+        findings.error(where.at("valueFrom")._replace(names=""), wrong, f"it has both {' and '.join(given)}")
+    elif not given:
+        wrong = "valueFrom type unspecified. choose one of: path, jqFilter, jsonPath, parameter, raw, expression"
+        findings.error(where.at("valueFrom")._replace(names=""), wrong)
+    elif given[0] not in allowed:
+        what, wanted = KINDS.get(kind, kind.capitalize()), " or ".join(allowed)
+        named = f"{where.names}{' ' if kind == 'resource' else ''}.{wanted}"  # upstream's very words, space and all
+        said = f"must be specified for {what} templates"
+        findings.error(where.at("valueFrom")._replace(names=named), said, f"it has {given[0]}")
 
 
 def _judge_artifact_path(findings: Findings, where: Place, template: Json, artifact: Json) -> None:
@@ -99,7 +107,12 @@ def _judge_artifact_path(findings: Findings, where: Place, template: Json, artif
             findings.error(where.at("path"), "only valid in container/script templates")
         return
     if not path:
-        findings.error(where.at("path"), "is required", "say where in the container the files are")
+        name = f"Artifact '{text(artifact.get('name'))}'"
+        findings.error(
+            where.at("path")._replace(names=f"error in {where.names}:"),
+            f"{name} did not specify a path",
+            "say where in the container the files are",
+        )
     elif ".." in path.split("/"):
         findings.error(where.at("path"), f"'{path}' must not lead upwards with '..'")
     elif not path.startswith("/") and not is_dynamic(path) and not _is_windows(path):
@@ -113,7 +126,8 @@ def _is_windows(path: str) -> bool:
 def _judge_global_name(findings: Findings, where: Place, output: Json) -> None:
     name = text(output.get("globalName"))
     if name and not is_dynamic(name) and not PARAMETER_NAME.fullmatch(name):
-        findings.error(where.at("globalName"), f"'{name}' is invalid: {PARAMETER_NAME_RULE}")
+        said = where.at("globalName")
+        findings.error(said._replace(names=f"{said.names}:"), PARAMETER_NAME_RULE, f"'{name}' does not")
 
 
 def _judge_unique_global_names(findings: Findings, here: Place, kind: str, outputs: list[Json]) -> None:

@@ -109,18 +109,30 @@ def calls_of(template: Json) -> list[Json]:
     return steps + entries(template.get("dag"), "tasks")
 
 
-def judge_metrics(findings: Findings, place: Place, holder: Json) -> None:
-    """Metrics have a name, a help, and one kind."""
+def judge_metrics(findings: Findings, place: Place, holder: Json, *, late: bool = False) -> None:
+    """Metrics have a name, a help, and one kind. `late`: they are the workflow's, and a bad one is only not measured
+    and told in its conditions."""
+    tell = findings.late if late else findings.error
     for index, metric in enumerate(entries(holder.get("metrics"), "prometheus")):
         name = text(metric.get("name"))
-        where = place.at("metrics").entry("prometheus", index)
+        where = place.at("metrics").entry("prometheus", index)._replace(names=place.names)
         if not METRIC_NAME.fullmatch(name) and not is_dynamic(name):
             rule = "Metric names must contain alphanumeric characters or '_'"
-            findings.error(where.at("name")._replace(names=place.names), f"metric name '{name}' is invalid. {rule}")
+            here = where.at("name")._replace(names=place.names)
+            tell(here, f"metric name '{name}' is invalid. {rule}", "choose another name")
+        for label in entries(metric, "labels"):
+            if not METRIC_NAME.fullmatch(text(label.get("key"))) and not is_dynamic(label.get("key")):
+                rule = "keys may only contain alphanumeric characters or '_'"
+                wrong = f"metric label '{text(label.get('key'))}' is invalid: {rule}"
+                tell(where._replace(names=""), wrong, "choose another key")
         if not is_given(metric, "help"):
-            findings.error(where, f"metric '{name}' must contain a help string")
+            tell(where, f"metric '{name}' must contain a help string under 'help: ' field", "say what it counts")
         if len([kind for kind in METRIC_KINDS if metric.get(kind) is not None]) != 1:
-            findings.error(where, f"metric '{name}' must be one of: {', '.join(METRIC_KINDS)}")
+            findings.late(where, f"metric '{name}' must be one of: {', '.join(METRIC_KINDS)}", "give it one of them")
         gauge = mapping(metric.get("gauge"))
         if gauge.get("realtime") and "resourcesDuration." in text(gauge.get("value")):
-            findings.error(where, f"metric '{name}' is sampled in real time, when no resourcesDuration is known")
+            tell(
+                where,
+                f"metric '{name}' error: 'resourcesDuration.*' metrics cannot be used in real-time",
+                "leave realtime out",
+            )

@@ -29,6 +29,7 @@ from actors.workflow.validation.texts import judge_delay, judge_patch, judge_ret
 
 QUALIFIED_NAME = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+SELECTING = ("In", "NotIn", "Exists", "DoesNotExist")
 
 
 @dataclass(frozen=True)
@@ -188,11 +189,27 @@ def _globals(spec: Json, metadata: Json, templates: list[Json], question: Questi
     return Scope(frozenset(names), tuple(dict.fromkeys(prefixes)))
 
 
+def _judge_pod_gc(findings: Findings, place: Place, rule: Json) -> None:
+    """Which pods are meant can be told."""
+    where = place.at("labelSelector")
+    said = where._replace(names="podGC.labelSelector invalid:")
+    for requirement in entries(rule.get("labelSelector"), "matchExpressions"):
+        operator, values = text(requirement.get("operator")), requirement.get("values") or ()
+        if operator not in SELECTING:
+            remedy = f"choose one of: {', '.join(SELECTING)}"
+            findings.error(said, f'"{operator}" is not a valid label selector operator', remedy)
+        elif operator in ("In", "NotIn") and not values:
+            findings.error(said, "values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty")
+        elif operator not in ("In", "NotIn") and values:
+            findings.error(said, "values set must be empty for exists and does not exist")
+
+
 def _judge_policies(findings: Findings, place: Place, spec: Json) -> None:
     """Judge what the workflow says about itself: deadline, labels, metrics."""
     deadline = spec.get("activeDeadlineSeconds")
     if isinstance(deadline, int) and deadline <= 0:
-        findings.error(place.at("activeDeadlineSeconds"), "must be a positive integer > 0")
+        findings.late(place.at("activeDeadlineSeconds"), "must be a positive integer > 0", "it is over as it begins")
+    _judge_pod_gc(findings, place.at("podGC"), mapping(spec.get("podGC")))
     added = mapping(spec.get("workflowMetadata"))
     for field in ("labels", "annotations", "labelsFrom"):
         for key, value in mapping(added.get(field)).items():
@@ -208,7 +225,7 @@ def _judge_policies(findings: Findings, place: Place, spec: Json) -> None:
         expression = text(mapping(entry).get("expression"))
         judge_expression(findings, place.at(f"workflowMetadata.labelsFrom.{key}.expression"), expression)
     judge_pod_resources(findings, place.at("podResources"), spec.get("podResources"))
-    judge_metrics(findings, place, spec)
+    judge_metrics(findings, place, spec, late=True)
     judge_retry(findings, place, spec)
     judge_retry(findings, place.at("templateDefaults"), mapping(spec.get("templateDefaults")))
     judge_patch(findings, place, spec)

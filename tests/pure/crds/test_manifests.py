@@ -66,7 +66,7 @@ def test_every_node_of_a_schema_has_a_type_or_says_why_it_has_none(manifest):
 def test_a_schema_has_only_words_that_a_structural_schema_may_have(manifest):
     words = {"type", "properties", "items", "additionalProperties", "required", "enum"}
     words |= {"x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations"}
-    words |= {"default"}
+    words |= {"default", "nullable"}
     for path, node in nodes(schema(manifest)):
         assert set(node) <= words, path
         assert not ("properties" in node and "additionalProperties" in node), path

@@ -27,7 +27,7 @@ def test_a_pod_says_whose_it_is() -> None:
     assert meta["annotations"] == {
         "workflows.argoproj.io/node-id": "wf-123",
         "workflows.argoproj.io/node-name": "wf[0].step",
-        "workflows.argoproj.io/pod-gc-strategy": "OnPodSuccess",
+        "workflows.argoproj.io/pod-gc-strategy": "OnPodSuccess/5s",
         "kubectl.kubernetes.io/default-container": "main",
         "x": "y",
     }
@@ -327,4 +327,4 @@ def test_sidecars_are_native_and_come_after_the_users_init_containers() -> None:
     assert side["restartPolicy"] == "Always"
     assert "mirrorVolumeMounts" not in side
     assert [m["mountPath"] for m in side["volumeMounts"]] == ["/w", "/i"]
-    assert [v["name"] for v in pod["spec"]["volumes"]] == ["w", "tiphys-shim", "input-artifacts"]
+    assert [v["name"] for v in pod["spec"]["volumes"]] == ["w", "unused", "tiphys-shim", "input-artifacts"]

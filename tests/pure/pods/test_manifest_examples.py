@@ -45,9 +45,10 @@ def test_every_pod_template_becomes_a_pod() -> None:
     for name, spec, template in CASES:
         image = next((template[kind].get("image", "x") for kind in KINDS if template.get(kind)), "x")
         settings = PodSettings(repository_root="/repo", image_entrypoints={image: (["/entry"], [])})
+        claims = [(made["metadata"]["name"], "claim") for made in spec.get("volumeClaimTemplates") or ()]
         request = PodRequest(
             "wf", "ns", "uid", {**spec, **TAGGED}, {**template, **TAGGED}, "id", "node", "pod",
-            include_result=True, repository=REPOSITORY, settings=settings,
+            include_result=True, repository=REPOSITORY, settings=settings, claims=claims,
         )  # fmt: skip
         try:
             pod = pod_for(request)

@@ -134,7 +134,7 @@ def test_the_patch_has_the_last_word_the_templates_after_the_workflows() -> None
 def test_a_patch_reaches_wait_and_adds_containers() -> None:
     patch = "containers: [{name: wait, resources: {limits: {cpu: 1}}}, {name: more, image: x}]"
     pod = build(HELLO | ARTIFACT | {"podSpecPatch": patch}, repository=REPOSITORY)
-    assert names(pod)[1] == ["wait", "main", "more"]
+    assert names(pod)[1] == ["wait", "more", "main"]
     assert container(pod, "wait")["resources"] == {"limits": {"cpu": 1}}
     assert container(pod, "wait")["command"][-1] == "wait"
 

@@ -41,14 +41,14 @@ specs = st.fixed_dictionaries(
         (
             {"containers": [{"name": "a", "env": [{"name": "F"}]}]},
             ["containers", 0, "env"],
-            [{"name": "E", "value": "1"}, {"name": "F"}],
+            [{"name": "F"}, {"name": "E", "value": "1"}],
         ),
         (
             {"containers": [{"name": "a", "ports": [{"containerPort": 80, "name": "p"}]}]},
             ["containers", 0, "ports", 0, "name"],
             "p",
         ),
-        ({"containers": [{"name": "b"}]}, ["containers", 1], {"name": "b"}),
+        ({"containers": [{"name": "b"}]}, ["containers", 0], {"name": "b"}),
         ({"containers": [{"name": "a", "$patch": "delete"}]}, ["containers"], []),
         ({"containers": [{"$patch": "replace"}, {"name": "b"}]}, ["containers"], [{"name": "b"}]),
         ({"tolerations": [{"key": "u"}]}, ["tolerations"], [{"key": "u"}]),
@@ -67,6 +67,19 @@ def test_each_rule(patch: dict[str, Any], path: list[Any], value: Any) -> None:
     for step in path:
         found = found[step]
     assert found == value
+
+
+@pytest.mark.parametrize(
+    ("old", "patch", "merged"),
+    [("ab", "c", "cab"), ("ab", "ba", "ba"), ("abc", "bd", "abdc"), ("abc", "dc", "dabc"), ("ab", "", "ab")],
+)
+def test_what_a_patch_names_comes_in_its_order_and_before_what_it_does_not_name(
+    old: str, patch: str, merged: str
+) -> None:
+    """As an API server merges lists: an entry that the patch does not name goes first only if it did before."""
+    variables = [[{"name": name} for name in names] for names in (old, patch)]
+    found = strategic_merge({"env": variables[0]}, {"env": variables[1]})
+    assert "".join(entry["name"] for entry in found["env"]) == merged
 
 
 @given(specs, specs)

@@ -77,6 +77,12 @@ def step(fields: str) -> str:
         ("{templates: [{name: t, resource: {action: get, manifest: 'a: b', successCondition: 'a in b'}}]}",
          "spec.templates[0].resource.successCondition"),
         ("{metrics: {prometheus: [{name: m, help: h, when: 'a ==', counter: {value: '1'}}]}}", ""),
+        ("{metrics: {prometheus: [{name: a.b, help: h, counter: {value: '1'}}]}}", "spec.metrics.prometheus[0].name"),
+        ("{templates: [{name: t, suspend: {}, metrics: {prometheus: [{name: m, help: h}]}}]}",
+         "spec.templates[0].metrics.prometheus[0]"),
+        ("{activeDeadlineSeconds: 0}", "spec.activeDeadlineSeconds"),
+        ("{templates: [{name: t, inputs: {parameters: [{name: p, value: b, enum: [a]}]}, suspend: {}}]}",
+         "spec.templates[0].inputs.parameters[0].value"),
     ],
 )  # fmt: skip
 def test_what_a_run_would_fail_of_is_found_where_it_is_written(spec: str, path: str) -> None:

@@ -278,3 +278,32 @@ def test_every_kind_of_loop_has_items_to_ask_about(loop):
     )
 
     assert messages(thing) == []
+
+
+@pytest.mark.spec("CRON-9", "VAL-11")
+@pytest.mark.parametrize(
+    ("tag", "is_known"),
+    [
+        ("workflow.labels.run", True),
+        ("workflow.annotations.note", True),
+        ("workflow.labels.workflows.argoproj.io/cron-workflow", True),
+        ("workflow.scheduledTime", True),
+        ("workflow.labels.own", False),
+    ],
+)
+def test_a_schedules_templates_speak_of_the_metadata_of_its_runs(tag, is_known):
+    """Not of the schedule's own labels: its runs do not have them."""
+    container = {"image": "x", "command": ["c"], "args": [f"{{{{{tag}}}}}"]}
+    workflow = {"entrypoint": "t", "templates": [{"name": "t", "container": container}]}
+    metadata = {"labels": {"run": "x"}, "annotations": {"note": "y"}}
+    spec = {"schedules": ["* * * * *"], "workflowMetadata": metadata, "workflowSpec": workflow}
+    cron = {
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow",
+        "metadata": {"name": "c", "labels": {"own": "z"}}, "spec": spec,
+    }  # fmt: skip
+
+    found = validate(cron, lookup=lambda _: None)
+
+    assert [problem.message for problem in found] == (
+        [] if is_known else [f"templates.t: failed to resolve {{{{{tag}}}}}"]
+    )

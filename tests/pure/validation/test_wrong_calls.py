@@ -97,7 +97,7 @@ def test_retries_without_a_retry_strategy_are_worth_a_warning():
             ".tasks.2b name cannot begin with a digit when using either 'depends' or 'dependencies'",
         ),
         ("[{name: b, template: ok, depends: a.AllFailed}]", " sorting failed: invalid dependency a"),
-        ("[{name: a, template: ok}, {name: a, template: ok}]", ".tasks[1].name 'a' is not unique"),
+        ("[{name: a, template: ok}, {name: a, template: ok}]", " sorting failed: duplicated nodeName a"),
         (
             "[{name: a, template: ok}, {name: b, template: echo, arguments:"
             " {parameters: [{name: message, value: '{{tasks.a.outputs.result}}'}]}}]",
@@ -148,7 +148,7 @@ def test_an_empty_list_of_items_is_no_loop():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("{hooks: {running: {template: ok}}}", "spec.hooks.running Expression required"),
+        ("{hooks: {running: {template: ok}}}", "hooks.running Expression required"),
         ("{hooks: {exit: {template: nobody}}}", "spec.hooks.exit template name 'nobody' undefined"),
         ("{templates: [{name: t, steps: [[{name: a, template: ok, hooks: {running: {template: ok}}}]]}]}",
          "templates.t.steps[0].a.running Expression required"),
@@ -188,7 +188,7 @@ def test_local_names_of_another_library_are_looked_up_there():
 
 
 def test_a_call_without_a_template_is_told():
-    assert first_of_steps("[[{name: a}]]") == "templates.t.steps[0].a has no template"
+    assert first_of_steps("[[{name: a}]]") == "templates.t.steps[0].a failed to get a template"
     both = "[[{name: a, template: ok, inline: {suspend: {}}}]]"
     assert first_of_steps(both) == "templates.t.steps[0].a has inline beside template or templateRef"
     both = "[[{name: a, templateRef: {name: x, template: y}, inline: {suspend: {}}}]]"
