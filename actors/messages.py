@@ -121,11 +121,13 @@ class ChildChanged(msgspec.Struct, frozen=True):
 class NodeChanged(msgspec.Struct, frozen=True):
     """To the journal: this is the node's state; `parent` is the id of the node that started it.
 
-    With `wants_record`, the sender hears `Recorded` once a status write that contains this state is acknowledged."""
+    With `wants_record`, the sender hears `Recorded` once a status write that contains this state is acknowledged.
+    With `crashed`, others say so of a node whose actor is no more: an end of which that one has told itself stands."""
 
     status: NodeStatus
     parent: str = ""
     wants_record: bool = False
+    crashed: bool = False
 
 
 class Edge(msgspec.Struct, frozen=True):

@@ -365,7 +365,7 @@ def crashed(run: Run, owner: Address, known: NodeStatus, text: str, now: float) 
         synchronization_status=None, host_node_name="",  # the engine gave it up: so it looks to a later life, too
     )  # fmt: skip
     return [
-        Tell(run.address, NodeChanged(status, owner.part)),
+        Tell(run.address, NodeChanged(status, owner.part, crashed=True)),
         Tell(run.address, Forsaken(status.id, status.name)),
         Tell(owner, ChildChanged(status, (status.id,), error=text)),
     ]

@@ -133,6 +133,11 @@ class Journal:
             self.waiting[status.id] = None
             self.dirty[status.id] = None
 
+    def has_ended(self, node_id: str) -> bool:
+        """Whether a node is known to have ended."""
+        known = self.statuses.get(node_id)
+        return known is not None and known.ended
+
     def edge(self, parents: tuple[str, ...], child: str) -> None:
         """`child` follows each of `parents`."""
         for parent in parents:

@@ -170,7 +170,7 @@ def wants(state: WorkflowState, node_id: str, keys: tuple[str, ...], name: str =
     claim.name = name
     if claim.stage == "held":
         return [Tell(state.running.node_address(node_id), LockGranted(node_id))]
-    if claim.stage == "leaving" and not _has_ended(state, node_id):
+    if claim.stage == "leaving" and not state.journal.has_ended(node_id):
         state.locks.move(node_id, "granted")  # it was thought to be nobody's
         return []
     if claim.stage != "asked":
@@ -301,11 +301,6 @@ def _stands_below(state: WorkflowState, node_id: str, above: str) -> bool:
     if not name:
         return node_id != WHOLE and node_id not in state.journal.statuses
     return name == above or ids.is_below(name, above)
-
-
-def _has_ended(state: WorkflowState, node_id: str) -> bool:
-    status = state.journal.statuses.get(node_id)
-    return status is not None and status.ended
 
 
 def _unwritten(state: WorkflowState) -> list[str]:

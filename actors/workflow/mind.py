@@ -170,6 +170,8 @@ class WorkflowMind:
 
     def _told(self, state: WorkflowState, sender: Address, word: Any, now: float) -> list[Command]:
         match word:
+            case NodeChanged(status, crashed=True) if state.journal.has_ended(status.id):
+                return []
             case NodeChanged(status, parent, wants_record):
                 state.journal.change(status, parent, wants_record=wants_record)
                 export(state, status)

@@ -252,8 +252,6 @@ class Judge:
             after, kind = nodes[node_id].get("phase", ""), nodes[node_id]["type"]
             if self.stopped and kind == "Suspend":
                 continue  # who resumes what another stops may be too late
-            if workflow in self.crashed and kind in {"StepGroup", "TaskGroup"} and after == "Error":
-                continue  # a group that had ended, and whose actor crashes before it has told a later life what it made
             if RANK[after] < RANK[phase] or (RANK[phase] == 2 and after != phase):
                 self.wrong(f"{nodes[node_id]['name']} went from {phase} to {after}")
 
