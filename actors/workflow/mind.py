@@ -170,17 +170,8 @@ class WorkflowMind:
 
     def _told(self, state: WorkflowState, sender: Address, word: Any, now: float) -> list[Command]:
         match word:
-            case NodeChanged(status, crashed=True) if state.journal.has_ended(status.id):
-                return []
-            case NodeChanged(status, parent, wants_record):
-                state.journal.change(status, parent, wants_record=wants_record)
-                export(state, status)
-                written = [*locks.node_changed(state, status), *writing.changed(state, state.limits, now)]
-                written += forsaken.found_below(state, status, now)
-                if status.ended and state.gate is not None and status.id in state.gate.inside:  # it may have crashed
-                    admitted = state.gate.leave(status.id)
-                    written += [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
-                return [*written, *self._daemon_changed(state, status, now)]
+            case NodeChanged():
+                return self._node_changed(state, word, now)
             case Forsaken() | Bereft():
                 return [*forsaken.heard(state, word, now), *ending.after(state, now)]
             case Edge(parents, child):
@@ -204,6 +195,19 @@ class WorkflowMind:
                 return locks.wants(state, node_id, keys, name)
         del sender
         return self._of_rooms(state, word, now)
+
+    def _node_changed(self, state: WorkflowState, word: NodeChanged, now: float) -> list[Command]:
+        status = word.status
+        if word.crashed and state.journal.has_ended(status.id):
+            return []
+        state.journal.change(status, word.parent, wants_record=word.wants_record)
+        export(state, status)
+        written = [*locks.node_changed(state, status), *writing.changed(state, state.limits, now)]
+        written += forsaken.found_below(state, status, now)
+        if status.ended and state.gate is not None and status.id in state.gate.inside:  # it may have crashed
+            admitted = state.gate.leave(status.id)
+            written += [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
+        return [*written, *self._daemon_changed(state, status, now)]
 
     def _of_rooms(self, state: WorkflowState, word: Any, now: float) -> list[Command]:
         """Other rooms say something: locks, turns, how long the last one took."""
