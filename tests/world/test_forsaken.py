@@ -7,15 +7,17 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from actors.lock_messages import WHOLE, holder_key
-from actors.messages import ChildChanged, NodeStatus
+from actors.messages import ChildChanged, NodeChanged, NodeStatus
 from actors.names import ids
 from actors.workflow import locks
 from actors.workflow.locks import Ledger, forsake
+from actors.workflow.mind import WorkflowMind
 from actors.workflow.state import WorkflowState
-from runtime.messages import Address, WakeAt
+from runtime.messages import Address, Told, WakeAt
 from runtime.objects import Object, Reference
 from tests.kernel.coat import Coat
 from tests.pure.engine.nodes import a_run
@@ -217,3 +219,16 @@ async def test_a_pod_that_is_made_after_the_crash_of_all_and_the_workflows_end_i
         left = await here.settled_pods()
 
     assert (len(here.created), left) == (1, [])
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["it had told its end", "it had not"])
+def test_the_crash_of_an_actor_does_not_take_back_the_end_that_it_has_told_of(*, told: bool) -> None:
+    """Word of a crash may overtake, on its way to the parent, what the crashed actor said before."""
+    state = WorkflowState(Address("workflow", "default", "w", "uid-of-w"))
+    state.run = a_run()
+    node = NodeStatus(id=ids.node_id("w", "w.A"), name="w.A", type="Pod", phase="Succeeded" if told else "Running")
+    state.journal.change(node, "")
+    crashed = NodeChanged(msgspec.structs.replace(node, phase="Error", message="ValueError: x"), crashed=True)
+    list(WorkflowMind().receive(state, Told(state.address, crashed), 100.0))
+
+    assert state.journal.statuses[node.id].phase == ("Succeeded" if told else "Error")

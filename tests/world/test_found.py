@@ -72,7 +72,6 @@ FOUND = [
     (513815, "mixed", "pods of a run that failed stayed when its retry succeeded, though podGC wanted them away"),
     (620287, "mixed", "the last words of a former life arrived late, and a running node went back to Pending"),
     (606894, "mixed", "a crash that was no failure to a later life closed a template that fails fast"),
-    (617304, "mixed", "an end on record became an Error when the actor that had told of it crashed"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 

@@ -6,8 +6,8 @@ import pytest
 
 from actors.messages import ChildChanged, NodeChanged, NodeFlag, NodeStatus, Permit, ReturnsPermit, WantsPermit
 from actors.names import ids
-from runtime.messages import Address, Command, Down, Spawn, Started, Tell
-from tests.pure.engine.nodes import LEAF, WORKFLOW, Played, a_call, a_run, of
+from runtime.messages import Address, Command, Down, Message, Spawn, Started, Tell, Told
+from tests.pure.engine.nodes import LEAF, NOW, WORKFLOW, Played, a_call, a_run, of
 
 TWICE = {**LEAF, "retryStrategy": {"limit": 2}}
 STAMP = "2027-01-15T08:00:00Z"
@@ -72,3 +72,15 @@ def test_between_attempts_its_places_are_others_unless_the_next_one_has_begun_be
     (returned,) = [tell.word for tell in said if isinstance(tell.word, ReturnsPermit)]
     assert returned.stays is works
     assert [tell.to for tell in said if isinstance(tell.word, WantsPermit)] == [WORKFLOW], "it asks in any case"
+
+
+@pytest.mark.parametrize("crashes", [False, True], ids=["it ends", "its attempt crashes"])
+def test_a_clock_that_is_behind_lets_nothing_end_before_it_began(*, crashes: bool) -> None:
+    node = Played(a_call(a_run(), TWICE))
+    node.hears(Started(0))
+    node.told(ChildChanged(an_attempt(0, "Running")), address(0))
+    ended: Message = Told(address(0), ChildChanged(an_attempt(0, "Succeeded")))
+    word = Down(address(0), "crashed", "ValueError: x") if crashes else ended
+    (status,) = recorded(node.hears(word, NOW - 60))
+
+    assert (status.started_at, status.finished_at) == (STAMP, STAMP)
