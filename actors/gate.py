@@ -26,6 +26,7 @@ class Gate:
     restored: set[str] = field(default_factory=set)  # were inside before a restart, and have not asked again yet
     staying: set[str] = field(default_factory=set)  # are inside, do nothing there, and will ask before they do
     owed: set[str] = field(default_factory=set)  # had been let in before a restart, and need no place until they ask
+    working: set[str] = field(default_factory=set)  # of those restored: who certainly does something there
     names: dict[str, str] = field(default_factory=dict)  # of those who asked or were inside: where they stand
 
     def ask(self, who: str, name: str = "") -> list[str]:
@@ -34,6 +35,12 @@ class Gate:
         if who in self.staying:
             self.staying.discard(who)
             return [] if self.closed else [who]
+        if self._was_replaced(who):
+            self.restored.discard(who)
+            self.inside.discard(who)
+            self.waiting[who] = None
+            self.waiting.move_to_end(who, last=False)
+            return []
         if self.remembers(who):
             self.restored.discard(who)
             self.owed.discard(who)
@@ -43,9 +50,11 @@ class Gate:
             self.waiting[who] = None
         return self.admit()
 
-    def restore(self, places: Mapping[str, str]) -> None:
-        """These nodes, with their names, were inside when the record was written: their places stay theirs."""
+    def restore(self, places: Mapping[str, str], *, working: bool = False) -> None:
+        """These nodes, with their names, were inside when the record was written, or are found to be `working` there:
+        their places stay theirs."""
         self.restored.update(places)
+        self.working.update(places if working else ())
         self.inside |= self.restored
         self.names.update(places)
 
@@ -78,7 +87,7 @@ class Gate:
         gone = {who for who, name in self.names.items() if name == above or ids.is_below(name, above)}
         for who in gone:
             del self.names[who]
-        for places in (self.restored, self.owed, self.staying, self.inside):
+        for places in (self.restored, self.owed, self.staying, self.inside, self.working):
             places.difference_update(gone)
         self.waiting = OrderedDict.fromkeys(who for who in self.waiting if who not in gone)
         return self.admit()
@@ -101,6 +110,11 @@ class Gate:
     def remembers(self, who: str) -> bool:
         """Whether `who` had been let in before a restart and has not asked again."""
         return who in self.restored or who in self.owed
+
+    def _was_replaced(self, who: str) -> bool:
+        """Whether others have its place: more were inside than may be, so some had left and that was not written."""
+        doubtful = who in self.restored and who not in self.working and not self.closed
+        return doubtful and self.limit is not None and len(self.inside) > self.limit
 
     @property
     def closed(self) -> bool:

@@ -57,13 +57,13 @@ class StepsNode(Boundary):
         if not self.group.ended:
             return []
         if self.status.ended:
-            return self._record(self.group)
+            return self._record(self.group, word)
         self.daemons += word.daemons
         self.follows, self.passed = word.outbound, word.leaves
         self.empty = word.outbound == (self.group.id,)
         if self.failed_fast and not self._went_on:  # whatever became of its calls
             self.group = msgspec.structs.replace(self.group, phase="Failed", message=FAILED_FAST)
-        return [*self._record(self.group), *self._group_ended(self.group, word, now)]
+        return [*self._record(self.group, word), *self._group_ended(self.group, word, now)]
 
     def _group_ended(self, group: NodeStatus, word: ChildChanged, now: float) -> list[Command]:
         if group.failed:
@@ -79,9 +79,10 @@ class StepsNode(Boundary):
         following = ids.step_group(self.status.name, self.index + 1)
         return ids.node_id(self.run.name, following) in self.run.known
 
-    def _record(self, group: NodeStatus) -> list[Command]:
-        """Put a group's end on record: the last word on it is the template's (FF-2)."""
-        return [Tell(self.run.address, NodeChanged(group, self.id))]
+    def _record(self, group: NodeStatus, word: ChildChanged) -> list[Command]:
+        """Put a group's end on record: the last word on it is the template's (FF-2). An end on record from an earlier
+        life stays where the group then could not go on: others may have followed it."""
+        return [Tell(self.run.address, NodeChanged(group, self.id, crashed=bool(word.error)))]
 
     def review(self, now: float) -> list[Command]:
         """The running group decides."""

@@ -41,7 +41,8 @@ def _end_below(state: WorkflowState, node_id: str, now: float, *, daemons: bool)
     known = state.journal.statuses
     commands: list[Command] = []
     for below, status in list(known.items()):  # also those that have not said anything since a restart
-        if not status.ended and (daemons or not status.daemoned) and node_id in _above(state, below):
+        serves = status.daemoned and below in state.journal.unended  # in this life: whoever it serves will end it
+        if not status.ended and (daemons or not serves) and node_id in _above(state, below):
             commands += _end(state, _lost(status, known[node_id], now))
     return [*commands, *writing.changed(state, state.limits, now)] if commands else []
 

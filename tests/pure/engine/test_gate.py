@@ -126,6 +126,19 @@ def test_who_crashed_itself_waits_no_more() -> None:
 
 
 @pytest.mark.spec("PAR-3")
+def test_a_place_on_record_that_was_given_to_others_meanwhile_is_theirs_and_who_had_it_is_the_next() -> None:
+    """It had left and another had been let in, and of both only the pod of the other shows: the limit is the limit."""
+    gate = Gate(2)
+    gate.restore({"recorded": "w.recorded"})
+    gate.restore({"one": "w.one", "two": "w.two"}, working=True)
+    assert gate.ask("late") == []
+    assert gate.ask("recorded") == []
+    assert gate.ask("one") == ["one"], "who works stays"
+    assert gate.leave("one") == ["recorded"]
+    assert gate.leave("two") == ["late"]
+
+
+@pytest.mark.spec("PAR-3")
 def test_a_limit_of_zero_holds_everybody_back() -> None:
     assert Gate(0).ask("a") == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.messages import ChildChanged, Denied, Edited, FoundOver, NodeStatus, Phase, ReturnsPermit, WantsPermit
+from actors.messages import ChildChanged, Denied, Edited, FoundOver, NodeChanged, NodeStatus, Phase, ReturnsPermit, WantsPermit
 from actors.names import ids
 from runtime.messages import Down, Spawn, Tell
 from tests.pure.engine.nodes import Played, a_call, a_run, of
@@ -34,6 +34,19 @@ def test_a_recorded_group_that_crashes_before_its_first_word_does_not_hold_its_t
 
     node.told(*heard)
     assert (node.state.status.phase, node.state.status.message) == ("Failed", "ValueError: x")
+
+
+@pytest.mark.spec("STEP-2")
+def test_a_group_that_crashes_keeps_the_end_that_it_has_on_record() -> None:
+    """Others may have followed it: what its template then makes of the crash is the template's end, not the group's."""
+    node = Played(a_call(a_run(group=a_group("Succeeded")), STEPS))
+    (spawn,) = of(Spawn, node.hears_of_birth())
+    crash = node.hears(Down(spawn.address, "crashed", "ValueError: x"))
+    (heard,) = [tell.word for tell in of(Tell, crash) if isinstance(tell.word, ChildChanged)]
+
+    told = [tell.word for tell in of(Tell, node.told(heard)) if isinstance(tell.word, NodeChanged)]
+    assert [word.crashed for word in told if word.status.id == spawn.address.part] == [True]
+    assert [word.crashed for word in told if word.status.id == node.state.id] == [False]
 
 
 LIMITED = {**STEPS, "parallelism": 1}
