@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from actors.messages import ChildChanged, Denied, Edited, FoundOver, NodeChanged, NodeStatus, Phase, ReturnsPermit, WantsPermit
+from actors.messages import (
+    ChildChanged,
+    Denied,
+    Edited,
+    FoundOver,
+    NodeChanged,
+    NodeStatus,
+    Phase,
+    ReturnsPermit,
+    WantsPermit,
+)
 from actors.names import ids
 from runtime.messages import Down, Spawn, Tell
 from tests.pure.engine.nodes import Played, a_call, a_run, of
