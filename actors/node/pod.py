@@ -38,7 +38,7 @@ from runtime.api import ApiError, Gone
 from runtime.messages import Address, Ask, Command, Create, Delete, Patch, Read, ReadLog, Tell, WakeAt
 from runtime.objects import PODS, Object, Reference, owner_uid, reference
 
-CONFIRM, LOG = "pod:confirm", "pod:log"
+CONFIRM, LOG, OVERDUE = "pod:confirm", "pod:log", "pod:overdue"
 DOUBT = "pod:doubt"
 DOUBT_S, DOUBT_MAX_S = 60.0, 600.0  # a pod that the cache has not shown by then may have come and gone unseen
 LOG_ATTEMPTS_MAX = 5  # a log that cannot be read (node gone) is not waited for forever
@@ -198,6 +198,8 @@ class PodNode(PodRelease):
                 return self._made(result, now)
             case Read(tag="pod:adopt") | Read(tag="pod:confirm"):
                 return self._found(result, now)
+            case Read(tag="pod:overdue"):
+                return self._still_pending(result, now)
             case Read(tag="pod:release"):
                 self.pod = result if self._is_mine(result) else None
                 self.vanished = False
@@ -233,6 +235,9 @@ class PodNode(PodRelease):
                 if isinstance(error, Gone):
                     return self._not_there(now)
                 return [WakeAt(now + self._patience_s(), command.tag)]
+            case Read(tag="pod:overdue"):
+                again = WakeAt(now + self._patience_s(), "pendingTimeout")
+                return self._still_pending(None, now) if isinstance(error, Gone) else [again]
             case Ask(tag="pod:image"):
                 return self._image_unknown(command.query.image, error, now)
             case ReadLog(tag="pod:progress"):
@@ -241,6 +246,7 @@ class PodNode(PodRelease):
                 return self._log_unread(command, now)
             case Read(tag="pod:release") | Patch(tag="pod:release") | Delete(tag="pod:collect"):
                 self.released, self.collected = isinstance(error, Gone), False
+                self.vanished = self.vanished or (isinstance(command, Read) and not self.released)
                 return [] if self.released else [WakeAt(now + 2.0, command.tag)]
             case Patch(tag="pod:restart") | Delete(tag="pod:restart"):
                 return [] if isinstance(error, Gone) else [WakeAt(now + 1.0, RESTART)]
@@ -411,12 +417,25 @@ class PodNode(PodRelease):
         return super().deadline_exceeded(now)
 
     def timed_out(self, now: float) -> list[Command]:
-        """Only while Pending: a running pod carries its deadline itself."""
+        """Only while Pending: a running pod carries its deadline itself. What is there now decides, not the cache:
+        while nobody looked the pod may have run and ended."""
         if self.status.phase != "Pending":
             return []
         if self.creating:  # first it has to be known what there is to be ended
             return [WakeAt(now + 1.0, "pendingTimeout")]
-        return super().timed_out(now)
+        return [Read(self._reference(), OVERDUE)]
+
+    def _still_pending(self, pod: Object | None, now: float) -> list[Command]:
+        """Its time is up, and this is its pod: one that does not run has failed, any other has its say."""
+        if self.status.phase != "Pending":
+            return []
+        if pod is None or not self._is_mine(pod):
+            return super().timed_out(now)
+        if (pod.get("status") or {}).get("phase", "Pending") == "Pending":
+            self.pod = pod
+            return super().timed_out(now)
+        said = self._found(pod, now)
+        return [*said, WakeAt(now + 1.0, "pendingTimeout")] if self.status.phase == "Pending" else said
 
     def waiting(self) -> str:
         """What would move it on."""

@@ -6,27 +6,34 @@ from typing import Any
 
 import pytest
 
+from actors.messages import NodeStatus
 from actors.names import ids, labels
+from actors.node.mind import NodeMind
 from actors.run import Leftover
 from actors.workflow.mind import WorkflowMind
 from actors.workflow.pods import SHOWN
 from actors.workflow.state import WORKFLOWS, WorkflowState
+from runtime.api import Unavailable
 from runtime.messages import (
     Address,
     Command,
     Done,
     Down,
+    Failed,
     Message,
     Observed,
+    Patch,
     Read,
     Spawn,
     Started,
     Stop,
     Tell,
     Told,
+    WakeAt,
     Woke,
 )
 from runtime.objects import PODS, Object, reference
+from tests.pure.engine.nodes import a_run
 
 ADDRESS = Address("workflow", "default", "w", "uid-of-w")
 NOW = 1_800_000_000.0
@@ -103,3 +110,31 @@ def test_after_a_crash_it_stops_once_the_cache_had_time_to_show_what_there_is() 
     mind, state, _ = at_its_end(1)
 
     assert kinds(list(mind.receive(state, Woke(SHOWN), NOW + 60))) == [Stop]
+
+
+@pytest.mark.spec("PGC-4")
+def test_a_pod_that_the_cache_need_not_have_is_looked_for_whatever_it_shows_of_another_of_its_name() -> None:
+    """The one of the run before a retry had been let go; the one of this run is held, and nobody else lets it go."""
+    status = NodeStatus(id=ids.node_id("w", "w.A"), name="w.A", type="Pod", template_name="main", phase="Succeeded")
+    run = a_run()
+    own = {"kind": "Workflow", "name": "w", "uid": run.address.uid, "controller": True}
+    held = {**POD, "metadata": {**POD["metadata"], "name": ids.pod_name("w", "w.A", "main"), "ownerReferences": [own]}}
+    held["status"] = {"phase": "Succeeded"}
+    marked = {labels.WORKFLOW: "w", labels.COMPLETED: "true"}
+    former = {**held, "metadata": {**held["metadata"], "uid": "uid-of-another", "labels": marked}}
+    mind = NodeMind()
+    state = mind.birth(run.node_address(status.id), Leftover(run, status, "Error", unseen=True))
+    (look_at,) = mind.receive(state, Started(0), NOW)
+    assert isinstance(look_at, WakeAt)
+
+    assert list(mind.receive(state, Observed(reference(PODS, former), former), NOW)) == []
+    (look,) = mind.receive(state, Woke(look_at.tag), NOW + 2)
+    assert isinstance(look, Read)
+    (wake,) = mind.receive(state, Failed(look, Unavailable("away")), NOW + 3)
+    assert isinstance(wake, WakeAt)
+    assert list(mind.receive(state, Woke(wake.tag), NOW + 5)) == [look]
+
+    (patch,) = mind.receive(state, Done(look, held), NOW + 6)
+    assert isinstance(patch, Patch)
+    assert patch.ref.uid == "uid-of-pod"
+    assert list(mind.receive(state, Observed(reference(PODS, former), former), NOW + 7)) == []

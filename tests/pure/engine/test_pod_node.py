@@ -14,7 +14,7 @@ from runtime.api import Gone as NotFound
 from runtime.api import Throttled, Unavailable
 from runtime.messages import Command, Create, Delete, Done, Failed, Gone, Message, Patch, Read, Tell, Told, WakeAt, Woke
 from runtime.objects import PODS, Object, reference
-from tests.pure.engine.nodes import NOW, WORKFLOW, Played, a_call, a_pod, a_run, of
+from tests.pure.engine.nodes import LEAF, NOW, WORKFLOW, Played, a_call, a_pod, a_run, of
 
 
 def phases(commands: list[Command]) -> list[str]:
@@ -213,6 +213,9 @@ def test_what_the_clock_ends_is_ended_once_that_is_on_record(word: Message) -> N
     (create,) = of(Create, node.begins())
     node.hears(Done(create, a_pod(node.call)))
     ended = node.hears(word)
+    if isinstance(word, Woke):
+        (look,) = of(Read, ended)
+        ended = node.hears(Done(look, a_pod(node.call)))
 
     assert phases(ended) == ["Failed"]
     assert kills(ended) == []
@@ -324,3 +327,22 @@ def test_a_deleted_pod_whose_end_is_never_heard_of_is_looked_for() -> None:
     node.hears(Failed(look, NotFound("no such pod")))
 
     assert node.state.waiting() == "for nothing"
+
+
+LIMITED = {**LEAF, "timeout": "3h"}
+
+
+@pytest.mark.spec("TMO-3")
+@pytest.mark.parametrize(("there", "phase"), [("Succeeded", "Succeeded"), ("Pending", "Failed"), ("", "Failed")])
+def test_a_pod_whose_time_is_up_in_the_cache_is_looked_at_before_it_has_failed(there: str, phase: Phase) -> None:
+    """While the API server was away it may have run and ended: then that counts."""
+    node = Played(a_call(a_run(), LIMITED))
+    (create,) = of(Create, node.begins())
+    node.hears(Done(create, a_pod(node.call)))
+    (look,) = of(Read, node.hears(Woke("timeout")))
+    again = of(WakeAt, node.hears(Failed(look, Unavailable("away"))))
+    assert (node.state.status.phase, [wake.tag for wake in again]) == ("Pending", ["pendingTimeout"])
+
+    absent = Failed(look, NotFound("gone", code=404))
+    node.hears(Done(look, a_pod(node.call, there, version="9")) if there else absent)
+    assert node.state.status.phase == phase
