@@ -26,7 +26,7 @@ class Gate:
     restored: set[str] = field(default_factory=set)  # were inside before a restart, and have not asked again yet
     staying: set[str] = field(default_factory=set)  # are inside, do nothing there, and will ask before they do
     owed: set[str] = field(default_factory=set)  # had been let in before a restart, and need no place until they ask
-    working: set[str] = field(default_factory=set)  # of those restored: who certainly does something there
+    doubtful: set[str] = field(default_factory=set)  # of those restored: may have left since, without a word of it
     names: dict[str, str] = field(default_factory=dict)  # of those who asked or were inside: where they stand
 
     def ask(self, who: str, name: str = "") -> list[str]:
@@ -50,11 +50,12 @@ class Gate:
             self.waiting[who] = None
         return self.admit()
 
-    def restore(self, places: Mapping[str, str], *, working: bool = False) -> None:
-        """These nodes, with their names, were inside when the record was written, or are found to be `working` there:
-        their places stay theirs."""
+    def restore(self, places: Mapping[str, str], *, doubtful: bool = False) -> None:
+        """These nodes, with their names, were inside when the record was written, or are found there: their places
+        stay theirs. Of those who are `doubtful` others may have the places by now."""
+        self.doubtful.difference_update(places)
+        self.doubtful.update(places.keys() - self.inside if doubtful else ())
         self.restored.update(places)
-        self.working.update(places if working else ())
         self.inside |= self.restored
         self.names.update(places)
 
@@ -87,7 +88,7 @@ class Gate:
         gone = {who for who, name in self.names.items() if name == above or ids.is_below(name, above)}
         for who in gone:
             del self.names[who]
-        for places in (self.restored, self.owed, self.staying, self.inside, self.working):
+        for places in (self.restored, self.owed, self.staying, self.inside, self.doubtful):
             places.difference_update(gone)
         self.waiting = OrderedDict.fromkeys(who for who in self.waiting if who not in gone)
         return self.admit()
@@ -113,7 +114,7 @@ class Gate:
 
     def _was_replaced(self, who: str) -> bool:
         """Whether others have its place: more were inside than may be, so some had left and that was not written."""
-        doubtful = who in self.restored and who not in self.working and not self.closed
+        doubtful = who in self.doubtful and who in self.restored and who not in self.owed
         return doubtful and self.limit is not None and len(self.inside) > self.limit
 
     @property

@@ -51,8 +51,7 @@ class Boundary(Called):
             self.gate = Gate(int(limit) if limit else None, bool(template.get("failFast")))
             over = self.run.found_over_inside(self.status.name)
             stay = {call: name for call, name in over.items() if call in self.run.lockers}  # see _vacated
-            self.gate.restore(self.run.recorded_inside(self.id) | stay)
-            self.gate.restore(self.run.found_inside(self.status.name), working=True)
+            self.gate.restore(self.run.recorded_inside(self.id) | self.run.found_inside(self.status.name) | stay)
             self.gate.owed.update(over.keys() - stay.keys())
             self.gate.failed = self.gate.fail_fast and self.run.recorded_failure(self.id)
         self.scope = self.scope or dict(self.instance.variables)

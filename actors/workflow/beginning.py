@@ -169,6 +169,8 @@ def limit_pods(state: WorkflowState) -> None:
         return
     if state.gate is None:
         state.gate = Gate(None if limit is None else int(limit))
-        state.gate.restore(state.running.recorded_inside(None))
+        inside = state.running.recorded_inside(None)
+        state.gate.restore({who: inside[who] for who in inside.keys() & state.running.lockers})
+        state.gate.restore({who: inside[who] for who in inside.keys() - state.running.lockers}, doubtful=True)
     state.gate.held = state.suspended
     state.running.permits = True

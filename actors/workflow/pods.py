@@ -123,7 +123,7 @@ def take_places(state: WorkflowState, now: float) -> list[Command]:
     if state.gate is not None:
         state.gate.owed.update(ids.node_id(run.name, ids.without_attempt(name)) for name in run.found_over)
         holders = [ids.without_attempt(name) for name in run.found]
-        state.gate.restore({ids.node_id(run.name, holder): holder for holder in holders}, working=True)
+        state.gate.restore({ids.node_id(run.name, holder): holder for holder in holders})
     unheard = any(ids.node_id(run.name, name) not in run.known for name in run.found)
     return [WakeAt(now + GIVE_WAY_S, PLACES)] if unheard else []
 

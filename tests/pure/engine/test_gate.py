@@ -129,13 +129,22 @@ def test_who_crashed_itself_waits_no_more() -> None:
 def test_a_place_on_record_that_was_given_to_others_meanwhile_is_theirs_and_who_had_it_is_the_next() -> None:
     """It had left and another had been let in, and of both only the pod of the other shows: the limit is the limit."""
     gate = Gate(2)
-    gate.restore({"recorded": "w.recorded"})
-    gate.restore({"one": "w.one", "two": "w.two"}, working=True)
+    gate.restore({"recorded": "w.recorded", "one": "w.one"}, doubtful=True)
+    gate.restore({"one": "w.one", "two": "w.two"})
     assert gate.ask("late") == []
     assert gate.ask("recorded") == []
     assert gate.ask("one") == ["one"], "who works stays"
     assert gate.leave("one") == ["recorded"]
     assert gate.leave("two") == ["late"]
+
+
+@pytest.mark.spec("PAR-3")
+def test_who_needs_its_place_only_to_tell_of_an_end_waits_for_nobody() -> None:
+    gate = Gate(1)
+    gate.restore({"over": "w.over"}, doubtful=True)
+    gate.restore({"works": "w.works"})
+    gate.owed.add("over")
+    assert gate.ask("over") == ["over"]
 
 
 @pytest.mark.spec("PAR-3")
