@@ -7,8 +7,9 @@ An API server in memory, a node that simulates pods, and the controllers are a p
 and keeps a ledger of every workflow and every pod. One call of the controllers in a hundred goes wrong (refused, or
 carried out and the answer lost, or late), streams break every other minute, and in the first half of the warm-up the
 controllers are killed (SIGKILL) and started again. Memory and stalls count after the warm-up, a fifth of the run: of an
-hour, seven minutes after the last start, by when the caches of names are full and every namespace has had its turn. The
-end is 1 when something was lost or doubled.
+hour, seven minutes after the last start, by when the caches of names are full and every namespace has had its turn. For
+half as long as the warm-up streams break every ten seconds from each start on, and a fifth of them is listed anew: what
+that needs at once, memory has had before it counts. The end is 1 when something was lost or doubled.
 
 The whole is written as PNG, and as JSON beside it. A stall is how late a timer of ten milliseconds comes: `late` as the
 clock has it, on a busy machine mostly the doing of others; `own` what the loop's own work explains.
@@ -83,7 +84,8 @@ async def soak(options: argparse.Namespace) -> tuple[Course, Ledger]:
     with tempfile.TemporaryDirectory(prefix="tiphys-soak-") as folder:
         samples = Path(folder, "samples.jsonl")
         script = Path(__file__).with_name("soaked.py")
-        command = f"{sys.executable} {script} {{kubeconfig}} {samples} --faults {options.faults} --seed {options.seed}"
+        chances = f"--faults {options.faults} --rough {course.warm_s / 2} --seed {options.seed}"
+        command = f"{sys.executable} {script} {{kubeconfig}} {samples} {chances}"
         async with rigged(RigSettings(Path(folder), controller=command)) as rig:
             assert rig.controller is not None
             await anyio.to_thread.run_sync(rig.controller.await_line, "ready", READY_S)

@@ -1,6 +1,6 @@
 """The controllers of a soak, in a process of their own: as `tiphys controller` runs them, over an API that fails.
 
-    python bench/soaked.py KUBECONFIG SAMPLES [--faults 0.01] [--seed 1]
+    python bench/soaked.py KUBECONFIG SAMPLES [--faults 0.01] [--rough 0] [--seed 1]
 
 Started by `bench/soak.py`. Once a second a line of JSON is added to SAMPLES: memory, CPU, how late the loop was, which
 faults there were.
@@ -40,23 +40,29 @@ class Ready(anyio.abc.TaskStatus[None]):
         sys.stdout.flush()
 
 
-async def control(kubeconfig: str, samples: Path, share: float, seed: int) -> None:
+async def control(chosen: argparse.Namespace) -> None:
     """Run until killed."""
-    async with HttpApi.from_kubeconfig(kubeconfig) as api:
+    async with HttpApi.from_kubeconfig(chosen.kubeconfig) as api:
         api.shapes = shapes()
         decided = ControllerSettings()
-        faulty = Faulty(api, share, Random(seed))  # noqa: S311  chance, no secret
+        faulty = Faulty(api, chosen.faults, Random(chosen.seed))  # noqa: S311  chance, no secret
         settings = Settings(manager="tiphys", collect=True, series=decided.series)
         system = System(faulty, rooms(decided), settings=settings)
 
         async def note(sample: dict[str, Any]) -> None:
             actors = sum(system.statistics().registry.actors.values())
             more = {"pid": os.getpid(), "mib": cost_of(os.getpid()).mib, "actors": actors, "faults": faulty.counts}
-            with samples.open("a") as out:
+            with chosen.samples.open("a") as out:
                 out.write(json.dumps(sample | more) + "\n")
+
+        async def calm_down() -> None:
+            faulty.rough = True
+            await anyio.sleep(chosen.rough)
+            faulty.rough = False
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lateness.sample, note)
+            tasks.start_soon(calm_down)
             await system.run(task_status=Ready())
 
 
@@ -66,12 +72,11 @@ def main() -> None:
     parser.add_argument("kubeconfig")
     parser.add_argument("samples", type=Path)
     parser.add_argument("--faults", type=float, default=0.01)
+    parser.add_argument("--rough", type=float, default=0.0, help="seconds from the start in which streams break often")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     configure(level="error")
-    anyio.run(
-        control, chosen.kubeconfig, chosen.samples, chosen.faults, chosen.seed, backend_options={"use_uvloop": True}
-    )
+    anyio.run(control, chosen, backend_options={"use_uvloop": True})
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from runtime.objects import Object, Reference, Resource
 LATE_S: Final = 1.0  # how late an answer is at most
 AFTER_S: Final = 0.5  # what a 429 asks for
 STREAM_S: Final = 120.0  # how long a stream holds on average, where calls fail at all
+ROUGH_STREAM_S: Final = 10.0  # likewise, while the weather is rough
 EXPIRED: Final = 0.2  # of the streams that break: how many are told 410
 
 REFUSALS: Final[tuple[tuple[str, Callable[[], Exception]], ...]] = (
@@ -30,10 +31,13 @@ REFUSALS: Final[tuple[tuple[str, Callable[[], Exception]], ...]] = (
 
 
 class Faulty:
-    """`runtime.api.Api` over another one, of whose calls a share (0 to 1) goes wrong. `counts` says what did."""
+    """`runtime.api.Api` over another one, of whose calls a share (0 to 1) goes wrong. `counts` says what did.
+
+    While the weather is `rough`, streams hold a twelfth as long."""
 
     def __init__(self, api: Api, share: float, dice: Random) -> None:
         self.counts: Counter[str] = Counter()
+        self.rough = False
         self._api = api
         self._share = share
         self._dice = dice
@@ -79,7 +83,8 @@ class Faulty:
             yield self._breaking(events)
 
     async def _breaking(self, events: AsyncIterator[WatchEvent]) -> AsyncIterator[WatchEvent]:
-        holds_s = self._dice.expovariate(1 / STREAM_S) if self._share else float("inf")
+        mean_s = ROUGH_STREAM_S if self.rough else STREAM_S
+        holds_s = self._dice.expovariate(1 / mean_s) if self._share else float("inf")
         end = anyio.current_time() + holds_s
         async for event in events:
             yield event
