@@ -71,10 +71,10 @@ class DagNode(Boundary):
         parents = self._parents(task)
         try:
             if task.clause is not None and not task.clause.evaluate(self._result):
-                return site.conclude("Omitted", OMITTED, parents, now)
+                return self._never_runs(task, "Omitted", OMITTED, now)
         except ValueError as error:
             text = f"unable to evaluate expression '{task.declared.get('depends')}': {error}"
-            return site.conclude("Error", text, parents, now)
+            return self._never_runs(task, "Error", text, now)
         if is_loop(task.declared):
             return self._begin_loop(task, site, parents, now)
         return self._kept(task.name, site.begin(self.scope, parents, now))
@@ -85,12 +85,12 @@ class DagNode(Boundary):
             items = expand(loop_fields(task.declared, values, self.run.functions(site.id, now)))
         except CALL_ERRORS as error:
             if site.unwanted(values):
-                return site.conclude("Skipped", NO_ITEMS, parents, now)
-            return site.conclude("Error", str(error), parents, now)
+                return self._never_runs(task, "Skipped", NO_ITEMS, now)
+            return self._never_runs(task, "Error", str(error), now)
         if items is None:
             return self._kept(task.name, site.begin(self.scope, parents, now))
         if not items:
-            return site.conclude("Skipped", NO_ITEMS, parents, now)
+            return self._never_runs(task, "Skipped", NO_ITEMS, now)
         return self._spawn_group(task, site, items, parents)
 
     def _spawn_group(self, task: Task, site: Site, items: list[Item], parents: tuple[str, ...]) -> list[Command]:
@@ -100,6 +100,10 @@ class DagNode(Boundary):
         )  # fmt: skip
         site.status = call.unheard()
         return [Tell(self.run.address, Edge(parents, call.address.part)), Spawn(call.address, call)]
+
+    def _never_runs(self, task: Task, phase: Phase, message: str, now: float) -> list[Command]:
+        parents = self._parents(task)
+        return self._kept(task.name, self.sites[task.name].never_runs(phase, message, self.scope, parents, now))
 
     def _parents(self, task: Task) -> tuple[str, ...]:
         """What a task hangs on in the graph: the ends of what it depends on, or the DAG itself."""

@@ -13,7 +13,6 @@ import msgspec
 
 from actors.contract.paths import TELLER
 from actors.messages import (
-    POD_DELETED,
     DeadlineExceeded,
     Denied,
     Edited,
@@ -23,41 +22,35 @@ from actors.messages import (
     Shutdown,
     WorkflowEnded,
 )
-from actors.names import ids, labels
+from actors.names import ids
 from actors.node.assess import assess
 from actors.node.assessment import ContainerVerdict, expected_of, fields_of
 from actors.node.container_nodes import close_containers, container_entries, last_containers
 from actors.node.manifest_request import PodSettings
+from actors.node.pod_look import CONFIRM, DOUBT, DOUBT_S, PodLook
 from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin
 from actors.node.pod_progress import PROGRESS, is_told, question
-from actors.node.pod_release import KILL, PodRelease
+from actors.node.pod_release import KILL
 from actors.node.release import INPUTS_ANNOTATION
-from actors.node.restarts import has_outcome
 from actors.run import Call
 from runtime.api import ApiError, Gone
 from runtime.messages import Address, Ask, Command, Create, Delete, Patch, Read, ReadLog, Tell, WakeAt
-from runtime.objects import PODS, Object, Reference, owner_uid, reference
+from runtime.objects import PODS, Object, Reference, reference
 
-CONFIRM, LOG, OVERDUE = "pod:confirm", "pod:log", "pod:overdue"
-DOUBT = "pod:doubt"
-DOUBT_S, DOUBT_MAX_S = 60.0, 600.0  # a pod that the cache has not shown by then may have come and gone unseen
+LOG, OVERDUE = "pod:log", "pod:overdue"
 LOG_ATTEMPTS_MAX = 5  # a log that cannot be read (node gone) is not waited for forever
 
 
-class PodNode(PodRelease):
+class PodNode(PodLook):
     """Container, script, resource, data and containerSet templates."""
 
     def __init__(self, call: Call, settings: PodSettings) -> None:
         super().__init__(call, settings)
         self.introduced = False  # it has been told of the pod that there was, if there was one
-        self.shown = ""  # uid of the pod that the cache has shown last: it will also tell of that one's end
-        self.doubts = 0  # live looks at a pod that it has not shown, one after the other
         self.logs: dict[str, bytes] = {}  # container -> the end of its log, where outputs were spilled to it
         self.reading_log = False
         self.log_failures = 0
         self.listens = False  # to what its pod says of its progress: a timer or an answer is on its way
-        self.gone_uids: set[str] = set()  # of its pods that are no more: what still tells of them is late
-        self.unsure: Object | None = None  # a pod that the cache has and the record does not, until a live look
         self.told_containers: dict[str, ContainerVerdict] = {}  # of a containerSet, as the journal knows them
 
     def end(self, phase: Phase, now: float, message: str = "", *, error: str = "", **fields: Any) -> list[Command]:
@@ -73,11 +66,6 @@ class PodNode(PodRelease):
         told = {ids.node_id(self.run.name, ids.container(self.status.name, name)) for name in self.told_containers}
         last = last_containers(self.run.name, self.status.name, self.instance.template)
         return tuple(node_id for node_id in last if node_id in told) or (self.id,)
-
-    @property
-    def seen(self) -> bool:
-        """Whether the cache has its pod, this one and not another of that name."""
-        return self.pod is not None and self.pod["metadata"]["uid"] == self.shown
 
     @property
     def there_already(self) -> bool:
@@ -169,10 +157,6 @@ class PodNode(PodRelease):
                 self.status = msgspec.structs.replace(self.status, inputs=msgspec.json.decode(recorded))
             return []
         return self._release(now) if self.status.ended else self._look(now)
-
-    def _is_mine(self, pod: Object) -> bool:
-        annotations = pod["metadata"].get("annotations") or {}
-        return owner_uid(pod) == self.run.address.uid and annotations.get(labels.NODE_ID) == self.id
 
     def gone(self, ref: Reference, now: float) -> list[Command]:
         """The pod is no longer there: after its end that is fine, before it only a live look is believed."""
@@ -292,68 +276,6 @@ class PodNode(PodRelease):
             case "pendingTimeout":
                 return self.timed_out(now)
         return super().woke(tag, now)
-
-    def _made(self, pod: Object, now: float) -> list[Command]:
-        """The pod was created, and may have come and gone since."""
-        if self.pod is None and self._overtaken(pod):
-            return [Read(self._reference(), CONFIRM)]
-        self.pod = self.pod or pod
-        if self.status.ended:
-            return [*self._kill(), *self._release(now)]
-        return [*self._doubt(now), *self._look(now)]
-
-    def _overtaken(self, pod: Object) -> bool:
-        """Whether the cache has said that this pod is no more: an answer may be older than that, the next is not."""
-        uid = pod["metadata"]["uid"]
-        late = uid in self.gone_uids
-        self.gone_uids.discard(uid)
-        return late
-
-    def _doubt(self, now: float) -> list[Command]:
-        """Look again at a pod that only an answer has shown: if it goes before the cache has it, nobody says so."""
-        wait_s = min(DOUBT_S * 2**self.doubts, DOUBT_MAX_S)
-        return [] if self.seen else [WakeAt(now + wait_s, DOUBT)]
-
-    def _found(self, pod: Object, now: float) -> list[Command]:
-        """A live look: the pod is there. Ours is adopted, one on its way out let go, another's is an error."""
-        cached = self._sure(pod["metadata"]["uid"])
-        if self.status.ended:
-            return []
-        if not self._is_mine(pod):
-            owners = [f"{o['kind']} {o['name']}" for o in pod["metadata"].get("ownerReferences") or ()] or ["nobody"]
-            text = f"pod {self.pod_name} exists already and belongs to {', '.join(owners)}: delete or rename it"
-            self.released = True
-            return self.erred(text, now)
-        leaves = pod["metadata"].get("deletionTimestamp") and self.status.phase == "Pending" and self.pod is None
-        known = self.run.known.get(self.id)
-        if leaves and not has_outcome(pod, known.started_at if known else None):
-            return self._let_go(pod, now)
-        if self._overtaken(pod):
-            return [Read(self._reference(), CONFIRM)]
-        if not self.seen or self.shown == pod["metadata"]["uid"]:
-            self.pod = pod
-        commands = [*self._doubt(now), *self._look(now)]
-        self.pod = cached or self.pod  # of two states the newer one is not known: both are looked at
-        return [*commands, *(self._look(now) if cached is not None else [])]
-
-    def _sure(self, uid: str = "") -> Object | None:
-        """What is there is known: what the cache has of that pod, while what it tells of another one is late."""
-        cached, self.unsure = self.unsure, None
-        if cached is None or cached["metadata"]["uid"] == uid:
-            return cached
-        self.gone_uids.add(cached["metadata"]["uid"])
-        return None
-
-    def _not_there(self, now: float) -> list[Command]:
-        self._sure()
-        if self.seen:
-            return []  # if that is over, too, the cache will tell
-        self.pod = None
-        if self.status.ended:
-            return self._release(now)
-        if self.status.phase == "Pending":
-            return self._create(now)
-        return self.end("Error", now, POD_DELETED)
 
     # ------------------------------------------------------------------------------------------ what the pod says
 

@@ -15,7 +15,7 @@ import msgspec
 
 from actors.arguments import arguments_for, complete_nested
 from actors.language.expression import ExpressionError, evaluate_bool, nest
-from actors.language.functions import NOTHING
+from actors.language.functions import NOTHING, Functions
 from actors.language.tags import SubstitutionError, Unresolvable, substitute
 from actors.language.when import WhenError, evaluate_when
 from actors.messages import (
@@ -180,7 +180,7 @@ class Site:
         try:
             self.prepare(scope, now)
             if self.skipped:
-                return self.conclude("Skipped", self.skipped, parents, now)
+                return [*self.conclude("Skipped", self.skipped, parents, now), *self._follow(scope, now)]
             call = self._call()
         except CALL_ERRORS as error:
             self.error = str(error)
@@ -244,6 +244,12 @@ class Site:
         self.outbound, self.leaves = (self.id,), frozenset({phase}) & COMPLETED
         return self._adopt(self.status, parents)
 
+    def never_runs(
+        self, phase: Phase, message: str, scope: MutableMapping[str, Any], parents: tuple[str, ...], now: float
+    ) -> list[Command]:
+        """Likewise, of a task: its hooks may say what then is to be done."""
+        return [*self.conclude(phase, message, parents, now), *self._follow(scope, now)]
+
     def _adopt(self, status: NodeStatus, parents: tuple[str, ...]) -> list[Command]:
         journal = self.place.run.address
         return [Tell(journal, NodeChanged(status, self.place.owner.part)), Tell(journal, Edge(parents, status.id))]
@@ -284,8 +290,11 @@ class Site:
         leave = hooks.pop("exit", None)
         if self.step.get("onExit"):  # it wins over the hook
             leave = {"template": self.step["onExit"]}
+        if self.status.type == "Skipped":  # what never ran has nothing to leave, but a task may have hooks for that
+            leave = None
+            hooks = hooks if self.place.kind == "tasks" and self.item is None else {}
         commands: list[Command] = []
-        if self.status.type == "Skipped" or (not hooks and leave is None):  # what never ran has nothing to leave
+        if not hooks and leave is None:
             return commands
         values = self.values(scope).new_child(self.variables())
         for name, hook in hooks.items():
@@ -296,6 +305,15 @@ class Site:
             self.exit_decided = True
             commands += self._hook(leave, ids.on_exit(self.status.name), values, now, leaving=True)
         return commands
+
+    def _fires(self, condition: str, values: ChainMap[str, Any], functions: Functions) -> bool:
+        """Whether a hook's condition holds. What never ran has no outputs, and who asks for them is not meant."""
+        try:
+            return evaluate_bool(condition, nest(values), functions=functions)
+        except CALL_ERRORS:
+            if self.status.type == "Skipped":
+                return False
+            raise
 
     def _hook(
         self, hook: Mapping[str, Any], node_name: str, values: ChainMap[str, Any], now: float, *, leaving: bool = False
@@ -313,7 +331,7 @@ class Site:
             fired = known is not None  # before a restart: its condition may have passed since
             if not fired and self.over:
                 return []
-            if not fired and condition and not evaluate_bool(condition, nest(values), functions=functions):
+            if not fired and condition and not self._fires(condition, values, functions):
                 return []
             if leaving and not fired and place.run.shutdown == "Terminate":
                 return []

@@ -267,3 +267,45 @@ async def test_an_exit_handler_that_is_not_there_makes_the_workflow_unfit() -> N
 
     assert done["status"]["phase"] in {"Failed", "Error"}
     assert "nobody" in done["status"]["message"]
+
+
+NEVER = """
+  - name: main
+    dag:
+      tasks:
+      - {name: a, template: leaf, when: "false", hooks: {%s}}
+      - {name: b, template: leaf, depends: a.Failed, hooks: {%s}}
+      - {name: c, template: leaf, depends: "a && !b.Failed"}
+"""
+
+
+@pytest.mark.spec("HOOK-2")
+@pytest.mark.parametrize("dies", [False, True])
+async def test_the_hooks_of_a_task_that_never_runs_may_say_what_is_done_then(*, dies: bool) -> None:
+    """Those of a step may not; and its exit handler has nothing to leave."""
+    said = "note: {template: leaf, expression: 'tasks.%s.status == \"%s\"'}"
+    outputs = "asks: {template: leaf, expression: 'tasks.a.outputs.parameters.x == \"1\"'}"
+    more = f"{said % ('a', 'Skipped')}, {outputs}, exit: {{template: leaf}}"
+    async with world(table(note=Outcome(delay_s=20))) as here:
+        ref = await here.submit(flow(NEVER % (more, said % ("b", "Omitted"))))
+        await here.after(10)
+        if dies:
+            here.die()
+        done = await here.end_of(ref)
+
+    assert {name: phase for name, phase in phases(done).items() if name != "w"} == {
+        "w.a": "Skipped", "w.a.hooks.note": "Succeeded", "w.b": "Omitted", "w.b.hooks.note": "Succeeded",
+        "w.c": "Succeeded",
+    }  # fmt: skip
+    found = named(done)
+    assert node_id("w.a.hooks.note") in found["w.a"]["children"]
+    assert found["w.c"]["startedAt"] >= found["w.a.hooks.note"]["finishedAt"]
+    assert len(here.created) == 3
+
+
+@pytest.mark.spec("HOOK-2")
+async def test_the_hooks_of_a_skipped_step_do_not_fire() -> None:
+    never = "    - - {name: a, template: leaf, when: 'false', hooks: {note: {template: leaf, expression: 'true'}}}\n"
+    done = await run(flow("  - name: main\n    steps:\n" + never), table())
+
+    assert set(phases(done)) == {"w", "w[0]", "w[0].a"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.messages import NodeChanged
-from actors.node.pod import CONFIRM, DOUBT
+from actors.node.pod_look import CONFIRM, DOUBT
 from runtime.api import Gone as NotFound
 from runtime.api import Unavailable
 from runtime.messages import Command, Create, Done, Failed, Gone, Patch, Read, Tell, WakeAt, Woke

@@ -7,7 +7,7 @@ import pytest
 
 from actors.messages import DeadlineExceeded, Edited, NodeChanged, NodeStatus, Phase, Recorded, Shutdown, WorkflowEnded
 from actors.names import ids, labels
-from actors.node.pod import CONFIRM, DOUBT
+from actors.node.pod_look import CONFIRM, DOUBT
 from actors.node.pod_maker import ADOPT, CREATE
 from actors.node.pod_release import COLLECT, KILL
 from runtime.api import Gone as NotFound
