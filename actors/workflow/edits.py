@@ -57,10 +57,11 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
 
 
 def _tell_nodes(state: WorkflowState, found: Object) -> list[Command]:
-    """What somebody has written into nodes. Raises Superseded where a node's end here comes too late."""
+    """What somebody has written into nodes. Raises Superseded where that is another end of a node than the one here,
+    or its end while it runs here: the record goes before what is not on it, as it does upstream."""
     edits = state.journal.edits(nodes_of(found.get("status") or {}))
     if state.journal.contradicted:
-        raise Superseded(f"somebody ended {state.journal.contradicted} before its own end was on record")
+        raise Superseded(f"somebody has put an end of {state.journal.contradicted} on record before its own was")
     return [Tell(state.running.node_address(edit.id), Edited(edit)) for edit in edits]
 
 

@@ -268,7 +268,7 @@ class Journal:
                 continue  # our own write, whose answer was lost
             theirs = node_from_json(entry)
             ours = self.statuses[node_id]
-            contradicts = theirs.ended and ours.ended and theirs.phase != ours.phase
+            contradicts = theirs.ended and theirs.phase != ours.phase and (ours.ended or ours.type != "Suspend")
             if contradicts and (before is None or not node_from_json(before).ended):
                 self.contradicted = ours.name
             if (theirs.phase, theirs.message, theirs.outputs) != (ours.phase, ours.message, ours.outputs):

@@ -135,6 +135,26 @@ def test_a_later_life_knows_by_its_name_who_started_a_node(name: str, starter: s
     assert parent_of(name, composites) == (f"id of {starter}" if starter else WHOLE)
 
 
+@pytest.mark.parametrize(
+    ("type_", "ours", "theirs", "other"),
+    [
+        ("Retry", "Running", "Failed", True), ("Pod", "Pending", "Failed", True), ("Pod", "Succeeded", "Failed", True),
+        ("Pod", "Failed", "Failed", False), ("Pod", "Running", "Pending", False), ("Suspend", "Running", "Failed", False),
+    ],
+)  # fmt: skip
+def test_an_end_that_somebody_puts_on_record_is_another_than_ours(
+    type_: str, ours: Any, theirs: str, *, other: bool
+) -> None:
+    """A former life's last words, when its write arrives late: the record never goes back. Suspend nodes hear of it."""
+    node = NodeStatus(id="w-1", name="w.A", type=type_, phase="Running")
+    journal = Journal.of({"nodes": {"w-1": msgspec.to_builtins(node)}})
+    journal.change(msgspec.structs.replace(node, phase=ours), WHOLE)
+    written = next(iter(Journal.of({"nodes": {"w-1": msgspec.to_builtins(node)}}).written.values()))
+    journal.edits({"w-1": {**written, "phase": theirs}})
+
+    assert journal.contradicted == ("w.A" if other else "")
+
+
 def test_edges_are_kept_in_order_and_once() -> None:
     journal = Journal()
     journal.change(node("a"), "")
