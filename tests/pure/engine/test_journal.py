@@ -139,7 +139,8 @@ def test_a_later_life_knows_by_its_name_who_started_a_node(name: str, starter: s
     ("type_", "ours", "theirs", "other"),
     [
         ("Retry", "Running", "Failed", True), ("Pod", "Pending", "Failed", True), ("Pod", "Succeeded", "Failed", True),
-        ("Pod", "Failed", "Failed", False), ("Pod", "Running", "Pending", False), ("Suspend", "Running", "Failed", False),
+        ("Pod", "Failed", "Failed", False), ("Pod", "Running", "Pending", False),
+        ("Suspend", "Running", "Failed", False),
     ],
 )  # fmt: skip
 def test_an_end_that_somebody_puts_on_record_is_another_than_ours(
