@@ -15,7 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from runtime.api import Api, Conflict, Expired, ObjectList, Selection, Throttled, Unavailable, WatchEvent
-from runtime.objects import Object, Reference, Resource
+from runtime.objects import LEASES, Object, Reference, Resource
 from tests.world.faults import Plan
 from tiphys.devcluster.inprocess import bookmark
 from tiphys.devcluster.selectors import matcher
@@ -52,7 +52,8 @@ class Weather:
         self.flying: dict[int, tuple[str, Call]] = {}  # writes that are sent and not yet carried out
         self.stalled = False  # nothing comes through any more, in either direction
         self.away_until = 0.0
-        self._listed: dict[str, int] = {}  # source -> how many stale lists in a row it was given
+        self._listed: dict[str, int] = {}  # source -> how many stale lists in a row it was given in this reign
+        self._acquired = ""  # when its last reign was asked for
 
     # ------------------------------------------------------------------------------------------------ calls
 
@@ -62,7 +63,7 @@ class Weather:
 
     async def list(self, resource: Resource, selection: Selection = Selection(), **options: Any) -> ObjectList:
         """Read a collection, or what it was a while ago."""
-        # The first list of a life is a quorum read and so the newest there is; a later one may be any server's.
+        # The first list of a life or reign is a quorum read, so the newest there is; a later one may be any server's.
         source = f"{resource.plural}?{selection.labels}"
         listed = self._listed.get(source)
         stale = listed is not None and listed < STALE_MAX and self._plan.throw("stale_list", 0.5)
@@ -73,11 +74,13 @@ class Weather:
 
     async def create(self, resource: Resource, thing: Object, **options: Any) -> Object:
         """Create an object."""
+        self._look_for_reigns(resource, thing)
         name = f"{resource.plural}/{thing['metadata'].get('name', '')}"
         return await self._pass("create", name, lambda: self._api.create(resource, thing, **options))
 
     async def replace(self, resource: Resource, thing: Object, **options: Any) -> Object:
         """PUT."""
+        self._look_for_reigns(resource, thing)
         name = f"{resource.plural}/{thing['metadata']['name']}"
         return await self._pass("replace", name, lambda: self._api.replace(resource, thing, **options))
 
@@ -88,6 +91,13 @@ class Weather:
     async def delete(self, ref: Reference, **options: Any) -> None:
         """Delete an object."""
         await self._pass("delete", _name(ref), lambda: self._api.delete(ref, **options))
+
+    def _look_for_reigns(self, resource: Resource, thing: Object) -> None:
+        """Whoever asks for the lead will list everything anew, and relies on that."""
+        acquired = thing["spec"].get("acquireTime", "") if resource == LEASES else self._acquired
+        if acquired != self._acquired:
+            self._acquired = acquired
+            self._listed.clear()
 
     def log(self, ref: Reference, *args: Any, **options: Any) -> Any:
         """Stream a log."""
