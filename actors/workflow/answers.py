@@ -23,7 +23,7 @@ def done(state: WorkflowState, command: Command, result: Any, now: float) -> lis
         case Read(tag=opening.GATHER | opening.GLANCE):
             return _gathered(state, command.ref, result, now)
         case Read(tag=beginning.BIRTH):
-            return beginning.meet(state, result, now) if state.object is None else []
+            return beginning.meet(state, beginning.newest(state, result), now) if state.object is None else []
         case Read(tag=writing.REREAD):
             commands = edits.take_in(state, result, now)
             return [*commands, *writing.flush(state)]

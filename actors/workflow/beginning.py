@@ -15,7 +15,7 @@ from actors.packing import VERSION, version_of
 from actors.workflow import collecting, ending, estimates, guard, locks, offloading, opening, pods, turn, writing
 from actors.workflow.leftovers import leftovers_of_finished, run_of_finished
 from actors.workflow.retention import expires_at
-from actors.workflow.state import WorkflowState, is_completed
+from actors.workflow.state import WorkflowState, is_completed, newer
 from runtime.messages import Command, Read, Tell, WakeAt
 from runtime.objects import Object
 
@@ -42,6 +42,12 @@ def look(state: WorkflowState, thing: Object, now: float) -> list[Command]:
         return []
     state.looking = True
     return [Read(state.ref, BIRTH)]
+
+
+def newest(state: WorkflowState, thing: Object) -> Object:
+    """What was read, or what the cache has shown since: an answer may be older than that, and nobody shows it again."""
+    shown = state.shown
+    return shown if shown is not None and newer(shown, thing) and not newer(thing, shown) else thing
 
 
 def meet(state: WorkflowState, thing: Object, now: float) -> list[Command]:
@@ -108,7 +114,7 @@ def nodes_read(state: WorkflowState, now: float) -> list[Command]:
     """Its nodes have been read, or are to be asked for again, before it has begun here."""
     if state.object is None:
         awaited = state.offload.awaited
-        return meet(state, awaited, now) if awaited is not None else []
+        return meet(state, newest(state, awaited), now) if awaited is not None else []
     if state.ended:
         offloading.taken_in(state)
         return writing.flush(state)

@@ -1,0 +1,40 @@
+"""After its crash a workflow's actor looks at what the server has; what the cache shows meanwhile may be newer."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.names import labels
+from actors.workflow.mind import WorkflowMind
+from actors.workflow.state import WORKFLOWS
+from runtime.messages import Done, Observed, Read, Started
+from runtime.objects import Object, reference
+from tests.world.test_late_pods import ADDRESS, FINISHED, NOW
+
+
+def at(version: str, *, over: bool) -> Object:
+    """The workflow as it ended, or as somebody has opened it again (OP-4)."""
+    made = {"creationTimestamp": "2027-01-15T07:59:00Z", "resourceVersion": version}
+    meta = {**FINISHED["metadata"], **made}
+    if over:
+        return {**FINISHED, "metadata": meta}
+    status = {**FINISHED["status"], "phase": "Running", "finishedAt": None}
+    return {**FINISHED, "metadata": {**meta, "labels": {labels.COMPLETED: "false"}}, "status": status}
+
+
+@pytest.mark.spec("OP-4")
+@pytest.mark.parametrize(("read", "shown"), [("9", "12"), ("12", "9")], ids=["the cache's", "the server's"])
+def test_the_newer_of_what_was_read_and_what_was_shown_meanwhile_is_believed(read: str, shown: str) -> None:
+    """An answer may be older than what the cache shows before it arrives, and the cache shows that only once."""
+    mind = WorkflowMind()
+    state = mind.birth(ADDRESS, None)
+    first, later = at("8", over=True), at(shown, over=int(read) > int(shown))
+    list(mind.receive(state, Started(1), NOW))
+    (look,) = mind.receive(state, Observed(reference(WORKFLOWS, first), first), NOW)
+    assert isinstance(look, Read)
+    assert list(mind.receive(state, Observed(reference(WORKFLOWS, later), later), NOW)) == []
+
+    list(mind.receive(state, Done(look, at(read, over=int(shown) > int(read))), NOW + 1))
+    assert state.object is not None
+    assert state.object["metadata"]["resourceVersion"] == "12"
+    assert not state.ended
