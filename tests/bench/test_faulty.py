@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import Random
 
 import anyio
@@ -78,3 +79,27 @@ async def test_a_stream_breaks_after_some_time_or_is_told_that_it_is_too_old() -
                 ends.add(type(error))
     assert ends == {Unavailable, Expired}
     assert api.counts["broken stream"] + api.counts["expired"] == 30
+
+
+async def test_in_rough_weather_streams_break_much_sooner() -> None:
+    async with DevCluster(Settings()) as cluster:
+        api = Faulty(cluster.api, 0.5, Random(3))
+        await cluster.api.create(CONFIGMAPS, config(0))
+
+        async def events_until_it_breaks() -> int:
+            heard = 0
+            with suppress(Unavailable, Expired):
+                version = (await cluster.api.list(CONFIGMAPS)).resource_version
+                async with api.watch(CONFIGMAPS, Selection("default"), resource_version=version) as events:
+                    while True:
+                        await anyio.sleep(faulty.ROUGH_STREAM_S)
+                        body = {"data": {"at": str(anyio.current_time())}}
+                        await cluster.api.patch(Reference(CONFIGMAPS, "default", "c0"), body)
+                        await anext(events)
+                        heard += 1
+            return heard
+
+        gentle = sum([await events_until_it_breaks() for _ in range(30)])
+        api.rough = True
+        rough = sum([await events_until_it_breaks() for _ in range(30)])
+    assert 4 * rough < gentle
