@@ -180,11 +180,11 @@ class Site:
         try:
             self.prepare(scope, now)
             if self.skipped:
-                return [*self.conclude("Skipped", self.skipped, parents, now), *self._follow(scope, now)]
+                return self.never_runs("Skipped", self.skipped, scope, parents, now)
             call = self._call()
         except CALL_ERRORS as error:
             self.error = str(error)
-            return self.conclude("Error", self.error, parents, now)
+            return self.never_runs("Error", self.error, scope, parents, now)
         self.called = call
         edge = Tell(self.place.run.address, Edge(parents, self.id))
         return [edge, Spawn(call.address, call)]
@@ -247,7 +247,7 @@ class Site:
     def never_runs(
         self, phase: Phase, message: str, scope: MutableMapping[str, Any], parents: tuple[str, ...], now: float
     ) -> list[Command]:
-        """Likewise, of a task: its hooks may say what then is to be done."""
+        """Likewise, of a call that may have hooks for that: a task's (HOOK-2, EXIT-6)."""
         return [*self.conclude(phase, message, parents, now), *self._follow(scope, now)]
 
     def _adopt(self, status: NodeStatus, parents: tuple[str, ...]) -> list[Command]:
@@ -290,12 +290,12 @@ class Site:
         leave = hooks.pop("exit", None)
         if self.step.get("onExit"):  # it wins over the hook
             leave = {"template": self.step["onExit"]}
-        if self.status.type == "Skipped":  # what never ran has nothing to leave, but a task may have hooks for that
-            leave = None
-            hooks = hooks if self.place.kind == "tasks" and self.item is None else {}
-        commands: list[Command] = []
+        never_ran = self.status.type == "Skipped"
+        if never_ran and (self.place.kind != "tasks" or self.item is not None):
+            return []
         if not hooks and leave is None:
-            return commands
+            return []
+        commands: list[Command] = []
         values = self.values(scope).new_child(self.variables())
         for name, hook in hooks.items():
             node_name = ids.hook(self.status.name, name)

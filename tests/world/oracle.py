@@ -201,10 +201,21 @@ class Oracle:
         if step.get("when") == "false":
             return self.note(name, "Skipped", "Skipped")
         if step.get("when") == UNREADABLE_WHEN:
-            return self.note(name, "Skipped", "Error")
+            looped = {"withItems", "withParam", "withSequence"} & step.keys()
+            return self.never_ran(name, {} if place.step or looped else step, place)
         library = "library/" if "templateRef" in step or scope.startswith("library/") else ""
         called = step["templateRef"]["template"] if "templateRef" in step else step["template"]
         phase = self.call(name, library + called, place)
+        self.followed(name, step, phase, place, library)
+        return phase
+
+    def never_ran(self, name: str, step: dict[str, Any], place: Place) -> str:
+        """A call that cannot be read: an Error that a task's exit handler may still leave."""
+        phase = self.note(name, "Skipped", "Error")
+        self.followed(name, step, phase, place, "")
+        return phase
+
+    def followed(self, name: str, step: dict[str, Any], phase: str, place: Place, library: str) -> None:
         for hook, entry in step.get("hooks", {}).items():
             leaving = hook == "exit"
             if phase in COMPLETED if leaving else phase == "Succeeded":
@@ -213,7 +224,6 @@ class Oracle:
                 self.call(full, library + entry["template"], replace(place, value=None, step=False))
                 if self.types[name] == "Retry":
                     self.outbound[name] = [full]
-        return phase
 
     def steps(self, name: str, template: dict[str, Any], place: Place, scope: str) -> str:
         follows = [name]
@@ -330,7 +340,7 @@ class Oracle:
                 self.nothing(full, parents)
             elif self.loop_unreadable(task):
                 self.edge(parents, full)
-                self.note(full, "Skipped", "Error")
+                self.never_ran(full, task, place)
             elif {"withItems", "withParam", "withSequence"} & task.keys() and task.get("withParam") != UNREADABLE_LOOP:
                 self.edge(parents, full)
                 self.loop(full, task, place)

@@ -303,6 +303,28 @@ async def test_the_hooks_of_a_task_that_never_runs_may_say_what_is_done_then(*, 
     assert len(here.created) == 3
 
 
+UNREADABLE = {"condition": "when: 'a =='", "loop": "withParam: '[1'", "tag": "when: '{{=nobody()}}'"}
+
+
+@pytest.mark.spec("EXIT-6")
+@pytest.mark.parametrize("why", UNREADABLE)
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_task_that_cannot_be_read_is_an_error_with_hooks_and_an_exit_handler(why: str, *, dies: bool) -> None:
+    hooks = "note: {template: leaf, expression: 'tasks.a.status == \"Error\"'}, exit: {template: leaf}"
+    task = "{name: a, template: leaf, %s, hooks: {%s}}" % (UNREADABLE[why], hooks)
+    async with world(table(note=Outcome(delay_s=20))) as here:
+        ref = await here.submit(flow(f"  - name: main\n    dag: {{tasks: [{task}]}}\n"))
+        await here.after(10)
+        if dies:
+            here.die()
+        done = await here.end_of(ref)
+
+    assert phases(done) == {
+        "w": "Error", "w.a": "Error", "w.a.hooks.note": "Succeeded", "w.a.onExit": "Succeeded",
+    }  # fmt: skip
+    assert len(here.created) == 2
+
+
 @pytest.mark.spec("HOOK-2")
 async def test_the_hooks_of_a_skipped_step_do_not_fire() -> None:
     never = "    - - {name: a, template: leaf, when: 'false', hooks: {note: {template: leaf, expression: 'true'}}}\n"
