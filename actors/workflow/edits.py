@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.messages import Edited, Permit, Shutdown
+from actors.messages import Edited, NodeStatus, Permit, Shutdown
 from actors.packing import VERSION, nodes_of
 from actors.workflow import beginning, collecting, ending, guard, locks, offloading, writing
 from actors.workflow.state import Superseded, WorkflowState, is_completed, newer
@@ -62,7 +62,18 @@ def _tell_nodes(state: WorkflowState, found: Object) -> list[Command]:
     edits = state.journal.edits(nodes_of(found.get("status") or {}))
     if state.journal.contradicted:
         raise Superseded(f"somebody has put an end of {state.journal.contradicted} on record before its own was")
+    for edit in edits:
+        _keep(state, edit)
     return [Tell(state.running.node_address(edit.id), Edited(edit)) for edit in edits]
+
+
+def _keep(state: WorkflowState, edit: NodeStatus) -> None:
+    """A node on record that has not begun again in this life, for want of a place, say, hears of nothing: it will begin
+    as it is on record by then."""
+    known, journal = state.running.known, state.journal
+    if edit.id in known and not known[edit.id].ended and edit.id not in journal.unended:
+        known[edit.id] = edit
+        journal.change(edit, "")
 
 
 def _whole(state: WorkflowState, thing: Object) -> Object | None:

@@ -311,7 +311,7 @@ UNREADABLE = {"condition": "when: 'a =='", "loop": "withParam: '[1'", "tag": "wh
 @pytest.mark.parametrize("dies", [False, True])
 async def test_a_task_that_cannot_be_read_is_an_error_with_hooks_and_an_exit_handler(why: str, *, dies: bool) -> None:
     hooks = "note: {template: leaf, expression: 'tasks.a.status == \"Error\"'}, exit: {template: leaf}"
-    task = "{name: a, template: leaf, %s, hooks: {%s}}" % (UNREADABLE[why], hooks)
+    task = f"{{name: a, template: leaf, {UNREADABLE[why]}, hooks: {{{hooks}}}}}"
     async with world(table(note=Outcome(delay_s=20))) as here:
         ref = await here.submit(flow(f"  - name: main\n    dag: {{tasks: [{task}]}}\n"))
         await here.after(10)

@@ -57,10 +57,54 @@ async def test_who_ends_a_node_before_its_own_end_is_on_record_is_heeded() -> No
     assert "w[1].after" not in named(done)
 
 
-async def edit(here: World, ref: object, change: object) -> None:
-    """Change the gate's entry as upstream's CLI does: read the whole object, write the whole object."""
+ONE_AT_A_TIME = flow("""
+  - name: ask
+    retryStrategy: {limit: 1}
+    suspend: {}
+  - name: main
+    parallelism: 1
+    dag:
+      tasks:
+      - name: T
+        template: ask
+        withItems: [a, b]
+        hooks: {done: {template: leaf, expression: 'tasks["T"].status == "Succeeded"'}}
+""")
+
+
+@pytest.mark.spec("SUS-5")
+@pytest.mark.spec("PAR-2")
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_node_that_is_resumed_before_a_new_life_has_a_place_for_it_is_resumed(*, dies: bool) -> None:
+    """In the new life the first one's hook has the only place, and nobody waits in the second one's node."""
+    first, second = (node_id(f"w.T({item})(0)") for item in ("0:a", "1:b"))
+
+    def resume(entry: Object) -> None:
+        entry |= {"phase": "Succeeded", "message": "; Resumed by: map[User:me]", "finishedAt": END}
+
+    async with world(table(done=Outcome(delay_s=60))) as here:
+        ref = await here.submit(ONE_AT_A_TIME)
+        await here.after(5)
+        await edit(here, ref, resume, first)
+        await here.after(3)
+        if dies:
+            here.die()
+        await here.after(20)
+        await edit(here, ref, resume, second)
+        await here.after(20)
+        thing = await here.api.get(ref)
+        assert thing["status"]["nodes"][second]["phase"] == "Succeeded"
+        done = await here.end_of(ref)
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert done["status"]["nodes"][second]["message"] == "; Resumed by: map[User:me]"
+    assert phases(done)["w.T(1:b).hooks.done"] == "Succeeded"
+
+
+async def edit(here: World, ref: object, change: object, who: str = ID) -> None:
+    """Change a node's entry as upstream's CLI does: read the whole object, write the whole object."""
     thing: Object = await here.api.get(ref)  # type: ignore[arg-type]
-    entry = thing["status"]["nodes"][ID]
+    entry = thing["status"]["nodes"][who]
     change(entry)  # type: ignore[operator]
     await here.api.replace(here.workflows, thing)
 
