@@ -71,7 +71,7 @@ def _keep(state: WorkflowState, edit: NodeStatus) -> None:
     """A node on record that has not begun again in this life, for want of a place, say, hears of nothing: it will begin
     as it is on record by then."""
     known, journal = state.running.known, state.journal
-    if edit.id in known and not known[edit.id].ended and edit.id not in journal.unended:
+    if edit.id in known and edit.id not in journal.unended and not journal.has_ended(edit.id):
         known[edit.id] = edit
         journal.change(edit, "")
 
