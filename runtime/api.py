@@ -6,15 +6,18 @@ dev cluster's in-process one. Both raise only the errors below.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from runtime.objects import Object, Reference, Resource
 
 WatchType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 PatchType = Literal["json", "merge", "strategic", "apply"]
 Propagation = Literal["Background", "Foreground", "Orphan"]
+
+Known: TypeAlias = Callable[[str, str], Object | None]
+"""What somebody has already of a namespace and name; None: nothing."""
 
 
 class ApiError(Exception):
@@ -103,9 +106,17 @@ class Api(Protocol):
         ...
 
     async def list(
-        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
+        self,
+        resource: Resource,
+        selection: Selection = Selection(),
+        *,
+        limit: int = 0,
+        continue_: str = "",
+        known: Known | None = None,
     ) -> ObjectList:
-        """Read a collection, most recent (a quorum read). Raises Expired for an old continue token."""
+        """Read a collection, most recent (a quorum read). Raises Expired for an old continue token.
+
+        What is `known` with the same uid and version is given as it is there, and not made again."""
         ...
 
     def watch(

@@ -9,7 +9,7 @@ import io
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,7 @@ import orjson
 from runtime.api import (
     ApiError,
     Gone,
+    Known,
     LogOptions,
     ObjectList,
     PatchType,
@@ -34,7 +35,7 @@ from runtime.api import (
 from runtime.client_errors import error_of
 from runtime.credentials import POD_FOLDER, Access, from_kubeconfig, in_pod
 from runtime.objects import Object, Reference, Resource
-from runtime.shapes import Shape
+from runtime.shapes import WHOLE, Shape
 from runtime.wire import Answer, Wire
 
 REQUEST_S = 60.0  # a request that takes longer is Unavailable: nobody knows what became of it
@@ -109,7 +110,13 @@ class HttpApi:
         return thing
 
     async def list(
-        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
+        self,
+        resource: Resource,
+        selection: Selection = Selection(),
+        *,
+        limit: int = 0,
+        continue_: str = "",
+        known: Known | None = None,
     ) -> ObjectList:
         """GET a collection."""
         query = _selection(selection)
@@ -117,8 +124,8 @@ class HttpApi:
             query["limit"] = str(limit)
         if continue_:
             query["continue"] = continue_
-        shape = self.shapes.get(resource)
-        decode = orjson.loads if shape is None else shape.list
+        shape = self.shapes.get(resource, WHOLE)
+        decode = orjson.loads if shape is WHOLE and known is None else partial(shape.list, known=known)
         found = await self._send("GET", resource.path(selection.namespace), query, decode=decode)
         items: list[Object] = found.get("items") or []
         for item in items:  # built-in kinds leave these out of lists

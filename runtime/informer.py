@@ -141,7 +141,9 @@ class Informer:
         self._asked_at = self._asked_at if state.continue_ else self._clock.monotonic()
         try:
             with anyio.fail_after(LIST_TIMEOUT_S):
-                page = await self._api.list(self.resource, self._selection, limit=PAGE_LIMIT, continue_=state.continue_)
+                page = await self._api.list(
+                    self.resource, self._selection, limit=PAGE_LIMIT, continue_=state.continue_, known=self.store.get
+                )
         except ApiError as error:
             await self._failed(error)
         except TimeoutError:

@@ -87,6 +87,12 @@ def reference(resource: Resource, thing: Object) -> Reference:
     return Reference(resource, meta.get("namespace", ""), meta["name"], meta.get("uid", ""))
 
 
+def identity(thing: Object) -> tuple[str | None, str | None]:
+    """The uid and the version: a server restored from a backup may come to the same version by another way."""
+    meta = thing["metadata"]
+    return meta.get("uid"), meta.get("resourceVersion")
+
+
 def is_older(version: str, other: str) -> bool:
     """Whether a resourceVersion is older than another one.
 

@@ -12,7 +12,8 @@ from typing import Any, Generic, TypedDict, TypeVar
 import msgspec
 import orjson
 
-from runtime.objects import Object
+from runtime.api import Known
+from runtime.objects import Object, identity
 
 Trimmed = TypeVar("Trimmed")
 
@@ -50,12 +51,28 @@ class _List(msgspec.Struct, Generic[Trimmed]):
     items: list[Trimmed]
 
 
+class _HeadMeta(msgspec.Struct, rename={"resource_version": "resourceVersion"}):
+    name: str
+    uid: str
+    resource_version: str
+    namespace: str = ""
+
+
+class _Head(msgspec.Struct):
+    metadata: _HeadMeta
+
+
+_HEADS = msgspec.json.Decoder(_List[_Head])
+_TEXTS = msgspec.json.Decoder(_List[msgspec.Raw])
+
+
 class Shape:
     """Decoders for one kind's shape."""
 
     def __init__(self, shape: Any) -> None:
         self._event = msgspec.json.Decoder(_Event[shape])
         self._list = msgspec.json.Decoder(_List[shape])
+        self._item = msgspec.json.Decoder(shape)
 
     def event(self, line: bytes) -> tuple[str, Object]:
         """A line of a watch: its type and object."""
@@ -68,12 +85,36 @@ class Shape:
             return event.type, orjson.loads(line)["object"]
         return event.type, event.object
 
-    def list(self, body: bytes) -> Object:
-        """A list as the server would have sent it, had its objects been so small."""
+    def list(self, body: bytes, known: Known | None = None) -> Object:
+        """A list as the server would have sent it, had its objects been so small.
+
+        An object that is `known` with that uid and version is not made again: a list of all that there is, asked for
+        because a watch has broken, mostly says what everybody knows, and would need as much memory once more."""
         try:
-            found = self._list.decode(body)
+            found = self._list.decode(body) if known is None else self._new_of(body, known)
         except msgspec.ValidationError:
             whole: Object = orjson.loads(body)
             return whole
         meta = {"resourceVersion": found.metadata.resource_version, "continue": found.metadata.continue_}
         return {"metadata": meta, "items": found.items}
+
+    def _new_of(self, body: bytes, known: Known) -> _List[Any]:
+        heads = [head.metadata for head in _HEADS.decode(body).items]
+        held = [_held(head, known) for head in heads]
+        if held.count(None) > len(held) // 2:  # then one look at the text is cheaper than two
+            return self._list.decode(body)
+        found: _List[Any] = _TEXTS.decode(body)
+        found.items = [
+            self._item.decode(text) if thing is None else thing
+            for text, thing in zip(found.items, held, strict=True)
+        ]  # fmt: skip
+        return found
+
+
+def _held(head: _HeadMeta, known: Known) -> Object | None:
+    thing = known(head.namespace, head.name)
+    return thing if thing is not None and identity(thing) == (head.uid, head.resource_version) else None
+
+
+WHOLE = Shape(Any)
+"""Nothing is left out."""

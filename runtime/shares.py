@@ -124,6 +124,10 @@ class Share:
         known = self._known.get(_name(thing))
         return known is not None and known.uid == thing["metadata"].get("uid", "")
 
+    def get(self, namespace: str, name: str) -> Object | None:
+        """The object of that name, whichever selection has shown it."""
+        return self._store.get(namespace, name)
+
     def __len__(self) -> int:
         return len(self._known)
 

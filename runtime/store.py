@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from runtime.messages import Address, Gone, Observed
-from runtime.objects import Object, Reference, Resource, is_older, reference
+from runtime.objects import Object, Reference, Resource, identity, is_older, reference
 
 Name: TypeAlias = tuple[str, str]  # namespace, name
 Concerns: TypeAlias = Callable[[Object], Sequence[Address | None]]
@@ -82,7 +82,7 @@ class Store:
             return []
         if not ref.uid or old.ref.uid == ref.uid:
             return self._remove(name, old, thing)
-        before = is_older(_identity(old.object)[1] or "", _identity(thing)[1] or "")
+        before = is_older(identity(old.object)[1] or "", identity(thing)[1] or "")
         return self._remove(name, old, old.object) if before else []
 
     def replace(self, things: Iterable[Object]) -> Iterator[list[Change]]:
@@ -96,7 +96,7 @@ class Store:
             yield self._remove(name, old, old.object)
         for name, thing in here.items():
             known = self._entries.get(name)
-            if known is None or _identity(known.object) != _identity(thing):
+            if known is None or identity(known.object) != identity(thing):
                 yield self.put(thing)
 
     def _moved(self, name: Name, old: _Entry, new: _Entry) -> list[Change]:
@@ -151,9 +151,3 @@ class Store:
 
     def __len__(self) -> int:
         return len(self._entries)
-
-
-def _identity(thing: Object) -> tuple[str | None, str | None]:
-    """The uid and the version: a server restored from a backup may come to the same version by another way."""
-    meta = thing["metadata"]
-    return meta.get("uid"), meta.get("resourceVersion")

@@ -11,7 +11,7 @@ from actors.messages import FAILED, ChildChanged, Edge, NodeStatus, Phase, Retur
 from actors.names import ids
 from actors.node.boundary import Boundary
 from actors.node.called import FAILED_FAST
-from actors.node.dag_graph import Graph, Task, build
+from actors.node.dag_graph import BEFORE, Graph, Task, build
 from actors.node.group import NO_ITEMS, GroupCall, loop_fields
 from actors.node.site import CALL_ERRORS, Site, crashed
 from actors.run import FAIL_FAST, Call
@@ -213,7 +213,9 @@ class DagNode(Boundary):
         words of its own; a target's Error has none here, and what hangs on that target may have passed on another."""
         found = frozenset(phase for name in self.graph.targets for phase in self.graph.tasks[name].leaves)
         own_error = self.status.phase == "Error" and bool(self.status.message) and not found & FAILED
-        return found if found and self.status.ended and not own_error else super().leaves()
+        if not found or own_error or not self.status.ended:
+            return super().leaves()
+        return found - {BEFORE} | super().leaves() if BEFORE in found else found
 
     def waiting(self) -> str:
         """Which tasks hold it."""

@@ -15,6 +15,10 @@ from actors.language.depends import Clause, expand_dependencies, parse_depends
 from actors.messages import COMPLETED, FAILED, Phase
 
 
+BEFORE = ""
+"""The phase that has reached the DAG itself: inside it counts as a success, what follows on it inherits the DAG's own."""
+
+
 class BadGraph(ValueError):
     """The tasks do not form a DAG; the text names the task and what is wrong."""
 
@@ -70,7 +74,7 @@ class Graph:
         if phase in COMPLETED:
             return frozenset({phase})
         passed = frozenset(phase for need in task.needs for phase in self.tasks[need].leaves)
-        return passed or frozenset({"Succeeded"})
+        return passed or frozenset({BEFORE})
 
     def verdict(self, excused: Mapping[str, Iterable[str]], *, fail_fast: bool) -> Phase | None:
         """The DAG's phase when nothing runs any more; None when targets are still to come.

@@ -184,6 +184,23 @@ async def test_a_list_is_sorted_selected_and_paged(api: Api) -> None:
     assert rest.continue_ == ""
 
 
+async def test_a_list_gives_what_is_known_already_as_it_is_there(api: Api) -> None:
+    """What has another version or uid by now is made anew, and what nobody knows."""
+    for name in "abcd":
+        await api.create(CONFIGMAPS, configmap(name))
+    known = {thing["metadata"]["name"]: thing for thing in (await api.list(CONFIGMAPS, Selection("default"))).items}
+    await api.patch(Reference(CONFIGMAPS, "default", "b"), {"data": {"k": "w"}})
+    del known["c"]
+
+    def find(namespace: str, name: str) -> dict[str, Any] | None:
+        return known.get(name) if namespace == "default" else None
+
+    found = {thing["metadata"]["name"]: thing for thing in (await api.list(CONFIGMAPS, known=find)).items}
+    assert [name for name in "abcd" if found[name] is known.get(name)] == ["a", "d"]
+    assert (found["b"]["data"], found["c"]["data"]) == ({"k": "w"}, {"k": "v"})
+    assert found == {thing["metadata"]["name"]: thing for thing in (await api.list(CONFIGMAPS)).items}
+
+
 async def test_a_watch_tells_all_that_happened_since_a_version_in_order(api: Api) -> None:
     since = (await api.list(CONFIGMAPS)).resource_version
     ref = reference(CONFIGMAPS, await api.create(CONFIGMAPS, configmap()))

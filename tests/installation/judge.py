@@ -54,11 +54,9 @@ class Judged:
         self._judge(ref.resource, ref.namespace, "get")
         return await self._api.get(ref)
 
-    async def list(
-        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
-    ) -> ObjectList:
+    async def list(self, resource: Resource, selection: Selection = Selection(), **options: Any) -> ObjectList:
         self._judge(resource, selection.namespace, "list")
-        return await self._api.list(resource, selection, limit=limit, continue_=continue_)
+        return await self._api.list(resource, selection, **options)
 
     def watch(
         self, resource: Resource, selection: Selection = Selection(), *, resource_version: str, timeout_s: int = 290

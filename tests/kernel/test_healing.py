@@ -143,6 +143,27 @@ def test_listed_and_watched_pods_keep_what_decisions_are_made_from():
     assert listed["metadata"] == {"resourceVersion": "9", "continue": "c"}
 
 
+@pytest.mark.parametrize("changed", range(4), ids=["nothing new", "one new", "two new", "all new"])
+def test_a_list_makes_only_the_objects_that_are_not_known(changed: int):
+    """And says the same as one that makes all; another uid under a name is another object."""
+    shape = shapes()[PODS]
+    pods = [{**POD, "metadata": {**POD["metadata"], "name": name, "namespace": "n"}} for name in "abc"]
+    known = {pod["metadata"]["name"]: pod for pod in shape.list(listed(pods))["items"]}
+    for pod, (field, value) in zip(
+        pods[:changed], [("uid", "v"), ("resourceVersion", "4"), ("name", "d")], strict=False
+    ):
+        pod["metadata"][field] = value
+
+    found = shape.list(listed(pods), lambda namespace, name: known.get(name) if namespace == "n" else None)
+    assert found == shape.list(listed(pods))
+    same = [thing is known.get(thing["metadata"]["name"]) for thing in found["items"]]
+    assert same == [False] * changed + [True] * (3 - changed) if changed < 2 else [False] * 3
+
+
+def listed(pods: list[dict[str, Any]]) -> bytes:
+    return json.dumps({"metadata": {"resourceVersion": "9", "continue": "c"}, "items": pods}).encode()
+
+
 def test_what_does_not_fit_a_shape_is_kept_whole():
     shape = shapes()[PODS]
     odd: dict[str, Any] = {**POD, "metadata": {"name": 7}}

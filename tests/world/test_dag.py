@@ -304,3 +304,22 @@ async def test_a_retried_task_passes_on_what_its_last_attempt_came_to() -> None:
     done = await run(dag(tasks, templates=again), table(A=FAIL))
 
     assert phases(done) == {"w": "Failed", "w.A": "Error", "w.A(0)": "Failed", "w.B": "Omitted"}
+
+
+@pytest.mark.spec("DAG-11")
+async def test_a_task_that_waited_for_nothing_and_did_not_run_passes_on_what_became_of_its_dag() -> None:
+    """The step is an Error, which its steps, a failure, pass on; the inner dag has failed, and the skipped task is an
+    end of it, too: of both that reach the outer dag's target, Failed decides."""
+    inner = """
+  - {name: sub, steps: [[{name: x, template: leaf}]]}
+  - name: inner
+    dag: {tasks: [{name: a, template: sub}, {name: b, template: leaf, when: "false"}]}
+"""
+    done = await run(
+        dag("name: A, template: inner\nname: B, template: leaf, dependencies: [A]", templates=inner),
+        table(x=Outcome(vanishes=True)),
+    )
+
+    found = phases(done)
+    assert (found["w.A.a[0].x"], found["w.A.a"], found["w.A"]) == ("Error", "Failed", "Failed")
+    assert found["w"] == "Failed"

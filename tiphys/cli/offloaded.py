@@ -94,11 +94,9 @@ class NodesApi:
 
     # ------------------------------------------------------------------------------------------ as it is
 
-    async def list(
-        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
-    ) -> ObjectList:
+    async def list(self, resource: Resource, selection: Selection = Selection(), **options: Any) -> ObjectList:
         """As the plain one: many workflows come without their nodes."""
-        return await self.plain.list(resource, selection, limit=limit, continue_=continue_)
+        return await self.plain.list(resource, selection, **options)
 
     def watch(
         self, resource: Resource, selection: Selection = Selection(), *, resource_version: str, timeout_s: int = 290

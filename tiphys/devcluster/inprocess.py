@@ -15,7 +15,7 @@ import anyio
 import anyio.lowlevel
 import orjson
 
-from runtime.api import LogOptions, ObjectList, PatchType, Propagation, Selection, WatchEvent
+from runtime.api import Known, LogOptions, ObjectList, PatchType, Propagation, Selection, WatchEvent
 from runtime.objects import (
     DISRUPTION_BUDGETS,
     EVICTION_PATH,
@@ -25,6 +25,7 @@ from runtime.objects import (
     Object,
     Reference,
     Resource,
+    identity,
 )
 from tiphys.devcluster import errors, eviction, query, reviews, subresources
 from tiphys.devcluster.apply import apply
@@ -33,7 +34,7 @@ from tiphys.devcluster.kinds import Kind
 from tiphys.devcluster.logs import container_of
 from tiphys.devcluster.rest import WriteOptions, Written, in_version
 from tiphys.devcluster.server import ApiServer
-from tiphys.devcluster.storage import Watcher
+from tiphys.devcluster.storage import Record, Watcher
 
 BOOKMARK_S = 60.0  # how often an idle watch is told the current version
 
@@ -72,14 +73,20 @@ class InProcessApi:
         return record.copy()
 
     async def list(
-        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
+        self,
+        resource: Resource,
+        selection: Selection = Selection(),
+        *,
+        limit: int = 0,
+        continue_: str = "",
+        known: Known | None = None,
     ) -> ObjectList:
         """Read a collection."""
         await anyio.lowlevel.checkpoint()
         page = self._rest.list(self._kind(resource), selection, limit=limit, continue_=continue_)
         await self._settled()
         with uncollected():
-            copies = [record.copy() for record in page.records]
+            copies = [_held(record, known) or record.copy() for record in page.records]
         return ObjectList(copies, str(page.version), page.continue_)
 
     def watch(
@@ -218,6 +225,11 @@ class InProcessApi:
 
     def _kind(self, resource: Resource) -> Kind:
         return self._server.catalog.of(resource)
+
+
+def _held(record: Record, known: Known | None) -> Object | None:
+    thing = None if known is None else known(*record.key)
+    return thing if thing is not None and identity(thing) == identity(record.object) else None
 
 
 def bookmark(kind: Kind, version: int) -> Object:

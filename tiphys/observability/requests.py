@@ -31,11 +31,9 @@ class Counted:
         """GET one object."""
         return await self._told(ref.resource, "Get", self._api.get(ref), 200)
 
-    async def list(
-        self, resource: Resource, selection: Selection = Selection(), *, limit: int = 0, continue_: str = ""
-    ) -> ObjectList:
+    async def list(self, resource: Resource, selection: Selection = Selection(), **options: Any) -> ObjectList:
         """GET a collection."""
-        call = self._api.list(resource, selection, limit=limit, continue_=continue_)
+        call = self._api.list(resource, selection, **options)
         return await self._told(resource, "List", call, 200)
 
     def watch(
