@@ -14,9 +14,8 @@ from typing import Any
 from actors.language.depends import Clause, expand_dependencies, parse_depends
 from actors.messages import COMPLETED, FAILED, Phase
 
-
 BEFORE = ""
-"""The phase that has reached the DAG itself: inside it counts as a success, what follows on it inherits the DAG's own."""
+"""What has reached the DAG itself: a success within it; what follows on the DAG inherits the DAG's own phase."""
 
 
 class BadGraph(ValueError):
