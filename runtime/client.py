@@ -5,18 +5,16 @@ Objects stay what they are on the wire, plain JSON: no typed models, which cost 
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import lru_cache, partial
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlencode
 
 import aiohttp
-import anyio
+import msgspec
 import orjson
 
 from runtime.api import (
@@ -36,14 +34,14 @@ from runtime.client_errors import error_of
 from runtime.credentials import POD_FOLDER, Access, from_kubeconfig, in_pod
 from runtime.objects import Object, Reference, Resource
 from runtime.shapes import WHOLE, Shape
-from runtime.wire import Answer, Wire
+from runtime.transport import REQUEST_S, transport_for
+from runtime.wire import Answer
 
-REQUEST_S = 60.0  # a request that takes longer is Unavailable: nobody knows what became of it
-CONNECT_S = 10.0
 LATE_S = 15.0  # how much longer than asked a watch may be silent before the connection counts as dead
-LARGE = 1024 * 1024  # bytes: from here on aiohttp wants a file, which it sends in pieces
 AGENT = "tiphys"
 UNAUTHORIZED = 401
+LOST = (TimeoutError, OSError, aiohttp.ClientError)
+"""What a transport raises when nobody knows what became of a request."""
 MEDIA_TYPES: dict[PatchType, str] = {
     "json": "application/json-patch+json",
     "merge": "application/merge-patch+json",
@@ -53,15 +51,13 @@ MEDIA_TYPES: dict[PatchType, str] = {
 
 
 class HttpApi:
-    """The verbs against any cluster. An async context manager; the session opens with the first request."""
+    """The verbs against any cluster. An async context manager; connections open with the first request."""
 
     def __init__(self, access: Access, *, agent: str = AGENT) -> None:
         self.shapes: Mapping[Resource, Shape] = {}  # what is kept of listed and watched objects; others stay whole
         self._access = access
         self._agent = agent
-        self._session: aiohttp.ClientSession | None = None  # for proxies
-        self._wire: Wire | None = None  # for everything else
-        self._through = self._through_session if access.proxy else self._through_wire
+        self._transport = transport_for(access)
 
     @classmethod
     def from_kubeconfig(cls, path: str | None = None, context: str | None = None) -> HttpApi:
@@ -85,12 +81,7 @@ class HttpApi:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-        if self._wire is not None:
-            await self._wire.aclose()
-            self._wire = None
+        await self._transport.aclose()
 
     async def __aenter__(self) -> HttpApi:
         return self
@@ -221,14 +212,6 @@ class HttpApi:
 
     # -------------------------------------------------------------------------------------------- the door
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, ssl=self._access.tls or False, keepalive_timeout=60)
-            self._session = aiohttp.ClientSession(
-                connector=connector, headers={"User-Agent": self._agent, "Accept": "application/json"}
-            )
-        return self._session
-
     async def _send(
         self,
         method: str,
@@ -243,13 +226,13 @@ class HttpApi:
             headers["Content-Type"] = media
         raw = None if body is None else orjson.dumps(body)
         try:
-            answer = await self._through(method, path, query, headers, raw)
+            answer = await self._transport.request(method, path, query, headers, raw)
             if answer.status == UNAUTHORIZED:  # nothing was done: once more, with credentials asked for anew
-                answer = await self._through(method, path, query, {**headers, **await self._renewed()}, raw)
+                answer = await self._transport.request(method, path, query, {**headers, **await self._renewed()}, raw)
             if answer.status < 400:
                 decoded: Object = decode(answer.body)
                 return decoded
-        except (TimeoutError, aiohttp.ClientError, OSError, orjson.JSONDecodeError) as e:
+        except (*LOST, orjson.JSONDecodeError, msgspec.DecodeError) as e:
             raise _unreachable(method, path, e) from e
         raise _error(answer)
 
@@ -257,106 +240,28 @@ class HttpApi:
         self._access.renew()
         return await self._headers()
 
-    def _through_wire(
-        self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], raw: bytes | None
-    ) -> Coroutine[Any, Any, Answer]:
-        return self._direct().request(method, _target(path, query), self._every(headers), raw, REQUEST_S)
-
-    def _direct(self) -> Wire:
-        if self._wire is None:
-            self._wire = Wire(self._access.url, self._access.tls, connect_s=CONNECT_S)
-        return self._wire
-
-    def _every(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {"User-Agent": self._agent, "Accept": "application/json", **headers}
-
-    async def _through_session(
-        self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], raw: bytes | None
-    ) -> Answer:
-        """Proxies are the general client's."""
-        async with self._open().request(
-            method,
-            self._access.url + path,
-            params=query,
-            data=io.BytesIO(raw) if raw is not None and len(raw) >= LARGE else raw,
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(total=REQUEST_S, sock_connect=CONNECT_S),
-            proxy=self._access.proxy or None,
-        ) as response:
-            return await _whole_answer(response)
-
-    def _stream(
-        self, path: str, query: Mapping[str, str], silence_s: float | None
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        way = self._stream_session if self._access.proxy else self._stream_wire
-        return way(path, query, silence_s)
-
     @asynccontextmanager
-    async def _stream_wire(
+    async def _stream(
         self, path: str, query: Mapping[str, str], silence_s: float | None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        headers = await self._headers()
-        try:
-            stream = await self._direct().stream(_target(path, query), self._every(headers), silence_s)
-        except (TimeoutError, OSError) as e:
-            raise _unreachable("GET", path, e) from e
-        found = stream.pieces()
-        pieces = _pieces(found, path)
-        try:
-            if stream.status >= 400:
-                if stream.status == UNAUTHORIZED:
+        async with AsyncExitStack() as stack:
+            opening = self._transport.stream(path, query, await self._headers(), silence_s)
+            try:
+                opened = await stack.enter_async_context(opening)
+            except LOST as e:
+                raise _unreachable("GET", path, e) from e
+            pieces = await stack.enter_async_context(aclosing(_pieces(opened.pieces, path)))
+            if opened.status >= 400:
+                if opened.status == UNAUTHORIZED:
                     self._access.renew()  # whoever asks for a stream asks again by himself
-                raise _error(Answer(stream.status, stream.headers, b"".join([piece async for piece in pieces])))
+                raise _error(Answer(opened.status, opened.headers, b"".join([piece async for piece in pieces])))
             yield pieces
-        finally:
-            await pieces.aclose()
-            await found.aclose()
-            stream.abort()
-            with anyio.CancelScope(shield=True):
-                await stream.closed
-
-    @asynccontextmanager
-    async def _stream_session(
-        self, path: str, query: Mapping[str, str], silence_s: float | None
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Proxies are the general client's."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s)
-        headers = await self._headers()
-        try:
-            response = await self._open().get(
-                self._access.url + path,
-                params=query,
-                headers=headers,
-                timeout=timeout,
-                proxy=self._access.proxy or None,
-            )
-        except (TimeoutError, aiohttp.ClientError, OSError) as e:
-            raise _unreachable("GET", path, e) from e
-        chunks = _pieces(response.content.iter_any(), path)
-        try:
-            if response.status == UNAUTHORIZED:
-                self._access.renew()  # whoever asks for a stream asks again by himself
-            if response.status >= 400:
-                raise _error(await _whole_answer(response))
-            yield chunks
-        finally:
-            await chunks.aclose()
-            await _hang_up(response)
 
     async def _headers(self) -> dict[str, str]:
         try:
-            return await self._access.headers()
+            return {"User-Agent": self._agent, "Accept": "application/json", **await self._access.headers()}
         except OSError as e:
             raise Unavailable(f"the token cannot be read: {e}") from e
-
-
-def _target(path: str, query: Mapping[str, str]) -> str:
-    return f"{path}?{_encoded(tuple(query.items()))}" if query else path
-
-
-@lru_cache(maxsize=256)  # nearly always the field manager alone
-def _encoded(query: tuple[tuple[str, str], ...]) -> str:
-    return urlencode(query)
 
 
 def _path(ref: Reference, subresource: str = "") -> str:
@@ -382,7 +287,7 @@ async def _pieces(found: AsyncIterator[bytes], path: str) -> AsyncGenerator[byte
     try:
         async for piece in found:
             yield piece
-    except (TimeoutError, aiohttp.ClientError, OSError) as e:
+    except LOST as e:
         raise _unreachable("GET", path, e) from e
 
 
@@ -407,23 +312,6 @@ async def _events(
 def _whole(line: bytes) -> tuple[str, Object]:
     event = orjson.loads(line)
     return event["type"], event["object"]
-
-
-async def _hang_up(response: aiohttp.ClientResponse) -> None:
-    """Close a stream that may not be at its end, with its connection: the loop may end right after."""
-    protocol = response.connection.protocol if response.connection is not None else None
-    closed = protocol.closed if protocol is not None else None
-    if protocol is not None:
-        protocol.abort()  # no farewell over TLS: the server may be busy, and nothing of ours is in flight
-    response.close()
-    if closed is not None:
-        with anyio.CancelScope(shield=True):
-            await closed
-
-
-async def _whole_answer(response: aiohttp.ClientResponse) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, headers, await response.read())
 
 
 def _error(answer: Answer) -> ApiError:
