@@ -142,12 +142,13 @@ class Judge:
         self._kept_away(pod, workflow, oracle.templates.get(known.template) or {})
 
     def _kept_away(self, pod: Object, workflow: str, template: Object) -> None:
-        """An attempt that is to run elsewhere must not run where those on record have run (RTY-10)."""
+        """An attempt that is to run elsewhere must not run where those before it have run by the record (RTY-10)."""
         name = pod["metadata"]["annotations"][labels.NODE_NAME]
         if "affinity" not in template.get("retryStrategy", {}) or not name.endswith(")"):
             return
         before = name[: name.rfind("(")]
-        hosts = {host for one, host in self.hosts.get(workflow, {}).items() if one[: one.rfind("(")] == before}
+        known = self.hosts.get(workflow, {}).items()  # its own is of a pod that was lost before it began (RTY-13)
+        hosts = {host for one, host in known if one != name and one[: one.rfind("(")] == before}
         if hosts and not all(host in str(pod["spec"].get("affinity")) for host in hosts):
             self.wrong(f"{name} may run where one before it has run: {sorted(hosts)}, {pod['spec'].get('affinity')}")
 
