@@ -71,6 +71,8 @@ FIRST_LATER: Final = 8000
 FURTHER: Final = frozenset({"database", "cut_off", "reconfigured"})
 FIRST_FURTHER: Final = 30_000
 """Likewise."""
+FIRST_NEWEST: Final = 1_500_000
+"""Likewise; nothing else goes wrong in them, but in more kinds of templates."""
 NEEDED: Final = frozenset({"user_resume"})  # without somebody who resumes, a workflow that waits for that never ends
 
 KINDS: Final = {

@@ -247,12 +247,13 @@ def _last_status(pod: Object, fate: str, name: str, code: int) -> Object:
         each = [{"name": entry["name"], "state": {"terminated": killed}} for entry in pod["spec"]["containers"]]
         said = {"reason": reason, "message": message} if reason else {"message": message} if message else {}
         return {"phase": "Failed", "containerStatuses": each, **said}
-    status = ended(pod, Outcome(code=code if fate == "fails" else 0, parameters={"p": made_by(name)}))
+    made = made_by(name)
+    status = ended(pod, Outcome(code=code if fate == "fails" else 0, parameters={"p": made}, result=made))
     for entry in status["containerStatuses"]:
         entry["state"]["terminated"] |= {"startedAt": STARTED, "finishedAt": ENDED}  # it has used something
     return status
 
 
 def made_by(name: str) -> str:
-    """The value of the output parameter of every node that makes one: a list, so that it may be looped over."""
+    """What every node makes, as parameter and as result: a list, so that it may be looped over."""
     return f'["{zlib.crc32(name.encode()) % 1000}","b"]'

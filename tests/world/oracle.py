@@ -13,15 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.world.further_flows import BY_CODE, NOT_TWO, UNREADABLE_LOOP, UNREADABLE_WHEN
+from tests.world.further_flows import UNREADABLE_LOOP, UNREADABLE_WHEN
+from tests.world.oracle_strategies import BAD, has_time, policy_allows, tried_again, unreadable
 
 FAR_S = 100_000  # a deadline that is not met, if it is no longer than that
 COMPLETED = ("Succeeded", "Failed", "Error")
-BAD = ("Failed", "Error")
 ENGINE = "engine"  # how a node has ended that the engine could not run
 TIMED_OUT = "timeout"  # how a node has failed whose pod never began
-FAR_WAIT = "30h"  # nothing is tried for so long
-MADE_BY = re.compile(r"\{\{(steps|tasks)\.(\w+)\.outputs\.parameters\.p\}\}")
+MADE_BY = re.compile(r"\{\{(steps|tasks)\.(\w+)\.outputs\.(?:parameters\.p|result)\}\}")
 DEFAULT = "x"  # of the input `m` of every template that has one
 
 
@@ -44,7 +43,7 @@ Outcomes = Callable[[Expected], str]
 
 `Failed/2`: and how, by an exit code; or `transient`."""
 Made = Callable[[str], str]
-"""A node's name -> the value of its output parameter p."""
+"""A node's name -> the value of its output parameter p, and of its result."""
 
 
 @dataclass(frozen=True)
@@ -62,38 +61,6 @@ def lock_names(owner: dict[str, Any]) -> list[str]:
     """The locks that a template, or a workflow, wants: of a mutex its name, of a semaphore its key."""
     entries = [entry for found in (owner.get("synchronization") or {}).values() for entry in found]
     return [entry.get("name") or entry["configMapKeyRef"]["key"] for entry in entries]
-
-
-def unreadable(strategy: dict[str, Any]) -> bool:
-    """Whether nothing can be read from it once an attempt has failed."""
-    limit, policy = str(strategy.get("limit", 0)), strategy.get("retryPolicy", "Always")
-    known = {"Always", "OnFailure", "OnError", "OnTransientError"}
-    nothing = strategy.get("expression") in {"lastRetry.status", "asInt(lastRetry.message) > 1"}
-    wait = strategy.get("backoff", {"duration": "1"}).get("duration", "")
-    return not limit.isdigit() or policy not in known or nothing or not wait[:1].isdigit()
-
-
-def tried_again(strategy: dict[str, Any], phase: str, how: str) -> bool:
-    """Whether an attempt that came to this is followed by another, while there may be more."""
-    code = how if how.isdigit() else "-1"
-    wanted = {
-        "lastRetry.status != 'Error'": phase == "Failed", BY_CODE: code == "1", NOT_TWO: code != "2"
-    }.get(strategy.get("expression", ""), True)  # fmt: skip
-    return policy_allows(strategy, phase, how) and wanted and has_time(strategy)
-
-
-def has_time(strategy: dict[str, Any]) -> bool:
-    """Whether there is time for another attempt: where that is limited, waits are longer than the limit."""
-    found: bool = strategy.get("backoff", {}).get("maxDuration", FAR_WAIT) == FAR_WAIT
-    return found
-
-
-def policy_allows(strategy: dict[str, Any], phase: str, how: str) -> bool:
-    """Whether `retryPolicy` lets an attempt that came to this be followed by another."""
-    policy = strategy.get("retryPolicy", "Always" if "expression" in strategy else "")
-    return {
-        "Always": phase in BAD, "OnError": phase == "Error", "OnTransientError": phase in BAD and how == "transient"
-    }.get(policy, phase == "Failed")  # fmt: skip
 
 
 class Oracle:
@@ -168,7 +135,16 @@ class Oracle:
         self.nodes[name] = known
         ended = "Succeeded" if type_ == "Suspend" and kind != "ask" else self.outcomes(known)
         phase, _, self.hows[name] = ended.partition("/")
-        return self.note(name, type_, phase)
+        return self.note(name, type_, phase, self.containers(name, template, phase))
+
+    def containers(self, name: str, template: dict[str, Any], phase: str) -> list[str]:
+        """What follows the node of a pod hangs on: its set's containers on which no other one depends, or itself."""
+        found = (template.get("containerSet") or {}).get("containers", ())
+        needed = {need for each in found for need in each.get("dependencies", ())}
+        for each in found:
+            self.note(f"{name}.{each['name']}", "Container", phase)
+            self.edge([f"{name}.{need}" for need in each.get("dependencies", ())] or [name], f"{name}.{each['name']}")
+        return [f"{name}.{each['name']}" for each in found if each["name"] not in needed] or [name]
 
     def closed(self, name: str, template: dict[str, Any], phase: str) -> str:
         """After a failure in a template that fails fast nobody begins any more: who did by then, only time says."""
@@ -292,20 +268,27 @@ class Oracle:
         parameters = (step.get("arguments") or {}).get("parameters") or ()
         if not parameters:
             return None
-        makers = [self.named(found, inside) for found in MADE_BY.finditer(parameters[0]["value"])]
+        makers = [maker for found in MADE_BY.finditer(parameters[0]["value"]) for maker in self.named(found, inside)]
         unmade = any(self.phases[maker] in {"Skipped", "Omitted"} for maker in makers)
         return DEFAULT if unmade else self.filled(parameters[0]["value"], item, inside)
 
     def filled(self, text: str, item: str, inside: str) -> str:
         """A text with its item and the outputs of former steps or tasks of `inside` filled in."""
-        text = text.replace("{{item}}", item)
-        return MADE_BY.sub(lambda found: self.made(self.maker(self.named(found, inside))), text)
 
-    def named(self, found: re.Match[str], inside: str) -> str:
-        """The node that a tag of MADE_BY says."""
+        def value(found: re.Match[str]) -> str:
+            makers = self.named(found, inside)
+            made = [self.made(self.maker(maker)) for maker in makers]
+            return made[0] if not makers[0].endswith(")") else f"[{','.join(made)}]"  # of a loop: a list (LOOP-8)
+
+        return MADE_BY.sub(value, text.replace("{{item}}", item))
+
+    def named(self, found: re.Match[str], inside: str) -> list[str]:
+        """The nodes that a tag of MADE_BY says: of a loop one for each item."""
         call = found[2] if found[1] == "tasks" else ""
         names = [f"{inside}.{call}"] if call else [f"{inside}[{i}].{found[2]}" for i in range(9)]
-        return next(name for name in names if name in self.phases)
+        single = [name for name in names if name in self.phases and self.types[name] != "TaskGroup"]
+        item = re.compile(rf"(?:{'|'.join(map(re.escape, names))})\(\d+:[^)]*\)")
+        return single or [name for name in self.phases if item.fullmatch(name)]
 
     def maker(self, name: str) -> str:
         """The node that made a node's outputs: of a Retry node, its last attempt. Its hooks may follow it, too."""

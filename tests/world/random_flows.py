@@ -6,7 +6,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from tests.world import extra_flows, further_flows
+from tests.world import extra_flows, further_flows, newest_flows
 from tests.world.oracle import Oracle
 
 NODES_MIN, NODES_MAX = 22, 70
@@ -93,14 +93,17 @@ def random_spec(seed: int, *, nodes: tuple[int, int] = (NODES_MIN, NODES_MAX)) -
     """A workflow's spec of about so many nodes when all goes well; its composites call leaves and those before them."""
     best: dict[str, Any] = {}
     distance = 10_000
+    fewest, most = nodes if seed % 10**9 < newest_flows.FIRST else (nodes[0] + 4, nodes[1])
     for number in range(40):
         spec = _spec(Random(f"{seed}/flow/{number}"))
         if seed % 10**9 >= extra_flows.FIRST:
             extra_flows.enrich(spec, seed)
         if seed % 10**9 >= further_flows.FIRST:
             further_flows.enrich(spec, seed)
+        if seed % 10**9 >= newest_flows.FIRST:
+            newest_flows.enrich(spec, seed)
         size = size_of(spec)
-        away = max(nodes[0] - size, size - nodes[1], 0)
+        away = max(fewest - size, size - most, 0)
         if away < distance:
             best, distance = spec, away
         if not away:
