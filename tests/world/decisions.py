@@ -34,14 +34,13 @@ ELSEWHERE = {
     "actors/node/group.py": ("case EndDaemon():",),  # daemons are told themselves, never the group around them
     "actors/node/retry.py": ("if not status.phase:",),  # an attempt has its permit already: none is denied
     "actors/lock/decide.py": ("if entry is None or self.paused or not self.ready(entry[1]):",),  # locks of a database
-    "actors/workflow/journal.py": ("if at not in self.statuses or self.statuses[at].type not in EXECUTABLE:",),  # sets
     "actors/workflow/pods.py": ("if ids.node_id(state.address.name, name) != node_id:",),  # agents' and collectors'
     "actors/workflow/writing.py": (
         "if state.metric_errors:", "if (finalizers := collecting.finalizers(state)) is not None:",
     ),
 }  # fmt: skip
-"""Conditions that guard what no run does, or that are one thing only in these worlds, which have no agents, container
-sets, custom metrics, artifacts or locks of a database: tests/pure and the tests of those decide them both ways."""
+"""Conditions that guard what no run does, or that are one thing only in these worlds, which have no agents, no
+artifacts, no locks of a database and no metrics that fail: tests/pure and the tests of those decide them both ways."""
 
 
 @dataclass

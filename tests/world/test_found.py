@@ -72,6 +72,8 @@ FOUND = [
     (513815, "mixed", "pods of a run that failed stayed when its retry succeeded, though podGC wanted them away"),
     (620287, "mixed", "the last words of a former life arrived late, and a running node went back to Pending"),
     (606894, "mixed", "a crash that was no failure to a later life closed a template that fails fast"),
+    (961061, "mixed", "a node that was resumed before it had begun again after a restart was taken back"),
+    (1000466, "mixed", "a skipped task without needs passed a success on from a dag that had failed"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 
