@@ -127,7 +127,21 @@ POD = {
         "volumes": [{"name": "v"}],
         "containers": [{"name": "main", "env": [{"name": "A"}], "resources": {"limits": {"cpu": "1"}}}],
     },
-    "status": {"phase": "Running", "anything": [1, {"is": "kept"}]},
+    "status": {
+        "phase": "Running",
+        "podIPs": [{"ip": "10.0.0.1"}],
+        "conditions": [{"type": "Ready", "status": "False", "lastProbeTime": None, "reason": "NotReady"}],
+        "initContainerStatuses": None,
+        "containerStatuses": [
+            {
+                "name": "main",
+                "ready": False,
+                "imageID": "sha256:1",
+                "state": {"terminated": {"exitCode": 3, "message": "m", "containerID": "c", "startedAt": None}},
+                "lastState": {},
+            }
+        ],
+    },
 }
 
 
@@ -137,7 +151,19 @@ def test_listed_and_watched_pods_keep_what_decisions_are_made_from():
     assert kind == "MODIFIED"
     assert pod["metadata"] == {"name": "p", "uid": "u", "resourceVersion": "3"}
     assert pod["spec"] == {"nodeName": "n1", "containers": [{"name": "main", "resources": {"limits": {"cpu": "1"}}}]}
-    assert pod["status"] == POD["status"]
+    assert pod["status"] == {
+        "phase": "Running",
+        "conditions": [{"type": "Ready", "status": "False", "reason": "NotReady"}],
+        "initContainerStatuses": None,
+        "containerStatuses": [
+            {
+                "name": "main",
+                "ready": False,
+                "state": {"terminated": {"exitCode": 3, "message": "m", "startedAt": None}},
+                "lastState": {},
+            }
+        ],
+    }
     listed = shape.list(json.dumps({"metadata": {"resourceVersion": "9", "continue": "c"}, "items": [POD]}).encode())
     assert listed["items"] == [pod]
     assert listed["metadata"] == {"resourceVersion": "9", "continue": "c"}

@@ -1,7 +1,8 @@
-"""What the controllers keep of a pod: its metadata, its status, and of its spec what decisions are made from.
+"""What the controllers keep of a pod: its metadata, and of its spec and status what decisions are made from.
 
 A pod's containers carry templates and scripts in their variables: kept whole, the cache of a thousand pods would be
-mostly the same text again and again, and an event would cost several times as much.
+mostly the same text again and again, and an event would cost several times as much. Of a status the kubelet writes,
+two thirds are ids of images and containers, mounts and addresses that nobody here asks for.
 """
 
 from __future__ import annotations
@@ -34,6 +35,69 @@ class PodSpec(TypedDict, total=False):
     initContainers: list[Container] | None
 
 
+class Waits(TypedDict, total=False):
+    """Why a container has not begun."""
+
+    reason: str | None
+    message: str | None
+
+
+class Runs(TypedDict, total=False):
+    """Since when it has been running."""
+
+    startedAt: str | None
+
+
+class Ended(TypedDict, total=False):
+    """How it has ended; `message` is its report."""
+
+    exitCode: int
+    reason: str | None
+    message: str | None
+    startedAt: str | None
+    finishedAt: str | None
+
+
+class ContainerState(TypedDict, total=False):
+    """One of the three."""
+
+    waiting: Waits | None
+    running: Runs | None
+    terminated: Ended | None
+
+
+class ContainerStatus(TypedDict, total=False):
+    """Where a container is, and where it was before its last start."""
+
+    name: str
+    ready: bool
+    restartCount: int
+    state: ContainerState | None
+    lastState: ContainerState | None
+
+
+class Condition(TypedDict, total=False):
+    """Whether it is scheduled, ready, and since when."""
+
+    type: str
+    status: str
+    reason: str | None
+    message: str | None
+    lastTransitionTime: str | None
+
+
+class PodStatus(TypedDict, total=False):
+    """What has become of it."""
+
+    phase: str | None
+    reason: str | None
+    message: str | None
+    podIP: str | None
+    conditions: list[Condition] | None
+    initContainerStatuses: list[ContainerStatus] | None
+    containerStatuses: list[ContainerStatus] | None
+
+
 class Pod(TypedDict, total=False):
     """A pod in the cache."""
 
@@ -41,7 +105,7 @@ class Pod(TypedDict, total=False):
     kind: str
     metadata: Meta
     spec: PodSpec
-    status: dict[str, Any] | None
+    status: PodStatus | None
 
 
 def shapes() -> dict[Resource, Shape]:
