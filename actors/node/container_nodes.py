@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,10 +13,22 @@ from actors.names.timestamps import rfc3339
 from actors.node.assess import CONTAINER_DELETED
 from actors.node.assessment import Assessment, ContainerVerdict
 from actors.node.behaviour import new_status
+from actors.run import Call
 from runtime.messages import Command, Tell
 
 if TYPE_CHECKING:
     from actors.node.pod import PodNode
+
+
+def on_record(call: Call) -> dict[str, ContainerVerdict]:
+    """The containers of a call's set that the record knows, by their names: an earlier life has told of them."""
+    found = (call.template.get("containerSet") or {}).get("containers") or ()
+    known = {name: call.run.known.get(_id(call.run.name, call.node_name, name)) for name in _names(found)}
+    return {
+        name: ContainerVerdict(node.phase, node.message, node.started_at or "", node.finished_at or "")
+        for name, node in known.items()
+        if node is not None
+    }
 
 
 def close_containers(node: PodNode, now: float) -> list[Command]:
@@ -33,14 +45,16 @@ def close_containers(node: PodNode, now: float) -> list[Command]:
 
 
 def container_entries(node: PodNode, seen: Assessment, now: float) -> list[Command]:
-    """Tell the journal of every container whose state is not what was told before."""
+    """Tell the journal of every container whose state is not what was told before: never an older one, which a cache
+    may show after a restart."""
     containers = (node.instance.template.get("containerSet") or {}).get("containers") or ()
     commands: list[Command] = []
     for container in containers:
         verdict = seen.containers.get(container["name"])
-        if verdict is None or node.told_containers.get(container["name"]) == verdict:
+        told = node.told_containers.get(container["name"])
+        if verdict is None or told == verdict or (told is not None and _is_older(verdict, told)):
             continue
-        first = container["name"] not in node.told_containers
+        first = told is None
         node.told_containers[container["name"]] = verdict
         entry = _entry(node, container["name"], verdict, now)
         commands.append(Tell(node.run.address, NodeChanged(entry, node.id)))
@@ -55,8 +69,19 @@ def last_containers(workflow: str, node_name: str, template: Mapping[str, Any]) 
     """The ids of the containers of a set on which no other one depends: what follows the pod hangs on them."""
     containers = (template.get("containerSet") or {}).get("containers") or ()
     needed = {need for container in containers for need in container.get("dependencies") or ()}
-    last = [container["name"] for container in containers if container["name"] not in needed]
-    return tuple(ids.node_id(workflow, ids.container(node_name, name)) for name in last)
+    return tuple(_id(workflow, node_name, name) for name in _names(containers) if name not in needed)
+
+
+def _is_older(verdict: ContainerVerdict, told: ContainerVerdict) -> bool:
+    return told.phase in COMPLETED or (told.phase == "Running" and verdict.phase == "Pending")
+
+
+def _names(containers: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [container["name"] for container in containers]
+
+
+def _id(workflow: str, node_name: str, container: str) -> str:
+    return ids.node_id(workflow, ids.container(node_name, container))
 
 
 def _entry(node: PodNode, name: str, verdict: ContainerVerdict, now: float) -> NodeStatus:

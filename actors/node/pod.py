@@ -25,7 +25,7 @@ from actors.messages import (
 from actors.names import ids
 from actors.node.assess import assess
 from actors.node.assessment import ContainerVerdict, expected_of, fields_of
-from actors.node.container_nodes import close_containers, container_entries, last_containers
+from actors.node.container_nodes import close_containers, container_entries, last_containers, on_record
 from actors.node.manifest_request import PodSettings
 from actors.node.pod_look import CONFIRM, DOUBT, DOUBT_S, PodLook
 from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin
@@ -51,7 +51,7 @@ class PodNode(PodLook):
         self.reading_log = False
         self.log_failures = 0
         self.listens = False  # to what its pod says of its progress: a timer or an answer is on its way
-        self.told_containers: dict[str, ContainerVerdict] = {}  # of a containerSet, as the journal knows them
+        self.told_containers: dict[str, ContainerVerdict] = on_record(call)  # of a set, as the journal knows them
 
     def end(self, phase: Phase, now: float, message: str = "", *, error: str = "", **fields: Any) -> list[Command]:
         """End, and with it what is left of a container set; what has ended serves nobody."""

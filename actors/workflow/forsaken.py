@@ -81,12 +81,14 @@ def look_after(state: WorkflowState) -> list[Command]:
 
 
 def at_start(state: WorkflowState, now: float) -> None:
-    """The same after a restart, when all that the record says is that the node above them has ended."""
+    """The same after a restart, when all that the record says is that the node above them has ended; a daemon serves
+    until its boundary has."""
     known, journal = state.running.known, state.journal
     for node_id, status in list(known.items()):
-        ends = [above for above in _above(state, node_id) if above in known and known[above].ended]
-        if ends and not status.ended and not status.daemoned:
-            known[node_id] = _lost(status, known[ends[0]], now)
+        above = [known[one] for one in _above(state, node_id) if one in known]
+        ends = [one for one in above if one.ended and (one.type in BOUNDARIES or not status.daemoned)]
+        if ends and not status.ended:
+            known[node_id] = _served(status, now) if status.daemoned else _lost(status, ends[0], now)
             journal.change(known[node_id], "")
 
 
@@ -107,6 +109,11 @@ def _end(state: WorkflowState, status: NodeStatus) -> list[Command]:
         word = ReturnsPermit(status.id, failed=status.type in FAIL_FAST)
         permits.append(Tell(state.running.node_address(status.boundary_id), word))
     return [*locks.node_changed(state, status), *permits]
+
+
+def _served(known: NodeStatus, now: float) -> NodeStatus:
+    stamp = max(known.started_at or "", rfc3339(now))
+    return msgspec.structs.replace(known, phase="Succeeded", message="", finished_at=stamp, daemoned=False, pod_ip="")
 
 
 def _lost(known: NodeStatus, above: NodeStatus, now: float) -> NodeStatus:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from runtime.objects import Object
-from tests.world.flows import arguments_of, flow, named, nodes, phases, run, table
+from tests.world.flows import arguments_of, flow, named, node_id, nodes, phases, run, table
 from tests.world.world import Outcome, world
 
 pytestmark = pytest.mark.virtual_time
@@ -19,6 +21,7 @@ SERVE = """
     container: {image: busybox, command: [echo], args: ["{{inputs.parameters.ip}}"]}
 """
 FOREVER = Outcome(delay_s=3000)
+BEGUN = "2026-01-01T00:00:00Z"
 STEPS = flow(f"""{SERVE}
   - name: main
     steps:
@@ -95,6 +98,73 @@ async def test_a_retried_daemon_is_started_again() -> None:
     found = phases(done)
     assert (found["w[0].d(0)"], found["w[0].d(1)"], found["w[0].d"]) == ("Failed", "Succeeded", "Succeeded")
     assert done["status"]["phase"] == "Succeeded"
+
+
+@pytest.mark.spec("DMN-2")
+@pytest.mark.parametrize("attempt", ["Succeeded", "Running"])
+async def test_a_daemon_ends_in_the_life_after_that_which_ended_what_it_served(attempt: str) -> None:
+    """All is over but the exit handler, and what the record does not say yet of the daemon nobody is left to say."""
+    served: list[tuple[str, str, str, Object]] = [
+        ("w", "Steps", "Failed", {"children": [node_id("w[0]")]}),
+        ("w[0]", "StepGroup", "Succeeded", {"children": [node_id("w[0].d")]}),
+        ("w[0].d", "Retry", "Running", {"daemoned": True, "children": [node_id("w[0].d(0)")]}),
+        ("w[0].d(0)", "Pod", attempt, {"daemoned": True} if attempt == "Running" else {"finishedAt": BEGUN}),
+    ]
+    text = flow(f"""{SERVE.replace("daemon: true", "daemon: true" + chr(10) + "    retryStrategy: {limit: 2}")}
+  - name: main
+    steps: [[{{name: d, template: serve}}], [{{name: b, template: leaf}}]]
+""", onExit="leaf")  # fmt: skip
+    async with world(table()) as here:
+        ref = await here.submit(f"{text}\nstatus: {json.dumps(on_record(served))}")
+        done = await here.end_of(ref)
+        await here.at_rest(ref)
+
+    found = named(done)
+    assert {name: entry["phase"] for name, entry in found.items()} == {
+        "w": "Failed", "w[0]": "Succeeded", "w[0].d": "Succeeded", "w[0].d(0)": attempt.replace("Running", "Succeeded"),
+        "w.onExit": "Succeeded",
+    }  # fmt: skip
+    assert not any(entry.get("daemoned") for entry in found.values())
+    assert done["status"]["phase"] == "Failed"
+
+
+@pytest.mark.spec("DMN-2")
+async def test_a_retried_daemon_serves_in_the_next_life_as_well() -> None:
+    """Its group has ended, and its boundary has not."""
+    text = flow(f"""{SERVE.replace("daemon: true", "daemon: true" + chr(10) + "    retryStrategy: {limit: 2}")}
+  - name: main
+    steps: [[{{name: d, template: serve}}], [{{name: b, template: leaf}}]]
+""")  # fmt: skip
+
+    def script(name: str, pod: Object) -> Outcome:
+        del pod
+        return Outcome(delay_s=60) if name.endswith(".b") else FOREVER
+
+    async with world(script) as here:
+        ref = await here.submit(text)
+        await here.after(30)
+        here.die()
+        await here.after(10)
+        serving = named(await here.api.get(ref))["w[0].d"]
+        done = await here.end_of(ref)
+
+    assert (serving["phase"], serving["daemoned"]) == ("Running", True)
+    assert phases(done)["w[0].d"] == "Succeeded"
+    assert len(here.created) == 2
+
+
+def on_record(nodes: list[tuple[str, str, str, Object]]) -> Object:
+    """The status of a workflow under way: name, type, phase and whatever else there is of each node."""
+    entries = {
+        node_id(name): {
+            "id": node_id(name), "name": name, "displayName": name.rpartition(".")[2], "type": kind, "phase": phase,
+            "startedAt": BEGUN, "templateName": "serve" if kind in {"Pod", "Retry"} else "main",
+            "templateScope": "local/w", "boundaryID": "" if name == "w" else "w",
+            **({"finishedAt": BEGUN} if phase != "Running" else {}), **more,
+        }
+        for name, kind, phase, more in nodes
+    }  # fmt: skip
+    return {"phase": "Running", "startedAt": BEGUN, "progress": "0/1", "nodes": entries}
 
 
 @pytest.mark.spec("DMN-6")

@@ -74,6 +74,9 @@ FOUND = [
     (606894, "mixed", "a crash that was no failure to a later life closed a template that fails fast"),
     (961061, "mixed", "a node that was resumed before it had begun again after a restart was taken back"),
     (1000466, "mixed", "a skipped task without needs passed a success on from a dag that had failed"),
+    (1506916, "mixed", "of a retried daemon that had ended with what it served, the next life said that it serves"),
+    (1509837, "mixed", "after a restart an older cache took the containers of a set back to Pending"),
+    (1511155, "mixed", "a pod that was lost in another life left the containers of its set running"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 
