@@ -113,7 +113,7 @@ def _end(state: WorkflowState, status: NodeStatus) -> list[Command]:
 
 def _served(known: NodeStatus, now: float) -> NodeStatus:
     stamp = max(known.started_at or "", rfc3339(now))
-    return msgspec.structs.replace(known, phase="Succeeded", message="", finished_at=stamp, daemoned=False, pod_ip="")
+    return msgspec.structs.replace(known, phase="Succeeded", message="", finished_at=stamp, daemoned=False)
 
 
 def _lost(known: NodeStatus, above: NodeStatus, now: float) -> NodeStatus:
