@@ -9,7 +9,7 @@ from actors.workflow import beginning, collecting, disruption, edits, ending, gu
 from actors.workflow.beginning import EXPIRY
 from actors.workflow.state import WorkflowState, is_completed
 from runtime import api
-from runtime.messages import Ask, Command, Create, Delete, Read, Stop, WakeAt, WriteStatus
+from runtime.messages import Ask, Command, Create, Delete, Read, WakeAt, WriteStatus
 from runtime.objects import Object, Reference
 
 RETRY_READ_S = 2.0  # after an API server that did not answer
@@ -101,8 +101,8 @@ def failed(state: WorkflowState, command: Command, error: api.ApiError, now: flo
             return [*edits.overflow(state, error, now), *writing.refused(state, error, now)]
         case Read(tag=opening.GATHER | opening.GLANCE):
             return _unread(state, command, error, now)
-        case Read(tag=beginning.BIRTH):
-            return [Stop()] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, beginning.BIRTH)]
+        case Read(tag=beginning.BIRTH):  # gone: what the cache shows until it has heard of that is late
+            return [] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, beginning.BIRTH)]
         case Read(tag=writing.REREAD):
             return [] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, writing.REREAD)]
         case Read(tag=guard.GUARD) if isinstance(error, api.Gone):

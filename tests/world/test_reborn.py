@@ -7,7 +7,8 @@ import pytest
 from actors.names import labels
 from actors.workflow.mind import WorkflowMind
 from actors.workflow.state import WORKFLOWS
-from runtime.messages import Done, Observed, Read, Started
+from runtime.api import Gone as GoneError
+from runtime.messages import Done, Failed, Gone, Observed, Read, Started, Stop
 from runtime.objects import Object, reference
 from tests.world.test_late_pods import ADDRESS, FINISHED, NOW
 
@@ -38,3 +39,16 @@ def test_the_newer_of_what_was_read_and_what_was_shown_meanwhile_is_believed(rea
     assert state.object is not None
     assert state.object["metadata"]["resourceVersion"] == "12"
     assert not state.ended
+
+
+def test_what_the_cache_shows_of_a_workflow_that_is_gone_is_late() -> None:
+    """Pods made for it would do again what had been done; the cache says itself when it has heard."""
+    mind = WorkflowMind()
+    state = mind.birth(ADDRESS, None)
+    list(mind.receive(state, Started(1), NOW))
+    old, late = at("8", over=False), at("9", over=False)
+    (look,) = mind.receive(state, Observed(reference(WORKFLOWS, old), old), NOW)
+
+    assert list(mind.receive(state, Failed(look, GoneError("not found")), NOW)) == []
+    assert list(mind.receive(state, Observed(reference(WORKFLOWS, late), late), NOW)) == []
+    assert list(mind.receive(state, Gone(reference(WORKFLOWS, late), late), NOW)) == [Stop()]
