@@ -65,7 +65,7 @@ def found_below(state: WorkflowState, status: NodeStatus, now: float) -> list[Co
 
 def look_after(state: WorkflowState) -> list[Command]:
     """All is over: the pods of nodes whose actors went with one that crashed may not have been let go, and the cache
-    need not have shown them. Each is looked after once."""
+    need not have shown them, but others of their names before them. Each is looked after once."""
     bereft, state.bereft = state.bereft, set()
     if not bereft:
         return []
@@ -76,7 +76,8 @@ def look_after(state: WorkflowState) -> list[Command]:
             continue
         if not bereft.isdisjoint((status.id, *_above(state, status.id))):
             state.swept.add(status.id)
-            left.append(Spawn(run.node_address(status.id), Leftover(run, status, state.phase, unseen=True)))
+            pod, *_ = state.pods.get(status.id, ("",))
+            left.append(Spawn(run.node_address(status.id), Leftover(run, status, state.phase, pod, unseen=True)))
     return left
 
 

@@ -109,7 +109,7 @@ class WorkflowMind:
         if state.reopened is not None and not state.live:
             commands = [*commands, *beginning.meet_again(state, state.reopened, now)]
         over = state.closed and not state.live and not state.writing and state.reopened is None
-        commands += [*pods.nobodys(state), *forsaken.look_after(state)] if over else []
+        commands += [*forsaken.look_after(state), *pods.nobodys(state)] if over else []
         turns, state.journal.turns = state.journal.turns, []
         commands += events.due(state, self.settings, turns, now)
         commands += measures.due(state, self.catalogue, turns, now)
