@@ -139,10 +139,11 @@ class Informer:
     async def _list(self, state: Listing) -> None:
         self._lists += 1
         self._asked_at = self._asked_at if state.continue_ else self._clock.monotonic()
+        known = self.store.get if len(self.store) else None  # of a first list nothing is: nobody need look for it
         try:
             with anyio.fail_after(LIST_TIMEOUT_S):
                 page = await self._api.list(
-                    self.resource, self._selection, limit=PAGE_LIMIT, continue_=state.continue_, known=self.store.get
+                    self.resource, self._selection, limit=PAGE_LIMIT, continue_=state.continue_, known=known
                 )
         except ApiError as error:
             await self._failed(error)
