@@ -97,7 +97,8 @@ class HttpApi:
         """GET one object."""
         thing = await self._send("GET", _path(ref))
         if ref.uid and thing["metadata"]["uid"] != ref.uid:
-            raise Gone(f"{ref} has another uid now", code=404, reason="NotFound")
+            status = {"details": {"name": ref.name, "uid": ref.uid}}
+            raise Gone(f"{ref} has another uid now", code=404, reason="NotFound", status=status)
         return thing
 
     async def list(

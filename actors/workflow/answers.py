@@ -120,6 +120,17 @@ def failed(state: WorkflowState, command: Command, error: api.ApiError, now: flo
     return []
 
 
+def says_deleted(state: WorkflowState, command: Command, error: api.ApiError) -> bool:
+    """Whether the workflow is gone, by what the API server answers to a write of its status or a look at it.
+
+    A server that does not know the kind, as while it starts, also says 404, but names no object."""
+    match command:
+        case WriteStatus() | Read(tag=writing.REREAD):
+            named = (error.status.get("details") or {}).get("name")
+            return isinstance(error, api.Gone) and named == state.address.name
+    return False
+
+
 def _needs_none(thing: Object | None) -> bool:
     """Whether a workflow is better let go than kept until its nodes can be read."""
     return thing is not None and is_completed(thing) and collecting.is_leaving(thing)

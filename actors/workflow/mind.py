@@ -76,6 +76,7 @@ from runtime.messages import (
 from runtime.objects import PODS, Object
 
 WRITES = frozenset({WriteStatus, Ask})
+DELETED_MAX = 1024  # workflows that are gone and of which the cache may not have heard: more than a second's
 """A status write: itself, or what is asked of the database before it."""
 
 
@@ -85,6 +86,7 @@ class WorkflowMind:
     def __init__(self, settings: WorkflowSettings | None = None) -> None:
         self.settings = settings or WorkflowSettings()
         self.catalogue = Catalogue()
+        self._deleted: dict[str, None] = {}  # uids of workflows that are gone, though the cache may not have heard
 
     def birth(self, address: Address, argument: Any) -> WorkflowState:
         """A workflow of which nothing is known yet but its name."""
@@ -140,7 +142,8 @@ class WorkflowMind:
             case Done(command, result):
                 return answers.done(state, command, result, now)
             case Failed(command, error):
-                return answers.failed(state, command, error, now)
+                gone = answers.says_deleted(state, command, error)
+                return self._leave_deleted(state) if gone else answers.failed(state, command, error, now)
             case Woke(tag):
                 return self._woke(state, tag, now)
             case Down(child, "crashed", detail):
@@ -159,12 +162,20 @@ class WorkflowMind:
     # ------------------------------------------------------------------------------------------ the object
 
     def _observed(self, state: WorkflowState, thing: Object, now: float) -> list[Command]:
-        if state.object is None:
-            return beginning.look(state, thing, now)
+        if state.object is None:  # of one that is gone the cache shows an older state: it says itself when it has heard
+            return [] if state.address.uid in self._deleted else beginning.look(state, thing, now)
         if state.writing:
             state.pending = thing
             return []
         return edits.take_in(state, thing, now)
+
+    def _leave_deleted(self, state: WorkflowState) -> list[Command]:
+        """The API server has no such workflow: nothing is done for it any more, and whoever is woken by what the cache
+        still shows of it leaves it alone."""
+        self._deleted[state.address.uid] = None
+        if len(self._deleted) > DELETED_MAX:
+            del self._deleted[next(iter(self._deleted))]
+        return [Stop("deleted")]
 
     # ------------------------------------------------------------------------------------------ its nodes
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from actors.names import labels
+from actors.workflow import writing
 from actors.workflow.mind import WorkflowMind
 from actors.workflow.state import WORKFLOWS
 from runtime.api import Gone as GoneError
-from runtime.messages import Done, Failed, Gone, Observed, Read, Started, Stop
+from runtime.messages import Done, Failed, Gone, Observed, Read, Started, Stop, WriteStatus
 from runtime.objects import Object, reference
 from tests.world.test_late_pods import ADDRESS, FINISHED, NOW
 
@@ -52,3 +53,29 @@ def test_what_the_cache_shows_of_a_workflow_that_is_gone_is_late() -> None:
     assert list(mind.receive(state, Failed(look, GoneError("not found")), NOW)) == []
     assert list(mind.receive(state, Observed(reference(WORKFLOWS, late), late), NOW)) == []
     assert list(mind.receive(state, Gone(reference(WORKFLOWS, late), late), NOW)) == [Stop()]
+
+
+@pytest.mark.parametrize("command", [WriteStatus, Read])
+def test_a_workflow_that_the_api_server_no_longer_has_is_left_at_once(command: type[WriteStatus | Read]) -> None:
+    """The cache may hear of it much later; until then its pods would be made again as fast as they are collected."""
+    mind = WorkflowMind()
+    state = mind.birth(ADDRESS, None)
+    thing = at("9", over=False)
+    ref = reference(WORKFLOWS, thing)
+    write = WriteStatus(ref, {}, "9") if command is WriteStatus else Read(ref, writing.REREAD)
+    gone = GoneError("not found", status={"details": {"name": thing["metadata"]["name"]}})
+
+    assert list(mind.receive(state, Failed(write, gone), NOW)) == [Stop("deleted")]
+    again = mind.birth(ADDRESS, None)
+    assert list(mind.receive(again, Started(0), NOW)) == []
+    assert list(mind.receive(again, Observed(ref, thing), NOW)) == []
+    assert list(mind.receive(again, Gone(ref, thing), NOW)) == [Stop()]
+
+
+def test_a_server_that_does_not_know_the_kind_yet_has_not_lost_the_workflow() -> None:
+    mind = WorkflowMind()
+    state = mind.birth(ADDRESS, None)
+    ref = reference(WORKFLOWS, at("9", over=False))
+
+    assert list(mind.receive(state, Failed(WriteStatus(ref, {}, "9"), GoneError("404 page not found")), NOW)) == []
+    assert list(mind.receive(state, Observed(ref, at("9", over=False)), NOW)) != []
