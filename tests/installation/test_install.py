@@ -11,7 +11,9 @@ import pytest
 import crds
 from runtime.api import Api, Gone
 from runtime.objects import CONFIGMAPS, CRDS, LEASES, NAMESPACES, NODES, PODS, Object, Reference, Resource, reference
-from tiphys.devcluster.cluster import DevCluster
+from tiphys.devcluster import apply as server_side
+from tiphys.devcluster.cluster import DevCluster, Settings
+from tiphys.devcluster.rest import WriteOptions
 from tiphys.devcluster.testing import devcluster
 from tiphys.installation import removal
 from tiphys.installation.applying import apply
@@ -51,6 +53,16 @@ async def test_installing_twice_is_installing_once(cluster: DevCluster) -> None:
 
     assert await install(cluster.api) == first
     assert (await cluster.api.list(CRDS)).resource_version == before
+
+
+async def test_kubectl_applies_an_installation_to_a_dev_cluster_without_a_conflict() -> None:
+    """Its definitions are there already, and have descriptions, which those of an installation have not."""
+    async with DevCluster(Settings(definitions=crds.manifests(descriptions=True))) as cluster:
+        kind = cluster.server.catalog.of(CRDS)
+        for thing in definitions():
+            key = ("", thing["metadata"]["name"])
+            applied = server_side.apply(cluster.server.rest, kind, key, thing, WriteOptions(manager="kubectl"))
+            assert "description" not in applied.record.object["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 
 
 async def test_definitions_of_somebody_else_stay_as_they_are(cluster: DevCluster) -> None:

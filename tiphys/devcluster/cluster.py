@@ -25,6 +25,7 @@ from tiphys.devcluster.exec import ExecSource
 from tiphys.devcluster.gc import GarbageCollector
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.logs import LogSource
+from tiphys.devcluster.rest import WriteOptions
 from tiphys.devcluster.server import ApiServer
 
 if TYPE_CHECKING:
@@ -123,16 +124,16 @@ class DevCluster:
         return self._stack.enter_context(Disk(store, self.server, durable=self._settings.durable))
 
     def _define(self) -> None:
+        """As if somebody had applied them with kubectl: who applies those of an installation has no conflict."""
+        from tiphys.devcluster.apply import apply  # noqa: PLC0415 - only where there is something to define
+
         kind = self.server.catalog.of(CRDS)
         stored = self.server.rest.bucket(kind).records
         for definition in self._settings.definitions:
             copy: Object = orjson.loads(orjson.dumps(definition))
             name = copy["metadata"]["name"]
-            if ("", name) not in stored:
-                self.server.rest.create(kind, "", copy)
-            elif stored["", name].object.get("spec") != copy.get("spec"):
-                copy["metadata"]["resourceVersion"] = stored["", name].object["metadata"]["resourceVersion"]
-                self.server.rest.update(kind, ("", name), copy)
+            if ("", name) not in stored or stored["", name].object.get("spec") != copy.get("spec"):
+                apply(self.server.rest, kind, ("", name), copy, WriteOptions(manager="kubectl", force=True))
 
     async def _serve(self, serving: Serving) -> None:
         from tiphys.devcluster.credentials import load, save  # noqa: PLC0415 - cryptography is not needed in process
