@@ -16,14 +16,19 @@ from runtime.api import Refused
 from runtime.objects import SECRETS
 from tests.node.engine.fake_engine import FakeEngine, served
 from tiphys.devcluster.inprocess import InProcessApi
+from tiphys.devcluster.node import launch
 from tiphys.devcluster.node.containers import CannotCreate
+from tiphys.devcluster.node.engine import bodies
 from tiphys.devcluster.node.engine.api import connected
 from tiphys.devcluster.node.engine.credentials import logins
 from tiphys.devcluster.node.engine.entrypoints import EngineEntrypoints
 from tiphys.devcluster.node.engine.errors import EngineAway, EngineError
 from tiphys.devcluster.node.engine.opening import NoEngine, first_of
+from tiphys.devcluster.node.engine.premises import Premises
 from tiphys.devcluster.node.engine.pulling import Images
+from tiphys.devcluster.node.engine.session import Session
 from tiphys.devcluster.node.engine.sockets import Candidate
+from tiphys.devcluster.node.engine.trial import try_out
 from tiphys.devcluster.node.events import EventRecorder
 from tiphys.devcluster.server import ApiServer
 
@@ -145,3 +150,15 @@ async def test_where_nobody_answers_everything_that_was_tried_is_named(tmp_path:
     async with AsyncExitStack() as stack:
         with pytest.raises(NoEngine, match="tcp://x: only unix://; /a: No such file or directory"):
             await first_of(stack, places)
+
+
+async def test_an_engine_that_starts_no_container_is_not_said_to_be_somewhere_else(tmp_path: Path) -> None:
+    async with served(FakeEngine(), tmp_path) as engine, anyio.create_task_group() as tasks:
+        session, events = Session("x", tmp_path), EventRecorder(api(), tasks, time.time, "kubelet", "n")
+        images = Images(api(), engine, events)
+        premises = Premises(engine, session, tasks, launch.system(()), "image", bodies.Abilities(), images)
+        why = await try_out(premises, tmp_path / "trial")
+        session.close()
+
+    assert why.startswith("no trial container starts there (")
+    assert "remote" not in why

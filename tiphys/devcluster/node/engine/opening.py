@@ -64,10 +64,7 @@ async def open_engine_runtime(stack: AsyncExitStack, api: Api, settings: NodeSet
     premises = Premises(engine, session, tasks, machine, image, can, images)
     stack.push_async_callback(_close, premises, layout)
     if why := await try_out(premises, layout.root / "trial"):
-        raise NoEngine(
-            f"{engine.name} at {engine.socket} answers, but a trial container did not see this machine's folders and "
-            f"network ({why}): an engine that is remote or in a virtual machine cannot be used; use --runtime auto"
-        )
+        raise NoEngine(f"{engine.name} at {engine.socket} answers, but {why}")
     return EngineRuntime(api, settings, premises), f"{engine.name} at {engine.socket}"
 
 

@@ -27,7 +27,8 @@ PROGRAM = (
 
 
 async def try_out(premises: Premises, folder: Path) -> str:
-    """Why containers do not see this machine's folders and network; empty when they do."""
+    """Why pods cannot be containers of this engine, and what to do; empty when they see this machine's folders and
+    network."""
     word = _leave_word(folder)
     heard = bytearray()
     why = "it reached nobody"
@@ -47,9 +48,18 @@ async def try_out(premises: Premises, folder: Path) -> str:
         except TimeoutError:
             why = "it did not end"
         except EngineError as error:
-            why = error.message
-        tasks.cancel_scope.cancel()
-    return "" if bytes(heard) == word else why
+            return (
+                f"no trial container starts there ({error.message}): see to it that this machine's own engine runs "
+                "containers, or use --runtime auto"
+            )
+        finally:
+            tasks.cancel_scope.cancel()
+    if bytes(heard) == word:
+        return ""
+    return (
+        f"a trial container did not see this machine's folders and network ({why}): an engine that is remote or in a "
+        "virtual machine cannot be used; use --runtime auto"
+    )
 
 
 async def _run(premises: Premises, folder: Path, port: int) -> int:
