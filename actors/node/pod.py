@@ -103,8 +103,8 @@ class PodNode(PodLook):
 
     def _refused(self, now: float) -> list[Command]:
         """It may not begin: a pod that is there all the same, from before a restart, is ended and released."""
+        self.vanished = self.pod is None  # until it is looked for: the cache need not have it yet
         if self.status.daemoned:
-            self.vanished = self.pod is None  # until it is looked for: the cache need not have it yet
             return self._serve_no_more(now)
         return [*self.not_allowed(now), *self._kill(), Read(self._reference(), RELEASE)]
 

@@ -42,6 +42,7 @@ class PodRelease(PodMaker):
         """The record has the outcome: a pod that is still held is released."""
         del now
         self.recorded = self.begun = True
+        self.vanished = self.pod is None
         return [*self.announce(), Read(self._reference(), RELEASE)]
 
     def _kill(self) -> list[Command]:

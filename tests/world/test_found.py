@@ -80,6 +80,7 @@ FOUND = [
     (1533851, "mixed", "after an outage pods were made again for a workflow that its crashed actor had found deleted"),
     (1565657, "mixed", "the pod of a crashed node stayed, because the cache still had one of its name before it"),
     (1622055, "mixed", "pods of a deleted workflow were made again, as long as the cache had not heard of it"),
+    (1653799, "mixed", "after a stop a new life took a pod that the cache had never shown for none at all"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 

@@ -13,7 +13,7 @@ from actors.names import labels
 from actors.node.pod_release import KILL
 from runtime.api import Gone as NotFound
 from runtime.api import Unavailable
-from runtime.messages import Command, Create, Done, Failed, Patch, WakeAt, Woke
+from runtime.messages import Command, Create, Done, Failed, Patch, Read, Stop, WakeAt, Woke
 from tests.pure.engine.nodes import Played, a_call, a_pod, a_run, of
 
 
@@ -63,3 +63,15 @@ def test_a_pod_that_ends_by_itself_meanwhile_is_labelled_at_once() -> None:
 
     assert len(labelled(node.sees(a_pod(node.call, "Succeeded", version="9")))) == 1
     assert of(WakeAt, node.hears(Failed(kill, NotFound("gone", code=404)))) == []
+
+
+@pytest.mark.spec("OP-1")
+def test_a_node_that_may_not_begin_any_more_looks_for_its_pod_before_it_is_over() -> None:
+    """It may be there from before a restart, though the cache has never shown it, and the record be quicker."""
+    run = a_run()
+    run.shutdown = "Terminate"
+    node = Played(a_call(run))
+    (look,) = of(Read, node.begins())
+    assert of(Stop, node.told(Recorded())) == []
+
+    assert len(labelled(node.hears(Done(look, a_pod(node.call, "Succeeded"))))) == 1
