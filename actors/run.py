@@ -174,6 +174,7 @@ class Leftover:
     workflow_phase: str = ""
     pod: str = ""  # the pod's name, when the record may not tell it
     unseen: bool = False  # the cache need not have shown the pod: the server knows
+    recorded: bool = True  # its end; else it is told when that is, and the pod stays until then
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ class LeftoverNode(PodNode):
         run = leftover.run
         super().__init__(Call(run, run.address, node.name, node.boundary_id, "", resolved), settings)
         self.status = node
-        self.recorded = self.begun = self.introduced = True
+        self.begun = self.introduced = True
+        self.recorded = leftover.recorded
         self.ended_phase = leftover.workflow_phase
         self.given_name = leftover.pod
         self.earlier: set[str] = set()  # uids that the cache has shown before it was looked for

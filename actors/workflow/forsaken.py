@@ -81,16 +81,19 @@ def look_after(state: WorkflowState) -> list[Command]:
     return left
 
 
-def at_start(state: WorkflowState, now: float) -> None:
+def at_start(state: WorkflowState, now: float) -> set[str]:
     """The same after a restart, when all that the record says is that the node above them has ended; a daemon serves
-    until its boundary has."""
+    until its boundary has. Whose end is thereby to be written: their pods are let go after that."""
     known, journal = state.running.known, state.journal
+    unwritten: set[str] = set()
     for node_id, status in list(known.items()):
         above = [known[one] for one in _above(state, node_id) if one in known]
         ends = [one for one in above if one.ended and (one.type in BOUNDARIES or not status.daemoned)]
         if ends and not status.ended:
             known[node_id] = _served(status, now) if status.daemoned else _lost(status, ends[0], now)
-            journal.change(known[node_id], "")
+            journal.change(known[node_id], "", wants_record=status.type == "Pod")
+            unwritten.add(node_id)
+    return unwritten
 
 
 def _above(state: WorkflowState, node_id: str) -> list[str]:

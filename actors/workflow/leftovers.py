@@ -5,7 +5,7 @@ Nodes that have ended are not started again, so each gets an actor that looks af
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from actors.messages import node_from_json
@@ -20,10 +20,13 @@ from runtime.objects import Object
 LOOKED_AFTER_S = 24 * 3600.0  # after its end: older workflows' pods are not worth an actor each at every restart
 
 
-def leftovers(run: Run, workflow_phase: str = "") -> list[Command]:
-    """Look after the pods of all nodes that have ended on record."""
+def leftovers(run: Run, workflow_phase: str = "", unwritten: Container[str] = ()) -> list[Command]:
+    """Look after the pods of all nodes that have ended, of those that are `unwritten` once the record says so."""
     ended = [node for node in run.known.values() if node.type == "Pod" and node.ended]
-    return [Spawn(run.node_address(node.id), Leftover(run, node, workflow_phase)) for node in ended]
+    return [
+        Spawn(run.node_address(node.id), Leftover(run, node, workflow_phase, recorded=node.id not in unwritten))
+        for node in ended
+    ]
 
 
 def run_of_finished(address: Address, workflow: Object, now: float) -> Run | None:

@@ -115,8 +115,8 @@ def start(state: WorkflowState, now: float) -> list[Command]:
     status = (state.object or {}).get("status") or {}
     state.phase, state.message = "Running", ""
     state.started_at = status.get("startedAt") or rfc3339(now)
-    forsaken.at_start(state, now)
-    return [*_needs(state, state.running.spec, now), *leftovers(state.running)]
+    unwritten = forsaken.at_start(state, now)
+    return [*_needs(state, state.running.spec, now), *leftovers(state.running, unwritten=unwritten)]
 
 
 def _judge(workflow: Object, spec: dict[str, Any] | None, state: WorkflowState) -> None:

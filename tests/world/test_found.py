@@ -81,6 +81,8 @@ FOUND = [
     (1565657, "mixed", "the pod of a crashed node stayed, because the cache still had one of its name before it"),
     (1622055, "mixed", "pods of a deleted workflow were made again, as long as the cache had not heard of it"),
     (1653799, "mixed", "after a stop a new life took a pod that the cache had never shown for none at all"),
+    (1656640, "mixed", "after a restart a daemon was ended before it was on record that it had served"),
+    (1657299, "mixed", "after a restart a pod was let go before the end of its node, below one over, was on record"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.messages import NodeStatus
+from actors.messages import NodeStatus, Recorded
 from actors.names import ids, labels
 from actors.node.mind import NodeMind
 from actors.run import Leftover
@@ -138,3 +138,20 @@ def test_a_pod_that_the_cache_need_not_have_is_looked_for_whatever_it_shows_of_a
     assert isinstance(patch, Patch)
     assert patch.ref.uid == "uid-of-pod"
     assert list(mind.receive(state, Observed(reference(PODS, former), former), NOW + 7)) == []
+
+
+@pytest.mark.spec("PGC-4")
+def test_a_pod_is_not_let_go_before_the_end_that_a_restart_gave_its_node_is_on_record() -> None:
+    status = NodeStatus(id=ids.node_id("w", "w.A"), name="w.A", type="Pod", template_name="main", phase="Error")
+    run = a_run()
+    own = {"kind": "Workflow", "name": "w", "uid": run.address.uid, "controller": True}
+    held = {**POD, "metadata": {**POD["metadata"], "name": ids.pod_name("w", "w.A", "main"), "ownerReferences": [own]}}
+    held["status"] = {"phase": "Succeeded"}
+    mind = NodeMind()
+    state = mind.birth(run.node_address(status.id), Leftover(run, status, recorded=False))
+    list(mind.receive(state, Started(0), NOW))
+
+    assert list(mind.receive(state, Observed(reference(PODS, held), held), NOW)) == []
+    (patch,) = mind.receive(state, Told(run.address, Recorded()), NOW + 1)
+    assert isinstance(patch, Patch)
+    assert patch.ref.uid == "uid-of-pod"
