@@ -105,9 +105,13 @@ class Group(Behaviour):
             if plan.empty:  # drawn before those that run
                 commands += self._conclude(plan.sites[0], "Skipped", NO_ITEMS, now)
         for site in [site for plan in plans if not plan.empty for site in plan.sites]:
-            site.over = self.verdict is not None and self.verdict.phase == "Error"
+            site.over = self.verdict is not None and (self.verdict.phase == "Error" or self._was_denied(site))
             commands += self._begin_site(site, now)
         return [*commands, *self._reopened(now), *self._judge(now)]
+
+    def _was_denied(self, site: Site) -> bool:
+        """Whether failFast had kept a call from beginning, when the group ended on record: it never began."""
+        return self.verdict is not None and self.verdict.message == FAILED_FAST and site.id not in self.run.known
 
     def _refuse(self, message: str, now: float) -> list[Command]:
         """None of its steps begins, since one of them cannot be read (STEP-6)."""

@@ -83,6 +83,7 @@ FOUND = [
     (1653799, "mixed", "after a stop a new life took a pod that the cache had never shown for none at all"),
     (1656640, "mixed", "after a restart a daemon was ended before it was on record that it had served"),
     (1657299, "mixed", "after a restart a pod was let go before the end of its node, below one over, was on record"),
+    (1659462, "mixed", "a loop that failFast had ended before any item began was Running again after a restart"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 
