@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from actors.gate import Gate
 from actors.lock_messages import BadLock
 from actors.messages import NodeStatus
+from actors.names.timestamps import rfc3339
 from actors.packing import VERSION, version_of
 from actors.workflow import collecting, ending, estimates, guard, locks, offloading, opening, pods, turn, writing
 from actors.workflow.leftovers import leftovers_of_finished, run_of_finished
@@ -125,23 +126,24 @@ def start(state: WorkflowState, now: float) -> list[Command]:
     """Nothing keeps it from running any more, but that its locks may not be on record yet."""
     commands = [*opening.start(state, now), *guard.again(state, now), *estimates.ask(state)]
     limit_pods(state)
-    waits = bool(state.claims_wanted) or state.suspended or bool(state.stopping) or locks.holds_back(state)
+    waits = bool(state.claims_wanted) or state.suspended or locks.holds_back(state)
     commands += writing.flush(state) if waits else writing.opened(state, now)
     return commands if state.claims_wanted else [*commands, Tell(state.address, Begin())]  # after the pods found
 
 
 def begin(state: WorkflowState, now: float) -> list[Command]:
-    """Start the first node, unless the workflow is suspended or stopped before it could (SYNC-8)."""
-    if locks.holds_back(state) and state.stopping != "Terminate":
-        return []
-    if state.root is not None:
+    """Start the first node, unless the workflow has to wait; terminated while it waits for its locks, it ends without
+    one (SYNC-8). What begins after a stop makes no pods, and leaves the rest to the exit handler (EXIT-4)."""
+    locked_out = locks.holds_back(state)
+    if state.root is not None or state.ended or (locked_out and state.stopping != "Terminate"):
         return []
     begun = state.running.name in state.running.known
     state.running.shutdown = state.stopping
-    if state.stopping and not begun:
+    if locked_out and not begun:
+        state.started_at = state.started_at or rfc3339(now)
         ending.conclude(state, "Failed", f"Stopped with strategy '{state.stopping}'", now)
         return writing.flush(state)
-    if state.suspended and not begun and not state.running.past_deadline:
+    if state.suspended and not (begun or state.stopping or state.running.past_deadline):
         return []
     found = [*pods.take_places(state, now), *locks.expect_asking(state, now)]
     known = state.running.known.get(state.running.name)

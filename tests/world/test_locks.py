@@ -8,6 +8,7 @@ import pytest
 from actors.lock_messages import holdings
 from actors.names import labels
 from runtime.objects import Object
+from tests.world.flows import phases
 from tests.world.locks import FAN, MUTEX, SEMAPHORE, leaf, locked_world, quick, set_limit, single, workflow
 from tests.world.test_runs import nodes
 from tests.world.world import Outcome, world
@@ -185,12 +186,13 @@ async def test_a_higher_priority_goes_first() -> None:
 
 
 @pytest.mark.spec("SYNC-8")
+@pytest.mark.spec("EXIT-4")
 @pytest.mark.parametrize("strategy", ["Terminate", "Stop"])
 async def test_a_workflow_that_waits_is_terminated_at_once_and_stopped_when_its_turn_comes(strategy: str) -> None:
     async with world(lambda name, pod: Outcome(delay_s=30.0)) as here:
         first = await here.submit(single(MUTEX), "one")
         await anyio.sleep(1)
-        second = await here.submit(single(MUTEX), "two")
+        second = await here.submit(single(MUTEX, onExit="main"), "two")
         await anyio.sleep(2)
         await here.api.patch(second, {"spec": {"shutdown": strategy}})
         await anyio.sleep(5)
@@ -200,9 +202,12 @@ async def test_a_workflow_that_waits_is_terminated_at_once_and_stopped_when_its_
         third = await here.submit(single(MUTEX), "three")
 
         assert (done["status"]["phase"], done["status"]["message"]) == ("Failed", f"Stopped with strategy '{strategy}'")
+        assert done["status"]["startedAt"]
+        stopped = {"two": "Failed", "two.onExit": "Succeeded"} if strategy == "Stop" else {}
+        assert phases(done) == stopped
         for ref in (first, third):
             assert (await here.end_of(ref))["status"]["phase"] == "Succeeded"
-        assert here.created == ["one", "three"]
+        assert [name.partition("-")[0] for name in here.created] == ["one", *(["two"] if stopped else []), "three"]
 
 
 @pytest.mark.spec("SYNC-9")

@@ -75,12 +75,21 @@ async def test_a_stop_then_a_terminate_ends_the_exit_handler_too() -> None:
     assert phases(done) == {"w": "Failed", "w.onExit": "Failed"}
 
 
+@pytest.mark.spec("OP-1")
 @pytest.mark.spec("OP-2")
-async def test_a_workflow_that_is_created_stopped_never_begins() -> None:
-    done = await run(flow("  - name: main\n    steps: [[{name: a, template: leaf}]]\n", shutdown="Terminate"))
+@pytest.mark.spec("EXIT-4")
+@pytest.mark.parametrize("strategy", ["Stop", "Terminate"])
+async def test_a_workflow_that_is_created_stopped_makes_no_pod_but_that_of_its_exit_handler(strategy: str) -> None:
+    text = flow("  - name: main\n    steps: [[{name: a, template: leaf}]]\n", onExit="leaf", shutdown=strategy)
+    async with world(table()) as here:
+        done = await here.end_of(await here.submit(text))
+        created = len(here.created)
 
-    assert (done["status"]["phase"], done["status"]["message"]) == ("Failed", "Stopped with strategy 'Terminate'")
-    assert not done["status"].get("nodes")
+    assert (done["status"]["phase"], done["status"]["message"]) == ("Failed", f"Stopped with strategy '{strategy}'")
+    left = {"w.onExit": "Succeeded"} if strategy == "Stop" else {}
+    assert phases(done) == {"w": "Failed", "w[0]": "Failed", "w[0].a": "Failed"} | left
+    assert named(done)["w[0].a"]["message"] == f"workflow shutdown with strategy: {strategy}"
+    assert created == len(left)
 
 
 @pytest.mark.spec("FF-2")
