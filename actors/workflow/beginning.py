@@ -150,7 +150,7 @@ def begin(state: WorkflowState, now: float) -> list[Command]:
     if known is not None and known.ended:
         state.root = known
         return [*found, *ending.after(state, now)]  # of hooks and the exit handler
-    state.root = NodeStatus(id=state.running.name, name=state.running.name)
+    state.root = known or NodeStatus(id=state.running.name, name=state.running.name)
     return [*found, *opening.spawn_root(state)]
 
 

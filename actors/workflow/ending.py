@@ -19,7 +19,11 @@ from runtime.messages import Command, Delete, Spawn, Tell
 from runtime.objects import CLAIMS, Reference
 
 ENTRY_ERROR, EXIT_ERROR = "error in entry template execution: ", "error in exit template execution : "
-OF_ENTRY = {"Succeeded": "Succeeded", "Skipped": "Succeeded", "Omitted": "Succeeded", "Failed": "Failed"}
+OF_ENTRY = {
+    "Pending": "Pending", "Running": "Running", "Succeeded": "Succeeded", "Skipped": "Succeeded",
+    "Omitted": "Succeeded", "Failed": "Failed", "Error": "Error",
+}  # fmt: skip
+"""The first node's phase, and what `workflow.status` is by it to hooks and exit handlers."""
 
 
 def after(state: WorkflowState, now: float) -> list[Command]:
@@ -38,8 +42,9 @@ def review(state: WorkflowState, now: float) -> list[Command]:
     root = state.root
     if root.daemoned and not root.ended:
         return [Tell(state.run.node_address(root.id), EndDaemon())]
-    if root.ended:
-        state.run.variables["workflow.status"] = OF_ENTRY.get(root.phase, "Error")
+    if not root.phase:  # it waits for its turn, and hooks for its first word
+        return []
+    state.run.variables["workflow.status"] = OF_ENTRY.get(root.phase, "Error")
     commands = fire_hooks(state, now)
     if not root.ended or any(not hook.fulfilled for hook in state.hooks.values()):
         return commands

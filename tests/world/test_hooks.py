@@ -169,6 +169,25 @@ async def test_hooks_of_the_workflow_fire_once_hang_on_its_first_node_and_are_wa
 
 
 @pytest.mark.spec("HOOK-1")
+@pytest.mark.parametrize("dies", [False, True])
+async def test_the_status_of_which_hooks_of_the_workflow_speak_is_that_of_its_first_node(*, dies: bool) -> None:
+    text = flow("  - name: main\n    container: {image: busybox, command: [sh]}\n", hooks="""
+    pending: {template: leaf, expression: 'workflow.status == "Pending"'}
+    running: {template: leaf, expression: 'workflow.status == "Running"'}""")  # fmt: skip
+    async with world(table(w=Outcome(pending_s=60, delay_s=60))) as here:
+        ref = await here.submit(text)
+        await here.after(30)
+        early = phases(await here.api.get(ref))
+        if dies:
+            here.die()
+        done = await here.end_of(ref)
+
+    assert early == {"w": "Pending", "w.hooks.pending": "Succeeded"}
+    assert phases(done) == dict.fromkeys(("w", "w.hooks.pending", "w.hooks.running"), "Succeeded")
+    assert len(here.created) == 3
+
+
+@pytest.mark.spec("HOOK-1")
 async def test_a_hook_of_the_workflow_may_wait_for_a_global_output() -> None:
     text = flow("""
   - name: give
