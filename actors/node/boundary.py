@@ -146,10 +146,14 @@ class Boundary(Called):
                 functions = self.run.functions(self.id, now)
                 outputs = composite_outputs(self.instance.template, self._closing_scope(), functions)
             except (BadOutput, SubstitutionError, ExpressionError) as error:
-                erred = self.erred(str(error), now, outbound_nodes=self._ends())
-                return [*self.end_daemons(), *erred]
+                return self.cannot_conclude(str(error), now)
         ended = self.end(phase, now, message, outputs=outputs, outbound_nodes=self._ends())
         return [*self.end_daemons(), *ended]
+
+    def cannot_conclude(self, text: str, now: float) -> list[Command]:
+        """End as an Error of the engine, which cannot tell what was made inside."""
+        erred = self.erred(text, now, outbound_nodes=self._ends())
+        return [*self.end_daemons(), *erred]
 
     def _ends(self) -> tuple[str, ...]:
         """`outboundNodes`: none where nothing inside is an end, or where it ends before its children could."""

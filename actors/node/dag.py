@@ -32,6 +32,7 @@ class DagNode(Boundary):
         self.by_id: dict[str, str] = {}  # node id of a call or hook -> task name
         self.loops: dict[str, list[NodeStatus]] = {}  # task name -> last states of its items
         self.aggregates: dict[str, Mapping[str, Any]] = {}  # task name -> what its loop's outputs are together
+        self.unreadable: dict[str, str] = {}  # task name -> why what its loop, or one before it, has made is unreadable
         self.running: set[str] = set()  # task names begun and not settled
 
     # ------------------------------------------------------------------------------------------ it begins
@@ -69,15 +70,24 @@ class DagNode(Boundary):
         self.by_id[site.id] = task.name
         self.running.add(task.name)
         parents = self._parents(task)
+        self._inherit(task)
         try:
             if task.clause is not None and not task.clause.evaluate(self._result):
                 return self._never_runs(task, "Omitted", OMITTED, now)
         except ValueError as error:
             text = f"unable to evaluate expression '{task.declared.get('depends')}': {error}"
             return self._never_runs(task, "Error", text, now)
+        if task.name in self.unreadable:
+            return self._never_runs(task, "Error", self.unreadable[task.name], now)
         if is_loop(task.declared):
             return self._begin_loop(task, site, parents, now)
         return self._kept(task.name, site.begin(self.scope, parents, now))
+
+    def _inherit(self, task: Task) -> None:
+        """Who follows on a loop whose results are not JSON can be told of nothing, nor can who follows on that one."""
+        for need in task.needs:
+            if need in self.unreadable:
+                self.unreadable.setdefault(task.name, self.unreadable[need])
 
     def _begin_loop(self, task: Task, site: Site, parents: tuple[str, ...], now: float) -> list[Command]:
         values = site.values(self.scope)
@@ -102,8 +112,10 @@ class DagNode(Boundary):
         return [Tell(self.run.address, Edge(parents, call.address.part)), Spawn(call.address, call)]
 
     def _never_runs(self, task: Task, phase: Phase, message: str, now: float) -> list[Command]:
-        parents = self._parents(task)
-        return self._kept(task.name, self.sites[task.name].never_runs(phase, message, self.scope, parents, now))
+        parents, site = self._parents(task), self.sites[task.name]
+        if task.name in self.unreadable:  # its hooks could be told of nothing either
+            return site.conclude(phase, message, parents, now)
+        return self._kept(task.name, site.never_runs(phase, message, self.scope, parents, now))
 
     def _parents(self, task: Task) -> tuple[str, ...]:
         """What a task hangs on in the graph: the ends of what it depends on, or the DAG itself."""
@@ -157,6 +169,8 @@ class DagNode(Boundary):
         self.daemons += [daemon for daemon in word.daemons if daemon not in self.daemons]
         self.loops[site.name] = list(word.items)
         self.aggregates[site.name] = word.variables
+        if word.error and word.items:  # a group that crashed tells of no items
+            self.unreadable[site.name] = word.error
         return []
 
     def _settled(self, name: str) -> list[Task]:
@@ -187,12 +201,17 @@ class DagNode(Boundary):
         """Give the verdict when nothing runs any more (DAG-11, DAG-13, DAG-16)."""
         if self.running or self.status.ended or not self.begun:
             return []
-        if self.stopped:
-            return self.conclude("Failed", now)
         if self.failed_fast:
             return self.conclude("Failed", now, FAILED_FAST)
+        followed = [text for name, text in self.unreadable.items() if self.sites[name].status.type != "TaskGroup"]
+        if followed:
+            return self.cannot_conclude(followed[0], now)
+        if self.stopped:
+            return self.conclude("Failed", now)
         dag = self.instance.template.get("dag") or {}
         phase: Phase | None = self.graph.verdict(self._excused(), fail_fast=dag.get("failFast") is not False)
+        if phase == "Succeeded" and self.unreadable:
+            return self.cannot_conclude(next(iter(self.unreadable.values())), now)
         return [] if phase is None else self.conclude(phase, now)
 
     def _excused(self) -> dict[str, tuple[str, ...]]:

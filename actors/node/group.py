@@ -250,10 +250,8 @@ class Group(Behaviour):
         variables, unreadable = {}, ""
         try:
             variables = self._variables()
-        except AggregateError as error:
+        except AggregateError as error:  # an error of who looks at it, not of the group (LOOP-8)
             unreadable = str(error)
-            if self.status.type == "TaskGroup":
-                self.now_is("Error", now, unreadable)
         items = tuple(site.status for site in self.sites)
         return self.announce(variables=variables, daemons=self._daemons(), items=items, error=unreadable)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.world.flows import FAIL, arguments_of, flow, nodes, phases, run, table
-from tests.world.world import Outcome
+from tests.world.flows import FAIL, arguments_of, flow, named, nodes, phases, run, table
+from tests.world.world import Outcome, world
 
 pytestmark = pytest.mark.virtual_time
 
@@ -140,6 +140,74 @@ async def test_a_result_that_is_not_json_is_an_error_of_the_steps_and_not_of_the
     assert (phases(done)["w[0]"], phases(done)["w"]) == ("Succeeded", "Error")
     assert done["status"]["phase"] == "Error"
     assert done["status"]["message"].startswith("error in entry template execution: invalid character 'o'")
+
+
+def unreadable(more: str = "") -> str:
+    return flow(f"""
+  - name: main
+    dag:
+      tasks:
+      - {{name: a, template: make, withItems: [1, 2]}}
+      - {{name: c, depends: a, template: leaf, hooks: {{exit: {{template: leaf}}}}, arguments: {{parameters: [
+          {{name: m, value: '{{{{tasks.a.outputs.result}}}}'}}]}}}}
+{more}""")
+
+
+NO_JSON = "invalid character 'h' looking for beginning of value"
+HELLO = Outcome(result="hello", parameters={"p": ""})
+
+
+@pytest.mark.spec("LOOP-8")
+@pytest.mark.spec("DAG-14")
+async def test_a_result_that_is_not_json_is_an_error_of_the_task_that_follows_and_of_the_dag_not_of_the_loop() -> None:
+    done = await run(unreadable("""
+      - {name: d, depends: c, template: leaf}
+      - {name: e, depends: c.Errored, template: leaf}
+      - {name: f, template: leaf}
+"""), table(a=HELLO))  # fmt: skip
+
+    found = named(done)
+    assert phases(done) == {
+        "w": "Error", "w.a": "Succeeded", "w.a(0:1)": "Succeeded", "w.a(1:2)": "Succeeded", "w.c": "Error",
+        "w.d": "Omitted", "w.e": "Error", "w.f": "Succeeded",
+    }  # fmt: skip
+    assert "message" not in found["w.a"]
+    assert {found[name]["type"] for name in ("w.c", "w.d", "w.e")} == {"Skipped"}
+    assert {found[name]["message"] for name in ("w", "w.c", "w.e")} == {NO_JSON}
+    assert (done["status"]["phase"], done["status"]["message"]) == (
+        "Error", f"error in entry template execution: {NO_JSON}",
+    )  # fmt: skip
+
+
+@pytest.mark.spec("LOOP-8")
+@pytest.mark.spec("DAG-13")
+@pytest.mark.parametrize(("outcome", "phase", "message"), [(Outcome(), "Error", NO_JSON), (FAIL, "Failed", None)])
+async def test_a_dag_that_ends_with_a_loop_whose_results_are_not_json_is_an_error_unless_it_has_failed(
+    outcome: Outcome, phase: str, message: str | None
+) -> None:
+    done = await run(flow("""
+  - name: main
+    outputs: {parameters: [{name: o, valueFrom: {parameter: '{{tasks.a.outputs.result}}'}}]}
+    dag: {tasks: [{name: a, template: make, withItems: [1]}, {name: f, template: leaf}]}
+"""), table(a=HELLO, f=outcome))  # fmt: skip
+
+    assert (phases(done)["w.a"], phases(done)["w"]) == ("Succeeded", phase)
+    assert named(done)["w"].get("message") == message
+
+
+@pytest.mark.spec("LOOP-8")
+async def test_a_result_that_is_not_json_is_an_error_of_the_dag_still_when_the_controllers_begin_again() -> None:
+    text = unreadable("      - {name: f, template: leaf}\n      - {name: d, depends: c && f, template: leaf}\n")
+    async with world(table(a=HELLO, f=Outcome(delay_s=60))) as here:
+        ref = await here.submit(text)
+        await here.after(20)
+        assert nodes(await here.api.get(ref))["c"]["phase"] == "Error"
+        here.die()
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+
+    assert done["status"]["message"] == f"error in entry template execution: {NO_JSON}"
+    assert (phases(done)["w.c"], phases(done)["w.d"]) == ("Error", "Omitted")
 
 
 @pytest.mark.spec("LOOP-9")
