@@ -173,9 +173,9 @@ class Called(Working):
         return [Tell(self.run.address, ReturnsPermit(self.id))]
 
     def _display_name(self) -> str | None:
-        """The template's own name for its nodes (TMPL-12); None when it is not fit to be one."""
+        """The template's own name for its nodes (TMPL-12), not for attempts; None when it is not fit to be one."""
         wished = (self.instance.template.get("annotations") or {}).get(labels.DISPLAY_NAME)
-        if wished is None:
+        if wished is None or self.call.retried:
             return self.status.display_name
         return str(wished) if DISPLAY_NAME.match(str(wished)) else None
 

@@ -177,6 +177,17 @@ async def test_steps_and_dags_are_retried_as_a_whole(body: str, kind: str) -> No
     assert inner["displayName"] == "a"
 
 
+@pytest.mark.spec("TMPL-12")
+async def test_the_name_that_a_template_gives_is_the_retried_calls_and_attempts_keep_their_numbers() -> None:
+    named_so = 'annotations: {workflows.argoproj.io/display-name: "shown"}'
+    body = f"{named_so}\n    container: {{image: busybox, command: [sh]}}"
+    done = await run(retried("{limit: 2}", body), until(1))
+
+    assert {name: entry["displayName"] for name, entry in named(done).items()} == {
+        "w": "shown", "w(0)": "w(0)", "w(1)": "w(1)",
+    }  # fmt: skip
+
+
 @pytest.mark.spec("RTY-1")
 async def test_the_workflows_strategy_is_that_of_every_template_without_one() -> None:
     text = flow("  - name: main\n    steps: [[{name: a, template: leaf}]]\n", retryStrategy="{limit: 1}")
