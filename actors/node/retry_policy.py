@@ -149,7 +149,7 @@ def _policy_allows(strategy: Mapping[str, Any], last: NodeStatus) -> bool:
 
 
 def _expression_holds(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str, Any], now: float) -> bool:
-    known = {**values, **last_retry(attempts, unknown_exit_code="-1")}
+    known = {**values, "retries": str(attempts.count - 1), **last_retry(attempts, unknown_exit_code="-1")}
     try:
         found = evaluate(str(strategy["expression"]), nest(known), functions=Functions(now))
     except ExpressionError as error:

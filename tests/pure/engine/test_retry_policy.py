@@ -83,6 +83,14 @@ def test_an_expression_decides_on_the_last_attempt(expression: str, expected: An
     assert decide({"limit": 3, "expression": expression}, failed, {}, START + 20) == expected
 
 
+@pytest.mark.spec("RTY-4")
+def test_an_expression_knows_as_text_how_often_it_was_tried_again() -> None:
+    strategy = {"expression": "retries == '1' ? false : asInt(retries) < 2"}
+
+    said = [decide(strategy, attempts(count), {}, START + 20) for count in (1, 2, 3)]
+    assert said == [Again(), GiveUp(EXPRESSION_FALSE), GiveUp(EXPRESSION_FALSE)]
+
+
 @pytest.mark.spec("RTY-6")
 @given(count=st.integers(1, 6))
 def test_the_wait_grows_by_the_factor_up_to_the_cap(count: int) -> None:
