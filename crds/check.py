@@ -35,6 +35,7 @@ TYPES: dict[type, str] = {
     type(None): "null",
 }
 PARAMETER_VALUE = ["integer", "number", "boolean", "string"]
+MISSING = "is required"
 QUOTED_MAX = 60  # characters of a wrong value that a message repeats
 
 
@@ -52,14 +53,24 @@ def check(thing: Any) -> list[Problem]:
         return [Problem("", f"a manifest is an object, not {_named(thing)}")]
     if problems := _identity(thing):
         return problems
-    problems = []
-    pending: list[Pending] = [({"ref": thing["kind"]}, thing, "")]
+    return _judged(thing, thing["kind"]) + _nameless(thing)
+
+
+def misshapen(part: Any, definition: str) -> list[Problem]:
+    """What in a part of an object (a patch of it) has another type than it must have; fields that are missing there,
+    or that do not exist, are no matter."""
+    return [found for found in _judged(part, definition) if not found.unknown and found.message != MISSING]
+
+
+def _judged(value: Any, definition: str) -> list[Problem]:
+    problems: list[Problem] = []
+    pending: list[Pending] = [({"ref": definition}, value, "")]
     while pending:  # a loop, since a document may nest deeper than Python's stack
         shape, value, path = pending.pop()
         children: list[Pending] = []
         problems += _judge(shape, value, path, children)
         pending.extend(reversed(children))
-    return problems + _nameless(thing)
+    return problems
 
 
 def _known(kind: Any) -> bool:
@@ -119,7 +130,7 @@ def _fields(definition: Definition, value: dict[Any, Any], path: str, children: 
     fields: dict[str, Shape] = definition["fields"]
     prefix = f"{path}." if path else ""
     problems = [
-        Problem(f"{prefix}{name}", "is required") for name in definition.get("required", ()) if value.get(name) is None
+        Problem(f"{prefix}{name}", MISSING) for name in definition.get("required", ()) if value.get(name) is None
     ]
     for key, item in value.items():
         if key in fields:

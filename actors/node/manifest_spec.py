@@ -9,6 +9,7 @@ from actors.contract import paths
 from actors.node.manifest_request import BadTemplate, PodRequest
 from actors.node.patches import BadPatch, parse_patch, strategic_merge
 
+BAD_PATCH = "Error applying PodSpecPatch"  # whatever is wrong with it
 _INHERITED = ("nodeSelector", "affinity", "tolerations")  # template, else boundary, else workflow
 _OVERRIDDEN = ("schedulerName", "securityContext", "resourceClaims")  # template, else workflow
 _OURS = frozenset(
@@ -86,7 +87,7 @@ def patched(request: PodRequest, spec: dict[str, Any]) -> dict[str, Any]:
         try:
             spec = strategic_merge(spec, parse_patch(str(text), where))
         except BadPatch as error:
-            raise BadTemplate(str(error)) from error
+            raise BadTemplate(BAD_PATCH) from error
         spec = _without_absent(spec)
     return spec
 

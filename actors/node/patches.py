@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from actors.merging import in_order
+from crds.check import misshapen
 
 MERGE_KEYS = {
     "containers": "name",
@@ -32,6 +33,13 @@ _ATOMIC_BELOW = frozenset({"resources", "securityContext", "affinity", "dnsConfi
 _PRIMITIVE_PREFIX, _ORDER_PREFIX = "$deleteFromPrimitiveList/", "$setElementOrder/"
 
 
+class _Dateless(yaml.SafeLoader):
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to say it
+        first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 class BadPatch(ValueError):
     """A patch that is no patch; the message says what is wrong with it."""
 
@@ -39,15 +47,17 @@ class BadPatch(ValueError):
 def parse_patch(text: str, where: str) -> dict[str, Any]:
     """A podSpecPatch's text, YAML or JSON. Raises BadPatch naming the field."""
     try:
-        patch = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except json.JSONDecodeError:
+        patch = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
+    except ValueError:
         patch = _flow_yaml(text, where)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, TypeError, RecursionError) as error:
         raise BadPatch(f"{where}: neither JSON nor YAML: {_one_line(error)}") from error
     if patch is None:
         return {}
     if not isinstance(patch, dict):
         raise BadPatch(f"{where}: a map of pod spec fields is needed, not {type(patch).__name__}")
+    for problem in misshapen(patch, "PodSpec"):
+        raise BadPatch(f"{where}: {problem}")
     return patch
 
 
@@ -76,12 +86,16 @@ def _merged_map(original: Mapping[str, Any], patch: Mapping[str, Any], *, in_lis
     if directive not in (None, "merge"):
         raise BadPatch(f"$patch: {directive!r}: one of replace, merge, delete is needed")
     kept = patch.get("$retainKeys")
+    if not isinstance(kept, list | None):
+        raise BadPatch("$retainKeys: a list of fields is needed")
     result = {key: value for key, value in original.items() if kept is None or key in kept}
     for key, value in patch.items():
         if key in ("$patch", "$retainKeys") or key.startswith(_ORDER_PREFIX):
             continue
         if key.startswith(_PRIMITIVE_PREFIX):
             field = key.removeprefix(_PRIMITIVE_PREFIX)
+            if not isinstance(value, list) or not isinstance(result.get(field), list | None):
+                raise BadPatch(f"{key}: a list of values is needed")
             result[field] = [entry for entry in result.get(field) or () if entry not in value]
         elif value is None:
             result.pop(key, None)
@@ -124,9 +138,14 @@ def _objects(entries: list[Any]) -> bool:
 def _flow_yaml(text: str, where: str) -> Any:
     """YAML that begins like JSON but is not: `{containers: [...]}`."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return _yaml(text)
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise BadPatch(f"{where}: neither JSON nor YAML: {_one_line(error)}") from error
+
+
+def _yaml(text: str) -> Any:
+    """What the JSON of a YAML text would be: names are text, and so are dates."""
+    return json.loads(json.dumps(yaml.load(text, Loader=_Dateless)))  # noqa: S506 - a SafeLoader that knows fewer tags
 
 
 def _one_line(error: Exception) -> str:

@@ -99,6 +99,16 @@ async def test_a_pod_spec_patch_may_mount_a_volume_of_the_template() -> None:
     assert pods["w"]["spec"]["containers"][0]["volumeMounts"][0]["mountPath"] == "/v"
 
 
+@pytest.mark.spec("POD-3")
+@pytest.mark.parametrize("patch", ["containers: foo", "containers: [foo]", "initContainers: {a: b}"])
+async def test_a_patch_of_the_wrong_shape_is_an_error_of_its_node(patch: str) -> None:
+    body = f"podSpecPatch: '{patch}', container: {{image: b, command: [c]}}"
+    done = await run(flow(f"  - {{name: main, {body}}}\n"))
+
+    assert (phases(done), done["status"]["phase"]) == ({"w": "Error"}, "Error")
+    assert named(done)["w"]["message"] == "Error applying PodSpecPatch"
+
+
 @pytest.mark.spec("VOL-1")
 async def test_a_mount_without_its_volume_is_told_in_upstreams_words() -> None:
     mounts = "volumeMounts: [{name: v, mountPath: /v}]"

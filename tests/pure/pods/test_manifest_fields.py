@@ -131,6 +131,14 @@ def test_the_patch_has_the_last_word_the_templates_after_the_workflows() -> None
     assert "activeDeadlineSeconds" not in pod["spec"]
 
 
+@pytest.mark.spec("POD-3")
+@pytest.mark.parametrize("patch", ["containers: foo", "containers: [foo]", "initContainers: {a: b}", "- a", "a: ["])
+def test_of_a_patch_that_cannot_be_applied_only_that_is_said(patch: str) -> None:
+    for template, spec in ((HELLO | {"podSpecPatch": patch}, {}), (HELLO, {"podSpecPatch": patch})):
+        with pytest.raises(BadTemplate, match=r"^Error applying PodSpecPatch$"):
+            build(template, spec)
+
+
 def test_a_patch_reaches_wait_and_adds_containers() -> None:
     patch = "containers: [{name: wait, resources: {limits: {cpu: 1}}}, {name: more, image: x}]"
     pod = build(HELLO | ARTIFACT | {"podSpecPatch": patch}, repository=REPOSITORY)

@@ -98,10 +98,34 @@ def test_a_patch_is_json_or_yaml(text: str) -> None:
     assert parse_patch(text, "podSpecPatch") == {"a": 1}
 
 
-@pytest.mark.parametrize("text", ["{", "a: [", "[1]", "text"])
+def test_a_patch_in_yaml_is_read_as_the_json_it_would_be() -> None:
+    text = "nodeSelector: {1: a, b: 2026-01-01}"
+
+    assert parse_patch(text, "podSpecPatch") == {"nodeSelector": {"1": "a", "b": "2026-01-01"}}
+
+
+WRONG_SHAPES = [
+    "containers: foo", "containers: [foo]", "containers: [[]]", "initContainers: {a: b}", "hostname: [a]",
+    "hostNetwork: 'true'", "volumes: [{name: 1}]", "containers: [{name: main, env: [{name: A, value: 1}]}]",
+    "nodeSelector: {a: {b: c}}",
+]  # fmt: skip
+
+
+@pytest.mark.spec("POD-3")
+@pytest.mark.parametrize(
+    "text", ["{", "a: [", "[1]", "text", "'\\x01", "a: !!binary ////", "? [a]\n: b", *WRONG_SHAPES]
+)
 def test_what_is_no_patch_names_its_field(text: str) -> None:
     with pytest.raises(BadPatch, match=r"^spec\.podSpecPatch: "):
         parse_patch(text, "spec.podSpecPatch")
+
+
+@pytest.mark.parametrize(
+    "patch", [{"a": {"$retainKeys": 1}}, {"$deleteFromPrimitiveList/a": 1}, {"$deleteFromPrimitiveList/volumes": "v"}]
+)
+def test_a_directive_of_the_wrong_shape_is_refused(patch: dict[str, Any]) -> None:
+    with pytest.raises(BadPatch, match="a list of"):
+        strategic_merge(POD, patch)
 
 
 def test_an_entry_without_its_key_is_refused() -> None:
