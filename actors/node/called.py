@@ -31,7 +31,7 @@ from actors.messages import (
 )
 from actors.names import labels
 from actors.names.config_maps import parameters_in
-from actors.names.durations import parse_duration
+from actors.names.durations import parse_duration_or_seconds
 from actors.names.timestamps import seconds
 from actors.node import memo
 from actors.node.behaviour import new_status
@@ -187,10 +187,9 @@ class Called(Working):
             text = self.instance.template.get(field)
             if text:
                 try:
-                    commands.append(WakeAt(began + parse_duration(str(text)), field))
+                    commands.append(WakeAt(began + parse_duration_or_seconds(str(text)), field))
                 except ValueError as error:
-                    why = f"invalid {field} format unable to parse {text} as a duration: {error}"
-                    return self.unable(why, now)
+                    return self.unable(f"invalid timeout format {error}", now)
         return commands
 
     def _taken_over(self, known: NodeStatus) -> list[Command]:

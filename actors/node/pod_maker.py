@@ -15,7 +15,7 @@ import msgspec
 from actors.contract.repository import BadLocation, driver_of
 from actors.language.tags import SubstitutionError, substitute
 from actors.names import ids
-from actors.names.durations import parse_duration
+from actors.names.durations import parse_duration_or_seconds
 from actors.names.timestamps import seconds
 from actors.node.called import Called
 from actors.node.image_question import ImageQuestion, question_for
@@ -104,7 +104,7 @@ class PodMaker(Called):
         text = self.instance.template.get("timeout")
         limits = [self.call.deadline] if self.call.deadline is not None else []
         if text:
-            limits.append(seconds(self.status.started_at or "") + parse_duration(str(text)))
+            limits.append(seconds(self.status.started_at or "") + parse_duration_or_seconds(str(text)))
         return max(1, int(min(limits) - now)) if limits else None
 
     def _not_created(self, error: ApiError, now: float) -> list[Command]:

@@ -110,6 +110,26 @@ async def test_a_time_out_counts_the_time_a_pod_was_pending() -> None:
     assert pod["spec"]["activeDeadlineSeconds"] == 40
 
 
+@pytest.mark.spec("TMO-3")
+@pytest.mark.spec("TMO-4")
+@pytest.mark.parametrize("field", ["timeout", "pendingTimeout"])
+async def test_a_time_out_without_a_unit_that_only_a_run_knows_is_seconds(field: str) -> None:
+    text = flow(f"""
+  - name: main
+    inputs: {{parameters: [{{name: t, default: "40"}}]}}
+    {field}: "{{{{inputs.parameters.t}}}}"
+    container: {{image: busybox, command: [sh]}}
+""")
+    async with world(table()) as here:
+        done = await here.end_of(await here.submit(text))
+        (pod,) = (await here.api.list(PODS)).items
+    late = await run(text, table(w=Outcome(pending_s=300)))
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert pod["spec"].get("activeDeadlineSeconds") == (40 if field == "timeout" else None)
+    assert (nodes(late)["w"]["phase"], nodes(late)["w"]["message"]) == ("Failed", "timeout")
+
+
 @pytest.mark.spec("SUS-6")
 async def test_a_suspended_workflow_is_still_ended_by_its_deadline() -> None:
     done = await run(flow("  - name: main\n    steps: [[{name: a, template: leaf}]]\n",

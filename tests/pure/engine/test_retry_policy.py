@@ -20,6 +20,7 @@ from actors.node.retry_policy import (
     GiveUp,
     Wait,
     decide,
+    in_words,
     last_retry,
     maximum_end,
     wait_s,
@@ -120,11 +121,26 @@ def test_a_wait_of_centuries_is_waited_for_unless_a_cap_or_the_longest_duration_
     late = attempts(30)
 
     following = decide({"limit": 99, "backoff": backoff}, late, {}, START + 11)
-    assert following == Wait(late.last_finished + LONGEST_S, "Backoff for 106751 days 23 hours")
+    assert following == Wait(late.last_finished + LONGEST_S, "Backoff for a long while 23 hours")
     capped = decide({"limit": 99, "backoff": {**backoff, "cap": "2h"}}, late, {}, START + 11)
     assert capped == Wait(late.last_finished + 7200, "Backoff for 2 hours 0 minutes")
     longest = {**backoff, "maxDuration": "1000h"}
     assert decide({"limit": 99, "backoff": longest}, late, {}, START + 11) == GiveUp(BACKOFF_TOO_LONG)
+
+
+@pytest.mark.spec("RTY-6")
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 seconds"), (1, "1 second"), (59.9, "59 seconds"), (61, "1 minute 1 seconds"),
+        (3660, "1 hour 1 minutes"), (7199, "1 hour 59 minutes"), (25 * 3600, "1 day 1 hours"),
+        (6 * 86400, "6 days 0 hours"), (7 * 86400, "1 week 0 hours"), (29 * 86400 + 7200, "4 weeks 2 hours"),
+        (30 * 86400, "1 month 0 hours"), (359 * 86400, "11 months 0 hours"), (360 * 86400, "1 year 0 hours"),
+        (540 * 86400, "2 years 0 hours"), (1080 * 86400, "3 years 0 hours"), (37 * 360 * 86400, "a long while 0 hours"),
+    ],
+)  # fmt: skip
+def test_a_wait_is_told_in_its_largest_unit_and_a_plural(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
 
 
 @pytest.mark.spec("RTY-6")
