@@ -8,6 +8,7 @@ from typing import Any
 from actors.analysis_arguments import ArgumentError, rollout_arguments
 from actors.rollout import sets, wire
 from actors.rollout.history import surplus
+from actors.rollout.model import Ro
 from actors.rollout.owner import owner
 from actors.rollout.pauses import INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT
 from actors.rollout.runs import phase
@@ -24,10 +25,15 @@ def reconcile(scene: Scene) -> None:
     if scene.pause.is_aborted or ro.is_promoting_fully:
         _cancel(scene, [*scene.other_experiments, current])
         return
+    step = (ro.step or {}).get("experiment")
+    if step is not None and ro.paused_for(INCONCLUSIVE_EXPERIMENT) is not None:
+        _keep(scene, ro.canary_status.get("currentExperiment"))  # forgotten, it would be made again
+        return
     if ro.paused_for(INCONCLUSIVE_ANALYSIS) is not None:
         return
-    step = (ro.step or {}).get("experiment")
     others = scene.other_experiments
+    if current is not None and (step is None or _is_passed(ro, current)):
+        others, current = [*others, current], None
     if step is not None:
         if current is None:
             if scene.stable is None:
@@ -35,25 +41,39 @@ def reconcile(scene: Scene) -> None:
             current = _create(scene, step)
         _heed(scene, current)
         others = [each for each in others if each["metadata"]["name"] != current["metadata"]["name"]]
-    elif current is not None:
-        others = [*others, current]
     _cancel(scene, others)
     for each in surplus(ro, others, scene.every):
         scene.changes.append(Delete(reference(wire.EXPERIMENTS, each), propagation="Background", tag="experiment"))
 
 
+def _is_passed(ro: Ro, current: Object) -> bool:
+    """Whether an experiment that was kept on record decides nothing any more: its step was skipped, or a user has
+    resumed from it."""
+    base, name, verdict = _base_name(ro), current["metadata"]["name"], phase(current)
+    if verdict not in ("Successful", "Inconclusive"):
+        return False
+    was_skipped = name != base and not name.startswith(f"{base}-")
+    return was_skipped or (verdict == "Inconclusive" and ro.controller_pause)
+
+
 def _heed(scene: Scene, experiment: Object) -> None:
+    name = experiment["metadata"]["name"]
     match phase(experiment):
         case "Inconclusive":
             scene.pause.added.append(INCONCLUSIVE_EXPERIMENT)
+            _keep(scene, name)
         case "Failed" | "Error":
             message = (experiment.get("status") or {}).get("message")
             scene.pause.abort("Experiment analysis phase is error/failed" + (f": {message}" if message else ""))
-        case "Successful":
-            pass
+        case "Successful" if not scene.ro.is_paused:
+            pass  # its step is done with this decision
         case _:
-            scene.status.setdefault("canary", {})["currentExperiment"] = experiment["metadata"]["name"]
+            _keep(scene, name)
     scene.experiment = experiment
+
+
+def _keep(scene: Scene, name: str | None) -> None:
+    scene.status.setdefault("canary", {})["currentExperiment"] = name
 
 
 def _cancel(scene: Scene, experiments: list[Any]) -> None:
@@ -120,7 +140,7 @@ def manifest(scene: Scene, step: Object) -> Object:
         "apiVersion": wire.EXPERIMENTS.api_version,
         "kind": wire.EXPERIMENTS.kind,
         "metadata": {
-            "name": f"{ro.name}-{ro.template_hash}-{ro.revision}-{ro.step_index or 0}",
+            "name": _base_name(ro),
             "namespace": ro.namespace,
             "labels": {**(ro.meta.get("labels") or {}), wire.HASH: ro.template_hash},
             "annotations": {wire.REVISION: str(ro.revision)},
@@ -128,6 +148,11 @@ def manifest(scene: Scene, step: Object) -> Object:
         },
         "spec": spec,
     }
+
+
+def _base_name(ro: Ro) -> str:
+    """What the experiment of the present step is called, before a number is put to it."""
+    return f"{ro.name}-{ro.template_hash}-{ro.revision}-{ro.step_index or 0}"
 
 
 def _template(scene: Scene, asked: Object) -> Object:

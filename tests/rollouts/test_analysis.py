@@ -216,6 +216,68 @@ async def test_an_experiment_step() -> None:
         assert here.status()["currentStepIndex"] == 1
 
 
+def experiments(here: RolloutWorld) -> list[Object]:
+    """Its Experiments, in the order of their making."""
+    found = here.stored("argoproj.io", "experiments")
+    return sorted(found, key=lambda each: int(each["metadata"]["resourceVersion"]))
+
+
+async def conclude(here: RolloutWorld, phase: str) -> None:
+    """Give the Experiment that is under way its verdict."""
+    name = here.status()["canary"]["currentExperiment"]
+    [one] = [each for each in experiments(here) if each["metadata"]["name"] == name]
+    await here.api.patch(reference(wire.EXPERIMENTS, one), {"status": {"phase": phase}})
+    await here.settle(20)
+
+
+TRY = {"experiment": {"templates": [{"name": "a", "specRef": "canary"}]}}
+
+
+@pytest.mark.spec("RO-1.4-experiment")
+async def test_an_inconclusive_experiment_is_repeated_only_when_a_person_resumes() -> None:
+    async with rollout_world() as here:
+        await paused(here, canary={"steps": [{"setWeight": 50}, TRY, {"pause": {}}]})
+        await conclude(here, "Inconclusive")
+        assert (here.phase(), here.status()["message"]) == ("Paused", "InconclusiveExperiment")
+        assert len(experiments(here)) == 1
+        await here.promote()
+        await here.settle(20)
+        first, again = (each["metadata"]["name"] for each in experiments(here))
+        assert (again, here.status()["canary"]["currentExperiment"]) == (f"{first}-1", f"{first}-1")
+        await conclude(here, "Inconclusive")
+        assert (here.phase(), len(experiments(here))) == ("Paused", 2)
+        await here.promote()
+        await here.settle(20)
+        await conclude(here, "Successful")
+        assert (here.status()["currentStepIndex"], here.status()["message"]) == (2, "CanaryPauseStep")
+        assert len(experiments(here)) == 3
+
+
+@pytest.mark.spec("RO-1.4-experiment")
+async def test_a_rollout_on_hold_does_not_repeat_an_experiment_that_succeeded() -> None:
+    async with rollout_world() as here:
+        await paused(here, canary={"steps": [TRY, TRY]})
+        await here.patch({"spec": {"paused": True}})
+        await conclude(here, "Successful")
+        assert (here.status()["currentStepIndex"], len(experiments(here))) == (0, 1)
+        await here.patch({"spec": {"paused": False}})
+        await here.settle(20)
+        assert (here.status()["currentStepIndex"], len(experiments(here))) == (1, 2)
+        await conclude(here, "Successful")
+        await here.until_phase("Healthy")
+
+
+@pytest.mark.spec("RO-1.4-experiment")
+async def test_the_success_of_an_experiment_is_not_that_of_the_next_step() -> None:
+    async with rollout_world() as here:
+        await paused(here, canary={"steps": [TRY, TRY]})
+        await here.patch({"spec": {"paused": True}})
+        await conclude(here, "Successful")
+        await here.promote()  # it goes on, and skips the step
+        await here.settle(20)
+        assert (here.status()["currentStepIndex"], len(experiments(here))) == (1, 2)
+
+
 async def test_a_failed_experiment_aborts_and_an_abort_ends_it() -> None:
     step = {"templates": [{"name": "new", "specRef": "canary"}]}
     async with rollout_world() as here:
