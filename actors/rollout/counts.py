@@ -182,7 +182,7 @@ def routed(now: Routed) -> Counts:
     """What both sides of a routed canary should have."""
     canary = now.scale
     if canary is None:
-        canary = _at_least(now, for_weight(now.wished, now.weight, now.most))
+        canary = _floored(for_weight(now.wished, now.weight, now.most), now.floor, now.wished)
     if not now.dynamic:
         return Counts(canary, now.wished)
     stable = for_weight(now.wished, now.most - now.weight, now.most)
@@ -190,13 +190,11 @@ def routed(now: Routed) -> Counts:
         stable = max(stable, for_weight(now.wished, now.actual.stable, now.most))
         if now.aborted:
             canary = max(canary, for_weight(now.wished, now.actual.canary, now.most))
-    return Counts(_at_least(now, canary), _at_least(now, stable))
+    return Counts(_floored(canary, now.floor, now.wished), _floored(stable, now.floor, now.wished))
 
 
-def _at_least(now: Routed, count: int) -> int:
-    if count == 0 or now.floor is None:
-        return count
-    return max(count, min(now.floor, now.wished))
+def _floored(count: int, floor: int | None, wished: int) -> int:
+    return count if count == 0 or floor is None else max(count, min(floor, wished))
 
 
 def threshold_met(kind: str, value: int | None, size: Size | None, wished: int) -> bool:
@@ -217,6 +215,7 @@ class Setback(NamedTuple):
     stable_available: int
     canary_available: int
     canary_stays: bool  # abortScaleDownDelaySeconds keeps it at its size
+    floor: int | None = None  # minPodsPerReplicaSet: no smaller weight makes the canary smaller
 
 
 def setback_weight(now: Setback) -> int:
@@ -224,6 +223,6 @@ def setback_weight(now: Setback) -> int:
     missing = now.wished - now.stable_available
     needed = missing if now.canary_stays else max(missing, now.canary_available)
     for weight in reversed(now.step_weights):
-        if for_weight(now.wished, weight, now.most) < needed:
+        if _floored(for_weight(now.wished, weight, now.most), now.floor, now.wished) < needed:
             return weight
     return 0

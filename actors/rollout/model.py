@@ -117,6 +117,12 @@ class Ro:
         return bool((self.canary or {}).get("dynamicStableScale"))
 
     @property
+    def least_pods(self) -> int | None:
+        """How many pods a version has that has any, behind a router."""
+        value = (self.canary or {}).get("minPodsPerReplicaSet")
+        return None if value is None else int(value)
+
+    @property
     def scale_down_delay_s(self) -> int:
         """How long the pods of a version that serves no more are kept."""
         given = (self.blue_green or self.canary or {}).get("scaleDownDelaySeconds")
@@ -281,20 +287,20 @@ def step_text(step: Object) -> str:
 
 
 def selector_text(selector: Object) -> str:
-    """A label selector as text, the way Kubernetes formats it."""
-    terms = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for each in sorted(selector.get("matchExpressions") or (), key=lambda each: str(each["key"])):
-        values = ",".join(sorted(each.get("values") or ()))
+    """A label selector as text, the way Kubernetes formats it: by key, a label before an expression of the same."""
+    terms = [(str(key), f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
+    for each in selector.get("matchExpressions") or ():
+        key, values = str(each["key"]), ",".join(sorted(each.get("values") or ()))
         match each["operator"]:
             case "In":
-                terms.append(f"{each['key']} in ({values})")
+                terms.append((key, f"{key} in ({values})"))
             case "NotIn":
-                terms.append(f"{each['key']} notin ({values})")
+                terms.append((key, f"{key} notin ({values})"))
             case "Exists":
-                terms.append(str(each["key"]))
+                terms.append((key, key))
             case _:
-                terms.append(f"!{each['key']}")
-    return ",".join(terms)
+                terms.append((key, f"!{key}"))
+    return ",".join(text for _, text in sorted(terms, key=lambda term: term[0]))
 
 
 def _or(value: Any, default: int) -> int:

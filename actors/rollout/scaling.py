@@ -52,6 +52,7 @@ def canary_weight(scene: Scene) -> int:
             sets.serving(scene.stable),
             sets.available(scene.new),
             ro.has_own_abort_delay,
+            ro.least_pods,
         )
     )
 
@@ -84,7 +85,7 @@ def routed_counts(scene: Scene, weights: Object | None) -> Counts:
     ro = scene.ro
     scale, weight = replicas_or_weight(scene)
     actual = Counts(weights["canary"]["weight"], weights["stable"]["weight"]) if weights else None
-    floor = (ro.canary or {}).get("minPodsPerReplicaSet")
+    floor = ro.least_pods
     return routed(Routed(ro.replicas, weight, ro.most_weight, scale, floor, ro.is_dynamic, ro.is_aborted, actual))
 
 

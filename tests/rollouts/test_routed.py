@@ -131,6 +131,20 @@ async def test_dynamic_stable_scale_shrinks_stable_and_abort_walks_back() -> Non
         ]  # fmt: skip
 
 
+@pytest.mark.spec("RO-1.3-dynamicStableScale", "RO-1.3-minPodsPerReplicaSet")
+async def test_an_abort_with_dynamic_scale_ends_although_no_canary_is_smaller_than_the_least_number_of_pods() -> None:
+    steps = [{"setWeight": 10}, {"pause": {}}, {"setWeight": 90}, {"pause": {}}]
+    async with rollout_world() as here:
+        await begin(here, routed(4, steps, dynamicStableScale=True, minPodsPerReplicaSet=2))
+        await here.image("v2")
+        await here.until_phase("Paused")
+        await here.promote()
+        await here.until(lambda: here.sizes() == {1: 2, 2: 4} and here.phase() == "Paused")
+        await here.abort()
+        await here.settle(60)
+        assert (here.weights(), here.sizes()) == ((0, 100), {1: 4, 2: 0})
+
+
 async def scaled_to_three_quarters(here: RolloutWorld) -> None:
     """An update that has taken three pods of four from the stable version, and waits for a person."""
     steps = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 75}, {"pause": {}}]

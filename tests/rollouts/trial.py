@@ -77,6 +77,8 @@ def case(seed: int) -> Trial:
             strategy["dynamicStableScale"] = kind == "dynamic"
             if dice.random() < 0.3:
                 strategy["abortScaleDownDelaySeconds"] = 5
+            if Random(seed + 9).random() < 0.3:
+                strategy["minPodsPerReplicaSet"] = 2
         thing = rollout(replicas=replicas, canary=strategy)
     return Trial(seed, kind, thing, [dice.choice(ACTIONS) for _ in range(dice.randint(2, 7))])
 

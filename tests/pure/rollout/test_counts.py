@@ -233,6 +233,8 @@ def test_an_abort_with_a_dynamic_stable_side_walks_the_weights_back() -> None:
     assert setback_weight(Setback(10, 100, (20, 60), 10, 0, canary_stays=False)) == 0
     weight = setback_weight(Setback(10, 100, (20, 60), 4, 6, canary_stays=False))
     assert routed(Routed(10, weight, dynamic=True, aborted=True, actual=Counts(60, 40))) == (6, 8)
+    assert setback_weight(Setback(4, 100, (10, 90), 2, 4, canary_stays=False, floor=2)) == 10
+    assert setback_weight(Setback(4, 100, (10, 90), 4, 2, canary_stays=False, floor=2)) == 0
 
 
 @pytest.mark.spec("RO-1.3-replicaProgressThreshold")
