@@ -99,9 +99,11 @@ class Ex:
 
     def wanted(self, template: Template) -> int:
         """How many pods a template is to have."""
-        if self.is_terminating or (self.template_status(template["name"]) or {}).get("status") in ENDED:
-            return 0
-        return replicas_of(template)
+        return replicas_of(template) if self.is_to_run(template["name"]) else 0
+
+    def is_to_run(self, name: str) -> bool:
+        """Whether neither the experiment nor this template of it has come to its end."""
+        return not self.is_terminating and (self.template_status(name) or {}).get("status") not in ENDED
 
 
 def replicas_of(template: Template) -> int:

@@ -34,7 +34,7 @@ def reconcile(known: Known, template: Template, plan: Plan, now: float) -> None:
     wanted = ex.wanted(template)
     found = known.replica_sets.get(name)
     if found is None:
-        if wanted:
+        if ex.is_to_run(name):
             _create(known, template, status, plan, now)
     else:
         _serve(known, template, status, plan, wanted)

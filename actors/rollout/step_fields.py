@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from actors.names.gojson import Table, encode, table
+from actors.names.gojson import Table, encode, table, typed
 from actors.names.podhash import safe_hash
 
 _FIELDS: Final = """
@@ -47,6 +47,11 @@ TemplateService name?:s
 @cache
 def _types() -> Table:
     return table(_FIELDS)
+
+
+def in_order(kind: str, value: Any) -> Any:
+    """A part of a step with its fields in upstream's order, for a person to read."""
+    return typed(_types(), kind, value) if isinstance(value, dict) else value
 
 
 def step_hash(steps: list[Any] | None) -> str:

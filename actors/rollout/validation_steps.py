@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from actors.rollout.invalid import Unfit, invalid, required
 from actors.rollout.model import Ro, pause_s
+from actors.rollout.step_fields import in_order
 from runtime.objects import Object
 
 KINDS: Final = (
@@ -69,7 +70,7 @@ def _header(ro: Ro, route: Object, path: str) -> Iterator[Unfit]:
     routing = ro.routing or {}
     if not _names_any(routing, "istio", "alb", "apisix", "plugins", "gatewayAPI"):
         text = "SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix"
-        yield invalid(path, route, text)
+        yield invalid(path, in_order("SetHeaderRoute", route), text)
         return
     for index, match in enumerate(route.get("match") or ()):
         value, at = match.get("headerValue"), f"{path}.match[{index}]"
@@ -78,13 +79,15 @@ def _header(ro: Ro, route: Object, path: str) -> Iterator[Unfit]:
         elif value is None:
             yield invalid(at, None, MATCH_NONE)
         elif not value.get("exact") or value.get("regex") or value.get("prefix"):
-            yield invalid(at, value, "SetHeaderRoute match value invalid. ALB supports 'exact' value only")
+            text = "SetHeaderRoute match value invalid. ALB supports 'exact' value only"
+            yield invalid(at, in_order("StringMatch", value), text)
 
 
 def _mirror(ro: Ro, route: Object, path: str) -> Iterator[Unfit]:
     routing = ro.routing or {}
     if not _names_any(routing, "istio", "plugins", "gatewayAPI"):
-        yield invalid(path, route, "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins")
+        text = "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins"
+        yield invalid(path, in_order("SetMirrorRoute", route), text)
     for index, match in enumerate(route.get("match") or ()):
         for field in ("method", "path"):
             if match.get(field) is not None:
@@ -94,9 +97,9 @@ def _mirror(ro: Ro, route: Object, path: str) -> Iterator[Unfit]:
 def _one_of(value: Any, path: str) -> Iterator[Unfit]:
     given = [name for name in ("exact", "regex", "prefix") if (value or {}).get(name)]
     if len(given) > 1:
-        yield invalid(path, value, MATCH_MANY)
+        yield invalid(path, in_order("StringMatch", value), MATCH_MANY)
     elif not given:
-        yield invalid(path, value, MATCH_NONE)
+        yield invalid(path, in_order("StringMatch", value), MATCH_NONE)
 
 
 def _managed(ro: Ro, step: Object, path: str) -> Iterator[Unfit]:

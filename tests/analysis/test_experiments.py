@@ -39,6 +39,17 @@ async def test_templates_run_side_by_side_for_their_time_and_their_pods_go_after
         await here.world.until(lambda: not here.world.pods())
 
 
+@pytest.mark.spec("RO-EX-1")
+async def test_a_template_of_no_pods_has_its_replica_set_too():
+    async with world() as here:
+        ref = await here.create(EXPERIMENTS, experiment(template("a", replicas=0), template("b"), duration="1m"))
+        status = await here.phase(ref, "Running")
+        assert (statuses(status), sizes(here)) == ({"a": "Running", "b": "Running"}, {"e-a": 0, "e-b": 1})
+        await here.phase(ref, "Successful")
+        await anyio.sleep(40)
+        assert sizes(here) == {"e-a": 0, "e-b": 0}
+
+
 @pytest.mark.spec("RO-EX-11")
 async def test_the_status_is_upstreams_to_the_letter():
     async with world() as here:

@@ -6,6 +6,7 @@ import pytest
 
 from actors.names.podhash import pod_hash
 from actors.rollout.decide import decide
+from actors.rollout.model import selector_text
 from actors.rollout.scaling import is_scaling
 from actors.rollout.scene import World
 from actors.rollout.services import point_canary_services
@@ -29,6 +30,16 @@ def test_a_service_waits_for_pods(notes: Object, available: int, moves: bool) ->
     now = scene(thing, version(NEW, 2, available, replicas=4), version("old", 2, 2, replicas=4), known=known)
     point_canary_services(now)
     assert bool(now.changes) == moves
+
+
+def test_a_selector_is_told_by_key_whether_label_or_expression() -> None:
+    expressions = [
+        {"key": "b", "operator": "In", "values": ["y", "x"]},
+        {"key": "a", "operator": "Exists"},
+        {"key": "c", "operator": "DoesNotExist"},
+    ]
+    found = selector_text({"matchLabels": {"d": "1", "b": "z"}, "matchExpressions": expressions})
+    assert found == "a,b=z,b in (x,y),!c,d=1"
 
 
 @pytest.mark.spec("RO-7-13")
