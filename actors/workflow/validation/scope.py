@@ -31,7 +31,8 @@ GLOBALS = (
 RUN_TIME = ("workflow.creationTimestamp", "workflow.scheduledTime", "workflow.duration", "outputs.")
 OF_EVERY_NODE = frozenset({"id", "status", "startedAt", "finishedAt", "hostNodeName"})
 POD_TYPES = ("container", "script", "containerSet", "resource", "data")
-LEAF_TYPES = (*POD_TYPES, "suspend", "http", "plugin")
+LEAF_TYPES = (*POD_TYPES, "http", "plugin")  # those that upstream means by it: suspend is none
+COMPOSITE_TYPES = ("steps", "dag")
 TYPES = ("container", "containerSet", "steps", "script", "dag", "resource", "data", "suspend", "http", "plugin")
 
 

@@ -12,9 +12,9 @@ from actors.workflow.validation.findings import Findings, Json, Place, entries, 
 from actors.workflow.validation.leaf import judge_leaf, judge_pod_resources
 from actors.workflow.validation.library import Library, Shelf
 from actors.workflow.validation.outputs import judge_inputs, judge_outputs
-from actors.workflow.validation.scope import LEAF_TYPES, POD_TYPES, TYPES, Scope, of_inputs, type_of
+from actors.workflow.validation.scope import COMPOSITE_TYPES, LEAF_TYPES, POD_TYPES, TYPES, Scope, of_inputs, type_of
 from actors.workflow.validation.steps import judge_steps
-from actors.workflow.validation.texts import judge_texts
+from actors.workflow.validation.texts import WHOLE, judge_texts
 
 METRIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 METRIC_KINDS = ("gauge", "counter", "histogram")
@@ -87,14 +87,15 @@ class TemplateJudge:
 
     def _judge_policies(self, place: Place, template: Json, kind: str) -> None:
         findings = self._findings
-        timeout = text(template.get("timeout"))
-        if timeout.isdigit():
-            findings.error(place.at("timeout"), f"'{timeout}' needs a unit", f"write {timeout}s")
         for field in ("timeout", "pendingTimeout"):
             if is_given(template, field) and kind not in LEAF_TYPES:
                 where = place.at(field)._replace(names="DAG" if kind == "dag" else kind.capitalize())
                 findings.error(where, f"template doesn't support {field} field", f"of {place.names}")
-        if kind not in LEAF_TYPES and template.get("activeDeadlineSeconds") is not None:
+        timeout = text(template.get("timeout"))
+        if kind in LEAF_TYPES and WHOLE.fullmatch(timeout):
+            where = place.at("timeout")._replace(names=text(template.get("name")))
+            findings.error(where, "has invalid duration format in timeout", f"write {timeout}s")
+        if kind in COMPOSITE_TYPES and template.get("activeDeadlineSeconds") is not None:
             findings.error(place.at("activeDeadlineSeconds"), "is only valid for leaf templates")
         if kind not in POD_TYPES and template.get("resourceClaims"):
             findings.error(place.at("resourceClaims"), f"is not supported for {kind} templates")

@@ -80,9 +80,8 @@ def judge_texts(findings: Findings, place: Place, template: Json) -> None:
     if not findings.thorough:
         return
     judge_retry(findings, place, template)
-    for field in ("timeout", "pendingTimeout"):
-        if not text(template.get(field)).isdigit():  # upstream refuses one without a unit
-            _judge_duration(findings, place, template, field, parse_duration)
+    for field in ("timeout", "pendingTimeout"):  # upstream refuses a timeout without a unit
+        _judge_duration(findings, place, template, field, parse_duration_or_seconds)
     _judge_duration(findings, place.at("suspend"), template.get("suspend"), "duration", parse_duration_or_seconds)
     _judge_duration(findings, place.at("memoize"), template.get("memoize"), "maxAge", parse_duration)
     for field in ("successCondition", "failureCondition"):

@@ -218,7 +218,10 @@ def test_artifacts_have_a_place_of_their_own(template, message):
     ("template", "message"),
     [
         ("{steps: [], timeout: 10s}", "Steps template doesn't support timeout field"),
-        ("{suspend: {}, timeout: '10'}", "timeout '10' needs a unit"),
+        ("{suspend: {}, timeout: 10s}", "Suspend template doesn't support timeout field"),
+        ("{suspend: {}, pendingTimeout: 10s}", "Suspend template doesn't support pendingTimeout field"),
+        ("{container: {image: x}, timeout: '10'}", "t has invalid duration format in timeout"),
+        ("{container: {image: x}, timeout: '-10'}", "t has invalid duration format in timeout"),
         ("{dag: {tasks: [{name: a, template: ok}]}, pendingTimeout: 10s}",
          "DAG template doesn't support pendingTimeout field"),
         ("{steps: [], activeDeadlineSeconds: 1}", "activeDeadlineSeconds is only valid for leaf templates"),
