@@ -104,7 +104,7 @@ async def test_all_parameters_together_are_written_in_the_order_of_their_type() 
     seen: dict[str, list[str]] = {}
     await run("""spec:
   entrypoint: main
-  arguments: {parameters: [{name: a, value: 1, description: d, enum: [1, 2]}, {name: b, default: x}]}
+  arguments: {parameters: [{name: a, value: 1, description: d, enum: [1, 2]}, {name: b, default: x, value: x}]}
   templates:
   - name: main
     inputs: {parameters: [{name: a, description: in, default: 5}, {name: c, default: cc, enum: [cc, 7]}]}

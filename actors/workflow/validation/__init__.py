@@ -25,6 +25,12 @@ __all__ = ["LibraryRef", "Lookup", "validate"]
 
 NAME_MAX = {"CronWorkflow": 52}  # room for the time in the names of its workflows
 NAME_MAX_OTHERS = 63  # names become labels
+CALLED = {
+    "Workflow": "workflow",
+    "WorkflowTemplate": "workflow template",
+    "ClusterWorkflowTemplate": "cluster workflow template",
+    "CronWorkflow": "cron workflow",
+}
 TEMPLATE_KINDS = ("WorkflowTemplate", "ClusterWorkflowTemplate")
 CONCURRENCY_POLICIES = ("", "Allow", "Forbid", "Replace")
 
@@ -62,13 +68,13 @@ def _judge_name(findings: Findings, kind: str, name: str) -> None:
     longest = NAME_MAX.get(kind, NAME_MAX_OTHERS)
     if len(name) > longest:
         sentence = f'"{name}" must not be more than {longest} characters long (currently {len(name)})'
-        findings.error(Place("metadata.name", "metadata.name"), sentence)
+        findings.error(Place(f"{CALLED.get(kind, kind)} name", "metadata.name"), sentence)
 
 
 def _judge_schedule(findings: Findings, spec: Mapping[str, Any]) -> None:
     """Judge when a CronWorkflow runs, as far as its fields alone say."""
     if not spec.get("schedules"):
-        findings.error(Place("spec.schedules", "spec.schedules"), "must have at least one schedule")
+        findings.error(Place("cron workflow", "spec.schedules"), "must have at least one schedule")
     for index, schedule in enumerate(spec.get("schedules") or ()):
         try:
             parse_schedule(text(schedule))
@@ -89,7 +95,7 @@ def _judge_schedule(findings: Findings, spec: Mapping[str, Any]) -> None:
         where = Place("spec.concurrencyPolicy", "spec.concurrencyPolicy")
         findings.error(where._replace(names=""), f"'{policy}' is not a valid concurrencyPolicy")
     if (spec.get("startingDeadlineSeconds") or 0) < 0:
-        where = Place("spec.startingDeadlineSeconds", "spec.startingDeadlineSeconds")
+        where = Place("startingDeadlineSeconds", "spec.startingDeadlineSeconds")
         findings.error(where, "must be positive")
 
 

@@ -43,8 +43,7 @@ def judge_arguments(findings: Findings, place: Place, arguments: Json, *, values
 
 
 def _judge_value(findings: Findings, where: Place, parameter: Json, *, values_may_lack: bool) -> None:
-    value_from = parameter.get("valueFrom")
-    value = parameter.get("value", parameter.get("default"))
+    value_from, value = parameter.get("valueFrom"), parameter.get("value")  # a default is for inputs, not for arguments
     if value_from is None and value is None and not values_may_lack:
         findings.error(where._replace(names=f"{where.names}.value"), f"or {where.names}.valueFrom is required")
     if value_from is not None:
@@ -54,6 +53,8 @@ def _judge_value(findings: Findings, where: Place, parameter: Json, *, values_ma
         if wrong or not right:
             remedy = f"it has {wrong[0]}" if wrong else ""
             findings.error(where.at("valueFrom"), "only allows: default, configMapKeyRef and supplied", remedy)
+    if parameter.get("enum") and value is None and not values_may_lack:
+        findings.error(where.at("value"), "is required", "it has an enum to be one of")
     judge_enum(findings, where, parameter, value)
 
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from actors.workflow.validation import validate
+from crds.problems import Problem
 from tests.pure.validation.written import first, first_of_template, thing
 
 TYPES = "container, containerSet, steps, script, resource, dag, suspend, template, template ref"
@@ -51,7 +52,33 @@ def test_a_wrong_type_anywhere_is_all_there_is_to_say():
 def test_a_name_becomes_a_label_so_it_is_short():
     [problem] = validate(thing({}, name="n" * 64), lookup=lambda _: None)
 
-    assert problem.message == f'metadata.name "{"n" * 64}" must not be more than 63 characters long (currently 64)'
+    assert problem.message == f'workflow name "{"n" * 64}" must not be more than 63 characters long (currently 64)'
+    assert problem.path == "metadata.name"
+
+
+@pytest.mark.spec("KIND-2", "KIND-3", "VAL-11")
+@pytest.mark.parametrize(
+    ("kind", "called", "longest"),
+    [
+        ("WorkflowTemplate", "workflow template", 63),
+        ("ClusterWorkflowTemplate", "cluster workflow template", 63),
+        ("CronWorkflow", "cron workflow", 52),
+    ],
+)
+def test_each_kind_is_called_by_its_name_when_its_own_is_too_long(kind, called, longest):
+    name = "n" * (longest + 1)
+    [problem] = _of_kind(kind, name)
+
+    assert problem.message == (
+        f'{called} name "{name}" must not be more than {longest} characters long (currently {longest + 1})'
+    )
+    assert _of_kind(kind, name[1:]) == []
+
+
+def _of_kind(kind: str, name: str) -> list[Problem]:
+    spec = thing({})["spec"]
+    spec = {"schedules": ["@daily"], "workflowSpec": spec} if kind == "CronWorkflow" else spec
+    return validate(thing({}, name=name) | {"kind": kind, "spec": spec}, lookup=lambda _: None)
 
 
 @pytest.mark.spec("VAL-2")
@@ -90,6 +117,18 @@ def test_a_tag_of_a_known_family_resolves_or_is_refused(tag):
         (
             "{templates: [{name: t, dag: {tasks: [{name: a, template: echo}]}}]}",
             "templates.t.tasks.a templates.echo inputs.parameters.message was not supplied",
+        ),
+        ("{arguments: {parameters: [{name: p, default: x}]}}",
+         "spec.arguments.p.value or spec.arguments.p.valueFrom is required"),
+        (
+            "{templates: [{name: t, steps: [[{name: a, template: echo,"
+            " arguments: {parameters: [{name: message, default: x}]}}]]}]}",
+            "templates.t.steps[0].a.arguments.message.value or templates.t.steps[0].a.arguments.message.valueFrom"
+            " is required",
+        ),
+        (
+            "{arguments: {parameters: [{name: p, valueFrom: {supplied: {}}, enum: [a]}]}}",
+            "spec.arguments.p.value is required",
         ),
         (
             "{arguments: {parameters: [{name: p, value: c, enum: [a, b]}]}}",
@@ -337,9 +376,9 @@ def test_a_schedule_is_judged_with_the_workflow_it_starts():
     }
 
     assert [problem.message for problem in validate(cron, lookup=lambda _: None)] == [
-        "spec.schedules must have at least one schedule",
+        "cron workflow must have at least one schedule",
         "'Sometimes' is not a valid concurrencyPolicy",
-        "spec.startingDeadlineSeconds must be positive",
+        "startingDeadlineSeconds must be positive",
         "template name 'nobody' undefined",
     ]
 
