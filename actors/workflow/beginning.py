@@ -142,7 +142,7 @@ def begin(state: WorkflowState, now: float) -> list[Command]:
     if locked_out and not begun:
         state.started_at = state.started_at or rfc3339(now)
         ending.conclude(state, "Failed", f"Stopped with strategy '{state.stopping}'", now)
-        return writing.flush(state)
+        return []
     if state.suspended and not (begun or state.stopping or state.running.past_deadline):
         return []
     found = [*pods.take_places(state, now), *locks.expect_asking(state, now)]

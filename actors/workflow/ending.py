@@ -27,16 +27,7 @@ OF_ENTRY = {
 
 
 def after(state: WorkflowState, now: float) -> list[Command]:
-    """Something has happened that may bring the end; an end is written at once."""
-    before = state.ended
-    commands = review(state, now)
-    if state.ended and not before:
-        commands += writing.changed(state, state.limits, now, at_once=True)
-    return commands
-
-
-def review(state: WorkflowState, now: float) -> list[Command]:
-    """Take the next step towards the end, if it is time: fire hooks, call the exit handler, decide."""
+    """Something has happened that may bring the end: fire hooks, call the exit handler, decide, if it is time."""
     if state.ended or state.run is None or state.root is None:
         return []
     root = state.root

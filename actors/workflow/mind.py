@@ -100,6 +100,7 @@ class WorkflowMind:
     def receive(self, state: WorkflowState, message: Message, now: float) -> Iterable[Command]:
         """Take in one message; an unfit workflow ends with a sentence instead of starting."""
         state.limits = self.settings  # as the installation has them by now
+        before = state.ended
         if isinstance(message, Down):
             state.live.discard(message.child.part)
         try:
@@ -107,14 +108,16 @@ class WorkflowMind:
         except opening.Unfit as error:
             state.started_at = state.started_at or rfc3339(now)
             ending.conclude(state, error.phase, str(error), now)
-            commands = writing.flush(state)
+            commands = []
         if state.reopened is not None and not state.live:
             commands = [*commands, *beginning.meet_again(state, state.reopened, now)]
         over = state.closed and not state.live and not state.writing and state.reopened is None
         commands += [*forsaken.look_after(state), *pods.nobodys(state)] if over else []
         turns, state.journal.turns = state.journal.turns, []
-        commands += events.due(state, self.settings, turns, now)
-        commands += measures.due(state, self.catalogue, turns, now)
+        measured = measures.due(state, self.catalogue, turns, now)
+        if state.ended and not before and not state.closed:  # written with what could not be measured of it (MET-2)
+            commands += writing.flush(state)
+        commands += [*events.due(state, self.settings, turns, now), *measured]
         for command in commands:
             kind = command.__class__
             if kind is Spawn:

@@ -219,6 +219,21 @@ async def test_a_metric_that_cannot_be_measured_is_a_condition_and_the_workflow_
     assert says in conditions["MetricsError"]["message"]
 
 
+@pytest.mark.spec("MET-1", "MET-2")
+async def test_what_could_not_be_measured_of_the_workflow_is_told_with_its_end() -> None:
+    text = flow(
+        "  - {name: main, steps: [[{name: a, template: leaf}]]}\n",
+        metrics="{prometheus: [{name: x, help: h, counter: {value: 'abc'}}]}",
+    )
+    async with world(table()) as here:
+        thing = await here.end_of(await here.submit(text))
+
+    conditions = {entry["type"]: entry.get("message") for entry in thing["status"]["conditions"]}
+    assert conditions["MetricsError"] == (
+        "could not construct metric 'x': strconv.ParseFloat: parsing \"abc\": invalid syntax"
+    )
+
+
 @pytest.mark.spec("MET-1")
 async def test_a_name_means_one_kind_and_one_help_until_the_controller_ends() -> None:
     async with world(table()) as here:
