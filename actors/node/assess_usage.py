@@ -27,16 +27,16 @@ _QUANTITY = re.compile(r"([+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[+-]?[0-9]+\.
 
 
 def resources_duration(pod: Mapping[str, Any]) -> dict[str, int]:
-    """Resource name to whole seconds of its base unit, over all containers that have ended."""
+    """Resource name to whole seconds of its base unit, over all containers; of one that has not ended they are none."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     total: dict[str, int] = {}
     for kind, states in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
-        requests = {entry.get("name"): entry.get("resources") or {} for entry in spec.get(kind) or ()}
-        for entry in status.get(states) or ():
-            ran = _ran_s(entry)
-            for name, amount in _amounts(requests.get(entry.get("name")) or {}).items():
+        ended = {entry.get("name"): entry for entry in status.get(states) or ()}
+        for entry in spec.get(kind) or ():
+            ran = _ran_s(ended.get(entry.get("name")) or {})
+            for name, amount in _amounts(entry.get("resources") or {}).items():
                 total[name] = total.get(name, 0) + int(amount / _BASES.get(name, Decimal(1)) * ran)
-    return {name: value for name, value in total.items() if value}
+    return total
 
 
 def quantity(text: Any) -> Decimal | None:

@@ -59,6 +59,18 @@ async def test_progress_is_summed_up_the_tree() -> None:
     assert "progress" not in found["z"]
 
 
+@pytest.mark.spec("RDUR-1")
+async def test_a_pod_that_took_no_time_has_used_nothing_and_so_say_those_above_it() -> None:
+    done = await run(TWO, table(a=Outcome(delay_s=0.1)))
+
+    found = nodes(done)
+    nothing = {"cpu": 0, "memory": 0}
+    assert [each["resourcesDuration"] for each in (found["a"], found["[0]"], found["w"], done["status"])] == [
+        nothing
+    ] * 4
+    assert "resourcesDuration" not in found["b"], "it was skipped"
+
+
 @pytest.mark.spec("OPS-6")
 async def test_an_edit_of_the_object_meanwhile_is_kept() -> None:
     async with world(table(a=Outcome(delay_s=5))) as here:

@@ -264,6 +264,15 @@ def test_usage_is_amount_over_base_times_seconds() -> None:
     assert assess(seen, PLAIN).resources_duration == {"cpu": 42, "memory": 20 + 204, "nvidia.com/gpu": 20}
 
 
+@pytest.mark.spec("RDUR-1")
+def test_a_resource_that_was_used_for_no_time_is_named_all_the_same() -> None:
+    seen = pod("Succeeded", ended("main"), waiting("wait", "ContainerCreating"))
+    seen["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"] = "2026-01-01T00:00:00Z"
+    seen["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/gpu": "1"}}
+
+    assert assess(seen, PLAIN).resources_duration == {"cpu": 0, "memory": 0, "nvidia.com/gpu": 0}
+
+
 @pytest.mark.spec("PROG-2")
 def test_progress_comes_from_the_frame_else_the_annotation() -> None:
     seen = pod("Running", running("main"))
