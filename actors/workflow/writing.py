@@ -20,7 +20,7 @@ from runtime.messages import Command, Read, Tell, WakeAt, WriteStatus
 from runtime.objects import Object
 
 WINDOW_PER_WRITE = 50  # a write may take a fiftieth of the time: large objects are written less often
-WINDOW_MAX_S = 10.0
+WINDOW_MAX_S, SMALL_WINDOW_MAX_S = 10.0, 2.0
 FIRST_WINDOW_S = 0.05  # its first nodes say what they are in no time: nothing is asked of anybody for that
 FLUSH, REREAD = "flush", "reread"
 NOTHING_TO_RUN = "0/0"  # progress of a workflow without nodes that do something
@@ -69,8 +69,15 @@ def changed(state: WorkflowState, settings: WorkflowSettings, now: float, *, at_
     if state.flush_due:
         return []
     state.flush_due = True
-    window_s = max(settings.write_window_s, min(WINDOW_PER_WRITE * state.write_took_s, WINDOW_MAX_S))
+    window_s = max(settings.write_window_s, min(WINDOW_PER_WRITE * state.write_took_s, _window_max_s(state)))
     return [WakeAt(now + window_s, FLUSH)]
+
+
+def _window_max_s(state: WorkflowState) -> float:
+    """A large object is slow to write for its size, and that lasts; a small one because the machine was busy, which may
+    be over by now: nobody is to wait ten seconds for a few nodes because of one slow answer."""
+    small = state.journal.pack.size <= state.limits.inline_bytes
+    return SMALL_WINDOW_MAX_S if small else WINDOW_MAX_S
 
 
 def opened(state: WorkflowState, now: float) -> list[Command]:
