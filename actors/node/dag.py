@@ -11,9 +11,10 @@ from actors.messages import FAILED, ChildChanged, Edge, NodeStatus, Phase, Retur
 from actors.names import ids
 from actors.node.boundary import Boundary
 from actors.node.called import FAILED_FAST
+from actors.node.crash import crashed
 from actors.node.dag_graph import BEFORE, Graph, Task, build
 from actors.node.group import NO_ITEMS, GroupCall, loop_fields
-from actors.node.site import CALL_ERRORS, Site, crashed
+from actors.node.site import CALL_ERRORS, Site
 from actors.run import FAIL_FAST, Call
 from runtime.messages import Address, Command, Spawn, Tell
 

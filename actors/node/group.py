@@ -23,8 +23,9 @@ from actors.messages import TIMED_OUT, ChildChanged, Edited, EndDaemon, NodeStat
 from actors.names import ids
 from actors.node.behaviour import Behaviour, new_status
 from actors.node.called import FAILED_FAST
+from actors.node.crash import crashed
 from actors.node.scope import loop_variables, node_variables
-from actors.node.site import CALL_ERRORS, Place, Site, crashed
+from actors.node.site import CALL_ERRORS, Place, Site
 from actors.run import FAIL_FAST, Run
 from runtime.messages import Address, Command, Tell
 

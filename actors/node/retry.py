@@ -26,9 +26,9 @@ from actors.names import ids
 from actors.names.timestamps import seconds
 from actors.node.behaviour import new_status
 from actors.node.called import FAILED_FAST, HELD, Called
+from actors.node.crash import crashed
 from actors.node.inputs import texts
 from actors.node.retry_policy import Again, Attempts, GiveUp, Wait, decide, last_retry, maximum_end
-from actors.node.site import crashed
 from actors.run import Call, refused
 from actors.templates import NODE_TYPES, template_type
 from runtime.messages import Address, Command, Spawn, Tell, WakeAt

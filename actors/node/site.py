@@ -23,7 +23,6 @@ from actors.messages import (
     TIMED_OUT,
     ChildChanged,
     Edge,
-    Forsaken,
     NodeChanged,
     NodeStatus,
     Phase,
@@ -156,6 +155,11 @@ class Site:
             except TemplateNotFound:
                 declared = {}
         return node_variables(self.prefix, self.status, declared)
+
+    def _own_variables(self) -> dict[str, Any]:
+        """What its hooks may say of it: a step's status also under the name that is shown, its item in it (HOOK-2)."""
+        shown = f"steps.{self.status.display_name}.status"
+        return self.variables() | ({shown: self.status.phase} if self.place.kind == "steps" else {})
 
     def _unmade(self) -> dict[str, str]:
         """The outputs that its pod, which reported, did not make: empty for its hooks' arguments, for nobody else."""
@@ -296,7 +300,7 @@ class Site:
         if not hooks and leave is None:
             return []
         commands: list[Command] = []
-        values = self.values(scope).new_child(self.variables())
+        values = self.values(scope).new_child(self._own_variables())
         for name, hook in hooks.items():
             node_name = ids.hook(self.status.name, name)
             if ids.node_id(self.place.run.name, node_name) not in self.hooks:
@@ -305,6 +309,14 @@ class Site:
             self.exit_decided = True
             commands += self._hook(leave, ids.on_exit(self.status.name), values, now, leaving=True)
         return commands
+
+    def _of_item(self, hook: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> Mapping[str, Any]:
+        """A hook with the item of its step filled in, but for the arguments, which see more when it fires (LOOP-6).
+        A task's hook is its loop's, not an item's: it stays as it is written."""
+        if self.item is None or self.place.kind != "steps":
+            return hook
+        written = {key: entry for key, entry in hook.items() if key != "arguments"}
+        return {**hook, **substitute(complete_nested(written, values), values, functions=functions)}
 
     def _fires(self, condition: str, values: ChainMap[str, Any], functions: Functions) -> bool:
         """Whether a hook's condition holds. What never ran has no outputs, and who asks for them is not meant."""
@@ -322,7 +334,6 @@ class Site:
         status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
         functions = place.run.functions(status.id, now)
         edge = Tell(place.run.address, Edge((self.id,), status.id))
-        condition = str(hook.get("expression") or "")
         try:
             known = place.run.known.get(status.id)
             if known is not None and known.ended:
@@ -331,7 +342,8 @@ class Site:
             fired = known is not None  # before a restart: its condition may have passed since
             if not fired and self.over:
                 return []
-            if not fired and condition and not self._fires(condition, values, functions):
+            hook = self._of_item(hook, values, functions)
+            if not fired and hook.get("expression") and not self._fires(str(hook["expression"]), values, functions):
                 return []
             if leaving and not fired and place.run.shutdown == "Terminate":
                 return []
@@ -368,22 +380,3 @@ def _unheard(known: NodeStatus, call: Call) -> NodeStatus:
         known, type="Pod", boundary_id=call.boundary, template_scope=call.caller_scope,
         template_name="" if call.resolved.reference else call.resolved.name, template_ref=call.resolved.reference,
     )  # fmt: skip
-
-
-def crashed(run: Run, owner: Address, known: NodeStatus, text: str, now: float) -> list[Command]:
-    """A child's actor crashed: its node becomes an Error with the exception's text, told as if it had said so."""
-    if known.ended:
-        return []
-    if not known.phase:  # it has not said anything in this life: its owner would wait for a word, whatever the record
-        known = run.known.get(known.id, known)
-    stamp = rfc3339(now)
-    status = msgspec.structs.replace(
-        known, phase="Error", message=text, started_at=known.started_at or stamp, daemoned=False,
-        finished_at=max(known.started_at or stamp, stamp),  # clocks may differ
-        synchronization_status=None, host_node_name="",  # the engine gave it up: so it looks to a later life, too
-    )  # fmt: skip
-    return [
-        Tell(run.address, NodeChanged(status, owner.part, crashed=True)),
-        Tell(run.address, Forsaken(status.id, status.name)),
-        Tell(owner, ChildChanged(status, (status.id,), error=text)),
-    ]

@@ -10,8 +10,8 @@ from actors.messages import ChildChanged, Edge, NodeChanged, NodeStatus
 from actors.names import ids
 from actors.node.boundary import Boundary
 from actors.node.called import FAILED_FAST
+from actors.node.crash import crashed
 from actors.node.group import GroupCall
-from actors.node.site import crashed
 from runtime.messages import Address, Command, Spawn, Tell
 
 

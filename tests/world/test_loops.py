@@ -246,6 +246,26 @@ async def test_each_item_has_its_own_hooks_and_they_are_no_part_of_the_aggregate
     assert nodes(done)["z"]["inputs"]["parameters"][0]["value"] == '["x","x"]'
 
 
+@pytest.mark.spec("HOOK-5")
+@pytest.mark.spec("LOOP-6")
+@pytest.mark.parametrize("when", ['"{{item}}" == "y"', 'steps["l(1:y)"]?.status == "Succeeded"'])
+async def test_a_steps_hook_may_ask_which_item_it_is_for(when: str) -> None:
+    done = await run(flow(f"""
+  - name: main
+    steps:
+    - - name: l
+        template: leaf
+        withItems: [x, y]
+        hooks:
+          exit: {{template: leaf, expression: '{when}'}}
+          done: {{template: leaf, expression: '{when.replace("Succeeded", "Running")}'}}
+"""), table(l=Outcome(delay_s=5)))  # fmt: skip
+
+    assert {name for name in phases(done) if "onExit" in name or "hooks" in name} == {
+        "w[0].l(1:y).onExit", "w[0].l(1:y).hooks.done",
+    }  # fmt: skip
+
+
 @pytest.mark.spec("EXPR-4")
 async def test_a_tag_inside_a_tag_is_completed_first() -> None:
     seen: dict[str, list[str]] = {}
