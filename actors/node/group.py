@@ -97,11 +97,11 @@ class Group(Behaviour):
             self.verdict, self.status = known, msgspec.structs.replace(self.status, phase="Running", finished_at=None)
         if self.status.phase in {"", "Pending"}:
             self.now_is("Running", now)
-        commands = [] if self.verdict is not None else self.announce()
         try:
             plans = [self._plan(step, now) for step in self.call.steps]
         except BadGroup as error:
-            return [*commands, *self._refuse(str(error), now)]
+            return self._refuse(str(error), now)
+        commands = [] if self.verdict is not None else self.announce()
         for plan in plans:
             if plan.empty:  # drawn before those that run
                 commands += self._conclude(plan.sites[0], "Skipped", NO_ITEMS, now)
@@ -115,8 +115,10 @@ class Group(Behaviour):
         return self.verdict is not None and self.verdict.message == FAILED_FAST and site.id not in self.run.known
 
     def _refuse(self, message: str, now: float) -> list[Command]:
-        """None of its steps begins, since one of them cannot be read (STEP-6)."""
+        """None of its calls begins, since one of them cannot be read (STEP-6); a task then is no group (LOOP-6)."""
         if self.verdict is None:
+            if self.status.type == "TaskGroup":
+                self.status = msgspec.structs.replace(self.status, type="Skipped")
             self.now_is("Error", now, message)
             return self.announce()
         return self._judge(now)
@@ -142,10 +144,10 @@ class Group(Behaviour):
     def _plan(self, step: Mapping[str, Any], now: float) -> Plan:
         """The calls of one step with their references filled in; none has begun. Raises BadGroup."""
         place = self._place()
-        if self.call.items is not None:
-            return Plan(self._looped(place, step, self.call.items))
         whole = Site(place, step, ids.step(self.status.name, step.get("name", "")))
-        items = self._items(whole, now) if is_loop(step) else None
+        items: Sequence[Item] | None = self.call.items
+        if items is None and is_loop(step):
+            items = self._items(whole, now)
         if items is not None and not items:
             return Plan([whole], empty=True)
         sites = [whole] if items is None else self._looped(place, step, items)

@@ -107,6 +107,30 @@ async def test_inside_a_loop_every_tag_must_resolve_and_outside_it_stays() -> No
     assert given(done) == {"a": "{{ jinja }}"}
 
 
+@pytest.mark.spec("LOOP-6")
+@pytest.mark.spec("DAG-14")
+@pytest.mark.parametrize("dies", [False, True])
+async def test_of_a_task_of_which_one_item_cannot_be_resolved_nothing_runs_but_its_exit_handler(dies: bool) -> None:
+    text = flow("""
+  - name: main
+    dag:
+      tasks:
+      - {name: a, template: leaf, withItems: [1, {a: b}], hooks: {exit: {template: leaf}},
+         arguments: {parameters: [{name: m, value: "{{item.a}}"}]}}
+      - {name: b, template: leaf, depends: a.Errored}
+""")
+    async with world(table(b=Outcome(delay_s=60))) as here:
+        ref = await here.submit(text)
+        await here.after(20)
+        if dies:
+            here.die()
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+
+    assert phases(done) == {"w": "Succeeded", "w.a": "Error", "w.a.onExit": "Succeeded", "w.b": "Succeeded"}
+    assert (nodes(done)["a"]["type"], nodes(done)["a"]["message"]) == ("Skipped", "failed to resolve {{item.a}}")
+
+
 @pytest.mark.spec("LOOP-7")
 @pytest.mark.spec("LOOP-8")
 async def test_skipped_and_failed_items_leave_no_hole_in_the_list() -> None:
