@@ -116,6 +116,7 @@ class ChildChanged(msgspec.Struct, frozen=True):
     items: tuple[NodeStatus, ...] = ()  # of a looped task: the last states of its items
     leaves: frozenset[str] = frozenset()  # phases that what follows it inherits; none: it passes on what reached it
     error: str = ""  # the engine could not run it: why (a step group then is Error, not Failed)
+    attempt: NodeStatus | None = None  # of a Retry node: the last one, of which others hear when they ask for the call
 
 
 class NodeChanged(msgspec.Struct, frozen=True):

@@ -263,6 +263,10 @@ class RetryNode(Called):
         outputs = self.last.outputs if self.last is not None else None
         return self.end(phase, now, message, outputs=outputs, daemoned=False)
 
+    def announce(self, *, wants_record: bool = False, **more: Any) -> list[Command]:
+        """Tell what it now is, and what the last attempt is."""
+        return super().announce(wants_record=wants_record, attempt=self.running or self.last, **more)
+
     def outbound(self) -> tuple[str, ...]:
         """The last attempt itself, whatever it is made of."""
         return (self._attempt_id(self.number),) if self.number >= 0 else (self.id,)

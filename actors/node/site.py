@@ -69,6 +69,7 @@ class Site:
         self.item = item
         self.status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
         self.called: Call | None = None  # once it runs
+        self.attempt: NodeStatus | None = None  # the last one, if it is retried
         self.outbound: tuple[str, ...] = ()
         self.leaves: frozenset[str] = frozenset()  # the phases that what follows inherits
         self.functions = NOTHING  # time and chance of this call's expressions, once it begins
@@ -147,19 +148,20 @@ class Site:
         return ChainMap(own, scope, self.place.run.exports, self.place.run.variables)
 
     def variables(self) -> dict[str, Any]:
-        """All that others may say of this call."""
+        """All that others may say of this call; of a retried one it is the last attempt that they speak of."""
         declared: Mapping[str, Any] = {}
         if self.status.phase in {"Skipped", "Omitted"}:
             try:
                 declared = self.place.run.library.resolve(self.step, self.place.template_scope).template
             except TemplateNotFound:
                 declared = {}
-        return node_variables(self.prefix, self.status, declared)
+        return node_variables(self.prefix, self.attempt or self.status, declared)
 
     def _own_variables(self) -> dict[str, Any]:
-        """What its hooks may say of it: a step's status also under the name that is shown, its item in it (HOOK-2)."""
-        shown = f"steps.{self.status.display_name}.status"
-        return self.variables() | ({shown: self.status.phase} if self.place.kind == "steps" else {})
+        """What its hooks may say of it: its own status, a step's also under the name that is shown (HOOK-2)."""
+        shown = self.status.display_name if self.place.kind == "steps" else self.name
+        names = (f"{self.prefix}.status", f"{self.place.kind}.{shown}.status")
+        return self.variables() | dict.fromkeys(names, self.status.phase)
 
     def _unmade(self) -> dict[str, str]:
         """The outputs that its pod, which reported, did not make: empty for its hooks' arguments, for nobody else."""
@@ -177,6 +179,8 @@ class Site:
             self.error = known.message if refused(known, self.place.run.name, self.place.run.known) else ""
             self.outbound = ends_of(self.place.run, known, self.step, self.place.template_scope)
             self.leaves = leaves_of(self.place.run, known, self.outbound)
+            if known.type == "Retry":
+                self.attempt = counted(self.place.run.known[self.outbound[0]])
             return [*self._adopt(known, parents), *self._follow(scope, now)]
         if self.over:
             self.dropped = True
@@ -285,7 +289,7 @@ class Site:
             self.dropped = True
             return []
         self.status, self.outbound, self.daemons = changed.status, changed.outbound, changed.daemons
-        self.error, self.leaves = changed.error, changed.leaves
+        self.error, self.leaves, self.attempt = changed.error, changed.leaves, changed.attempt
         return self._follow(scope, now)
 
     def _follow(self, scope: MutableMapping[str, Any], now: float) -> list[Command]:

@@ -325,6 +325,36 @@ async def test_node_data_can_be_referred_to() -> None:
     assert value(done, "c") == f"{before['id']} Succeeded {before['startedAt']} 0"
 
 
+RETRIED = """
+  - name: again
+    retryStrategy: {{limit: 1}}
+    container: {{image: busybox, command: [sh]}}
+  - name: main
+    {body}
+"""
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("kind", ["steps", "tasks"])
+async def test_the_node_data_of_a_retried_call_are_its_last_attempts(kind: str, dies: bool) -> None:
+    tags = " ".join(f"{{{{{kind}.a.{name}}}}}" for name in ("id", "startedAt", "finishedAt"))
+    after = f'template: leaf, arguments: {{parameters: [{{name: m, value: "{tags}"}}]}}'
+    steps = f"steps: [[{{name: a, template: again}}], [{{name: b, template: leaf}}], [{{name: c, {after}}}]]"
+    tasks = f"{{name: a, template: again}}, {{name: b, template: leaf, depends: a}}, {{name: c, depends: b, {after}}}"
+    body = steps if kind == "steps" else f"dag: {{tasks: [{tasks}]}}"
+    ends = {"a(0)": FAIL, "b": Outcome(delay_s=60)}
+    async with world(table(**ends)) as here:
+        ref = await here.submit(flow(RETRIED.format(body=body)))
+        await here.after(40)
+        if dies:
+            here.die()
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+
+    last = nodes(done)["a(1)"]
+    assert value(done, "c") == f"{last['id']} {last['startedAt']} {last['finishedAt']}"
+
+
 @pytest.mark.parametrize(("kind", "body"), [("steps", "steps: [[%s]]"), ("tasks", "dag: {tasks: [%s]}")])
 async def test_a_call_may_say_its_own_name(kind: str, body: str) -> None:
     call = f'{{name: me, template: leaf, arguments: {{parameters: [{{name: m, value: "I am {{{{{kind}.name}}}}"}}]}}}}'

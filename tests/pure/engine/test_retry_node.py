@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from actors.messages import ChildChanged, NodeChanged, NodeFlag, NodeStatus, Permit, ReturnsPermit, WantsPermit
@@ -56,6 +57,18 @@ def test_an_attempt_that_crashes_after_its_end_has_ended() -> None:
     node.told(ChildChanged(an_attempt(0, "Failed")), address(0))
 
     assert recorded(node.hears(Down(address(0), "crashed", "ValueError: x"))) == []
+
+
+@pytest.mark.parametrize("on_record", [False, True])
+def test_with_its_end_comes_the_last_attempt_and_the_host_that_it_ran_on(*, on_record: bool) -> None:
+    last = msgspec.structs.replace(an_attempt(0, "Succeeded"), host_node_name="host-1")
+    node = Played(a_call(a_run(first=last) if on_record else a_run(), TWICE))
+    said = node.hears(Started(0))
+    if not on_record:
+        said = node.told(ChildChanged(last), address(0))
+
+    ends = [tell.word for tell in of(Tell, said) if isinstance(tell.word, ChildChanged)]
+    assert (ends[-1].status.phase, ends[-1].attempt) == ("Succeeded", last)
 
 
 @pytest.mark.spec("PAR-3")
