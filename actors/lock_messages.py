@@ -40,17 +40,24 @@ class Limit(NamedTuple):
 def lock_keys(synchronization: Mapping[str, Any], namespace: str) -> tuple[str, ...]:
     """The keys of all locks that are wanted together, semaphores first; `namespace` is the workflow's.
 
-    Raises BadLock for what names no lock, or the same one twice."""
-    keys = [_semaphore_key(entry, namespace) for entry in synchronization.get("semaphores") or ()]
-    keys += [_mutex_key(entry, namespace) for entry in synchronization.get("mutexes") or ()]
-    for key in keys:
-        if keys.count(key) > 1:
-            why = f"{shown(key)} is named {keys.count(key)} times: name it once"
+    Raises BadLock for what names no lock, or is written twice; two ways to write one lock are that lock, once."""
+    semaphores, mutexes = (synchronization.get(kind) or () for kind in ("semaphores", "mutexes"))
+    keys = [_semaphore_key(entry, namespace) for entry in semaphores]
+    keys += [_mutex_key(entry, namespace) for entry in mutexes]
+    written = [_written(entry) for entry in (*semaphores, *mutexes)]
+    for key, entry in zip(keys, written, strict=True):
+        if written.count(entry) > 1:
+            why = f"{shown(key)} is named {written.count(entry)} times: name it once"
             raise BadLock(f"requested configuration is invalid: duplicate synchronization item found ({why})")
         if not fits(database_name(key)):
             why = f"at most {DATABASE_TEXT_MAX} printable characters, and {shown(key)[:80]!r} is called otherwise"
             raise BadLock(f"requested configuration is invalid: a database has locks of {why}")
-    return tuple(keys)
+    return tuple(dict.fromkeys(keys))
+
+
+def _written(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry says, without what says nothing."""
+    return {field: value for field, value in entry.items() if value not in (None, "", False)}
 
 
 def fits(text: str) -> bool:
@@ -61,6 +68,9 @@ def fits(text: str) -> bool:
 def _semaphore_key(entry: Mapping[str, Any], namespace: str) -> str:
     limit, database = entry.get("configMapKeyRef") or {}, entry.get("database")
     where = entry.get("namespace") or namespace
+    if entry.get("configMapKeyRef") is None and database is None:
+        why = "cannot get LockName for a Semaphore without a ConfigMapRef or Database"
+        raise BadLock(f"requested configuration is invalid: {why}")
     if database is not None:
         if limit:
             why = "invalid semaphore with both ConfigMapKeyRef and Database"

@@ -103,6 +103,16 @@ async def test_the_same_lock_twice_is_an_error_of_the_node() -> None:
         assert nodes(done)["a(0:0)"]["phase"] == "Error"
 
 
+@pytest.mark.spec("SYNC-5")
+async def test_a_lock_that_is_written_in_two_ways_is_taken_once() -> None:
+    twice = "synchronization: {mutexes: [{name: m}, {name: m, namespace: default}]}"
+    async with world(quick) as here:
+        done = await here.end_of(await here.submit(workflow(FAN, leaf(twice))))
+
+        assert done["status"]["phase"] == "Succeeded"
+        assert here.most_running == 1
+
+
 @pytest.mark.spec("SYNC-3")
 @pytest.mark.parametrize(
     ("limit", "why"), [("0", 'the limit "0" is not'), ("many", 'the limit "many" is not'), (None, 'no entry "k"')]

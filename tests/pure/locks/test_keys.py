@@ -36,6 +36,7 @@ W = Address("workflow", "ns", "w", "uid")
             {"mutexes": [{"name": "m"}], "semaphores": [{"configMapKeyRef": {"name": "c", "key": "k"}}]},
             ("ns/ConfigMap/c/k", "ns/Mutex/m"),
         ),
+        ({"mutexes": [{"name": "m"}, {"name": "n"}, {"name": "m", "namespace": "ns"}]}, ("ns/Mutex/m", "ns/Mutex/n")),
         ({}, ()),
     ],
 )
@@ -47,7 +48,12 @@ def test_a_lock_is_named_by_namespace_kind_and_name(section: dict[str, Any], key
 @pytest.mark.parametrize(
     ("section", "says"),
     [
-        ({"mutexes": [{"name": "m"}, {"name": "m", "namespace": "ns"}]}, "ns/Mutex/m is named 2 times"),
+        ({"mutexes": [{"name": "m"}, {"name": "m", "database": False}]}, "ns/Mutex/m is named 2 times"),
+        ({"mutexes": [{"name": "m", "namespace": "ns"}] * 2}, "ns/Mutex/m is named 2 times"),
+        (
+            {"semaphores": [{"namespace": "ns"}]},
+            "^requested configuration is invalid: cannot get LockName for a Semaphore without a ConfigMapRef or Data",
+        ),
         ({"mutexes": [{}]}, "needs a name"),
         ({"semaphores": [{"configMapKeyRef": {"name": "c"}}]}, "needs a name and a key"),
         ({"semaphores": [{"database": {}}]}, "database needs a key"),
