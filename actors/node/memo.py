@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ KEY = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 RECALL, SAVE, TOUCH = "memo:recall", "memo:save", "memo:touch"  # tags
 READING, KNOWN, SAVED = "reading", "known", "saved"
 SAVE_TRIES_MAX = 10  # then the node is an Error: a cache that cannot be written is a mistake to mend
-TOUCHED_EVERY_S = 60.0  # how often `lastHitTimestamp` is renewed: collectors of old entries think in hours
+FIELDS = {name.lower(): name for name in ("nodeID", "outputs", "creationTimestamp", "lastHitTimestamp")}  # of an entry
 TRANSIENT = (Conflict, Throttled, Unavailable)
 
 
@@ -90,25 +91,44 @@ def recall(cache: Cache) -> Read:
 
 def _permit(found: Object | None, cache: Cache) -> None:
     """What is there must have been meant as a cache: it is read and written with our rights. Raises BadMemo."""
-    if found is not None and not is_cache(found):
-        place = f"ConfigMap {cache.ref.namespace}/{cache.ref.name}"
-        raise BadMemo(f"{place} is no cache: it has no label {labels.CONFIGMAP_TYPE}: {labels.CONFIGMAP_TYPE_CACHE}")
+    if found is None or is_cache(found):
+        return
+    label = labels.CONFIGMAP_TYPE
+    told = label in (found["metadata"].get("labels") or {})
+    lacks = f"label {label} = {labels.CONFIGMAP_TYPE_CACHE}" if told else f"{label} label"
+    raise BadMemo(f"memoization configmap doesn't have {lacks}, refusing to use it")
 
 
 def entry_in(found: Object | None, cache: Cache, now: float) -> dict[str, Any] | None:
-    """The entry that counts; None when there is none or it is too old. Raises BadMemo."""
+    """The entry that counts; None when there is none, it is nobody's, or it is too old. Raises BadMemo."""
     _permit(found, cache)
     text = ((found or {}).get("data") or {}).get(cache.key)
-    if text is None:
+    if not text:
         return None
     try:
-        entry = msgspec.json.decode(text, type=dict[str, Any])
-        made = seconds(str(entry["creationTimestamp"]))
-        msgspec.convert(entry.get("outputs") or {}, dict[str, Any])
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
-        place = f"entry {cache.key!r} of ConfigMap {cache.ref.namespace}/{cache.ref.name}"
-        raise BadMemo(f"malformed cache {place}: {error}; delete it") from error
-    return None if cache.max_age_s is not None and made + cache.max_age_s < now else entry
+        entry = _entry(text)
+        made = _at(entry.get("creationTimestamp"))
+    except (msgspec.DecodeError, TypeError, ValueError) as error:
+        place = f"entry {cache.key!r} of ConfigMap {cache.ref.namespace}/{cache.ref.name}: delete it"
+        why = f"could not unmarshal JSON; unable to parse: {error} ({place})"
+        raise BadMemo(f"malformed cache entry: {why}") from error
+    old = cache.max_age_s is not None and made + cache.max_age_s < now
+    return None if old or not entry.get("nodeID") else entry
+
+
+def _entry(text: str) -> dict[str, Any]:
+    """What an entry says, whichever case its fields are written in. Raises DecodeError or ValueError."""
+    read = msgspec.json.decode(text, type=dict[str, Any] | None) or {}
+    entry = {FIELDS.get(name.lower(), name): value for name, value in read.items()}
+    msgspec.convert(entry.get("nodeID"), str | None)
+    msgspec.convert(entry.get("outputs"), dict[str, Any] | None)
+    _at(entry.get("lastHitTimestamp"))
+    return entry
+
+
+def _at(stamp: Any) -> float:
+    """When that was; a time that is not told is before all others."""
+    return -inf if stamp is None else seconds(str(stamp))
 
 
 def status_of(cache: Cache, *, hit: bool) -> dict[str, Any]:
@@ -129,15 +149,12 @@ def is_hit(status: NodeStatus) -> bool:
 
 
 def touch(found: Object, cache: Cache, entry: Mapping[str, Any], now: float) -> Patch | None:
-    """Note the hit, for who collects entries that nobody asks for; None when that was done lately."""
-    last = str(entry.get("lastHitTimestamp") or "")
-    try:
-        if last and now - seconds(last) < TOUCHED_EVERY_S:
-            return None
-    except ValueError:
-        pass  # written by somebody else in another form: written anew
-    renewed = _text({**entry, "lastHitTimestamp": rfc3339(now)})
+    """Note the hit, for who collects entries that nobody asks for; None when that is noted for this second."""
+    stamp = rfc3339(now)
+    if entry.get("lastHitTimestamp") == stamp:
+        return None
     version = {"resourceVersion": found["metadata"].get("resourceVersion", "")}
+    renewed = _text({**entry, "lastHitTimestamp": stamp})
     return Patch(cache.ref, {"metadata": version, "data": {cache.key: renewed}}, tag=TOUCH)
 
 

@@ -72,7 +72,7 @@ async def test_a_hit_is_noted_without_disturbing_the_entry() -> None:
     async with world(made) as here:
         await ended(here, leaf(), "one")
         before = await entry(here)
-        await anyio.sleep(300)
+        await anyio.sleep(2)
         await ended(here, leaf(), "two")
         after = await entry(here)
 
@@ -122,29 +122,73 @@ async def test_what_memoize_must_not_say_is_an_error_of_the_node(text: str, why:
         assert not here.created
 
 
-@pytest.mark.spec("MEMO-1")
-async def test_an_entry_that_cannot_be_read_is_an_error_that_names_it() -> None:
+WRITTEN = '{"nodeID": "w", "outputs": {"parameters": [{"name": "p", "value": "old"}]}}'
+
+
+@pytest.mark.spec("MEMO-2")
+@pytest.mark.parametrize(
+    ("text", "age", "hit"),
+    [
+        (WRITTEN, "", True),
+        (WRITTEN, "1m", False),  # a time that is not told is long ago
+        (WRITTEN.replace('"nodeID"', '"creationTimestamp": null, "nodeID"'), "", True),
+        (WRITTEN.replace("nodeID", "NodeID").replace("outputs", "Outputs"), "", True),
+        (WRITTEN.replace('"w"', '""'), "", False),
+        ("", "", False),
+        ("null", "", False),
+    ],
+)
+async def test_an_entry_that_names_its_node_is_a_hit(text: str, age: str, hit: bool) -> None:
     async with world(made) as here:
-        meta = {"name": "results", "namespace": "default", "labels": {labels.CONFIGMAP_TYPE: "Cache"}}
-        thing = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"k": "{"}}
-        await here.api.create(CONFIGMAPS, thing)
+        await written(here, text)
+        done = await ended(here, leaf(age=age), "one")
+
+        assert nodes(done)["one"]["memoizationStatus"]["hit"] is hit
+        assert value(done, "one") == ("old" if hit else "made")
+        kept = await entry(here)
+        assert (kept["nodeID"], "NodeID" in kept) == ("w" if hit else nodes(done)["one"]["id"], False)
+
+
+async def written(here: World, text: str) -> None:
+    """A cache with an entry that somebody else wrote."""
+    meta = {"name": "results", "namespace": "default", "labels": {labels.CONFIGMAP_TYPE: "Cache"}}
+    await here.api.create(CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"k": text}})
+
+
+@pytest.mark.spec("MEMO-1")
+@pytest.mark.parametrize("text", ["{", "[]", '{"nodeID": 1}', '{"nodeID": "w", "outputs": "x"}',
+                                  '{"nodeID": "w", "creationTimestamp": "soon"}'])  # fmt: skip
+async def test_an_entry_that_cannot_be_read_is_an_error_that_names_it(text: str) -> None:
+    async with world(made) as here:
+        await written(here, text)
         done = await ended(here, leaf(), "one")
 
         assert nodes(done)["one"]["phase"] == "Error"
+        why = "malformed cache entry: could not unmarshal JSON; unable to parse: "
+        assert nodes(done)["one"]["message"].startswith(why)
         assert "entry 'k' of ConfigMap default/results" in nodes(done)["one"]["message"]
 
 
 @pytest.mark.spec("MEMO-1")
 @pytest.mark.spec("KIND-9")
-async def test_a_config_map_that_was_not_meant_as_a_cache_is_neither_read_nor_written() -> None:
+@pytest.mark.parametrize(
+    ("its", "lacks"),
+    [
+        ({labels.CONFIGMAP_TYPE: "Parameter"}, "label workflows.argoproj.io/configmap-type = Cache"),
+        ({}, "workflows.argoproj.io/configmap-type label"),
+    ],
+)
+async def test_a_config_map_that_was_not_meant_as_a_cache_is_neither_read_nor_written(
+    its: dict[str, str], lacks: str
+) -> None:
     async with world(made) as here:
-        meta = {"name": "results", "namespace": "default", "labels": {labels.CONFIGMAP_TYPE: "Parameter"}}
+        meta = {"name": "results", "namespace": "default", "labels": its}
         thing = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"other": "1"}}
         before = await here.api.create(CONFIGMAPS, thing)
         done = await ended(here, leaf(), "one")
 
         assert nodes(done)["one"]["phase"] == "Error"
-        why = "ConfigMap default/results is no cache: it has no label workflows.argoproj.io/configmap-type: Cache"
+        why = f"memoization configmap doesn't have {lacks}, refusing to use it"
         assert nodes(done)["one"]["message"] == why
         assert (await here.api.get(reference(CONFIGMAPS, before))) == before
 
