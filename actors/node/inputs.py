@@ -20,7 +20,7 @@ from actors.language.functions import NOTHING, Functions
 from actors.language.jsontext import parameter_text, parameters_text
 from actors.language.tags import substitute
 from actors.names import ids
-from actors.names.config_maps import lacking
+from actors.names.config_maps import UNLABELLED, lacking
 from actors.run import Call
 from actors.templates import POD_TYPES, template_type
 
@@ -44,14 +44,12 @@ def config_maps(call: Call) -> list[tuple[str, bool]]:
     """Names of the ConfigMaps that inputs or arguments take values from, and whether each may be absent."""
     given = {entry["name"]: entry for entry in call.arguments.get("parameters") or ()}
     found = []
-    for entry in (call.template.get("inputs") or {}).get("parameters") or ():
-        chosen = given.get(entry["name"], entry)
-        if "value" in chosen and chosen["value"] is not None:
-            continue
-        source = (chosen.get("valueFrom") or {}).get("configMapKeyRef")
+    for declared in (call.template.get("inputs") or {}).get("parameters") or ():
+        source = _config_map_source(declared, given.get(declared["name"]))
         if source:
-            name = substitute(source.get("name", ""), call.run.globals())
-            found.append((name, bool(source.get("optional")) or "default" in chosen))
+            key = source["configMapKeyRef"]
+            name = substitute(key.get("name", ""), call.run.globals())
+            found.append((name, bool(key.get("optional")) or source.get("default") is not None))
     return found
 
 
@@ -160,37 +158,24 @@ def _parameter(
     argument: Mapping[str, Any] | None,
     config: Mapping[str, Mapping[str, str] | None],
 ) -> dict[str, Any]:
-    """One input's value: argument over own value over default, a ConfigMap last (PARAM-2)."""
+    """One input's value: its argument's, a ConfigMap's, its own, its default (PARAM-2, PARAM-3)."""
     name = declared["name"]
+    entry = {**_described(declared), "name": name}
+    source = _config_map_source(declared, argument)
+    if source:
+        return {**entry, "valueFrom": source, "value": _from_config_map(call, name, source, config)}
     absent = bool(argument and argument.get(ABSENT))
-    for source in (argument, declared):
-        if source is None or (absent and source is argument):
-            continue
-        key = (source.get("valueFrom") or {}).get("configMapKeyRef")
-        if source.get("value") is not None:
-            whence = {"valueFrom": source["valueFrom"]} if key and source is argument else {}
-            return {**_described(declared), "name": name, "value": parameter_text(source["value"]), **whence}
-        if key:
-            found = _from_config_map(call, key, config)
-            entry = {**_described(declared), "name": name, "valueFrom": source["valueFrom"]}
-            if found is not None:
-                return {**entry, "value": found}
-            for default in (source["valueFrom"].get("default"), source.get("default")):
-                if default is not None:
-                    return {**entry, "value": parameter_text(default)}
-    if declared.get("default") is not None:
-        return {**_described(declared), "name": name, "value": parameter_text(declared["default"])}
+    if argument is not None and not absent and argument.get("value") is not None:
+        whence = {"valueFrom": argument["valueFrom"]} if _names_config_map(argument) else {}
+        return {**entry, "value": parameter_text(argument["value"]), **whence}
+    for own in (declared.get("value"), declared.get("default")):
+        if own is not None:
+            return {**entry, "value": parameter_text(own)}
     if absent:
         why = "argument references an absent optional (skipped/omitted node output with no default)"
         raise BadInputs(f"inputs.parameters.{name}: {why}")
-    last = argument if argument and argument.get("valueFrom") else declared
-    wanted = (last.get("valueFrom") or {}).get("configMapKeyRef")
-    if wanted:
-        source, key = (substitute(wanted.get(part, ""), call.run.globals()) for part in ("name", "key"))
-        why = lacking(source, key, config.get(source))
-        raise BadInputs(f"unable to retrieve inputs.parameters.{name} from ConfigMap: {why}")
     if (declared.get("valueFrom") or {}).get("supplied") is not None:
-        return {**_described(declared), "name": name}
+        return entry
     raise BadInputs(f"inputs.parameters.{name} was not supplied")
 
 
@@ -198,10 +183,33 @@ def _described(declared: Mapping[str, Any]) -> dict[str, Any]:
     return {key: declared[key] for key in ("default", "enum", "description") if key in declared}
 
 
-def _from_config_map(call: Call, key: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | None]) -> str | None:
-    name = substitute(key.get("name", ""), call.run.globals())
-    wanted = substitute(key.get("key", ""), call.run.globals())
-    return (config.get(name) or {}).get(wanted)
+def _names_config_map(entry: Mapping[str, Any]) -> bool:
+    return bool((entry.get("valueFrom") or {}).get("configMapKeyRef"))
+
+
+def _config_map_source(declared: Mapping[str, Any], argument: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The `valueFrom` whose ConfigMap has the input's value: the argument's, else its own; None when none has."""
+    if argument is not None and not argument.get(ABSENT):
+        if argument.get("value") is not None:
+            return None
+        if _names_config_map(argument):
+            return dict(argument["valueFrom"])
+    return dict(declared["valueFrom"]) if _names_config_map(declared) else None
+
+
+def _from_config_map(
+    call: Call, name: str, source: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | None]
+) -> str:
+    """The value of input `name`: the entry's, or the source's own default where the entry does not exist."""
+    wanted = source["configMapKeyRef"]
+    place, key = (substitute(wanted.get(part, ""), call.run.globals()) for part in ("name", "key"))
+    offered = config.get(place)
+    found = (offered or {}).get(key)
+    if found is not None:
+        return found
+    if source.get("default") is None or offered is UNLABELLED:
+        raise BadInputs(f"unable to retrieve inputs.parameters.{name} from ConfigMap: {lacking(place, key, offered)}")
+    return parameter_text(source["default"])
 
 
 def _artifacts(call: Call) -> list[dict[str, Any]]:

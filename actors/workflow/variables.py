@@ -55,7 +55,9 @@ def workflow_variables(
 
 
 def argument(entry: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | None]) -> dict[str, Any]:
-    """One workflow argument with its value: its own, a ConfigMap's, or its default (PARAM-3). Raises MissingValue."""
+    """One workflow argument with its value: its own, a ConfigMap's or what stands in for that, its default (PARAM-3).
+
+    Raises MissingValue."""
     name = entry["name"]
     if entry.get("value") is not None:
         return {**entry, "value": parameter_text(entry["value"])}
@@ -65,7 +67,7 @@ def argument(entry: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | 
         found = (config.get(key.get("name", "")) or {}).get(key.get("key", ""))
         if found is not None:
             return {"name": name, "value": found}
-    for default in (entry.get("default"), source.get("default")):
+    for default in (source.get("default"), None if key else entry.get("default")):
         if default is not None:
             return {**entry, "value": parameter_text(default)}
     if key:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from actors.names import labels
-from runtime.objects import CONFIGMAPS
+from runtime.objects import CONFIGMAPS, Object
 from tests.world.flows import FAIL, arguments_of, flow, named, nodes, run, table
 from tests.world.world import Outcome, world
 
@@ -72,6 +72,52 @@ async def test_a_config_map_gives_the_value_or_else_the_default(there: bool) -> 
         done = await here.end_of(await here.submit(text))
 
     assert value(done, "a") == ("from the map" if there else "none")
+
+
+MAP = "valueFrom: {configMapKeyRef: {name: c, key: k}}"
+
+
+async def with_map(text: str, **data: str) -> Object:
+    """A workflow that ran beside ConfigMap `c`, when there is data for it."""
+    async with world(table()) as here:
+        if data:
+            meta = {"name": "c", "namespace": "default", "labels": {labels.CONFIGMAP_TYPE: "Parameter"}}
+            await here.api.create(CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+        return await here.end_of(await here.submit(text))
+
+
+@pytest.mark.spec("PARAM-2")
+@pytest.mark.spec("PARAM-3")
+@pytest.mark.parametrize(
+    ("declared", "argument"), [("value: own", MAP), (f"value: own, {MAP}", ""), (f"default: own, {MAP}", "")]
+)
+async def test_nothing_but_its_own_default_stands_in_for_a_config_map(declared: str, argument: str) -> None:
+    passed = f", arguments: {{parameters: [{{name: m, {argument}}}]}}" if argument else ""
+    text = flow(f"""
+  - name: own
+    inputs: {{parameters: [{{name: m, {declared}}}]}}
+    container: {{image: busybox, command: [echo]}}
+  - name: main
+    steps: [[{{name: a, template: own{passed}}}]]
+""")
+
+    found, missed = await with_map(text, k="from the map"), await with_map(text, other="x")
+
+    assert value(found, "a") == "from the map"
+    why = "unable to retrieve inputs.parameters.m from ConfigMap: ConfigMap 'c' does not have the key 'k'"
+    assert (nodes(missed)["a"]["phase"], nodes(missed)["a"]["message"]) == ("Error", why)
+
+
+@pytest.mark.spec("PARAM-3")
+async def test_a_workflow_argument_beside_a_missing_config_map_has_no_default_of_its_own() -> None:
+    text = flow("  - {name: main, container: {image: b, command: [c]}}\n",
+                arguments=f"{{parameters: [{{name: p, default: d, {MAP}}}]}}")  # fmt: skip
+
+    done = await with_map(text)
+
+    why = "failed to set global parameters: failed to set global parameter p from configmap with name c and key k: "
+    assert done["status"]["phase"] == "Failed"
+    assert why in done["status"]["message"]
 
 
 @pytest.mark.spec("PARAM-3")
