@@ -156,12 +156,14 @@ def composite_outputs(
     for entry in declared.get("artifacts") or ():
         try:
             found = artifact_for(entry, values, functions)
+            if found.get(ABSENT) and entry.get("from"):
+                found = _placeholder(entry, values)
         except (SubstitutionError, ExpressionError) as error:
             if entry.get("optional"):
                 continue
-            raise BadOutput(f"outputs.artifacts.{entry['name']}: {error}") from error
+            raise BadOutput(f"unable to resolve outputs from scope: {error}") from error
         if found.get(ABSENT):
-            if entry.get("optional") or entry.get("from"):
+            if entry.get("optional"):
                 continue
             raise BadOutput(f"outputs.artifacts.{entry['name']}: the expression gives no artifact")
         kept = {key: entry[key] for key in ("globalName",) if key in entry}
@@ -171,16 +173,25 @@ def composite_outputs(
     return result or None
 
 
+def _placeholder(entry: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands for an artifact that a skipped node did not make: of a step an entry without a place (STEP-8), of a
+    task nothing (ABS-7)."""
+    name = _from_name(entry["from"], values)
+    if name.startswith("tasks.") and not values.get(name):
+        raise Unresolved(name, f'Unable to resolve: "{name}"')
+    return {"name": entry["name"]}
+
+
 def _output(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> dict[str, Any]:
     source = entry.get("valueFrom")
     if source is None:
         raise BadOutput("output parameters must have a valueFrom specified")
     default = source.get("default")
     try:
-        value = _output_value(entry["name"], source, values, functions)
+        value = _output_value(source, values, functions)
     except (SubstitutionError, ExpressionError) as error:
         if default is None:
-            raise BadOutput(f"outputs.parameters.{entry['name']}: {error}") from error
+            raise BadOutput(str(error)) from error
         value = None
     if value is None:
         if default is None:
@@ -191,13 +202,15 @@ def _output(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Func
     return {"name": entry["name"], **kept, "value": value}
 
 
-def _output_value(name: str, source: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> str | None:
+def _output_value(source: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> str | None:
     if source.get("expression") is not None:
         found = evaluate(str(source["expression"]), nest(values), functions=functions)
         if found is None and source.get("default") is None:
-            raise BadOutput(f'output parameter "{name}": failed to evaluate expression "{source["expression"]}"')
+            raise BadOutput(f'failed to evaluate expression "{source["expression"]}"')
         return None if found is None else printed(found)  # as Go prints it, which only of text and numbers is JSON
     text = source.get("parameter")
+    if isinstance(text, str) and text.strip() in values:
+        text = f"{{{{{text.strip()}}}}}"  # a name without its braces is a reference here
     reference = pure_reference(text)
     if reference and reference in values and values[reference] is None:
         return None
@@ -205,3 +218,5 @@ def _output_value(name: str, source: Mapping[str, Any], values: Mapping[str, Any
         return str(substitute(text, values, unresolved="references", functions=functions))
     except AbsentOptional:
         return None
+    except Unresolved as error:
+        raise Unresolved(error.tag, f'Unable to resolve: "{error.tag}"') from error

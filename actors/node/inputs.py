@@ -216,9 +216,8 @@ def _artifacts(call: Call) -> list[dict[str, Any]]:
     given = {entry["name"]: entry for entry in call.arguments.get("artifacts") or ()}
     resolved = []
     for declared in (call.template.get("inputs") or {}).get("artifacts") or ():
-        argument = given.get(declared["name"])
-        if argument is not None and not driver_of(argument):
-            argument = None
+        passed = given.get(declared["name"])
+        argument = passed if passed is not None and driver_of(passed) else None
         if argument is not None:
             kept = {key: declared[key] for key in KEPT_OF_INPUT if key in declared}
             moved = {key: value for key, value in argument.items() if key not in KEPT_OF_INPUT and key != ABSENT}
@@ -226,5 +225,6 @@ def _artifacts(call: Call) -> list[dict[str, Any]]:
         elif driver_of(declared) or declared.get("optional"):  # one that is not passed has its path all the same
             resolved.append(dict(declared))
         else:
-            raise BadInputs(f"inputs.artifacts.{declared['name']} was not supplied")
+            lacks = "was not supplied" if passed is None else "missing location information"
+            raise BadInputs(f"inputs.artifacts.{declared['name']} {lacks}")
     return resolved

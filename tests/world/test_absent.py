@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.world.flows import flow, nodes, run
+from tests.world.flows import flow, named, nodes, run
 
 pytestmark = pytest.mark.virtual_time
 
@@ -138,6 +138,41 @@ async def test_an_artifact_that_was_never_made_is_dropped_when_it_is_optional(
     done = await run(text)
 
     assert done["status"]["phase"] == ("Succeeded" if optional == "true" else phase)
+
+    if optional == "false":
+        assert nodes(done)["C"]["message"].endswith("inputs.artifacts.a missing location information")
+
+
+@pytest.mark.spec("ABS-7")
+@pytest.mark.spec("STEP-8")
+@KINDS
+@pytest.mark.parametrize("optional", [True, False])
+async def test_of_an_artifact_that_a_template_hands_out_but_nobody_made_steps_keep_the_name(
+    build: object, kind: str, phase: str, optional: bool
+) -> None:
+    said = ", optional: true" if optional else ""
+    source = f"{kind}.P.outputs.artifacts.a"
+    calls = 'steps: [[{name: P, template: drop, when: "false"}]]'
+    if kind == "tasks":
+        calls = 'dag: {tasks: [{name: P, template: drop, when: "false"}]}'
+    done = await run(
+        flow(f"""
+  - name: drop
+    container: {{image: busybox, command: [echo]}}
+    outputs: {{artifacts: [{{name: a, path: /tmp/a}}]}}
+  - name: main
+    {calls}
+    outputs: {{artifacts: [{{name: z, from: "{{{{{source}}}}}"{said}}}]}}
+""")
+    )
+
+    whole = named(done)["w"]
+    if kind == "tasks" and not optional:
+        why = f'unable to resolve outputs from scope: Unable to resolve: "{source}"'
+        assert (whole["phase"], whole["message"]) == ("Error", why)
+    else:
+        assert whole["phase"] == "Succeeded"
+        assert whole.get("outputs") == ({"artifacts": [{"name": "z"}]} if kind == "steps" else None)
 
 
 @pytest.mark.spec("ABS-9")

@@ -200,6 +200,22 @@ async def test_outputs_of_steps_are_taken_from_their_scope() -> None:
     assert nodes(done)["c"]["inputs"]["parameters"][0]["value"] == "made/none"
 
 
+@pytest.mark.spec("STEP-8")
+@pytest.mark.spec("PARAM-4")
+async def test_a_name_without_its_braces_is_the_output_of_that_name() -> None:
+    done = await run(flow("""
+  - name: main
+    steps: [[{name: a, template: make}], [{name: b, template: make, when: "false"}]]
+    outputs:
+      parameters:
+      - {name: made, valueFrom: {parameter: steps.a.outputs.parameters.p}}
+      - {name: other, valueFrom: {parameter: steps.b.outputs.parameters.p, default: none}}
+"""), table(a=Outcome(parameters={"p": "made"})))  # fmt: skip
+
+    outputs = {entry["name"]: entry["value"] for entry in named(done)["w"]["outputs"]["parameters"]}
+    assert outputs == {"made": "made", "other": "none"}
+
+
 @pytest.mark.spec("STEP-7")
 async def test_a_step_may_not_refer_to_a_step_beside_it() -> None:
     done = await run(flow("""

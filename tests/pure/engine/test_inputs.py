@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from actors.arguments import BadOutput, composite_outputs
 from actors.node.inputs import instantiate
 from tests.pure.engine.nodes import a_call, a_run
 
@@ -35,3 +36,24 @@ def test_inputs_and_the_rest_stand_in_an_instance_with_and_without_tags(number: 
     assert made.inputs == {"parameters": [{"name": "p", "default": "d", "value": "d"}]}
     assert made.template == {**template, "inputs": made.inputs}
     assert made.variables["inputs.parameters.p"] == "d"
+
+
+@pytest.mark.spec("STEP-8")
+@pytest.mark.parametrize(
+    ("outputs", "says"),
+    [
+        ({"parameter": "{{steps.a.outputs.parameters.o}}"}, '^Unable to resolve: "steps.a.outputs.parameters.o"$'),
+        ({"expression": "none ?? nil"}, '^failed to evaluate expression "none'),
+        ({"expression": "1 +"}, "^(?!outputs)"),
+    ],
+)
+def test_what_a_template_cannot_hand_out_is_told_in_upstreams_words(outputs: dict[str, str], says: str) -> None:
+    with pytest.raises(BadOutput, match=says):
+        composite_outputs({"outputs": {"parameters": [{"name": "o", "valueFrom": outputs}]}}, {"none": None})
+
+
+def test_an_artifact_that_a_template_cannot_hand_out_is_told_as_upstream_tells_it() -> None:
+    name = "steps.a.outputs.artifacts.o"
+    why = f'^unable to resolve outputs from scope: Unable to resolve: "{name}"$'
+    with pytest.raises(BadOutput, match=why):
+        composite_outputs({"outputs": {"artifacts": [{"name": "o", "from": f"{{{{{name}}}}}"}]}}, {})
