@@ -175,6 +175,14 @@ class ForAgent(msgspec.Struct, frozen=True):
     word: AgentTask | TaskDone
 
 
+class WantsTemplate(msgspec.Struct, frozen=True):
+    """To the workflow: this node is a call of another object's template, which nobody knew before (WFT-1)."""
+
+    node_id: str
+    scope: str
+    name: str
+
+
 class AgentTask(msgspec.Struct, frozen=True):
     """Work this template off in the agent's pod, and tell node `node_id` what came of it (AGENT-3)."""
 
@@ -223,6 +231,12 @@ class AgentTrouble(msgspec.Struct, frozen=True):
 
     message: str
     lost: bool = False
+
+
+class TemplateSought(msgspec.Struct, frozen=True):
+    """The template that you call is known now; or why it cannot be had."""
+
+    error: str = ""
 
 
 class Permit(msgspec.Struct, frozen=True):

@@ -44,12 +44,15 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A template and where it stands. `reference` is the call's templateRef, `name` what pod names use."""
+    """A template and where it stands. `reference` is the call's templateRef, `name` what pod names use.
+
+    One that is `sought` is not known yet: the workflow's actor has to be asked for it."""
 
     template: dict[str, Any]
     name: str
     scope: str
     reference: dict[str, Any] | None = None
+    sought: bool = False
 
 
 def template_type(template: Mapping[str, Any]) -> str:
@@ -81,11 +84,14 @@ def shared_templates(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 @dataclass
 class TemplateLibrary:
-    """All templates of one workflow, by scope and name. Filled before the first node starts, then only read."""
+    """All templates of one workflow, by scope and name. Filled before the first node starts; what only the running
+    workflow can name is added by the workflow's actor, everybody else only reads."""
 
     local_scope: str
     defaults: Mapping[str, Any] | None = None
     scopes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)  # scopes of objects that were read in this life: nothing is missing
+    kept: set[str] = field(default_factory=set)  # scope/name of templates that the status keeps
 
     def add(self, scope: str, templates: list[dict[str, Any]]) -> None:
         """Make the templates of an object known under its scope."""
@@ -96,23 +102,43 @@ class TemplateLibrary:
         inline = call.get("inline")
         if inline is not None:
             return Resolved(with_defaults(inline, self.defaults), "", scope)
-        reference = call.get("templateRef")
-        if reference:
-            where = Source(reference.get("name", ""), bool(reference.get("clusterScope"))).scope
-            name = reference.get("template", "")
-            return Resolved(with_defaults(self._find(where, name), self.defaults), name, where, dict(reference))
-        name = call.get("template") or ""
-        return Resolved(with_defaults(self._find(scope, name), self.defaults), name, scope)
+        name, where, reference = _named(call, scope)
+        return Resolved(with_defaults(self._find(where, name), self.defaults), name, where, reference)
+
+    def resolve_or_seek(self, call: Mapping[str, Any], scope: str) -> Resolved:
+        """Likewise, of a call that is about to be made: what of another object the status does not keep is sought."""
+        name, where, reference = _named(call, scope)
+        if call.get("inline") is not None or where == self.local_scope or self.keeps(where, name):
+            return self.resolve(call, scope)
+        return Resolved({}, name, where, reference, sought=True)
+
+    def keeps(self, scope: str, name: str) -> bool:
+        """Whether a template of another object is known, and kept by the status."""
+        return f"{scope}/{name}" in self.kept and name in self.scopes.get(scope, {})
 
     def _find(self, scope: str, name: str) -> dict[str, Any]:
         templates = self.scopes.get(scope)
         if templates is None:
-            kind, _, owner = scope.partition("/")
-            what = "ClusterWorkflowTemplate" if kind == "cluster" else "WorkflowTemplate"
-            raise TemplateNotFound(f'{what} "{owner}" not found')
+            raise TemplateNotFound(absent(scope))
         if name not in templates:
-            raise TemplateNotFound(f'template "{name}" not found in {scope}')
+            if scope == self.local_scope:
+                raise TemplateNotFound(f'template "{name}" not found in {scope}')
+            raise TemplateNotFound(f"template {name} not found in workflow template {scope.partition('/')[2]}")
         return templates[name]
+
+
+def _named(call: Mapping[str, Any], scope: str) -> tuple[str, str, dict[str, Any] | None]:
+    """Which template a call names, in which scope, and by which reference."""
+    reference = call.get("templateRef")
+    if not reference:
+        return str(call.get("template") or ""), scope, None
+    where = Source(reference.get("name", ""), bool(reference.get("clusterScope"))).scope
+    return str(reference.get("template") or ""), where, dict(reference)
+
+
+def absent(scope: str) -> str:
+    """What is said of an object that is not there, of either kind."""
+    return f"workflow template {scope.partition('/')[2]} not found"
 
 
 def calls_in(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -131,6 +157,16 @@ def calls_in(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def sources_of(spec: Mapping[str, Any]) -> set[Source]:
     """The other objects whose templates a spec calls directly (theirs may call further ones)."""
     calls = [call for template in spec.get("templates") or () for call in calls_in(template)]
-    calls += [hook for hook in (spec.get("hooks") or {}).values() if isinstance(hook, dict)]
-    references = [call["templateRef"] for call in calls if call.get("templateRef")]
+    calls += hooks_of(spec)
+    references = [call["templateRef"] for call in calls if call.get("templateRef") and not is_named_later(call)]
     return {Source(ref.get("name", ""), bool(ref.get("clusterScope"))) for ref in references}
+
+
+def hooks_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The calls that a workflow's own hooks are."""
+    return [hook for hook in (spec.get("hooks") or {}).values() if isinstance(hook, dict)]
+
+
+def is_named_later(call: Mapping[str, Any]) -> bool:
+    """Whether only the running workflow knows whose template a call means."""
+    return "{{" in str((call.get("templateRef") or {}).get("name") or "")

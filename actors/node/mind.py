@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from actors.messages import Bereft, Edited, Shutdown
+from actors.messages import Bereft, Edited, Shutdown, TemplateSought
 from actors.node.agent import AgentNode
 from actors.node.agent_leaf import AgentLeaf
 from actors.node.behaviour import Behaviour
@@ -20,6 +20,7 @@ from actors.node.leftover import LeftoverNode
 from actors.node.manifest_request import PodSettings
 from actors.node.pod import PodNode
 from actors.node.retry import RetryNode
+from actors.node.sought import SoughtNode
 from actors.node.steps import StepsNode
 from actors.node.suspend import SuspendNode, UnableNode
 from actors.run import AgentCall, Call, CollectCall, Leftover
@@ -60,6 +61,8 @@ class NodeMind:
             return LeftoverNode(argument, self.settings)
         if not isinstance(argument, Call):
             raise TypeError(f"{address} is born by its parent, with a Call")
+        if argument.resolved.sought:
+            return SoughtNode(argument)
         if _is_retried(argument):
             return RetryNode(argument)
         kind = template_type(argument.template)
@@ -72,6 +75,27 @@ class NodeMind:
 
     def receive(self, state: Behaviour, message: Message, now: float) -> Iterable[Command]:
         """Pass the message on; keep count of the children that live; stop when nothing is left to do."""
+        if isinstance(state, SoughtNode):
+            return self._receive_sought(state, message, now)
+        return self._receive(state, message, now)
+
+    def _receive_sought(self, state: SoughtNode, message: Message, now: float) -> list[Command]:
+        """Until its template is known a node keeps what it hears; then it is what the template says."""
+        if state.node is not None:
+            return self._receive(state.node, message, now)
+        if not isinstance(message, Started) and not _is_answer(message):
+            state.heard.append(message)
+            return []
+        commands = self._receive(state, message, now)
+        if state.found is None:
+            return commands
+        state.node = self.birth(state.address, state.found)
+        for each in (Started(), *state.heard):
+            if not any(isinstance(command, Stop) for command in commands):
+                commands += self._receive(state.node, each, now)
+        return commands
+
+    def _receive(self, state: Behaviour, message: Message, now: float) -> list[Command]:
         if isinstance(message, Down):
             state.live.discard(message.child.part)
         commands = _react(state, message, now)
@@ -84,6 +108,8 @@ class NodeMind:
 
     def waiting(self, state: Behaviour) -> str:
         """What the node says it waits for."""
+        if isinstance(state, SoughtNode) and state.node is not None:
+            state = state.node
         if isinstance(state, Called) and state.locking == ASKED:
             return state.status.message or "for its locks"
         return state.waiting()
@@ -95,6 +121,10 @@ def _is_retried(call: Call) -> bool:
         return False
     own = call.template.get("retryStrategy")
     return (own if own is not None else call.run.spec.get("retryStrategy")) is not None
+
+
+def _is_answer(message: Message) -> bool:
+    return isinstance(message, Told) and isinstance(message.word, TemplateSought)
 
 
 def _react(state: Behaviour, message: Message, now: float) -> list[Command]:

@@ -26,7 +26,7 @@ def ends_of(run: Run, known: NodeStatus, step: Mapping[str, Any], scope: str) ->
         return tuple(deque(recorded, maxlen=1)) or (known.id,)
     if known.type == "Pod":
         with suppress(TemplateNotFound):  # then it never was a set of containers
-            called = run.library.resolve(step, scope)
+            called = run.library.resolve({"templateRef": known.template_ref} if known.template_ref else step, scope)
             last = last_containers(run.name, known.name, called.template)
             return tuple(node_id for node_id in last if node_id in run.known) or (known.id,)
     return known.outbound_nodes or (known.id,)

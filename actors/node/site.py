@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +81,7 @@ class Site:
         self.hooks: dict[str, NodeStatus] = {}  # node id -> status of every hook that fired
         self.skipped = ""  # why it does not run, once it was prepared
         self.prepared: tuple[Mapping[str, Any], dict[str, Any]] | None = None  # what it calls, with which arguments
+        self.callee: Mapping[str, Any] = step  # as far as its tags are filled in
         self.exit_node = ""  # id of the exit handler's node, once it was called
         self.exit_decided = False
 
@@ -152,7 +154,7 @@ class Site:
         declared: Mapping[str, Any] = {}
         if self.status.phase in {"Skipped", "Omitted"}:
             try:
-                declared = self.place.run.library.resolve(self.step, self.place.template_scope).template
+                declared = self.place.run.library.resolve(self.callee, self.place.template_scope).template
             except TemplateNotFound:
                 declared = {}
         return node_variables(self.prefix, self.attempt or self.status, declared)
@@ -210,18 +212,26 @@ class Site:
         self.functions = self.place.run.functions(self.id, now)
         if not self.wanted(values):
             self.skipped = f"when '{self.when(values)}' evaluated false"
+            with suppress(*CALL_ERRORS):
+                self.callee = self._named(self.step, values)
             return
-        step = {key: value for key, value in self.step.items() if key in {"template", "templateRef", "inline"}}
-        if "inline" in step:  # its own tags are its own business
+        if "inline" in self.step:  # its own tags are its own business
             around = ChainMap(dict(self.item or {}), scope, self.place.run.exports)
-            step = substitute(complete_nested(step, around), around, unresolved="keep", functions=self.functions)
+            step = complete_nested({"inline": self.step["inline"]}, around)
+            step = substitute(step, around, unresolved="keep", functions=self.functions)
         else:
-            step = substitute(complete_nested(step, values), values, unresolved="references", functions=self.functions)
+            step = self.callee = self._named(self.step, values)
         unresolved: Unresolvable = "references" if self.item is None else "fail"
         arguments = arguments_for(
             self.step.get("arguments") or {}, values, unresolved=unresolved, functions=self.functions
         )
         self.prepared = (step, arguments)
+
+    def _named(self, call: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+        """What a call, this one or a hook's, names, with its tags filled in. Raises CALL_ERRORS."""
+        written = complete_nested({key: call[key] for key in ("template", "templateRef") if key in call}, values)
+        filled = substitute(written, values, unresolved="references", functions=self.functions)
+        return {**filled, **({"inline": call["inline"]} if "inline" in call else {})}
 
     def when(self, values: Mapping[str, Any]) -> str:
         """The step's condition with its tags filled in."""
@@ -243,11 +253,11 @@ class Site:
     def conclude(self, phase: Phase, message: str, parents: tuple[str, ...], now: float) -> list[Command]:
         """Record the call as ended without ever starting it: skipped, omitted, or an error."""
         stamp = rfc3339(now)
-        template = "" if self.step.get("templateRef") else str(self.step.get("template") or "")
+        reference = self.callee.get("templateRef")
         self.status = msgspec.structs.replace(
             self.status, phase=phase, message=message, started_at=stamp, finished_at=stamp,
-            boundary_id=self.place.boundary, template_name=template, template_scope=self.place.template_scope,
-            template_ref=self.step.get("templateRef"),
+            boundary_id=self.place.boundary, template_scope=self.place.template_scope, template_ref=reference,
+            template_name="" if reference else str(self.callee.get("template") or ""),
         )  # fmt: skip
         self.outbound, self.leaves = (self.id,), frozenset({phase}) & COMPLETED
         return self._adopt(self.status, parents)
@@ -266,7 +276,7 @@ class Site:
         assert self.prepared is not None
         place = self.place
         (step, arguments), self.prepared = self.prepared, None
-        resolved = place.run.library.resolve(step, place.template_scope)
+        resolved = place.run.library.resolve_or_seek(step, place.template_scope)
         captured = template_type(resolved.template) == "data" or self.name in place.captured
         return Call(
             run=place.run, parent=place.owner, node_name=self.status.name, boundary=place.boundary,
@@ -351,7 +361,7 @@ class Site:
                 return []
             if leaving and not fired and place.run.shutdown == "Terminate":
                 return []
-            resolved = place.run.library.resolve(hook, place.template_scope)
+            resolved = place.run.library.resolve_or_seek(self._named(hook, values), place.template_scope)
             passed = hook.get("arguments") or {}
             of_workflow = leaving and not (passed.get("parameters") or passed.get("artifacts"))
             told = values.new_child(self._unmade())

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from actors.database_messages import LoadNodes, SaveNodes
-from actors.workflow import beginning, collecting, disruption, edits, ending, guard, locks, offloading, opening, writing
+from actors.workflow import (
+    beginning,
+    collecting,
+    disruption,
+    edits,
+    ending,
+    guard,
+    locks,
+    lookups,
+    offloading,
+    opening,
+    writing,
+)
 from actors.workflow.beginning import EXPIRY
 from actors.workflow.state import WorkflowState, is_completed
 from runtime import api
@@ -27,6 +39,8 @@ def done(state: WorkflowState, command: Command, result: Any, now: float) -> lis
         case Read(tag=writing.REREAD):
             commands = edits.take_in(state, result, now)
             return [*commands, *writing.flush(state)]
+        case Read(tag=lookups.LOOKUP):
+            return lookups.read(state, command.ref, result, now)
         case Read(tag=guard.GUARD):
             return edits.look_at_template(state, result, now)
         case Create(tag=opening.CLAIM):
@@ -105,6 +119,8 @@ def failed(state: WorkflowState, command: Command, error: api.ApiError, now: flo
             return [] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, beginning.BIRTH)]
         case Read(tag=writing.REREAD):
             return [] if isinstance(error, api.Gone) else [WakeAt(now + RETRY_READ_S, writing.REREAD)]
+        case Read(tag=lookups.LOOKUP):
+            return lookups.unread(state, command.ref, error, now)
         case Read(tag=guard.GUARD) if isinstance(error, api.Gone):
             return edits.look_at_template(state, None, now)
         case Read(tag=guard.GUARD):

@@ -40,6 +40,12 @@ def note(state: WorkflowState, run: Run) -> None:
         state.status_extra["artifactGCStatus"] = {} if will_collect(state, run) else {"notSpecified": True}
 
 
+def renote(state: WorkflowState) -> None:
+    """The workflow may make more than was known when it began."""
+    if state.run is not None and will_collect(state, state.run):
+        state.status_extra["artifactGCStatus"] = {}
+
+
 def collect(state: WorkflowState) -> list[Command]:
     """Start the collector of a workflow whose end is on record, or have it look again."""
     thing: Object = state.object or {"metadata": {}}

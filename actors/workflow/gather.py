@@ -13,7 +13,7 @@ import yaml
 
 from actors.merging import merged, merged_specs
 from actors.names.resources import CLUSTER_WORKFLOW_TEMPLATE, WORKFLOW_TEMPLATE
-from actors.templates import Source, TemplateLibrary, calls_in, shared_templates, sources_of
+from actors.templates import Source, TemplateLibrary, calls_in, hooks_of, is_named_later, shared_templates, sources_of
 from actors.workflow.defaults import with_defaults
 from runtime.objects import CONFIGMAPS, Object, Reference, Resource
 
@@ -118,6 +118,7 @@ def library(workflow: Object, spec: Mapping[str, Any], found: Found) -> Template
         template = found.get(template_reference(source, workflow))
         if template is not None:
             result.add(source.scope, shared_templates(template.get("spec") or {}))
+            result.whole.add(source.scope)
     return result
 
 
@@ -129,16 +130,19 @@ def _merged_from(workflow: Object) -> str:
 
 def stored_templates(workflow: Object, templates: TemplateLibrary, spec: Mapping[str, Any]) -> dict[str, Any]:
     """`status.storedTemplates`: every template of another object that one of the spec's own reaches, by its owner;
-    the spec's own as well, where another object gives them."""
+    the spec's own as well, where another object gives them. What is there stays: the running workflow has named it."""
+    stored: dict[str, Any] = dict((workflow.get("status") or {}).get("storedTemplates") or {})
+    if not _merged_from(workflow) and len(templates.scopes) == 1:  # nothing but its own is known: that it has itself
+        return stored
+    own = [{"template": template.get("name")} for template in spec.get("templates") or ()]
+    return stored | reached(workflow, templates, [(call, templates.local_scope) for call in [*own, *hooks_of(spec)]])
+
+
+def reached(workflow: Object, templates: TemplateLibrary, calls: list[tuple[Mapping[str, Any], str]]) -> dict[str, Any]:
+    """The templates that these calls, each made in its scope, lead to, as the status stores them."""
     stored: dict[str, Any] = {}
     merged_from = _merged_from(workflow)
-    if not merged_from and len(templates.scopes) == 1:  # nothing but its own is known, and that it has itself
-        return stored
-    hooks = [hook for hook in (spec.get("hooks") or {}).values() if isinstance(hook, dict)]
-    open_calls: list[tuple[Mapping[str, Any], str]] = [
-        (call, templates.local_scope)
-        for call in [*({"template": own.get("name")} for own in spec.get("templates") or ()), *hooks]
-    ]
+    open_calls = list(calls)
     seen: set[tuple[str, str]] = set()
     while open_calls:
         call, scope = open_calls.pop()
@@ -181,13 +185,15 @@ def repository_config_map(spec: Mapping[str, Any], workflow: Object) -> Referenc
 
 
 def needs_repository(spec: Mapping[str, Any], workflow: Object, found: Found) -> bool:
-    """Whether an artifact may need it, or the workflow names it; a workflow that has begun has it in its status."""
+    """Whether an artifact may need it, also of a template that is named later, or the workflow names it; a workflow
+    that has begun has it in its status."""
     if (workflow.get("status") or {}).get("artifactRepositoryRef"):
         return False
     templates = [*(spec.get("templates") or ())]
     templates += [t for thing in found.values() if thing for t in (thing.get("spec") or {}).get("templates") or ()]
     named = spec.get("artifactRepositoryRef") or spec.get("archiveLogs")
-    return bool(named) or any(_uses_artifacts(template) for template in templates)
+    calls = [*hooks_of(spec), *(call for template in templates for call in calls_in(template))]
+    return bool(named) or any(map(is_named_later, calls)) or any(map(_uses_artifacts, templates))
 
 
 def glanced_at(workflow: Object, found: Found, defaults: Mapping[str, Any] = NOTHING) -> Reference | None:

@@ -25,6 +25,7 @@ from actors.messages import (
     Permit,
     ReturnsPermit,
     WantsPermit,
+    WantsTemplate,
 )
 from actors.names.timestamps import rfc3339
 from actors.turn_messages import SayTurn, TurnAwaited, TurnGiven
@@ -40,6 +41,7 @@ from actors.workflow import (
     forsaken,
     guard,
     locks,
+    lookups,
     measures,
     offloading,
     opening,
@@ -201,6 +203,8 @@ class WorkflowMind:
                 return [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
             case ForAgent():
                 return agents.forward(state, word)
+            case WantsTemplate():
+                return lookups.wants(state, word, now)
             case beginning.Met():
                 state.acquainted = True
             case beginning.Begin():
@@ -325,7 +329,9 @@ class WorkflowMind:
         return self._woke_for(state, tag, now)
 
     def _woke_for(self, state: WorkflowState, tag: str, now: float) -> list[Command]:
-        """It is time for a lock to go back, or for a volume to be claimed again."""
+        """It is time for a lock to go back, for a template to be read again, or for a volume to be claimed again."""
+        if tag == lookups.LOOKUP:
+            return lookups.again(state)
         if tag == locks.UNASKED:
             freed, commands = locks.unclaimed(state, now)
             return [*commands, *(writing.changed(state, state.limits, now) if freed else [])]

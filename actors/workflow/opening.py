@@ -189,6 +189,7 @@ def _remember(
     assert workflow is not None
     status = workflow.get("status") or {}
     stored = gather.stored_templates(workflow, templates, spec)
+    templates.kept.update(stored)
     if stored and stored != status.get("storedTemplates"):
         state.status_extra["storedTemplates"] = stored
     if repository and not status.get("artifactRepositoryRef"):
@@ -285,7 +286,9 @@ def claims_status(state: WorkflowState) -> list[dict[str, Any]]:
 def entry_call(state: WorkflowState, call: dict[str, Any], node_name: str, **more: Any) -> Call:
     """A call made by the workflow itself: the entrypoint, the exit handler, a hook. Raises TemplateNotFound."""
     run = state.running
-    resolved: Resolved = run.library.resolve(call, run.library.local_scope)
+    named = {field: call[field] for field in ("template", "templateRef") if call.get(field)}
+    filled = substitute(named, run.globals(), unresolved="keep")
+    resolved: Resolved = run.library.resolve_or_seek(filled, run.library.local_scope)
     return Call(
         run=run, parent=state.address, node_name=node_name, boundary="", boundary_name="", resolved=resolved,
         caller_scope=run.library.local_scope, **more,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from actors.gate import Gate
-from actors.messages import NodeStatus
+from actors.messages import NodeStatus, WantsTemplate
 from actors.names import labels
 from actors.names.resources import WORKFLOW
 from actors.run import Run
@@ -114,6 +114,7 @@ class WorkflowState:
     reborn: bool = False  # this life follows a crash: others may remember the former one
     looking: bool = False  # at what the server has, before anything else
     patient: bool | None = None  # whether the end of such a life has waited for the cache; None: it need not yet
+    sought: dict[Reference, list[WantsTemplate]] = field(default_factory=dict)  # for which a read is under way
     offload: Offload = field(default_factory=Offload)  # nodes that a database keeps
     locks: Ledger = field(init=False)
 
