@@ -77,11 +77,7 @@ class SuspendNode(Called):
             self.now_is("Running", now, missing)
             return self.announce()
         declared = (outputs or {}).get("parameters") or ()
-        parameters = [
-            {key: value for key, value in entry.items() if key != "valueFrom"}
-            | {"value": parameter_text(_supplied(entry))}
-            for entry in declared
-        ]  # whence it was to come is over, as upstream's clients leave it
+        parameters = [_filled(entry) for entry in declared]
         filled = {**(outputs or {}), "parameters": parameters} if parameters else outputs
         return self.end("Succeeded", now, message, outputs=filled)
 
@@ -105,10 +101,18 @@ def _supplied(entry: dict[str, Any]) -> Any:
     return (entry.get("valueFrom") or {}).get("default") if value is None else value
 
 
+def _filled(entry: dict[str, Any]) -> dict[str, Any]:
+    """An output with its value: whence it was to come is over, as upstream's clients leave it."""
+    value = _supplied(entry)
+    if value is None:  # nobody was to supply it
+        return entry
+    return {key: field for key, field in entry.items() if key != "valueFrom"} | {"value": parameter_text(value)}
+
+
 def _missing(outputs: dict[str, Any] | None) -> str:
     """What is said of the first output that nobody has set and that has no default; nothing when there is none."""
     for entry in (outputs or {}).get("parameters") or ():
-        if _supplied(entry) is None:
+        if _supplied(entry) is None and (entry.get("valueFrom") or {}).get("supplied") is not None:
             return f"raw output parameter '{entry['name']}' has not been set and does not have a default value"
     return ""
 

@@ -247,3 +247,15 @@ async def test_a_workflow_suspended_on_its_way_lets_run_what_runs_and_starts_not
 
     assert done["status"]["phase"] == ("Succeeded" if then == "resume" else "Failed")
     assert len(here.created) == (2 if then == "resume" else 1)
+
+
+@pytest.mark.spec("SUS-3")
+async def test_an_output_that_nobody_was_to_supply_keeps_no_suspended_node_waiting() -> None:
+    done = await run(flow("""
+  - name: main
+    suspend: {duration: "10"}
+    outputs: {parameters: [{name: p, valueFrom: {path: /tmp/p}}]}
+"""), table())  # fmt: skip
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert named(done)["w"]["outputs"]["parameters"] == [{"name": "p", "valueFrom": {"path": "/tmp/p"}}]

@@ -13,6 +13,7 @@ from actors.workflow.validation.cycles import Ancestry, cycle
 from actors.workflow.validation.findings import FIELD_NAME, Findings, Json, Place, entries, is_dynamic, mapping, text
 from actors.workflow.validation.scope import Node, Scope, judge_tags
 
+STATUS = ".status"
 Needs = dict[str, list[str]]
 
 
@@ -113,29 +114,31 @@ def _terms(caller: Caller, here: Place, task: Json) -> tuple[list[str], list[str
 def _judge_ancestry(
     caller: Caller, here: Place, task: Json, before: Callable[[str], bool], by_name: dict[str, Json]
 ) -> frozenset[str]:
-    """Report references to tasks that need not be over; they are returned, so that each is reported once."""
-    own = text(task.get("name"))
+    """Report references to tasks that need not be over; they are returned, so that each is reported once.
+
+    A status has only who is needed: those asked for theirs are told of where tags are resolved, as upstream has it."""
+    rest = {key: value for key, value in task.items() if key not in ("inline", "hooks")}
+    known = {text(task.get("name")), *_tasks_in(rest, STATUS)}
     strangers: set[str] = set()
     arguments = mapping(task.get("arguments"))
     for kind, entry in [("parameter", entry) for entry in entries(arguments, "parameters")] + [
         ("artifact", entry) for entry in entries(arguments, "artifacts")
     ]:
-        for name in _tasks_in(entry) - strangers:
+        for name in _tasks_in(entry) - strangers - known:
             if name in by_name and not before(name):
                 strangers.add(name)
                 caller.findings.error(here, f"missing dependency '{name}' for {kind} '{text(entry.get('name'))}'")
-    rest = {key: value for key, value in task.items() if key not in ("arguments", "inline", "hooks")}
-    for name in sorted(_tasks_in(rest) - strangers - {own}):
+    for name in sorted(_tasks_in(rest) - strangers - known):
         if name in by_name and not before(name):
             strangers.add(name)
             caller.findings.error(here, f"missing dependency '{name}'")
     return frozenset(strangers)
 
 
-def _tasks_in(tree: object) -> set[str]:
-    """The tasks that the plain tags of a tree name."""
+def _tasks_in(tree: object, end: str = "") -> set[str]:
+    """The tasks that the plain tags of a tree name, tags that end so."""
     tags = [tag.name for tag in tags_in(tree) if not tag.is_expression and tag.name.startswith("tasks.")]
-    return {name.split(".")[1] for name in tags if name != "tasks.name"}
+    return {name.split(".")[1] for name in tags if name != "tasks.name" and name.endswith(end)}
 
 
 def _judge_target(caller: Caller, dag: Json, by_name: dict[str, Json], scope: Scope) -> None:

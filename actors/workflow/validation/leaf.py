@@ -26,6 +26,7 @@ RESERVED_PREFIX = "artifact-plugin-"
 ACTIONS = ("get", "create", "apply", "delete", "replace", "patch")
 POD_RESOURCES = ("cpu", "memory")
 WHOLE_NUMBER = re.compile(r"[0-9]+")
+ELSEWHERE = "give one of them another path"
 
 
 def judge_leaf(findings: Findings, place: Place, template: Json, defaults: Json) -> None:
@@ -56,19 +57,21 @@ def _judge_container(findings: Findings, where: Place, container: Json, default:
 
 
 def _judge_mounts(findings: Findings, place: Place, kind: str, template: Json) -> None:
-    """No two things at one path of the container."""
+    """No two things at one path of the container; of a script's it is the API server that says so."""
     mounts: dict[str, str] = {}
+    tell = findings.error if kind == "container" else findings.late
     for index, mount in enumerate(entries(template[kind], "volumeMounts")):
         path = text(mount.get("mountPath"))
         where = place.at(kind).entry("volumeMounts", index)
         if path in mounts:
-            findings.error(where.at("mountPath"), f"'{path}' already mounted in {mounts[path]}")
+            tell(where.at("mountPath"), f"'{path}' already mounted in {mounts[path]}", ELSEWHERE)
         mounts[path] = f"{kind}.volumeMounts.{text(mount.get('name'))}"
     for index, artifact in enumerate(entries(template.get("inputs"), "artifacts")):
         path = text(artifact.get("path"))
         if path in mounts:
             where = place.at("inputs").entry("artifacts", index)
-            findings.error(where.at("path"), f"'{path}' already mounted in {mounts[path]}")
+            tell(where.at("path"), f"'{path}' already mounted in {mounts[path]}", ELSEWHERE)
+        mounts[path] = f"inputs.artifacts.{text(artifact.get('name'))}"
 
 
 def _judge_container_set(findings: Findings, where: Place, template: Json) -> None:
@@ -158,8 +161,11 @@ def _judge_deadline(findings: Findings, place: Place, template: Json) -> None:
     deadline = template.get("activeDeadlineSeconds")
     if deadline is None or is_dynamic(deadline):
         return
-    if not WHOLE_NUMBER.fullmatch(text(deadline)) or int(deadline) <= 0:
-        findings.error(place.at("activeDeadlineSeconds"), "must be a positive integer > 0 or an argo variable")
+    where, rule = place.at("activeDeadlineSeconds"), "must be a positive integer > 0 or an argo variable"
+    if not WHOLE_NUMBER.fullmatch(text(deadline)):
+        findings.error(where, rule)
+    elif int(deadline) == 0:
+        findings.late(where, rule, "leave it out, or say how many seconds")
 
 
 def judge_pod_resources(findings: Findings, where: Place, resources: Json | None) -> None:

@@ -15,8 +15,9 @@ from actors.workflow.validation.findings import (
     mapping,
     text,
 )
-from actors.workflow.validation.scope import LEAF_TYPES, type_of
+from actors.workflow.validation.scope import COMPOSITE_TYPES, LEAF_TYPES, type_of
 
+FROM = ("from", "fromExpression")
 SOURCES = ("path", "jqFilter", "jsonPath", "parameter", "expression")
 # What an output parameter of each kind of template may come from; kinds that are not named take anything.
 SOURCES_OF = {
@@ -26,7 +27,6 @@ SOURCES_OF = {
     "resource": ("jqFilter", "jsonPath"),
     "steps": ("parameter", "expression"),
     "dag": ("parameter", "expression"),
-    "suspend": ("supplied",),
 }
 
 KINDS = {"containerSet": "ContainerSet", "dag": "DAG"}  # as upstream calls them
@@ -40,17 +40,11 @@ def judge_inputs(findings: Findings, place: Place, template: Json) -> None:
     for index, parameter in enumerate(entries(inputs, "parameters")):
         where = here.entry("parameters", index, text(parameter.get("name")))
         judge_enum(findings, where, parameter, parameter.get("value", parameter.get("default")), late=True)
-    paths: dict[str, str] = {}
     for index, artifact in enumerate(entries(inputs, "artifacts")):
         where = here.entry("artifacts", index, text(artifact.get("name")))
         _judge_artifact_path(findings, where, template, artifact)
         if is_given(artifact, "from"):
             findings.error(where.at("from"), "not valid in inputs", "the caller's arguments say from where")
-        if path := text(artifact.get("path")):
-            if path in paths:
-                again = here.entry("artifacts", index).at("path")
-                findings.error(again, f"'{path}' already mounted in {paths[path]}")
-            paths[path] = f"inputs.artifacts.{text(artifact.get('name'))}"
         if artifact.get("git") is not None and not is_given(mapping(artifact["git"]), "repo"):
             findings.error(where.at("git.repo"), "is required")
 
@@ -64,7 +58,7 @@ def judge_outputs(findings: Findings, place: Place, template: Json) -> None:
         where = here.entry("artifacts", index, text(artifact.get("name")))
         if type_of(template) in LEAF_TYPES or is_given(artifact, "path"):
             _judge_artifact_path(findings, where, template, artifact)
-        elif not is_given(artifact, "from", "fromExpression") and not is_located(artifact):
+        elif type_of(template) in COMPOSITE_TYPES and not is_given(artifact, *FROM) and not is_located(artifact):
             findings.error(where, "needs from or fromExpression")
         _judge_global_name(findings, where, artifact)
     for index, parameter in enumerate(entries(outputs, "parameters")):

@@ -81,6 +81,11 @@ def step(fields: str) -> str:
         ("{templates: [{name: t, suspend: {}, metrics: {prometheus: [{name: m, help: h}]}}]}",
          "spec.templates[0].metrics.prometheus[0]"),
         ("{activeDeadlineSeconds: 0}", "spec.activeDeadlineSeconds"),
+        ("{templates: [{name: t, suspend: {}, activeDeadlineSeconds: 0}]}", "spec.templates[0].activeDeadlineSeconds"),
+        ("{templates: [{name: t, script: {image: x, source: y, volumeMounts: [{name: v, mountPath: /a},"
+         " {name: w, mountPath: /a}]}}]}", "spec.templates[0].script.volumeMounts[1].mountPath"),
+        ("{templates: [{name: t, script: {image: x, source: y}, inputs: {artifacts:"
+         " [{name: a, path: /a, optional: true}, {name: b, path: /a, optional: true}]}}]}", "spec.templates[0].inputs.artifacts[1].path"),
         ("{templates: [{name: t, inputs: {parameters: [{name: p, value: b, enum: [a]}]}, suspend: {}}]}",
          "spec.templates[0].inputs.parameters[0].value"),
     ],
@@ -112,6 +117,8 @@ def test_what_a_run_would_fail_of_is_found_where_it_is_written(spec: str, path: 
         "{retryStrategy: {limit: 3, backoff: {duration: '5', factor: 2, cap: 1h, maxDuration: 1h}}}",
         "{templates: [{name: t, suspend: {duration: '20'}, activeDeadlineSeconds: 5}]}",
         "{templates: [{name: t, container: {image: x}, timeout: 1m30s, pendingTimeout: '2'}]}",
+        "{templates: [{name: t, suspend: {}, outputs: {parameters: [{name: p, valueFrom: {path: /x}},"
+        " {name: q, valueFrom: {expression: workflow.name}}]}}]}",
         "{templates: [{name: t, suspend: {}, podSpecPatch: '{\"containers\": []}'}]}",
         "{templates: [{name: t, container: {image: x, args: ['{{=retries}}']}, retryStrategy: {limit: 1}}]}",
     ],

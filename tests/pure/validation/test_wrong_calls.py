@@ -105,6 +105,10 @@ def test_retries_without_a_retry_strategy_are_worth_a_warning():
         ),
         (
             "[{name: a, template: ok}, {name: b, template: ok, when: '{{tasks.a.status}} == Succeeded'}]",
+            ".tasks.b failed to resolve {{tasks.a.status}}",
+        ),
+        (
+            "[{name: a, template: ok}, {name: b, template: ok, when: '{{tasks.a.outputs.result}} == x'}]",
             ".tasks.b missing dependency 'a'",
         ),
     ],
