@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.language.expression import ExpressionError, evaluate, nest
+from actors.language.expression import ExpressionError, compile_expression, evaluate, nest
 from actors.language.functions import Functions
 from actors.language.tags import SubstitutionError, substitute
 from actors.messages import node_from_json
@@ -218,6 +218,10 @@ def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> 
         state.annotations_extra |= tracing.span_annotations(state.address.uid)
     for key, source in (meta.get("labelsFrom") or {}).items():
         written = str(source.get("expression", ""))
+        try:
+            compile_expression(written)
+        except ExpressionError as error:
+            raise Unfit(f'failed to compile function for expression "{written}": {error}', "Error") from error
         try:
             value = evaluate(written, nest(state.running.globals()), functions=functions)
         except ExpressionError as error:

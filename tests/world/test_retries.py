@@ -278,3 +278,13 @@ async def test_a_suspended_attempt_can_be_resumed() -> None:
 
     assert phases(done) == {"w": "Succeeded", "w(0)": "Succeeded"}
     assert nodes(done)["w(0)"]["type"] == "Suspend"
+
+
+@pytest.mark.spec("RTY-4")
+async def test_an_expression_that_cannot_be_read_is_of_no_concern_to_who_succeeds() -> None:
+    text = flow("""
+  - name: main
+    retryStrategy: {limit: 1, expression: 'a ==='}
+    container: {image: busybox, command: [c]}
+""")
+    assert (await run(text, table()))["status"]["phase"] == "Succeeded"

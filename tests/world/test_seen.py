@@ -100,6 +100,7 @@ async def test_what_the_engine_cannot_run_is_said_of_the_entry_template() -> Non
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
+        ("a ===", 'failed to compile function for expression "a ===": unexpected token'),
         ("1 + 2", 'failed to evaluate label "l" expression "1 + 2" evaluted to int but must be a string'),
         (
             "'not valid!'",

@@ -1,7 +1,7 @@
 """Expressions can be read, and name only what is there.
 
-A field that cannot be read is refused. A tag that cannot be read, and a name that nothing has, are for the run to
-find (the tag then stays as it is, or the node is an Error), and for whoever judges thoroughly.
+None of that refuses a workflow: what cannot be read, and a name that nothing has, are for the run to find (a tag then
+stays as it is, or the node is an Error, or nobody ever asks), and for whoever judges thoroughly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNKNOWN = (
 
 
 def judge_expressions(findings: Findings, place: Place, template: Json) -> None:
-    """Judge every field of a template that is an expression; one that cannot be read fails the node."""
+    """Judge every field of a template that is an expression."""
     for field, expression in _fields(template):
         judge_expression(findings, place.at(field), expression)
 
@@ -84,7 +84,7 @@ def _fields(template: Json) -> Iterator[tuple[str, str]]:
 def judge_expression(findings: Findings, place: Place, expression: str) -> None:
     """Judge one field that is an expression; one with tags is left to the run."""
     if expression and (fault := fault_of(expression)):
-        findings.error(place, f"is no expression: {fault}")
+        findings.late(place, f"is no expression: {fault}", "mend it: a run fails of it")
 
 
 def fault_of(expression: str) -> str:

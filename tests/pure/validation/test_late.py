@@ -85,7 +85,8 @@ def step(fields: str) -> str:
         ("{templates: [{name: t, script: {image: x, source: y, volumeMounts: [{name: v, mountPath: /a},"
          " {name: w, mountPath: /a}]}}]}", "spec.templates[0].script.volumeMounts[1].mountPath"),
         ("{templates: [{name: t, script: {image: x, source: y}, inputs: {artifacts:"
-         " [{name: a, path: /a, optional: true}, {name: b, path: /a, optional: true}]}}]}", "spec.templates[0].inputs.artifacts[1].path"),
+         " [{name: a, path: /a, optional: true}, {name: b, path: /a, optional: true}]}}]}",
+         "spec.templates[0].inputs.artifacts[1].path"),
         ("{templates: [{name: t, inputs: {parameters: [{name: p, value: b, enum: [a]}]}, suspend: {}}]}",
          "spec.templates[0].inputs.parameters[0].value"),
     ],

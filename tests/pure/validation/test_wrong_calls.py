@@ -212,8 +212,13 @@ def test_a_call_without_a_template_is_told():
          "spec.workflowMetadata.labelsFrom.a.expression"),
     ],
 )  # fmt: skip
-def test_an_expression_that_cannot_be_read_is_refused(spec, place):
-    assert first(spec)[1].startswith(f"{place} is no expression: ")
+def test_an_expression_that_cannot_be_read_is_for_the_run_to_find(spec, place):
+    written = thing(yaml.safe_load(spec))
+    assert validate(written, lookup=lambda _: None) == []
+    [problem] = validate(written, lookup=lambda _: None, thorough=True)
+
+    assert (problem.severity, problem.late) == ("error", True)
+    assert problem.message.startswith(f"{place} is no expression: ")
 
 
 def test_a_tag_that_cannot_be_read_is_for_the_run_to_find():
