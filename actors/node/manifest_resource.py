@@ -6,7 +6,7 @@ What it has to do is in its instructions; a manifest from an artifact is loaded 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from actors.contract import paths
@@ -18,7 +18,6 @@ from actors.node.manifest_containers import executor_container, mount
 from actors.node.manifest_request import BadTemplate, PodRequest
 
 ACTIONS = ("get", "create", "apply", "delete", "replace", "patch")
-MERGE_STRATEGIES = ("strategic", "merge", "json")
 MANIFEST_FILE = "manifest.yaml"
 
 
@@ -48,7 +47,8 @@ def resource_container(request: PodRequest, nonce: str, limit: int, *, keep_log:
 
 
 def _order(request: PodRequest, section: Mapping[str, Any]) -> dict[str, Any]:
-    _check(section, (request.template.get("outputs") or {}).get("parameters") or ())
+    if section.get("action") not in ACTIONS:
+        raise BadTemplate(f"resource.action: {section.get('action')!r} is none of {', '.join(ACTIONS)}")
     order: dict[str, Any] = {
         "action": section["action"],
         "namespace": request.namespace,
@@ -69,20 +69,6 @@ def _order(request: PodRequest, section: Mapping[str, Any]) -> dict[str, Any]:
             "uid": request.workflow_uid,
         }
     return order
-
-
-def _check(section: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]]) -> None:
-    action = section.get("action")
-    if action not in ACTIONS:
-        raise BadTemplate(f"resource.action: {action!r} is none of {', '.join(ACTIONS)}")
-    strategy = section.get("mergeStrategy") or "strategic"
-    if strategy not in MERGE_STRATEGIES:
-        raise BadTemplate(f"resource.mergeStrategy: {strategy!r} is none of {', '.join(MERGE_STRATEGIES)}")
-    conditions = section.get("successCondition") or section.get("failureCondition")
-    if action == "delete" and (conditions or parameters):
-        raise BadTemplate("resource.action delete: nothing is left to check conditions or take outputs from")
-    if not (section.get("manifest") or section.get("manifestFrom") or section.get("flags")):
-        raise BadTemplate("resource: one of manifest, manifestFrom or flags must say which object is meant")
 
 
 def _parameter(entry: Mapping[str, Any]) -> Parameter:

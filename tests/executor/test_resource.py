@@ -186,6 +186,27 @@ async def test_what_cannot_be_done_says_why(
     assert str(caught.value)
 
 
+@pytest.mark.spec("RES-10")
+@pytest.mark.parametrize(
+    ("action", "more", "words"),
+    [
+        ("delete", {"successCondition": "a"}, "successCondition, failureCondition and outputs are not supported for"),
+        ("delete", {"failureCondition": "a"}, "successCondition, failureCondition and outputs are not supported for"),
+        ("delete", {"parameters": [{"name": "n", "jsonPath": "{.a}"}]}, "outputs are not supported for delete action"),
+        ("patch", {"merge_strategy": "y"}, '--type must be one of .json merge strategic., not "y"'),
+    ],
+)
+async def test_what_goes_not_together_is_refused_before_anything_is_done(
+    cluster: DevCluster, action: str, more: dict[str, Any], words: str
+) -> None:
+    await act(cluster, "create", config_map("a"))
+    with pytest.raises(BadManifest, match=words):
+        await act(cluster, action, config_map("a"), **more)
+    assert await cluster.api.get(ref("a"))
+    with pytest.raises(BadManifest, match="Must provide at least one of flags or manifest"):
+        await act(cluster, "get")
+
+
 async def test_several_objects_are_created_in_order_but_cannot_be_waited_for(cluster: DevCluster) -> None:
     both = config_map("a") + "\n---\n" + config_map("b")
     content, printed = await act(cluster, "create", both)

@@ -53,7 +53,10 @@ async def run(api: Api, kinds: Kinds, order: Order, told: Instructions, log: Log
     from tiphys.executor.resource_outcome import output_values, until_decided  # noqa: PLC0415
     from tiphys.executor.resource_verbs import BadManifest, perform, targets  # noqa: PLC0415
 
-    section = told["resource"]
+    section, wanted = told["resource"], told.get("parameters", [])
+    success, failure = section.get("successCondition", ""), section.get("failureCondition", "")
+    if order.action == "delete" and (success or failure or wanted):
+        raise BadManifest("successCondition, failureCondition and outputs are not supported for delete action")
     done = []
     for target in await _patiently(lambda _: targets(api, kinds, order)):
         thing = await _patiently(partial(perform, api, order, target))
@@ -63,8 +66,6 @@ async def run(api: Api, kinds: Kinds, order: Order, told: Instructions, log: Log
         log.say(json.dumps(veiled(thing)) if order.action == "get" and thing is not None else shown)
     if order.action == "delete":
         return {"code": 0}
-    success, failure = section.get("successCondition", ""), section.get("failureCondition", "")
-    wanted = told.get("parameters", [])
     if (success or failure or wanted) and len(done) > 1:
         raise BadManifest("resource: conditions and outputs need one object, and the manifest has several")
     thing = done[0][1] if done else {}

@@ -19,6 +19,7 @@ from tiphys.executor.resource_kinds import Kinds
 
 MANAGER = "tiphys-workflow"
 GONE_POLL_S = 0.5
+MERGE_STRATEGIES = ("strategic", "merge", "json")
 _LETTERS, _PREFIX_MAX = "bcdfghjklmnpqrstvwxz2456789", 58
 _CASCADES: dict[str, Propagation] = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
 
@@ -52,6 +53,8 @@ async def targets(api: Api, kinds: Kinds, order: Order) -> list[Target]:
 
     A generateName becomes a name here: a create that is repeated must mean the same object. Raises ApiError,
     BadManifest, UnknownKind."""
+    if order.action == "patch" and order.merge_strategy not in MERGE_STRATEGIES:
+        raise BadManifest(f'--type must be one of [json merge strategic], not "{order.merge_strategy}"')
     documents = [] if _manifest_is_patch(order) else documents_in(order.manifest)
     if documents:
         return [_of_document(kinds, order, document) for document in documents]
@@ -68,7 +71,7 @@ async def targets(api: Api, kinds: Kinds, order: Order) -> list[Target]:
         else:
             raise BadManifest(f"resource.flags: {word!r} needs a name, a --selector or --all")
     if not order.flags.targets:
-        raise BadManifest("resource: neither manifest nor flags say which object is meant")
+        raise BadManifest("Must provide at least one of flags or manifest.")
     return found
 
 

@@ -24,6 +24,8 @@ from actors.workflow.validation.findings import (
 RESERVED_NAMES = ("init", "wait", "supervisor")
 RESERVED_PREFIX = "artifact-plugin-"
 ACTIONS = ("get", "create", "apply", "delete", "replace", "patch")
+NAMING_ACTIONS = ("get", "delete")  # they may be told by flags alone which object is meant
+MERGE_STRATEGIES = ("strategic", "merge", "json")
 POD_RESOURCES = ("cpu", "memory")
 WHOLE_NUMBER = re.compile(r"[0-9]+")
 ELSEWHERE = "give one of them another path"
@@ -104,26 +106,37 @@ def _judge_resource(findings: Findings, place: Place, template: Json) -> None:
     if action not in ACTIONS:
         findings.error(where.at("action"), f"must be one of: {', '.join(ACTIONS)}")
         return
+    if action not in NAMING_ACTIONS:
+        _judge_manifest(findings, where, template)
+    elif not is_given(resource, "manifest") and resource.get("manifestFrom") is None and not resource.get("flags"):
+        findings.late(where, "does not say which object is meant", "give it a manifest, or flags as of kubectl")
+    strategy = text(resource.get("mergeStrategy"))
+    if action == "patch" and strategy and not is_dynamic(strategy) and strategy not in MERGE_STRATEGIES:
+        known = f"choose one of: {', '.join(MERGE_STRATEGIES)}"
+        findings.late(where.at("mergeStrategy"), f"'{strategy}' is no way of patching", known)
+    if action == "delete" and is_given(resource, "successCondition", "failureCondition"):
+        findings.late(where, "cannot wait for a condition of what it deletes", "leave the conditions out")
+    if action == "delete" and mapping(template.get("outputs")).get("parameters"):
+        findings.late(place.at("outputs.parameters"), "cannot come from a resource that is deleted", "leave them out")
+
+
+def _judge_manifest(findings: Findings, where: Place, template: Json) -> None:
+    """An action that writes has what it writes, from one place."""
+    resource = mapping(template["resource"])
     has_manifest, has_source = is_given(resource, "manifest"), resource.get("manifestFrom") is not None
     if has_manifest and has_source:
         said = "shouldn't have both `manifest` and `manifestFrom` specified in `Manifest` for resource template"
         findings.error(where._replace(names=""), said, "keep one of them")
-    if not has_manifest and not has_source and not resource.get("flags"):
+    if not has_manifest and not has_source:
         named = where._replace(names=f"either {where.names}.manifest or {where.names}.manifestFrom")
-        findings.error(named, "must be specified", "or flags" if action in ("get", "delete") else "")
+        findings.error(named, "must be specified")
     if has_manifest and not _is_yaml(TAG.sub("tag", text(resource["manifest"]))):
         findings.error(where.at("manifest"), "must be a valid yaml")
-    if has_source:
-        name = text(mapping(mapping(resource["manifestFrom"]).get("artifact")).get("name"))
-        if name not in [text(each.get("name")) for each in entries(template.get("inputs"), "artifacts")]:
-            findings.error(where.at("manifestFrom"), f"artifact {name} is no input of the template")
-    strategy = text(resource.get("mergeStrategy"))
-    if strategy and not is_dynamic(strategy) and strategy not in ("strategic", "merge", "json"):
-        findings.error(where.at("mergeStrategy"), f"'{strategy}' must be one of: strategic, merge, json")
-    if action == "delete" and is_given(resource, "successCondition", "failureCondition"):
-        findings.error(where, "cannot wait for a condition of what it deletes")
-    if action == "delete" and mapping(template.get("outputs")).get("parameters"):
-        findings.error(place.at("outputs.parameters"), "cannot come from a resource that is deleted")
+    source = mapping(mapping(resource.get("manifestFrom")).get("artifact"))
+    name = text(source.get("name"))
+    if source and name not in [text(each.get("name")) for each in entries(template.get("inputs"), "artifacts")]:
+        said = f"artifact {name} in `manifestFrom` refer to a non-exist artifact"
+        findings.error(where.at("manifestFrom")._replace(names=""), said, "declare it among the template's inputs")
 
 
 def _is_yaml(manifest: str) -> bool:

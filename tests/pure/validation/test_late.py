@@ -76,6 +76,13 @@ def step(fields: str) -> str:
         ("{templates: [{name: t, suspend: {}, podSpecPatch: '- a'}]}", "spec.templates[0].podSpecPatch"),
         ("{templates: [{name: t, resource: {action: get, manifest: 'a: b', successCondition: 'a in b'}}]}",
          "spec.templates[0].resource.successCondition"),
+        ("{templates: [{name: t, resource: {action: get}}]}", "spec.templates[0].resource"),
+        ("{templates: [{name: t, resource: {action: patch, manifest: 'a: b', mergeStrategy: any}}]}",
+         "spec.templates[0].resource.mergeStrategy"),
+        ("{templates: [{name: t, resource: {action: delete, flags: [pod], successCondition: a == b}}]}",
+         "spec.templates[0].resource"),
+        ("{templates: [{name: t, resource: {action: delete, flags: [a]},"
+         " outputs: {parameters: [{name: p, valueFrom: {jsonPath: x}}]}}]}", "spec.templates[0].outputs.parameters"),
         ("{metrics: {prometheus: [{name: m, help: h, when: 'a ==', counter: {value: '1'}}]}}", ""),
         ("{metrics: {prometheus: [{name: a.b, help: h, counter: {value: '1'}}]}}", "spec.metrics.prometheus[0].name"),
         ("{templates: [{name: t, suspend: {}, metrics: {prometheus: [{name: m, help: h}]}}]}",
