@@ -313,3 +313,23 @@ async def test_a_loop_of_two_hundred_is_two_hundred_nodes() -> None:
     done = await run(looped('withSequence: {count: "200"}'))
 
     assert done["status"]["progress"] == "200/200"
+
+
+@pytest.mark.spec("LOOP-3")
+@pytest.mark.parametrize("sequence", ["{start: '1'}", "{}"])
+async def test_a_sequence_that_does_not_say_how_far_is_an_error_of_its_group_or_task(sequence: str) -> None:
+    said = "neither end nor count was specified in withSequence"
+    steps = await run(flow(f"""
+  - name: main
+    steps: [[{{name: a, template: leaf, withSequence: {sequence}}}]]
+"""), table())  # fmt: skip
+    assert phases(steps)["w[0]"] == "Error"
+    assert said in named(steps)["w[0]"]["message"]
+    assert steps["status"]["phase"] in {"Failed", "Error"}
+    dag = await run(flow(f"""
+  - name: main
+    dag: {{tasks: [{{name: a, template: leaf, withSequence: {sequence}}}]}}
+"""), table())  # fmt: skip
+    task = named(dag)["w.a"]
+    assert (task["type"], task["phase"]) == ("Skipped", "Error")
+    assert said in task["message"]

@@ -105,5 +105,5 @@ def _judge_loop(findings: Findings, place: Place, call: Json) -> None:
             where = place.at("withSequence")._replace(names=place.names)
             findings.error(where, "only one of count or end can be defined in withSequence")
         elif sequence.get("count") is None and sequence.get("end") is None:
-            findings.error(place.at("withSequence"), "must have end or count")
+            findings.late(place.at("withSequence"), "has neither end nor count", "say how far to count")
     judge_loop(findings, place, call)

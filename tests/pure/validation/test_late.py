@@ -36,6 +36,8 @@ def step(fields: str) -> str:
         (step("when: '{{=asInt(}} == 1'"), "spec.templates[0].steps[0][0].when"),
         (step("withParam: '[1, 2'"), "spec.templates[0].steps[0][0].withParam"),
         (step("withParam: '7'"), "spec.templates[0].steps[0][0].withParam"),
+        (step("withSequence: {start: '1'}"), "spec.templates[0].steps[0][0].withSequence"),
+        (step("withSequence: {}"), "spec.templates[0].steps[0][0].withSequence"),
         (step("withSequence: {count: lots}"), "spec.templates[0].steps[0][0].withSequence"),
         (step("withSequence: {end: '1000000000000000000000000'}"), "spec.templates[0].steps[0][0].withSequence"),
         (step("arguments: {parameters: [{name: p, value: '{{=asInt(}}'}]}"),
