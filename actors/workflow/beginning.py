@@ -126,7 +126,7 @@ def start(state: WorkflowState, now: float) -> list[Command]:
     """Nothing keeps it from running any more, but that its locks may not be on record yet."""
     commands = [*opening.start(state, now), *guard.again(state, now), *estimates.ask(state)]
     limit_pods(state)
-    waits = bool(state.claims_wanted) or state.suspended or locks.holds_back(state)
+    waits = bool(state.claims_wanted) or state.suspended or nothing_may_begin(state) or locks.holds_back(state)
     commands += writing.flush(state) if waits else writing.opened(state, now)
     return commands if state.claims_wanted else [*commands, Tell(state.address, Begin())]  # after the pods found
 
@@ -143,7 +143,7 @@ def begin(state: WorkflowState, now: float) -> list[Command]:
         state.started_at = state.started_at or rfc3339(now)
         ending.conclude(state, "Failed", f"Stopped with strategy '{state.stopping}'", now)
         return []
-    if state.suspended and not (begun or state.stopping or state.running.past_deadline):
+    if (state.suspended or nothing_may_begin(state)) and not (begun or state.stopping or state.running.past_deadline):
         return []
     found = [*pods.take_places(state, now), *locks.expect_asking(state, now)]
     known = state.running.known.get(state.running.name)
@@ -168,6 +168,22 @@ def retire(state: WorkflowState) -> list[Command]:
     spec = status.get("storedWorkflowTemplateSpec") or state.object.get("spec")
     state.expiry = expires_at(state.object, spec)
     return [WakeAt(state.expiry, EXPIRY)]  # None: no longer
+
+
+def nothing_may_begin(state: WorkflowState) -> bool:
+    """Whether its `parallelism` lets nothing begin, not even what makes no pod (PAR-3)."""
+    return bool(state.running.spec.get("parallelism") == 0)
+
+
+def heed_parallelism(state: WorkflowState) -> bool:
+    """Take in that somebody has written a larger `parallelism` than the 0 that let nothing begin; whether he has."""
+    limit = ((state.object or {}).get("spec") or {}).get("parallelism")
+    if not nothing_may_begin(state) or not limit:
+        return False
+    state.running.spec["parallelism"] = limit
+    if state.gate is not None:
+        state.gate.limit = int(limit)
+    return state.gate is not None
 
 
 def limit_pods(state: WorkflowState) -> None:

@@ -46,9 +46,7 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     beginning.heed_spec(state)
     guard.heed(state)
     commands = _tell_nodes(state, found)
-    if state.suspended != was_suspended:
-        beginning.limit_pods(state)
-        commands += [*locks.suspension_changed(state), *_resume(state, now)]
+    commands += _limits_changed(state, now, was_suspended=was_suspended)
     if state.stopping and state.stopping != was_stopping and not state.ended:
         commands += _shut_down(state, now)
     if state.journal.dirty:
@@ -94,6 +92,15 @@ def _note(state: WorkflowState, status: dict[str, Any]) -> None:
             state.summary_written[key] = status[key]
     state.compressed = bool(status.get("compressedNodes"))
     state.offload.version = status.get(VERSION) or ""
+
+
+def _limits_changed(state: WorkflowState, now: float, *, was_suspended: bool) -> list[Command]:
+    """It was suspended, or goes on: also where a `parallelism` of 0 let nothing begin."""
+    raised = beginning.heed_parallelism(state)
+    if state.suspended == was_suspended:
+        return _resume(state, now) if raised else []
+    beginning.limit_pods(state)
+    return [*locks.suspension_changed(state), *_resume(state, now)]
 
 
 def _resume(state: WorkflowState, now: float) -> list[Command]:

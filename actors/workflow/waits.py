@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.lock_messages import shown
-from actors.workflow import locks
+from actors.workflow import beginning, locks
 from actors.workflow.journal import WHOLE
 from actors.workflow.state import WorkflowState
 
@@ -23,6 +23,8 @@ def waits_for(state: WorkflowState) -> str:
         return f"for its locks {', '.join(map(shown, state.locks.claims[WHOLE].keys))}"
     if state.suspended:
         return "to be resumed (spec.suspend)"
+    if state.root is None and beginning.nothing_may_begin(state):
+        return "for a spec.parallelism of more than 0"
     if state.claims_wanted:
         return f"for claims {', '.join(sorted(state.claims_wanted))} to be made"
     return f"for node {state.root.display_name}" if state.root else "for its first node"
