@@ -271,8 +271,8 @@ class Group(Behaviour):
         """What could not begin decides, then the first failure that no `continueOn` excuses (STEP-4, STEP-6)."""
         for site in self.sites:
             if site.error:
-                text = f"step group deemed errored due to child {site.status.name} error: {site.error}"
-                self.now_is("Error", now, text)
+                whose = f"step group deemed errored due to child {site.status.name} error: "
+                self.now_is("Error", now, site.error if site.misconditioned(self.call.scope) else whose + site.error)
                 return
             if site.timed_out:
                 self.now_is("Failed", now, TIMED_OUT)

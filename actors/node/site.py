@@ -250,6 +250,14 @@ class Site:
         except CALL_ERRORS:
             return False
 
+    def misconditioned(self, scope: MutableMapping[str, Any]) -> bool:
+        """Whether its `when` is what cannot be read: of that its group says nothing more (STEP-6)."""
+        try:
+            self.wanted(self.values(scope))
+        except CALL_ERRORS as error:
+            return isinstance(error, WhenError)
+        return False
+
     def conclude(self, phase: Phase, message: str, parents: tuple[str, ...], now: float) -> list[Command]:
         """Record the call as ended without ever starting it: skipped, omitted, or an error."""
         stamp = rfc3339(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.world.flows import FAIL, flow, named, node_id, nodes, phases, run, table
-from tests.world.world import Outcome
+from tests.world.world import Outcome, world
 
 pytestmark = pytest.mark.virtual_time
 
@@ -119,6 +119,30 @@ async def test_a_condition_that_cannot_be_read_is_an_error_of_the_group_and_none
     assert phases(done) == {"w": "Failed", "w[0]": "Error"}
     assert done["status"]["message"].startswith("failed to resolve references: Invalid 'when' expression '1 +'")
     assert done["status"]["phase"] == "Failed"
+
+
+@pytest.mark.spec("STEP-6")
+@pytest.mark.parametrize("dies", [False, True])
+async def test_of_an_item_whose_condition_cannot_be_read_the_group_says_no_more_than_that(dies: bool) -> None:
+    text = flow("""
+  - name: main
+    steps:
+    - - {name: a, template: leaf, withItems: ["b", "b b"], when: "a != {{item}}"}
+""")
+    async with world(table(a=Outcome(delay_s=60))) as here:
+        ref = await here.submit(text)
+        await here.after(20)
+        if dies:
+            here.die()
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+
+    found = named(done)
+    why = "Invalid 'when' expression 'a != b b': Cannot transition token types"
+    for name in ("w[0].a(1:b b)", "w[0]", "w"):
+        assert found[name]["message"].startswith(why)
+    assert found["w[0].a(0:b)"]["phase"] == "Succeeded"
+    assert done["status"]["message"].startswith(why)
 
 
 @pytest.mark.spec("STEP-6")
