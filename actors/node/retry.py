@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError, substitute
 from actors.messages import (
@@ -63,6 +65,8 @@ class RetryNode(Called):
         """Start the first attempt, or go on from the recorded ones."""
         if self.status.phase in {"", "Pending"}:
             self.now_is("Running", now)
+        if self.call.hooked:  # of a hook, it is marked as its attempts are
+            self.status = msgspec.structs.replace(self.status, node_flag=NodeFlag(hooked=True, retried=True))
         commands = self.announce()
         first = self.run.known.get(self._attempt_id(0))
         self.first_started = seconds(first.started_at) if first is not None and first.started_at else float(int(now))
@@ -87,7 +91,7 @@ class RetryNode(Called):
         affinity = (self.strategy.get("affinity") or {}).get("nodeAntiAffinity") is not None
         call = replace(
             self.call, parent=self.address, node_name=ids.attempt(self.status.name, self.number), retried=True,
-            hooked=False, attempt=self.number, variables={**self.call.variables, **variables},
+            attempt=self.number, variables={**self.call.variables, **variables},
             avoid_hosts=tuple(self.hosts) if affinity else (), depth=self.call.depth, permitted=True,
             deadline=maximum_end(self.strategy, self.first_started) if self.number else None,
         )  # fmt: skip
@@ -221,7 +225,8 @@ class RetryNode(Called):
         return new_status(
             name, self.run, NODE_TYPES.get(template_type(self.call.template), "Skipped"),
             boundary_name=self.call.boundary_name, boundary_id=own.boundary_id, template_name=own.template_name,
-            template_ref=own.template_ref, template_scope=own.template_scope, node_flag=NodeFlag(retried=True),
+            template_ref=own.template_ref, template_scope=own.template_scope,
+            node_flag=NodeFlag(hooked=self.call.hooked, retried=True),
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ what follows

@@ -53,9 +53,11 @@ class Family:
         return self.hangs_on_workflow(name) and not name.startswith(ids.hook(self.workflow, ""))
 
     def is_hook(self, node_id: str) -> bool:
-        """Whether a node is a hook or an exit handler of another node."""
+        """Whether a node is a hook or an exit handler of another node, and not an attempt of one."""
         node = self.nodes[node_id]
-        return bool((node.get("nodeFlag") or {}).get("hooked")) or str(node.get("name", "")).endswith(".onExit")
+        flag = node.get("nodeFlag") or {}
+        attempt = bool(flag.get("retried")) and node.get("type") != "Retry"
+        return (bool(flag.get("hooked")) and not attempt) or str(node.get("name", "")).endswith(".onExit")
 
     def with_inside(self, node_id: str) -> set[str]:
         """A node and everything inside it."""

@@ -99,7 +99,7 @@ def _of_turn(state: WorkflowState, catalogue: Catalogue, turn: Turn, now: float)
     """What a node's new phase is worth."""
     node = turn.status
     commands: list[Command] = []
-    retried = node.node_flag is not None and node.node_flag.retried
+    retried = node.node_flag is not None and node.node_flag.retried and node.type != "Retry"  # as a hook's is
     if not turn.before and retried:
         commands += _attempt_before(state, catalogue, node, now)
     if not turn.before and not node.ended:

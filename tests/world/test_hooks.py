@@ -142,6 +142,18 @@ async def test_a_hook_fires_while_its_step_runs_and_once() -> None:
 
 
 @pytest.mark.spec("HOOK-2")
+@pytest.mark.spec("RTY-1")
+async def test_a_retried_hook_and_its_attempts_are_marked_as_both() -> None:
+    again = "  - {name: again, retryStrategy: {limit: 1}, container: {image: b, command: [c]}}\n"
+    done = await run(flow(again + STEP % "exit: {template: again}"), table(**{"onExit(0)": FAIL}))
+
+    found = named(done)
+    for name in ("", "(0)", "(1)"):
+        assert found[f"w[0].a.onExit{name}"]["nodeFlag"] == {"hooked": True, "retried": True}
+    assert "nodeFlag" not in found["w[0].a"]
+
+
+@pytest.mark.spec("HOOK-2")
 async def test_the_next_group_waits_for_a_hook_of_this_one() -> None:
     hooks = "done: {template: leaf, expression: 'steps.a.status == \"Succeeded\"'}"
     done = await run(flow(STEP % hooks), table(done=Outcome(code=3, delay_s=60)))
