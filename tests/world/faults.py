@@ -73,6 +73,8 @@ FIRST_FURTHER: Final = 30_000
 """Likewise."""
 FIRST_NEWEST: Final = 1_500_000
 """Likewise; nothing else goes wrong in them, but in more kinds of templates."""
+FIRST_NAMED_LATER: Final = 2_000_000
+"""Likewise: in them a workflow names its library by a tag, which only the run can fill in."""
 NEEDED: Final = frozenset({"user_resume"})  # without somebody who resumes, a workflow that waits for that never ends
 
 KINDS: Final = {
