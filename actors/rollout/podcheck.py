@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -9,6 +10,12 @@ from actors.rollout.invalid import Unfit, duplicate, invalid, required, unsuppor
 from actors.rollout.model import Ro
 from runtime.objects import Object
 
+_LABEL_VALUE: Final = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+LABEL_RULE: Final = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    f"'{_LABEL_VALUE.pattern}')"
+)
 OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
 
 
@@ -38,6 +45,9 @@ def selector(path: str, wanted: Object) -> Iterator[Unfit]:
             yield invalid(f"{at}.operator", operator, "not a valid selector operator")
         elif operator in ("In", "NotIn") and not each.get("values"):
             yield required(f"{at}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+        elif operator in ("Exists", "DoesNotExist") and each.get("values"):
+            text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+            yield Unfit(f"{at}.values: Forbidden: {text}")
 
 
 def template(path: str, ro: Ro) -> Iterator[Unfit]:
@@ -46,6 +56,11 @@ def template(path: str, ro: Ro) -> Iterator[Unfit]:
     labels = (found.get("metadata") or {}).get("labels") or {}
     if ro.selector and not matches(ro.selector, labels):
         yield invalid(f"{path}.metadata.labels", labels or None, "`selector` does not match template `labels`")
+    for value in map(str, labels.values()):
+        if len(value) > 63:
+            yield invalid(f"{path}.labels", value, "must be no more than 63 characters")
+        elif _LABEL_VALUE.fullmatch(value) is None:
+            yield invalid(f"{path}.labels", value, LABEL_RULE)
     spec = found.get("spec") or {}
     at = f"{path}.spec"
     if not spec.get("containers"):

@@ -43,6 +43,97 @@ async def refused(api: Api, resource: Resource, thing: Object) -> str:
     return str(why.value)
 
 
+# ------------------------------------------------------------------------------------------------ containers
+
+BELOW = "must be greater than or equal to 0"
+FIELDS = (
+    '"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", '
+    '"status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"'
+)
+UNFIT: list[tuple[Object, str]] = [
+    (
+        {"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": 1}}},
+        'resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1',
+    ),
+    (
+        {"resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "0.5"}}},
+        'resources.requests: Invalid value: "1": must be less than or equal to cpu limit of 500m',
+    ),
+    (
+        {"resources": {"requests": {"x.io/gpu": 1}, "limits": {"x.io/gpu": 2}}},
+        'resources.requests: Invalid value: "1": must be equal to x.io/gpu limit of 2',
+    ),
+    ({"resources": {"requests": {"cpu": "-1"}}}, f'resources.requests[cpu]: Invalid value: "-1": {BELOW}'),
+    (
+        {"imagePullPolicy": "always"},
+        'imagePullPolicy: Unsupported value: "always": supported values: "Always", "IfNotPresent", "Never"',
+    ),
+    (
+        {"terminationMessagePolicy": "Log"},
+        'terminationMessagePolicy: Unsupported value: "Log": supported values: "File", "FallbackToLogsOnError"',
+    ),
+    ({"readinessProbe": {"periodSeconds": 5}}, "readinessProbe: Required value: must specify a handler type"),
+    ({"lifecycle": {"preStop": {}}}, "lifecycle.preStop: Required value: must specify a handler type"),
+    (
+        {"livenessProbe": {"exec": {"command": ["a"]}, "tcpSocket": {"port": 1}}},
+        "livenessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type",
+    ),
+    (
+        {"ports": [{"containerPort": 80, "name": "Web"}]},
+        'ports[0].name: Invalid value: "Web": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
+    ),
+    (
+        {"env": [{"name": "a=b", "value": "x"}]},
+        'env[0].name: Invalid value: "a=b": a valid environment variable name must consist only of printable ASCII '
+        "characters other than '='",
+    ),
+    (
+        {"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.phase"}}}]},
+        f'env[0].valueFrom.fieldRef.fieldPath: Unsupported value: "status.phase": supported values: {FIELDS}',
+    ),
+    (
+        {"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.no"}}}]},
+        'env[0].valueFrom.fieldRef.fieldPath: Invalid value: "spec.no": error converting fieldPath: field label not '
+        "supported: spec.no",
+    ),
+    (
+        {"ports": [{"containerPort": 80, "hostPort": 8080}, {"containerPort": 81, "hostPort": 8080}]},
+        'ports[1].hostPort: Duplicate value: "TCP//8080"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "why"), UNFIT, ids=[why[:50] for _, why in UNFIT])
+async def test_a_container_that_no_server_takes_is_refused_in_its_words(api: Api, fields: Object, why: str) -> None:
+    found = await refused(api, PODS, pod("a", containers=[{**MAIN, **fields}]))
+    assert found.endswith(f'Pod "a" is invalid: spec.containers[0].{why}')
+
+
+async def test_a_pod_of_an_unknown_policy_is_refused(api: Api) -> None:
+    found = await refused(api, PODS, pod("a", dnsPolicy="Host"))
+    known = '"ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"'
+    assert f'spec.dnsPolicy: Unsupported value: "Host": supported values: {known}' in found
+    found = await refused(api, PODS, pod("a", tolerations=[{"key": "k", "operator": "In"}]))
+    assert 'spec.tolerations[0].operator: Unsupported value: "In": supported values: "Equal", "Exists"' in found
+
+
+async def test_what_a_server_takes_is_taken(api: Api) -> None:
+    container = {
+        **MAIN,
+        "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": 0.5, "memory": "1024Mi"}},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 1}}, "postStart": None},
+        "readinessProbe": {"grpc": {"port": 1}},
+        "ports": [{"containerPort": 53, "hostPort": 53}, {"containerPort": 53, "hostPort": 53, "protocol": "UDP"}],
+        "env": [
+            {"name": "a.b-c d", "value": ""},
+            {"name": "L", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['a.b/c']"}}},
+            {"name": "I", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        ],
+    }
+    volumes = [{"name": "empty"}]
+    await api.create(PODS, pod("a", containers=[container], tolerations=[{"operator": "Exists"}], volumes=volumes))
+
+
 # ------------------------------------------------------------------------------------------------ priority
 
 

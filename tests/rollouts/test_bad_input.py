@@ -107,6 +107,37 @@ async def test_a_missing_strategy_selector_or_container() -> None:
     assert await told(thing) == f'spec.restartAt: Invalid value: "tomorrow": {NO_TIME}'
 
 
+@pytest.mark.spec("RO-1.2-selector", "RO-1.16-spec")
+async def test_a_selector_with_values_that_its_operator_does_not_take() -> None:
+    thing = canary()
+    thing["spec"]["selector"]["matchExpressions"] = [{"key": "app", "operator": "Exists", "values": ["r"]}]
+    text = "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+    assert await told(thing) == f"spec.selector.matchExpressions[0].values: {text}"
+
+
+UNFIT: list[tuple[Object, str]] = [
+    ({"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}}, 'resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1'),
+    ({"imagePullPolicy": "never"}, 'imagePullPolicy: Unsupported value: "never": supported values: "Always", "IfNotPresent", "Never"'),
+    ({"readinessProbe": {"periodSeconds": 5}}, "readinessProbe: Required value: must specify a handler type"),
+    ({"ports": [{"containerPort": 80, "name": "a--b"}], "env": [{"name": "="}]}, 'ports[0].name: Invalid value: "a--b": must not contain consecutive hyphens'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "text"), UNFIT, ids=[text[:30] for _, text in UNFIT])
+@pytest.mark.spec("RO-1.2-template", "RO-1.16-spec")
+async def test_a_container_that_no_replica_set_may_have(fields: Object, text: str) -> None:
+    thing = canary()
+    thing["spec"]["template"]["spec"]["containers"][0] |= fields
+    assert await told(thing) == f"spec.template.spec.containers[0].{text}"
+
+
+@pytest.mark.spec("RO-1.2-template", "RO-1.16-spec")
+async def test_a_label_that_no_pod_may_have() -> None:
+    thing = canary()
+    thing["spec"]["template"]["metadata"]["labels"]["team"] = "a b"
+    assert (await told(thing)).startswith('spec.template.labels: Invalid value: "a b": a valid label must be an empty')
+
+
 async def test_an_analysis_that_never_ends_may_not_be_a_step() -> None:
     thing = steps({"analysis": {"templates": [{"templateName": "t"}]}})
     text = await told(template(interval="1m"), thing)

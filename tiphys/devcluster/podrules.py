@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from runtime.objects import Object
+from tiphys.devcluster.containerrules import container_faults, handler_faults, host_port_faults, port_name_faults
 from tiphys.devcluster.errors import Cause, duplicate, forbidden_value, invalid_value, not_supported, required
 from tiphys.devcluster.rules import LABEL, LABEL_RULE, shown
 
@@ -16,6 +18,7 @@ POD_UPDATES = (
 )
 _IS_LABEL = re.compile(LABEL)
 _PORT = "must be between 1 and 65535, inclusive"
+_DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _FOR_SIDECARS = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
 
 
@@ -30,14 +33,37 @@ def pod_spec_faults(spec: Object, field: str = "spec") -> list[Cause]:
     if faults:
         return faults
     faults = _init_faults(spec.get("initContainers") or (), inits)
-    if spec.get("restartPolicy") not in ("Always", "OnFailure", "Never"):
-        known = ("Always", "Never", "OnFailure")
-        faults.append(not_supported(f"{field}.restartPolicy", spec.get("restartPolicy"), known))
+    for container, at in _lasting(spec, field):
+        faults += handler_faults(container, at)
+    faults += host_port_faults(spec["containers"], f"{field}.containers") + _policy_faults(spec, field)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and (not isinstance(deadline, int) or deadline < 1):
         why = "must be between 1 and 2147483647, inclusive"
         faults.append(invalid_value(f"{field}.activeDeadlineSeconds", shown(deadline), why))
     return faults + _volume_faults(spec, field) + _mount_faults(spec, field)
+
+
+def _lasting(spec: Object, field: str) -> Iterator[tuple[Object, str]]:
+    """The containers that may have probes and hooks, and where they stand."""
+    for index, container in enumerate(spec["containers"]):
+        yield container, f"{field}.containers[{index}]"
+    for index, container in enumerate(spec.get("initContainers") or ()):
+        if container.get("restartPolicy") == "Always":
+            yield container, f"{field}.initContainers[{index}]"
+
+
+def _policy_faults(spec: Object, field: str) -> list[Cause]:
+    faults: list[Cause] = []
+    if spec.get("restartPolicy") not in ("Always", "OnFailure", "Never"):
+        known = ("Always", "Never", "OnFailure")
+        faults.append(not_supported(f"{field}.restartPolicy", spec.get("restartPolicy"), known))
+    if spec.get("dnsPolicy") and spec["dnsPolicy"] not in _DNS_POLICIES:
+        faults.append(not_supported(f"{field}.dnsPolicy", spec["dnsPolicy"], _DNS_POLICIES))
+    for index, toleration in enumerate(spec.get("tolerations") or ()):
+        operator = toleration.get("operator")
+        if operator and operator not in ("Equal", "Exists"):
+            faults.append(not_supported(f"{field}.tolerations[{index}].operator", operator, ("Equal", "Exists")))
+    return faults
 
 
 def _container_faults(containers: Any, field: str, taken: set[Any]) -> list[Cause]:
@@ -57,11 +83,7 @@ def _container_faults(containers: Any, field: str, taken: set[Any]) -> list[Caus
             faults.append(required(f"{at}.image"))
         if container.get("ports"):
             faults += _port_faults(container["ports"], f"{at}.ports")
-        faults += [
-            required(f"{at}.env[{number}].name")
-            for number, variable in enumerate(container.get("env") or ())
-            if not variable.get("name")
-        ]
+        faults += container_faults(container, at)
     return faults
 
 
@@ -80,7 +102,9 @@ def _port_faults(ports: list[Object], field: str) -> list[Cause]:
     names: set[str] = set()
     for index, port in enumerate(ports):
         at, name = f"{field}[{index}]", port.get("name")
-        if name and name in names:
+        misnamed = port_name_faults(name, f"{at}.name") if name else []
+        faults += misnamed
+        if name and not misnamed and name in names:
             faults.append(duplicate(f"{at}.name", name))
         names.add(name or "")
         number = port.get("containerPort") or 0

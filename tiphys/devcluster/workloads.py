@@ -8,7 +8,7 @@ from typing import Any
 from runtime.objects import Object
 from tiphys.devcluster.errors import Cause, forbidden_value, invalid_value, not_supported, required
 from tiphys.devcluster.podrules import pod_spec_faults
-from tiphys.devcluster.rules import shown
+from tiphys.devcluster.rules import label_faults, shown
 from tiphys.devcluster.selectors import selector_matches
 
 _PERCENT = re.compile(r"[0-9]+%")
@@ -39,7 +39,10 @@ def amount_faults(value: Any, field: str, *, whole: bool = False) -> list[Cause]
 
 
 def _template_faults(template: Object) -> list[Cause]:
-    return pod_spec_faults(template.get("spec") or {}, "spec.template.spec")
+    labels = (template.get("metadata") or {}).get("labels")
+    return label_faults(labels, "spec.template.labels") + pod_spec_faults(
+        template.get("spec") or {}, "spec.template.spec"
+    )
 
 
 def job(new: Object, old: Object | None) -> list[Cause]:
