@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runtime.api import Expired, Gone, ObjectList, Refused, Throttled, Unavailable, WatchEvent
 from runtime.watch import (
+    ABSENT_LONGEST_S,
     OLDER_LISTS_MAX,
     Broke,
     Closed,
@@ -131,6 +132,15 @@ def test_a_resource_that_is_not_served_has_no_objects_and_is_asked_for_again():
     assert isinstance(state, Waiting)
     assert state.then == Listing(failures=1)
     assert output == Listed((), served=False)
+
+
+def test_a_kind_that_is_installed_late_is_found_within_seconds_however_long_it_was_absent():
+    state = step(Listing(failures=1000), Broke(Gone("no such resource")), DICE).state
+    assert isinstance(state, Waiting)
+    assert 0 < state.delay_s <= ABSENT_LONGEST_S <= 5
+    other = step(Listing(failures=1000), Broke(Unavailable("down")), DICE).state
+    assert isinstance(other, Waiting)
+    assert other.delay_s > ABSENT_LONGEST_S
 
 
 def test_a_throttling_server_is_given_the_time_it_wants():
