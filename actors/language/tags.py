@@ -67,11 +67,13 @@ class BadExpression(SubstitutionError):
 
 
 class Tag(NamedTuple):
-    """A tag in a tree: its trimmed text, the path of the string it is in, and whether it is an expression."""
+    """A tag in a tree: its trimmed text, the path of the string it is in, whether it is an expression, and its text
+    as it is written."""
 
     name: str
     path: str
     is_expression: bool
+    written: str
 
 
 class _Part(NamedTuple):
@@ -101,7 +103,7 @@ def tags_in(tree: Any) -> list[Tag]:
     if not _mentions(tree, _OPEN):
         return []
     return [
-        Tag(part.text.strip(), path, part.kind == "expression")
+        Tag(part.text.strip(), path, part.kind == "expression", part.text)
         for path, text in _strings(tree, "")
         for part in _split(text)
         if part.kind in {"name", "expression"}

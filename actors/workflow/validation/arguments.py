@@ -37,7 +37,7 @@ def judge_arguments(findings: Findings, place: Place, arguments: Json, *, values
     for index, artifact in enumerate(entries(arguments, "artifacts")):
         where = Place(f"{place.names}.{text(artifact.get('name'))}", f"{place.path}.artifacts[{index}]")
         if is_given(artifact, "from") and is_given(artifact, "fromExpression"):
-            findings.error(where, "has both from and fromExpression", "choose one")
+            findings.error(where, "shouldn't have both `from` and `fromExpression` in Artifact", "choose one")
         elif not is_given(artifact, "from", "fromExpression") and not is_located(artifact):
             findings.error(where._replace(names=f"{where.names}.from,"), "artifact location, or key is required")
 
@@ -59,18 +59,23 @@ def _judge_value(findings: Findings, where: Place, parameter: Json, *, values_ma
 
 
 def judge_enum(findings: Findings, where: Place, parameter: Json, value: object, *, late: bool = False) -> None:
-    """A parameter with an enum has one of its values; tags are left to the run. `late`: it is a template's input, of
-    which upstream asks that of nobody."""
+    """A parameter with an enum has one of its values; of an argument's tags only those of the workflow's parameters
+    have values by now, and any other is none of them. `late`: it is a template's input, of which upstream asks that of
+    nobody, and whose tags are left to the run."""
     allowed = parameter.get("enum")
     if allowed is None:
         return
     tell = findings.late if late else findings.error
     if not allowed:
         tell(where.at("enum"), "should contain at least one value", "list the allowed values, or leave enum out")
-    elif value is not None and not is_dynamic(value) and text(value) not in [text(each) for each in allowed]:
+    elif value is not None and not _to_come(value, late=late) and text(value) not in [text(each) for each in allowed]:
         choices = ", ".join(text(each) for each in allowed)
         here, listed = where.at("value"), f"{where.names.rpartition(' ')[2]}.enum list"
         tell(here, f"should be present in {listed}", f"'{text(value)}' is none of {choices}")
+
+
+def _to_come(value: object, *, late: bool) -> bool:
+    return is_dynamic(value) and (late or "workflow.parameters." in text(value))
 
 
 def judge_supplied(findings: Findings, place: Place, template: Json, given: Json) -> None:
@@ -89,7 +94,8 @@ def judge_supplied(findings: Findings, place: Place, template: Json, given: Json
     artifacts = {text(entry.get("name")) for entry in entries(given, "artifacts")}
     for artifact in entries(inputs, "artifacts"):
         name = text(artifact.get("name"))
-        if name not in artifacts and not artifact.get("optional") and not is_located(artifact):
+        lacks = not artifact.get("optional") and not is_located(artifact) and not is_given(artifact, "from")
+        if name not in artifacts and lacks:  # an input with `from` is refused for that
             findings.error(place, f"inputs.artifacts.{name} was not supplied")
 
 

@@ -10,7 +10,8 @@ from crds.problems import Problem
 
 Json: TypeAlias = Mapping[str, Any]
 
-FIELD_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
+FIELD_NAME_MAX = 128
+FIELD_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 PARAMETER_NAME = re.compile(r"[-a-zA-Z0-9_]+")
 TAG = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
@@ -67,18 +68,30 @@ class Findings:
         seen: set[str] = set()
         for index, entry in enumerate(entries):
             name = text(entry.get("name"))
-            if name and name not in seen and pattern.fullmatch(name):
+            if name and name not in seen and not name_fault(name, pattern):
                 seen.add(name)  # as nearly all: there is nothing to say, and no need to say where
                 continue
             where = place.entry(field, index).at("name")
+            if place.names.endswith(".outputs"):  # upstream's very words, space and all
+                where = where._replace(names=f"{place.names}.{field} [{index}].name")
             if not name:
                 self.error(where, "is required")
-            elif not pattern.fullmatch(TAG.sub("x", name)):
-                rule = FIELD_NAME_RULE if pattern is FIELD_NAME else PARAMETER_NAME_RULE
+            elif rule := name_fault(name, pattern):
                 self.error(where._replace(names=f"{where.names}:"), f"'{name}' is invalid: {rule}")
             elif name in seen:
                 self.error(where, f"'{name}' is not unique")
             seen.add(name)
+
+
+def name_fault(name: str, pattern: re.Pattern[str]) -> str:
+    """Why a name, in which tags count as letters, is not well-formed; empty when it is."""
+    if pattern.fullmatch(name) and len(name) <= FIELD_NAME_MAX:
+        return ""  # as nearly all
+    name = TAG.sub("x", name)
+    if pattern is not FIELD_NAME:
+        return "" if pattern.fullmatch(name) else PARAMETER_NAME_RULE
+    long = [f"must be no more than {FIELD_NAME_MAX} characters"] if len(name) > FIELD_NAME_MAX else []
+    return ";".join([*long, *([] if pattern.fullmatch(name) else [FIELD_NAME_RULE])])
 
 
 def text(value: Any) -> str:

@@ -76,12 +76,22 @@ def _judge_mounts(findings: Findings, place: Place, kind: str, template: Json) -
         mounts[path] = f"inputs.artifacts.{text(artifact.get('name'))}"
 
 
+def _judge_mount(findings: Findings, where: Place, mount: Json, mounts: dict[str, str]) -> None:
+    path = text(mount.get("mountPath"))
+    if path in mounts:
+        findings.error(where.at("mountPath"), f"'{path}' already mounted in {mounts[path]}", ELSEWHERE)
+    mounts[path] = f"volumeMounts.{text(mount.get('name'))}"
+
+
 def _judge_container_set(findings: Findings, where: Place, template: Json) -> None:
     containers = entries(template["containerSet"], "containers")
     names = [text(container.get("name")) for container in containers]
     if not containers:
         findings.error(where.at("containers"), "must have at least one container")
     findings.names(where, "containers", containers, FIELD_NAME)
+    mounts: dict[str, str] = {}
+    for index, mount in enumerate(entries(template["containerSet"], "volumeMounts")):
+        _judge_mount(findings, where.entry("volumeMounts", index), mount, mounts)
     for index, container in enumerate(containers):
         here = where.entry("containers", index, names[index])
         if not is_given(container, "image"):
@@ -159,7 +169,9 @@ def _judge_names(findings: Findings, place: Place, template: Json) -> None:
         for index, container in enumerate(entries(holder, field)):
             name = text(container.get("name"))
             here = where.entry(field, index)
-            if not name:
+            if not name and field == "initContainers":
+                findings.error(here._replace(names="initContainers"), "must all have container name")
+            elif not name:
                 findings.error(here, "must have a container name")
             elif name in RESERVED_NAMES or name.startswith(RESERVED_PREFIX):
                 findings.error(
@@ -190,4 +202,5 @@ def judge_pod_resources(findings: Findings, where: Place, resources: Json | None
     named: Iterable[str] = {name for kind in ("limits", "requests") for name in mapping(resources.get(kind))}
     for name in sorted(named):
         if name not in POD_RESOURCES and not name.startswith("hugepages-"):
-            findings.error(where, f'"{name}" is no pod-level resource: only cpu, memory and hugepages-* are')
+            rule = "is not a valid pod-level resource, only cpu, memory and hugepages-* are supported"
+            findings.error(where._replace(names=f"{where.names}:"), f'"{name}" {rule}')

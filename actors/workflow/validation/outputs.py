@@ -15,7 +15,7 @@ from actors.workflow.validation.findings import (
     mapping,
     text,
 )
-from actors.workflow.validation.scope import COMPOSITE_TYPES, LEAF_TYPES, type_of
+from actors.workflow.validation.scope import COMPOSITE_TYPES, LEAF_TYPES, spoken, type_of
 
 FROM = ("from", "fromExpression")
 SOURCES = ("path", "jqFilter", "jsonPath", "parameter", "expression")
@@ -28,8 +28,6 @@ SOURCES_OF = {
     "steps": ("parameter", "expression"),
     "dag": ("parameter", "expression"),
 }
-
-KINDS = {"containerSet": "ContainerSet", "dag": "DAG"}  # as upstream calls them
 
 
 def judge_inputs(findings: Findings, place: Place, template: Json) -> None:
@@ -75,7 +73,7 @@ def _judge_source(findings: Findings, where: Place, kind: str, parameter: Json) 
             findings.error(where, "does not have valueFrom or value specified")
         return
     if parameter.get("value") is not None:
-        findings.error(where, "has both valueFrom and value specified", "choose one")
+        findings.error(where, "has both valueFrom and value specified, choose one")
         return
     value_from = mapping(parameter["valueFrom"])
     given = [source for source in SOURCES if is_given(value_from, source)]
@@ -88,7 +86,7 @@ def _judge_source(findings: Findings, where: Place, kind: str, parameter: Json) 
         wrong = "valueFrom type unspecified. choose one of: path, jqFilter, jsonPath, parameter, raw, expression"
         findings.error(where.at("valueFrom")._replace(names=""), wrong)
     elif given[0] not in allowed:
-        what, wanted = KINDS.get(kind, kind.capitalize()), " or ".join(allowed)
+        what, wanted = spoken(kind), " or ".join(allowed)
         named = f"{where.names}{' ' if kind == 'resource' else ''}.{wanted}"  # upstream's very words, space and all
         said = f"must be specified for {what} templates"
         findings.error(where.at("valueFrom")._replace(names=named), said, f"it has {given[0]}")
@@ -108,7 +106,9 @@ def _judge_artifact_path(findings: Findings, where: Place, template: Json, artif
             "say where in the container the files are",
         )
     elif ".." in path.split("/"):
-        findings.error(where.at("path"), f"'{path}' must not lead upwards with '..'")
+        name = f"Artifact '{text(artifact.get('name'))}'"
+        wrong = f"{name} attempted to use a path containing '..'. Directory traversal is not permitted"
+        findings.error(where.at("path")._replace(names=f"error in {where.names}:"), wrong)
     elif not path.startswith("/") and not is_dynamic(path) and not _is_windows(path):
         findings.error(where.at("path"), f"'{path}' must be absolute", f"write /{path}")
 

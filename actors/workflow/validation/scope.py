@@ -48,6 +48,11 @@ def type_of(template: Json) -> str:
     return next((kind for kind in TYPES if template.get(kind) is not None), "")
 
 
+def spoken(kind: str) -> str:
+    """A kind of work as upstream's sentences call it."""
+    return {"containerSet": "ContainerSet", "dag": "DAG", "http": "HTTP"}.get(kind, kind.capitalize())
+
+
 def has_result(template: Json) -> bool:
     """Whether nodes of a template have a result and an exit code."""
     if type_of(template) == "containerSet":
@@ -98,18 +103,20 @@ class Scope:
 
 
 def unresolved(tree: Any, scope: Scope) -> Iterator[tuple[str, str]]:
-    """Every tag that does not resolve, with the path of its string; a tag around another one is left to the run."""
+    """Every tag that does not resolve, as written, with the path of its string; a tag around another one is left to
+    the run."""
     for tag in tags_in(tree):
-        name = tag.name.rpartition("{{")[2].strip()
+        written = tag.written.rpartition("{{")[2]
+        name = written.strip()
         if not tag.is_expression and name.startswith(FAMILIES) and not scope.resolves(name):
-            yield name, tag.path
+            yield written, tag.path
 
 
 def judge_tags(findings: Findings, place: Place, tree: Any, scope: Scope) -> None:
     """Report every tag of a tree that does not resolve."""
-    for name, path in unresolved(tree, scope):
+    for written, path in unresolved(tree, scope):
         where = Place(place.names, f"{place.path}.{path}" if path else place.path)
-        findings.error(where, f"failed to resolve {{{{{name}}}}}")
+        findings.error(where, f"failed to resolve {{{{{written}}}}}")
 
 
 def of_inputs(template: Json) -> frozenset[str]:

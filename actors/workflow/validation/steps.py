@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.workflow.validation.calls import Caller, judge_call
-from actors.workflow.validation.findings import FIELD_NAME, FIELD_NAME_RULE, TAG, Json, Place, mapping, text
+from actors.workflow.validation.findings import FIELD_NAME, Json, Place, mapping, name_fault, text
 from actors.workflow.validation.scope import Node, Scope
 
 
@@ -32,6 +32,6 @@ def _judge_name(caller: Caller, names: str, path: str, name: str, seen: set[str]
         caller.findings.error(where, "is required")
     elif name in seen:
         caller.findings.error(where, f"'{name}' is not unique")
-    elif not FIELD_NAME.fullmatch(TAG.sub("x", name)):
-        caller.findings.error(where, f"'{name}' is invalid: {FIELD_NAME_RULE}")
+    elif rule := name_fault(name, FIELD_NAME):
+        caller.findings.error(where, f"'{name}' is invalid: {rule}")
     seen.add(name)

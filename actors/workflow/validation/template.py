@@ -12,7 +12,16 @@ from actors.workflow.validation.findings import Findings, Json, Place, entries, 
 from actors.workflow.validation.leaf import judge_leaf, judge_pod_resources
 from actors.workflow.validation.library import Library, Shelf
 from actors.workflow.validation.outputs import judge_inputs, judge_outputs
-from actors.workflow.validation.scope import COMPOSITE_TYPES, LEAF_TYPES, POD_TYPES, TYPES, Scope, of_inputs, type_of
+from actors.workflow.validation.scope import (
+    COMPOSITE_TYPES,
+    LEAF_TYPES,
+    POD_TYPES,
+    TYPES,
+    Scope,
+    of_inputs,
+    spoken,
+    type_of,
+)
 from actors.workflow.validation.steps import judge_steps
 from actors.workflow.validation.texts import WHOLE, judge_texts
 
@@ -89,7 +98,7 @@ class TemplateJudge:
         findings = self._findings
         for field in ("timeout", "pendingTimeout"):
             if is_given(template, field) and kind not in LEAF_TYPES:
-                where = place.at(field)._replace(names="DAG" if kind == "dag" else kind.capitalize())
+                where = place.at(field)._replace(names=spoken(kind))
                 findings.error(where, f"template doesn't support {field} field", f"of {place.names}")
         timeout = text(template.get("timeout"))
         if kind in LEAF_TYPES and WHOLE.fullmatch(timeout):
@@ -98,9 +107,10 @@ class TemplateJudge:
         if kind in COMPOSITE_TYPES and template.get("activeDeadlineSeconds") is not None:
             findings.error(place.at("activeDeadlineSeconds"), "is only valid for leaf templates")
         if kind not in POD_TYPES and template.get("resourceClaims"):
-            findings.error(place.at("resourceClaims"), f"is not supported for {kind} templates")
+            wrong = f"is not supported for {spoken(kind)} templates, which do not create a pod"
+            findings.error(place.at("resourceClaims"), wrong)
         if kind in ("http", "plugin") and template.get("podResources") is not None:
-            findings.error(place.at("podResources"), f"is not supported for {kind} templates")
+            findings.error(place.at("podResources"), f"is not supported for {spoken(kind)} templates")
         judge_pod_resources(findings, place.at("podResources"), template.get("podResources"))
 
 
@@ -130,6 +140,9 @@ def judge_metrics(findings: Findings, place: Place, holder: Json, *, late: bool 
             tell(where, f"metric '{name}' must contain a help string under 'help: ' field", "say what it counts")
         if len([kind for kind in METRIC_KINDS if metric.get(kind) is not None]) != 1:
             findings.late(where, f"metric '{name}' must be one of: {', '.join(METRIC_KINDS)}", "give it one of them")
+        for kind in METRIC_KINDS:
+            if metric.get(kind) is not None and not is_given(mapping(metric[kind]), "value"):
+                tell(where, f"metric '{name}' error: missing {kind}.value", "say what it measures")
         gauge = mapping(metric.get("gauge"))
         if gauge.get("realtime") and "resourcesDuration." in text(gauge.get("value")):
             tell(

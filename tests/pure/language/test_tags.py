@@ -232,9 +232,9 @@ def test_cutting_a_string_at_its_tags_loses_nothing(text):
 def test_tags_are_listed_with_the_place_they_stand_in():
     tree = {"steps": [[{"when": "{{a}} == {{= b }}", "{{k}}": 1}]], "n": 1}
     assert tags_in(tree) == [
-        Tag("a", "steps[0][0].when", False),
-        Tag("b", "steps[0][0].when", True),
-        Tag("k", "steps[0][0].{{k}}", False),
+        Tag("a", "steps[0][0].when", False, "a"),
+        Tag("b", "steps[0][0].when", True, " b "),
+        Tag("k", "steps[0][0].{{k}}", False, "k"),
     ]
     assert tags_in({"a": "{{x{{y}}}}"})[0].name == "x{{y"
 

@@ -11,6 +11,7 @@ from actors.workflow.validation import validate
 from crds.problems import Problem
 from tests.pure.validation.written import first, first_of_template, thing
 
+LONG = "n" * 129
 TYPES = "container, containerSet, steps, script, resource, dag, suspend, template, template ref"
 
 
@@ -28,6 +29,10 @@ TYPES = "container, containerSet, steps, script, resource, dag, suspend, templat
             "and must start with an alpha-numeric character (e.g. My-name1-2, 123-NAME)",
         ),
         ("{templates: [{suspend: {}}]}", "spec.templates[0].name is required"),
+        (
+            f"{{templates: [{{name: {LONG}, suspend: {{}}}}]}}",
+            f"spec.templates[0].name: '{LONG}' is invalid: must be no more than 128 characters",
+        ),
         ("{templates: [{name: t}]}", "template 't' type is unknown"),
         (
             "{templates: [{name: t, suspend: {}, container: {image: x}}]}",
@@ -101,7 +106,7 @@ def test_a_tag_of_a_known_family_resolves_or_is_refused(tag):
     template = {"name": "t", "script": {"image": "x", "source": f"echo {{{{ {tag} }}}}"}}
     path, message = first(yaml.dump({"templates": [template]}))
 
-    assert message == f"templates.t: failed to resolve {{{{{tag}}}}}"
+    assert message == f"templates.t: failed to resolve {{{{ {tag} }}}}"
     assert path == "spec.templates[0].script.source"
 
 
@@ -117,6 +122,17 @@ def test_a_tag_of_a_known_family_resolves_or_is_refused(tag):
         (
             "{templates: [{name: t, dag: {tasks: [{name: a, template: echo}]}}]}",
             "templates.t.tasks.a templates.echo inputs.parameters.message was not supplied",
+        ),
+        (
+            "{templates: [{name: t, inputs: {parameters: [{name: n, value: a}]}, steps: [[{name: a, template: echo,"
+            " arguments: {parameters: [{name: message, value: '{{inputs.parameters.n}}', enum: [a]}]}}]]}]}",
+            "templates.t.steps[0].a.arguments.message.value should be present in"
+            " templates.t.steps[0].a.arguments.message.enum list",
+        ),
+        (
+            "{entrypoint: t, templates: [{name: t, inputs: {artifacts: [{name: x, path: /x, from: y}]}, container:"
+            " {image: x}}]}",
+            "templates.t.inputs.artifacts.x.from not valid in inputs",
         ),
         ("{arguments: {parameters: [{name: p, default: x}]}}",
          "spec.arguments.p.value or spec.arguments.p.valueFrom is required"),
@@ -178,7 +194,7 @@ def test_what_a_template_needs_is_supplied(spec, message):
         ("{dag: {tasks: [{name: a, template: ok}]}, outputs: {parameters: [{name: p, valueFrom: {path: /x}}]}}",
          ".parameter or expression must be specified for DAG templates"),
         ("{container: {image: x}, outputs: {parameters: [{name: p, value: x, valueFrom: {path: /x}}]}}",
-         " has both valueFrom and value specified"),
+         " has both valueFrom and value specified, choose one"),
         ("{container: {image: x}, outputs: {parameters: [{name: p, globalName: a.b, valueFrom: {path: /x}}]}}",
          ".globalName: Parameter/Artifact name must consist of "
          "alpha-numeric characters, '_' or '-' e.g. my_param_1, MY-PARAM-1"),
@@ -234,7 +250,8 @@ def test_a_global_name_is_given_once_in_a_template():
         ),
         (
             "{container: {image: x}, outputs: {artifacts: [{name: f, path: /a/../b}]}}",
-            "outputs.artifacts.f.path '/a/../b' must not lead upwards with '..'",
+            "outputs.artifacts.f: Artifact 'f' attempted to use a path containing '..'. "
+            "Directory traversal is not permitted",
         ),
         (
             "{steps: [], inputs: {artifacts: [{name: f, path: /a, raw: {data: x}}]}}",
@@ -247,7 +264,7 @@ def test_a_global_name_is_given_once_in_a_template():
     ],
 )
 def test_artifacts_have_a_place_of_their_own(template, message):
-    assert first_of_template(template) == f"templates.t.{message}"
+    assert first_of_template(template).removeprefix("error in ") == f"templates.t.{message}"
 
 
 @pytest.mark.spec("VAL-6")
@@ -284,7 +301,10 @@ def test_a_limit_fits_its_template(template, message):
          '.sidecars: "wait" is a reserved Argo container name'),
         ("{container: {image: x}, sidecars: [{name: main, image: x}]}",
          '.sidecars[0] "main" is the name of another container of the pod'),
-        ("{container: {image: x}, initContainers: [{image: x}]}", ".initContainers[0] must have a container name"),
+        ("{container: {image: x}, sidecars: [{image: x}]}", ".sidecars[0] must have a container name"),
+        ("{containerSet: {containers: [{name: a, image: x}], volumeMounts: [{name: a, mountPath: /x},"
+         " {name: b, mountPath: /x}]}}",
+         ".containerSet.volumeMounts[1].mountPath '/x' already mounted in volumeMounts.a"),
         ("{containerSet: {containers: [{name: artifact-plugin-x, image: x}]}}",
          '.containerSet.containers: "artifact-plugin-x" is a reserved Argo container name'),
         ("{containerSet: {containers: [{name: a, image: x, dependencies: [b]}, {name: b, image: x,"
@@ -323,6 +343,7 @@ def test_a_resource_template_says_one_thing(resource, message):
          "artifact f in `manifestFrom` refer to a non-exist artifact"),
         ("{resource: {action: create, manifest: 'a: b', manifestFrom: {artifact: {name: f}}}}",
          "shouldn't have both `manifest` and `manifestFrom` specified in `Manifest` for resource template"),
+        ("{container: {image: x}, initContainers: [{image: x}]}", "initContainers must all have container name"),
         ("{container: {image: x}, outputs: {artifacts: [{name: f}]}}",
          "error in templates.t.outputs.artifacts.f: Artifact 'f' did not specify a path"),
     ],
@@ -388,12 +409,19 @@ def test_a_schedule_is_judged_with_the_workflow_it_starts():
         ("{container: {image: x}, podResources: {claims: [{name: c}]}}",
          "podResources.claims is not supported for pod-level resources"),
         ("{container: {image: x}, podResources: {limits: {gpu: 1, cpu: 1, hugepages-2Mi: 1}}}",
-         'podResources "gpu" is no pod-level resource: only cpu, memory and hugepages-* are'),
+         'podResources: "gpu" is not a valid pod-level resource, only cpu, memory and hugepages-* are supported'),
+        ("{container: {image: x}, outputs: {parameters: [{name: p, value: a}, {name: p, value: a}]}}",
+         "outputs.parameters [1].name 'p' is not unique"),
+        ("{container: {image: x}, outputs: {artifacts: [{name: f, path: /a}, {name: f, path: /b}]}}",
+         "outputs.artifacts [1].name 'f' is not unique"),
+        ("{suspend: {}, metrics: {prometheus: [{name: ab, help: h, gauge: {value: ''}}]}}",
+         " metric 'ab' error: missing gauge.value"),
         ("{container: {image: x}, inputs: {artifacts: [{name: f, path: /f, git: {repo: ''}}]}}",
          "inputs.artifacts.f.git.repo is required"),
         ("{steps: [], outputs: {artifacts: [{name: f}]}}", "outputs.artifacts.f needs from or fromExpression"),
-        ("{steps: [], resourceClaims: [{name: c}]}", "resourceClaims is not supported for steps templates"),
-        ("{http: {url: x}, podResources: {limits: {cpu: 1}}}", "podResources is not supported for http templates"),
+        ("{steps: [], resourceClaims: [{name: c}]}",
+         "resourceClaims is not supported for Steps templates, which do not create a pod"),
+        ("{http: {url: x}, podResources: {limits: {cpu: 1}}}", "podResources is not supported for HTTP templates"),
         ("{suspend: {}, metrics: {prometheus: [{name: m, help: h,"
          " gauge: {realtime: true, value: '{{resourcesDuration.cpu}}'}}]}}",
          " metric 'm' error: 'resourcesDuration.*' metrics cannot be used in real-time"),
@@ -408,7 +436,7 @@ def test_a_field_fits_its_kind_of_template(template, message):
     ("spec", "message"),
     [
         ("{arguments: {artifacts: [{name: a, from: x, fromExpression: y}]}}",
-         "spec.arguments.a has both from and fromExpression"),
+         "spec.arguments.a shouldn't have both `from` and `fromExpression` in Artifact"),
         ("{podGC: {labelSelector: {matchExpressions: [{key: a, operator: Foo}]}}}",
          'podGC.labelSelector invalid: "Foo" is not a valid label selector operator'),
         ("{workflowMetadata: {labelsFrom: {a: {expression: ''}}}}",
