@@ -32,10 +32,11 @@ from actors.messages import (
 from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.node.behaviour import new_status
+from actors.node.crash import unheard
 from actors.node.recorded import ends_of, leaves_of
 from actors.node.scope import node_variables
 from actors.run import Call, Run, refused
-from actors.templates import POD_TYPES, TemplateNotFound, template_type
+from actors.templates import TemplateNotFound, template_type
 from runtime.messages import Address, Command, Spawn, Tell
 
 CALL_ERRORS = (SubstitutionError, ExpressionError, WhenError, TemplateNotFound, ValueError)
@@ -202,7 +203,7 @@ class Site:
     def last_said(self, node_id: str) -> NodeStatus:
         """What the call's node, or a hook's, has said last; before its first word, what that would have been."""
         known, call = self.hooks.get(node_id, self.status), self.called
-        return known if known.phase or call is None or node_id != self.id else _unheard(known, call)
+        return known if known.phase or call is None or node_id != self.id else unheard(known, call)
 
     def prepare(self, scope: MutableMapping[str, Any], now: float) -> None:
         """Fill in all that the call refers to; nothing begins. A second time it does nothing. Raises CALL_ERRORS."""
@@ -388,17 +389,5 @@ class Site:
                 boundary_id=place.boundary,
             )  # fmt: skip
             return [Tell(place.run.address, NodeChanged(self.hooks[status.id], place.owner.part)), edge]
-        self.hooks[status.id] = known or msgspec.structs.replace(_unheard(status, call), phase="Pending")
+        self.hooks[status.id] = known or msgspec.structs.replace(unheard(status, call), phase="Pending")
         return [edge, Spawn(call.address, call)]
-
-
-def _unheard(known: NodeStatus, call: Call) -> NodeStatus:
-    """What a call's node will say first."""
-    if template_type(call.template) not in POD_TYPES:
-        return known
-    if call.template.get("retryStrategy") is not None or call.run.spec.get("retryStrategy") is not None:
-        return known  # a Retry node stands for it
-    return msgspec.structs.replace(
-        known, type="Pod", boundary_id=call.boundary, template_scope=call.caller_scope,
-        template_name="" if call.resolved.reference else call.resolved.name, template_ref=call.resolved.reference,
-    )  # fmt: skip
