@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true", help="tell every commit")
     parser.add_argument("--quick", action="store_true", help="stop at the first that goes wrong, and do not shrink it")
     options = parser.parse_args()
-    options.first = options.first if options.first is not None else faults.FIRST_NEWEST if options.soak else 1000
+    options.first = options.first if options.first is not None else faults.FIRST_NAMED_LATER if options.soak else 1000
     quiet()
     spared = faults.ALL if options.without == "all" else _words(options.without)
     if options.soak:

@@ -29,7 +29,13 @@ def simulate(*options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("kind", "first", "seeds"),
-    [("quiet", 300, 8), ("bad", 300, 12), ("mixed", 300, 15), ("deadly", 320, 10), ("mixed", faults.FIRST_NEWEST, 30)],
+    [
+        ("quiet", 300, 8),
+        ("bad", 300, 12),
+        ("mixed", 300, 15),
+        ("deadly", 320, 10),
+        ("mixed", faults.FIRST_NAMED_LATER, 30),
+    ],
 )
 def test_a_random_workflow_ends_as_the_oracle_says_and_no_promise_is_broken(kind: str, first: int, seeds: int) -> None:
     done = simulate("--kind", kind, "--seeds", str(seeds), "--first", str(first), "--quick")
