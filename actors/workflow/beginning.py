@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from actors.gate import Gate
 from actors.lock_messages import BadLock
 from actors.messages import NodeStatus
+from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.packing import VERSION, version_of
 from actors.workflow import collecting, ending, estimates, guard, locks, offloading, opening, pods, turn, writing
@@ -175,20 +176,41 @@ def nothing_may_begin(state: WorkflowState) -> bool:
     return bool(state.running.spec.get("parallelism") == 0)
 
 
-def heed_parallelism(state: WorkflowState) -> bool:
-    """Take in that somebody has written a larger `parallelism` than the 0 that let nothing begin; whether he has."""
-    limit = ((state.object or {}).get("spec") or {}).get("parallelism")
-    if not nothing_may_begin(state) or not limit:
+def own_parallelism(thing: Object | None) -> int | None:
+    """The limit that the workflow's own spec sets."""
+    limit = ((thing or {}).get("spec") or {}).get("parallelism")
+    return None if limit is None else int(limit)
+
+
+def heed_parallelism(state: WorkflowState, before: int | None) -> bool:
+    """Take in that somebody has edited the limit, which was another `before`; whether there may be room by now."""
+    limit = own_parallelism(state.object)
+    if limit == before:
         return False
     state.running.spec["parallelism"] = limit
+    if limit is not None:
+        limit_pods(state)
+        _count(state, state.gate)
     if state.gate is not None:
-        state.gate.limit = int(limit)
-    return state.gate is not None
+        state.gate.limit = limit
+    return True
+
+
+def _count(state: WorkflowState, gate: Gate | None) -> None:
+    """Pods that began while nobody asked for a place have theirs from now on. (All are looked at: an edit is rare.)"""
+    assert gate is not None
+    running = (state.journal.statuses[node_id] for node_id in state.journal.unended)
+    names = {
+        ids.without_attempt(node.name) for node in running if node.type == "Pod" and not node.synchronization_status
+    }
+    places = {ids.node_id(state.address.name, name): name for name in names}
+    gate.restore({who: places[who] for who in places.keys() - gate.inside - gate.waiting.keys()})
 
 
 def limit_pods(state: WorkflowState) -> None:
     """Pods ask for permission once something may hold them back (PAR-3, SUS-6)."""
-    limit = state.running.spec.get("parallelism")
+    own = own_parallelism(state.object)  # of a workflow that was stored as it began, it may have been edited since
+    limit = own if own is not None else state.running.spec.get("parallelism")
     if limit is None and not state.suspended and state.gate is None:
         return
     if state.gate is None:

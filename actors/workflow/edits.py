@@ -30,6 +30,7 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     found = _whole(state, thing)
     if found is None:
         return offloading.load(state, thing)
+    had = beginning.own_parallelism(state.object)
     state.object = thing
     _note(state, thing.get("status") or {})
     if state.closed and not is_completed(thing):
@@ -46,7 +47,8 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     beginning.heed_spec(state)
     guard.heed(state)
     commands = _tell_nodes(state, found)
-    commands += _limits_changed(state, now, was_suspended=was_suspended)
+    raised = beginning.heed_parallelism(state, had)
+    commands += _limits_changed(state, now, raised=raised, was_suspended=was_suspended)
     if state.stopping and state.stopping != was_stopping and not state.ended:
         commands += _shut_down(state, now)
     if state.journal.dirty:
@@ -94,9 +96,8 @@ def _note(state: WorkflowState, status: dict[str, Any]) -> None:
     state.offload.version = status.get(VERSION) or ""
 
 
-def _limits_changed(state: WorkflowState, now: float, *, was_suspended: bool) -> list[Command]:
-    """It was suspended, or goes on: also where a `parallelism` of 0 let nothing begin."""
-    raised = beginning.heed_parallelism(state)
+def _limits_changed(state: WorkflowState, now: float, *, raised: bool, was_suspended: bool) -> list[Command]:
+    """It was suspended, or goes on; or the limit of its pods is another."""
     if state.suspended == was_suspended:
         return _resume(state, now) if raised else []
     beginning.limit_pods(state)

@@ -259,34 +259,3 @@ async def test_an_output_that_nobody_was_to_supply_keeps_no_suspended_node_waiti
 
     assert done["status"]["phase"] == "Succeeded"
     assert named(done)["w"]["outputs"]["parameters"] == [{"name": "p", "valueFrom": {"path": "/tmp/p"}}]
-
-
-@pytest.mark.spec("PAR-3")
-@pytest.mark.parametrize("dies", [False, True])
-@pytest.mark.parametrize("kind", ["steps: [[{name: a, template: leaf}]]", "suspend: {duration: 1s}"])
-async def test_a_parallelism_of_nothing_holds_back_the_first_node_until_it_is_raised(kind: str, *, dies: bool) -> None:
-    async with world(table()) as here:
-        ref = await here.submit(flow(f"  - name: main\n    {kind}\n", parallelism=0))
-        await here.after(600)
-        waiting = (await here.api.get(ref))["status"]
-        assert (waiting["phase"], waiting.get("nodes")) == ("Running", None)
-        if dies:
-            here.die()
-            await here.after(60)
-        await here.api.patch(ref, {"spec": {"parallelism": 1}})
-        done = await here.end_of(ref, limit_s=60)
-
-    assert done["status"]["phase"] == "Succeeded"
-    assert set(phases(done).values()) == {"Succeeded"}
-
-
-@pytest.mark.spec("PAR-3")
-async def test_what_a_parallelism_of_nothing_holds_back_may_be_terminated() -> None:
-    async with world(table()) as here:
-        ref = await here.submit(flow("  - {name: main, steps: [[{name: a, template: leaf}]]}\n", parallelism=0))
-        await here.after(60)
-        await here.api.patch(ref, {"spec": {"shutdown": "Terminate"}})
-        done = await here.end_of(ref, limit_s=60)
-        assert here.created == []
-
-    assert done["status"]["message"] == "Stopped with strategy 'Terminate'"

@@ -1,0 +1,134 @@
+"""`spec.parallelism`: what it holds back, and what becomes of that when somebody edits it while the workflow runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.objects import Object
+from tests.world.flows import flow, phases, table
+from tests.world.test_templates import library
+from tests.world.world import Outcome, world
+
+pytestmark = pytest.mark.virtual_time
+
+WIDE = """
+  - name: again
+    retryStrategy: {limit: 3, backoff: {duration: "5"}}
+    container: {image: alpine, command: [sh]}
+  - name: main
+    dag:
+      tasks:
+      - {name: b, template: again}
+      - {name: a, template: leaf, withItems: [0, 1, 2, 3, 4, 5]}
+      - {name: c, template: leaf, withItems: [0, 1, 2, 3], depends: a}
+"""
+MANY = 7  # pods of it run at once, if all may
+
+
+def ten_seconds(name: str, pod: Object) -> Outcome:
+    """The first two attempts at `b` fail."""
+    del pod
+    return Outcome(delay_s=10, code=int(name in {"w.b(0)", "w.b(1)"}))
+
+
+@pytest.mark.spec("PAR-3")
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (4, 2), (None, 2), (None, 1), (2, None), (3, 0)])
+async def test_who_edits_the_parallelism_of_what_runs_is_heeded(
+    before: int | None, after: int | None, *, dies: bool
+) -> None:
+    async with world(ten_seconds) as here:
+        ref = await here.submit(flow(WIDE, **({} if before is None else {"parallelism": before})))
+        await here.after(5)
+        assert len(here.running) == (before or MANY)
+        await here.api.patch(ref, {"spec": {"parallelism": after}})
+        if dies:
+            here.die()
+        await here.after(6)  # what ran has ended
+        here.most_running = len(here.running)
+        await here.after(60)
+        if after == 0:
+            assert (here.most_running, here.running) == (0, set())
+            await here.api.patch(ref, {"spec": {"parallelism": 2}})
+        done = await here.end_of(ref, limit_s=300)
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert here.most_running == (MANY - 2 if after is None else after or 2)
+
+
+@pytest.mark.spec("PAR-3")
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("long", ["leaf", "again"])
+async def test_what_ran_before_there_was_a_limit_counts_for_it(long: str, *, dies: bool) -> None:
+    text = flow(f"""
+  - name: again
+    retryStrategy: {{limit: 1}}
+    container: {{image: alpine, command: [sh]}}
+  - name: main
+    dag:
+      tasks:
+      - {{name: long, template: {long}}}
+      - {{name: a, template: leaf}}
+      - {{name: b, template: leaf, depends: a}}
+""")
+    ends = {"w.long": Outcome(delay_s=100), "w.long(0)": Outcome(code=1, delay_s=60)}
+    async with world(lambda name, pod: ends.get(name, Outcome(delay_s=10))) as here:
+        ref = await here.submit(text)
+        await here.after(5)
+        await here.api.patch(ref, {"spec": {"parallelism": 1}})
+        await here.after(2)
+        if dies:
+            here.die()
+        await here.after(6)  # `a` has ended
+        here.most_running = len(here.running)
+        done = await here.end_of(ref, limit_s=300)
+
+    assert here.most_running == 1
+    assert done["status"]["phase"] == "Succeeded"
+
+
+@pytest.mark.spec("PAR-3")
+@pytest.mark.parametrize("dies", [False, True])
+async def test_an_edit_outranks_the_limit_of_the_template_that_a_workflow_was_made_from(*, dies: bool) -> None:
+    async with world(ten_seconds) as here:
+        await library(here, "lib", flow(WIDE, parallelism=1).removeprefix("spec:\n"))
+        ref = await here.submit("spec: {workflowTemplateRef: {name: lib}}")
+        await here.after(5)
+        assert len(here.running) == 1
+        await here.api.patch(ref, {"spec": {"parallelism": 3}})
+        await here.after(1)
+        if dies:
+            here.die()
+        await here.after(8)
+        assert len(here.running) == 3
+
+
+@pytest.mark.spec("PAR-3")
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("kind", ["steps: [[{name: a, template: leaf}]]", "suspend: {duration: 1s}"])
+async def test_a_parallelism_of_nothing_holds_back_the_first_node_until_it_is_raised(kind: str, *, dies: bool) -> None:
+    async with world(table()) as here:
+        ref = await here.submit(flow(f"  - name: main\n    {kind}\n", parallelism=0))
+        await here.after(600)
+        waiting = (await here.api.get(ref))["status"]
+        assert (waiting["phase"], waiting.get("nodes")) == ("Running", None)
+        if dies:
+            here.die()
+            await here.after(60)
+        await here.api.patch(ref, {"spec": {"parallelism": 1}})
+        done = await here.end_of(ref, limit_s=60)
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert set(phases(done).values()) == {"Succeeded"}
+
+
+@pytest.mark.spec("PAR-3")
+async def test_what_a_parallelism_of_nothing_holds_back_may_be_terminated() -> None:
+    async with world(table()) as here:
+        ref = await here.submit(flow("  - {name: main, steps: [[{name: a, template: leaf}]]}\n", parallelism=0))
+        await here.after(60)
+        await here.api.patch(ref, {"spec": {"shutdown": "Terminate"}})
+        done = await here.end_of(ref, limit_s=60)
+        assert here.created == []
+
+    assert done["status"]["message"] == "Stopped with strategy 'Terminate'"
