@@ -1,16 +1,20 @@
 """A gate lets at most so many in at once, and nobody any more after a failure when it is to fail fast.
 
-A boundary with `parallelism` or `failFast` has one for its direct children (PAR-4, FF-2), the workflow one for all
-its pods (PAR-3). First come, first served; pure.
+A boundary with `parallelism` or `failFast` has one for its direct children (PAR-4, FF-2): first come, first served.
+The workflow has one for all its pods (PAR-3), which are let in as upstream's walk through the tree comes to them: what
+has begun goes on before more is begun: of a thousand items only as many are half done as there are places. Pure.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from actors.names import ids
+
+FIRST: tuple[int, ...] = ()
+AS_ASKED = (0,)  # those of one order go in as they have asked
 
 
 @dataclass
@@ -20,7 +24,11 @@ class Gate:
     limit: int | None = None
     fail_fast: bool = False
     inside: set[str] = field(default_factory=set)
-    waiting: OrderedDict[str, None] = field(default_factory=OrderedDict)  # in the order of their asking
+    patient: bool = False  # `admit` only notes that it is time to `let_in`, when all have asked who do so at one time
+    due: bool = False  # it is
+    waiting: dict[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)  # their order, and when they asked
+    queue: list[tuple[tuple[int, ...], int, str]] = field(default_factory=list)  # likewise, with some who have left
+    asked: int = 0
     failed: bool = False
     held: bool = False  # nobody is let in while the workflow is suspended
     restored: set[str] = field(default_factory=set)  # were inside before a restart, and have not asked again yet
@@ -29,7 +37,7 @@ class Gate:
     doubtful: set[str] = field(default_factory=set)  # of those restored: may have left since, without a word of it
     names: dict[str, str] = field(default_factory=dict)  # of those who asked or were inside: where they stand
 
-    def ask(self, who: str, name: str = "") -> list[str]:
+    def ask(self, who: str, name: str = "", order: tuple[int, ...] = AS_ASKED) -> list[str]:
         """`who`, the node of that name, wants in; answers who may enter now (asking twice changes nothing)."""
         self.names[who] = name
         if who in self.staying:
@@ -38,8 +46,7 @@ class Gate:
         if self._was_replaced(who):
             self.restored.discard(who)
             self.inside.discard(who)
-            self.waiting[who] = None
-            self.waiting.move_to_end(who, last=False)
+            self._wait(who, FIRST)
             return []
         if self.remembers(who):
             self.restored.discard(who)
@@ -47,8 +54,13 @@ class Gate:
             self.inside.add(who)
             return [who, *self.admit()]
         if who not in self.inside and who not in self.waiting:
-            self.waiting[who] = None
+            self._wait(who, order)
         return self.admit()
+
+    def _wait(self, who: str, order: tuple[int, ...]) -> None:
+        self.asked += 1
+        self.waiting[who] = (order, self.asked)
+        heappush(self.queue, (order, self.asked, who))
 
     def restore(self, places: Mapping[str, str], *, doubtful: bool = False) -> None:
         """These nodes, with their names, were inside when the record was written, or are found there: their places
@@ -90,16 +102,26 @@ class Gate:
             del self.names[who]
         for places in (self.restored, self.owed, self.staying, self.inside, self.doubtful):
             places.difference_update(gone)
-        self.waiting = OrderedDict.fromkeys(who for who in self.waiting if who not in gone)
+        self.waiting = {who: place for who, place in self.waiting.items() if who not in gone}
         return self.admit()
 
     def admit(self) -> list[str]:
+        """Let in whoever may enter now, or soon."""
+        if self.patient:
+            self.due = self.due or bool(self.waiting)
+            return []
+        return self.let_in()
+
+    def let_in(self) -> list[str]:
         """Let in whoever may enter now."""
+        self.due = False
         admitted = []
         while self.waiting and not self.closed and not self.held and self._has_room():
-            who, _ = self.waiting.popitem(last=False)
-            self.inside.add(who)
-            admitted.append(who)
+            order, asked, who = heappop(self.queue)
+            if self.waiting.get(who) == (order, asked):
+                del self.waiting[who]
+                self.inside.add(who)
+                admitted.append(who)
         return admitted
 
     @property

@@ -141,10 +141,12 @@ class Edge(msgspec.Struct, frozen=True):
 class WantsPermit(msgspec.Struct, frozen=True):
     """May I begin? Asked of a boundary with `parallelism` or `failFast`, and of the workflow by pods.
 
-    `name` is the node's, which tells what it stands below: most who ask are on no record yet."""
+    `name` is the node's, which tells what it stands below: most who ask are on no record yet. `order` is where it
+    stands in the walk through the tree: the place of each template around it among its brothers, and its own."""
 
     node_id: str
     name: str = ""
+    order: tuple[int, ...] = ()
 
 
 class Bereft(msgspec.Struct, frozen=True):

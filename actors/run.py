@@ -143,6 +143,7 @@ class Call:
     variables: Mapping[str, str] = field(default_factory=dict)  # retries, lastRetry.*
     gate: Address | None = None  # a boundary with parallelism or failFast: it must permit
     permitted: bool = False  # its Retry node has asked for it
+    order: tuple[int, ...] = ()  # where it stands in the walk through the tree
     boundary_template: Mapping[str, Any] = field(default_factory=dict)  # nodeSelector, … are inherited (POD-1)
     avoid_hosts: tuple[str, ...] = ()
     deadline: float | None = None  # epoch seconds: of the retry's backoff.maxDuration

@@ -60,7 +60,7 @@ class Boundary(Called):
         return Place(
             run=self.run, owner=self.address, boundary=self.id, boundary_name=self.status.name, template=template,
             template_scope=call.resolved.scope, kind=self.kind, depth=call.depth, on_exit=call.on_exit,
-            gate=self.address if self.gate else None, captured=self.captured,
+            gate=self.address if self.gate else None, captured=self.captured, order=call.order,
         )  # fmt: skip
 
     def told(self, sender: Address, word: Any, now: float) -> list[Command]:

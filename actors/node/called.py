@@ -97,7 +97,7 @@ class Called(Working):
 
     def ask(self) -> list[Command]:
         """Ask for the next permit that is wanted."""
-        return [Tell(self.asking[0], WantsPermit(self.id, self.status.name))]
+        return [Tell(self.asking[0], WantsPermit(self.id, self.status.name, self.call.order))]
 
     def _ask_or_resolve(self, now: float) -> list[Command]:
         if self.status.ended or self.begun:

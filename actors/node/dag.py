@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from actors.language.loops import Item, expand, is_loop
@@ -67,6 +68,7 @@ class DagNode(Boundary):
 
     def _begin_task(self, task: Task, now: float) -> list[Command]:
         site = Site(self.place(), task.declared, ids.task(self.status.name, task.name))
+        site.order = (*self.call.order, task.rank)
         self.sites[task.name] = site
         self.by_id[site.id] = task.name
         self.running.add(task.name)
@@ -106,8 +108,9 @@ class DagNode(Boundary):
 
     def _spawn_group(self, task: Task, site: Site, items: list[Item], parents: tuple[str, ...]) -> list[Command]:
         call = GroupCall(
-            run=self.run, parent=self.address, place=self.place(), node_name=site.status.name,
-            steps=(task.declared,), scope=self.scope, node_type="TaskGroup", parents=parents, items=tuple(items),
+            run=self.run, parent=self.address, place=replace(self.place(), order=site.order),
+            node_name=site.status.name, steps=(task.declared,),
+            scope=self.scope, node_type="TaskGroup", parents=parents, items=tuple(items),
         )  # fmt: skip
         site.status = call.unheard()
         return [Tell(self.run.address, Edge(parents, call.address.part)), Spawn(call.address, call)]

@@ -7,8 +7,9 @@ the tasks before it. (DAG-1..8, DAG-11..13, §phase computation.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from actors.language.depends import Clause, expand_dependencies, parse_depends
@@ -33,6 +34,7 @@ class Task:
     needed_by: list[str] = field(default_factory=list)
     open_needs: int = 0  # needs that are not settled yet
     wanted: bool = False  # a target, or something that one depends on
+    rank: int = 0  # of those wanted: when the walk from the targets through what they need comes to it
     settled: bool = False
     phases: frozenset[str] = frozenset()  # its own, or those that reach it when it did not run
     leaves: frozenset[str] = frozenset()  # what follows it inherits: of a nested template, the phases of its ends
@@ -131,10 +133,15 @@ def _targets(text: str | None, tasks: Mapping[str, Task]) -> tuple[str, ...]:
     return tuple(sorted(name for name, task in tasks.items() if not task.needed_by))
 
 
-def _want(tasks: Mapping[str, Task], targets: Iterable[str]) -> None:
-    open_names = list(targets)
-    while open_names:
-        task = tasks[open_names.pop()]
-        if not task.wanted:
+def _want(tasks: Mapping[str, Task], targets: Sequence[str]) -> None:
+    """Walk through the targets and all that they need, which comes before them."""
+    ranks = count()
+    path = [(name, False) for name in reversed(targets)]
+    while path:
+        name, done = path.pop()
+        task = tasks[name]
+        if done:
+            task.rank = next(ranks)
+        elif not task.wanted:
             task.wanted = True
-            open_names += task.needs
+            path += [(name, True), *((need, False) for need in reversed(task.needs))]

@@ -138,7 +138,7 @@ class Group(Behaviour):
         return Place(
             run=place.run, owner=self.address, boundary=place.boundary, boundary_name=place.boundary_name,
             template=place.template, template_scope=place.template_scope, kind=place.kind, depth=place.depth,
-            on_exit=place.on_exit, gate=place.gate, captured=place.captured,
+            on_exit=place.on_exit, gate=place.gate, captured=place.captured, order=place.order,
         )  # fmt: skip
 
     def _plan(self, step: Mapping[str, Any], now: float) -> Plan:
@@ -194,6 +194,7 @@ class Group(Behaviour):
         return self._settle(site, site.conclude(phase, message, (self.id,), now))
 
     def _keep(self, site: Site) -> None:
+        site.order = (*site.place.order, len(self.sites))
         self.sites.append(site)
         self.by_id[site.id] = site
         self.unsettled.add(site.id)

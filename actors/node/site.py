@@ -56,6 +56,7 @@ class Place:
     depth: int
     on_exit: bool = False
     gate: Address | None = None
+    order: tuple[int, ...] = ()  # of the composite, in the walk through the tree
     captured: frozenset[str] = frozenset()  # names of calls whose results the template refers to
 
 
@@ -83,6 +84,7 @@ class Site:
         self.skipped = ""  # why it does not run, once it was prepared
         self.prepared: tuple[Mapping[str, Any], dict[str, Any]] | None = None  # what it calls, with which arguments
         self.callee: Mapping[str, Any] = step  # as far as its tags are filled in
+        self.order = place.order  # who calls it adds where among the calls this one stands
         self.exit_node = ""  # id of the exit handler's node, once it was called
         self.exit_decided = False
 
@@ -291,7 +293,7 @@ class Site:
             run=place.run, parent=place.owner, node_name=self.status.name, boundary=place.boundary,
             boundary_name=place.boundary_name, resolved=resolved, kind=place.kind, caller=self.expanded,
             arguments=arguments, include_result=captured, on_exit=place.on_exit, depth=place.depth + 1, gate=place.gate,
-            boundary_template=place.template, caller_scope=place.template_scope,
+            boundary_template=place.template, caller_scope=place.template_scope, order=self.order,
         )  # fmt: skip
 
     # -------------------------------------------------------------------------------- what hangs on the call
@@ -380,7 +382,7 @@ class Site:
                 boundary_name=place.boundary_name, resolved=resolved, hooked=True, kind=place.kind, caller=self.name,
                 arguments=place.run.own_arguments() if of_workflow else given,
                 on_exit=leaving or place.on_exit, depth=place.depth + 1, gate=place.gate,
-                boundary_template=place.template, caller_scope=place.template_scope,
+                boundary_template=place.template, caller_scope=place.template_scope, order=self.order,
             )  # fmt: skip
         except CALL_ERRORS as error:
             stamp = rfc3339(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -38,7 +39,8 @@ class StepsNode(Boundary):
         if self.index >= len(groups):
             return self.conclude("Succeeded", now)
         call = GroupCall(
-            run=self.run, parent=self.address, place=self.place(), node_name=self._group_name(),
+            run=self.run, parent=self.address, node_name=self._group_name(),
+            place=replace(self.place(), order=(*self.call.order, self.index)),
             steps=tuple(groups[self.index]), scope=self.scope, node_type="StepGroup", parents=self.follows,
         )  # fmt: skip
         self.group = call.unheard()

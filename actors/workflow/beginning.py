@@ -214,7 +214,7 @@ def limit_pods(state: WorkflowState) -> None:
     if limit is None and not state.suspended and state.gate is None:
         return
     if state.gate is None:
-        state.gate = Gate(None if limit is None else int(limit))
+        state.gate = Gate(None if limit is None else int(limit), patient=True)
         inside = state.running.recorded_inside(None)
         state.gate.restore({who: inside[who] for who in inside.keys() & state.running.lockers})
         state.gate.restore({who: inside[who] for who in inside.keys() - state.running.lockers}, doubtful=True)

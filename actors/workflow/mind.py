@@ -113,6 +113,9 @@ class WorkflowMind:
             commands = []
         if state.reopened is not None and not state.live:
             commands = [*commands, *beginning.meet_again(state, state.reopened, now)]
+        if state.gate is not None and state.gate.due:
+            state.gate.due = False
+            commands = [*commands, WakeAt(0.0, pods.PERMITS)]  # as soon as all who are ready have spoken
         over = state.closed and not state.live and not state.writing and state.reopened is None
         commands += [*forsaken.look_after(state), *pods.nobodys(state)] if over else []
         turns, state.journal.turns = state.journal.turns, []
@@ -195,8 +198,8 @@ class WorkflowMind:
                 return writing.changed(state, state.limits, now)
             case ChildChanged(status):
                 return self._child_changed(state, status, now)
-            case WantsPermit(node_id, name):
-                admitted = state.gate.ask(node_id, name) if state.gate is not None else [node_id]
+            case WantsPermit(node_id, name, order):
+                admitted = state.gate.ask(node_id, name, order) if state.gate is not None else [node_id]
                 return [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
             case ReturnsPermit(node_id, _, stays):
                 admitted = state.gate.leave(node_id, stays=stays) if state.gate is not None else []
@@ -305,7 +308,7 @@ class WorkflowMind:
         match tag:
             case writing.FLUSH:
                 return [*writing.flush(state), *ending.after(state, now)]
-            case pods.PLACES | pods.SHOWN:
+            case pods.PERMITS | pods.PLACES | pods.SHOWN:
                 return pods.woke(state, tag, now)
             case collecting.COLLECT:
                 return collecting.collect(state)

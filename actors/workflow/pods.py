@@ -14,7 +14,7 @@ from actors.workflow.state import WorkflowState
 from runtime.messages import Command, Spawn, Tell, WakeAt
 from runtime.objects import Object
 
-PLACES = "places"  # the wake-up
+PLACES, PERMITS = "places", "permits"  # the wake-ups
 GIVE_WAY_S = 60.0  # a place is kept for so long for a pod whose node cannot begin
 SHOWN = "shown"  # likewise
 SHOWN_S = 60.0  # so long after a crash the cache may lag behind what was asked for before it
@@ -65,7 +65,10 @@ def _over(state: WorkflowState, name: str) -> list[Command]:
 
 
 def woke(state: WorkflowState, tag: str, now: float) -> list[Command]:
-    """A minute has passed: of a life that found pods, or of one that is over and follows a crash."""
+    """All who were about to ask for a place have asked; or a minute has passed: of a life that found pods, or of one
+    that is over and follows a crash."""
+    if tag == PERMITS:
+        return _permits(state, state.gate.let_in()) if state.gate is not None else []
     if tag == PLACES:
         return give_way(state, now)
     state.patient = True

@@ -7,7 +7,7 @@ import pytest
 from runtime import log
 from runtime.actor import Room
 from runtime.messages import Address, Started, Tell, Told
-from runtime.scheduler import ACTOR_MESSAGES_MAX, TURN_MESSAGES_MAX, TURN_S
+from runtime.scheduler import ACTOR_MESSAGES_KEPT, ACTOR_MESSAGES_MAX, TURN_MESSAGES_MAX, TURN_S
 from tests.kernel.kernel import Kernel, Scripted
 
 OUTSIDE = Address("outside", "", "", "")
@@ -52,15 +52,36 @@ def test_a_turn_ends_in_the_middle_of_an_actors_mail_when_its_time_is_over():
     kernel = Kernel(Room("a", Scripted(receive)))
     slow, calm = kernel.wake(at("slow")), kernel.wake(at("calm"))
     kernel.run()
-    for number in range(5):
+    for number in range(20):
         kernel.registry.post(slow, Told(OUTSIDE, number))
     kernel.registry.post(calm, Told(OUTSIDE, "calm"))
 
     assert kernel.scheduler.turn() == 2
     assert len(calm.state) == 1, "not yet: the event loop comes first"
-    assert kernel.scheduler.turn() == 2
+    for _ in range(ACTOR_MESSAGES_KEPT // 2):
+        assert kernel.scheduler.turn() == 2
+    assert len(calm.state) == 2, "though the slow one has more to read"
     kernel.run()
-    assert [message.word for message in slow.state[1:]] == [0, 1, 2, 3, 4]
+    assert [message.word for message in slow.state[1:]] == [*range(20)]
+
+
+@pytest.mark.parametrize("messages", range(1, 8))
+def test_the_end_of_a_turn_changes_nothing_about_the_order_in_which_brothers_speak(messages: int):
+    """Each says what it has to say at its second message, which it sends itself; turns end after so many."""
+    said: list[str] = []
+
+    def receive(state, message, now):
+        kernel.clock.now += TURN_S / messages
+        own = next(name for name, actor in brothers.items() if actor.state is state)
+        if isinstance(message, Told) and message.word == "begin":
+            said.append(own)
+        return [Tell(at(own), "begin")] if isinstance(message, Started) else ()
+
+    kernel = Kernel(Room("a", Scripted(receive)))
+    brothers = {name: kernel.wake(at(name)) for name in "abcdefghi"}
+    kernel.run()
+
+    assert said == [*brothers]
 
 
 def test_an_actor_that_holds_up_everybody_is_named(monkeypatch: pytest.MonkeyPatch):

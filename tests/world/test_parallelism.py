@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
 from runtime.objects import Object
-from tests.world.flows import flow, phases, table
+from tests.world.flows import flow, named, phases, table
 from tests.world.test_templates import library
 from tests.world.world import Outcome, world
 
@@ -101,6 +103,63 @@ async def test_an_edit_outranks_the_limit_of_the_template_that_a_workflow_was_ma
             here.die()
         await here.after(8)
         assert len(here.running) == 3
+
+
+KINDS = ["leaf", "deep", "again", "flow"]
+
+
+@pytest.mark.spec("PAR-3")
+@pytest.mark.spec("PAR-4")
+@pytest.mark.parametrize("where", ["workflow", "template"])
+@pytest.mark.parametrize("order", list(permutations(KINDS))[::5])
+async def test_places_are_given_in_the_order_of_writing_whatever_wants_them(order: list[str], where: str) -> None:
+    """Nested templates, too, and what is retried: whoever comes first in the list begins first."""
+    tasks = ", ".join(f"{{name: t{at}, template: {kind}}}" for at, kind in enumerate([*order, *order]))
+    text = flow(f"""
+  - name: again
+    retryStrategy: {{limit: 1}}
+    container: {{image: alpine, command: [sh]}}
+  - name: deep
+    steps: [[{{name: in, template: leaf}}]]
+  - name: flow
+    dag: {{tasks: [{{name: in, template: leaf}}]}}
+  - name: main
+    {"parallelism: 1" if where == "template" else "failFast: false"}
+    dag: {{tasks: [{tasks}]}}
+""", **({"parallelism": 1} if where == "workflow" else {}))  # fmt: skip
+    async with world(table()) as here:
+        ref = await here.submit(text)
+        done = await here.end_of(ref)
+        most = here.most_running
+
+    begun = sorted((node["startedAt"], name) for name, node in named(done).items() if node["type"] == "Pod")
+    assert most == 1
+    assert [name[3] for _, name in begun] == [str(at) for at in range(8)]
+
+
+@pytest.mark.spec("PAR-3")
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("loop", ["steps: [[{%s}]]", "dag: {tasks: [{%s}]}"])
+async def test_what_has_begun_goes_on_before_more_is_begun(loop: str, *, dies: bool) -> None:
+    """Who makes something, uses it and removes it, a hundred times, has never made more than there are places."""
+    text = flow(f"""
+  - name: one
+    steps: [[{{name: make, template: leaf}}], [{{name: use, template: leaf}}], [{{name: remove, template: leaf}}]]
+  - name: main
+    {loop % "name: all, template: one, withSequence: {count: 12}"}
+""", parallelism=2)  # fmt: skip
+    async with world(table()) as here:
+        ref = await here.submit(text)
+        await here.after(5)
+        if dies:
+            here.die()
+        done = await here.end_of(ref, limit_s=300)
+
+    pods = [node for node in named(done).values() if node["type"] == "Pod"]
+    turns = sorted((node["startedAt"], node["displayName"]) for node in pods)
+    made = [sum(1 if name == "make" else -1 if name == "remove" else 0 for _, name in turns[:at]) for at in range(37)]
+    assert done["status"]["phase"] == "Succeeded"
+    assert max(made) <= (4 if dies else 3)  # who removes shows the same second as who makes next
 
 
 @pytest.mark.spec("PAR-3")
