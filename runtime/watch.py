@@ -23,9 +23,9 @@ SHORT_WATCH_S = 1.0
 OLDER_LISTS_MAX = 6
 """So many lists in a row, over about twenty seconds, that are older than what is known: then the server itself is."""
 
-ABSENT_LONGEST_S = 5.0
+ABSENT_LONGEST_S = 15.0
 """A kind that is not served may be installed at any moment, and until it is looked for whoever refers to its objects is
-told that there are none. So this wait grows less than others; a dozen kinds cost a server three answers a second."""
+told that there are none. So this wait grows less than others; a dozen kinds cost a server one short answer a second."""
 
 _STATES = frozenset({"ADDED", "MODIFIED"})
 

@@ -152,7 +152,7 @@ async def test_what_is_optional_and_not_served_or_forbidden_is_empty_and_said_on
             await anyio.sleep(3600)
         assert [line for line in LINES if line[1] != "informer.synced"] == [("info", "resource.absent")]
         assert not w.informer.statistics().served
-        assert len(w.api.calls) < 3600 / 3
+        assert len(w.api.calls) < 3600 / 7
 
 
 async def test_what_is_optional_is_there_once_it_is_permitted():
@@ -224,7 +224,7 @@ async def test_a_resource_that_is_not_served_yet_is_awaited_and_said_once():
             await w.informer.synced.wait()  # there is none of them: that is known
         await anyio.sleep(3600)
         assert not w.informer.statistics().served
-        assert len(w.api.calls) < 3600 / 3
+        assert len(w.api.calls) < 3600 / 7
     assert [event for _, event in LINES].count("resource.absent") == 1
 
 
