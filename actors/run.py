@@ -1,7 +1,7 @@
 """What all actors of one workflow share while it runs, and what a parent hands to a child that it starts.
 
-`Run` is written by the workflow's actor (variables, suspension) and read by its nodes; the one thing nodes write is
-`exports`: a global output must be visible to whoever starts after the node that made it, in the same instant.
+`Run` is written by the workflow's actor (variables, suspension) and read by its nodes; what nodes write is `exports`,
+since a global output must be visible to whoever starts after the node that made it, in the same instant, and the time.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Run:
     shutdown: str = ""  # Stop or Terminate, once asked for
     deadline: float | None = None  # epoch seconds, of spec.activeDeadlineSeconds
     past_deadline: bool = False  # and it has passed
+    began: float | None = None  # epoch seconds
     active: dict[str | None, dict[str, str]] | None = None  # see recorded_inside
     lockers: frozenset[str] = frozenset()  # nodes that had locks when the record was written
     edges: Mapping[str, Iterable[str]] = field(default_factory=dict)  # node id -> who hangs on it: drawn so far
@@ -101,8 +102,16 @@ class Run:
         return self.past_deadline and not on_exit
 
     def functions(self, who: str, now: float) -> Functions:
-        """Time and chance for the expressions of one node: the same again for the same node and second."""
+        """Time and chance for the expressions of one node: the same again for the same node and second.
+
+        What they say of `workflow.duration` is as of then."""
+        self.tell_duration(now)
         return Functions(float(int(now)), seed=f"{self.address.uid}/{who}")
+
+    def tell_duration(self, now: float) -> None:
+        """How long it has run by now, in seconds."""
+        if self.began is not None:
+            self.variables["workflow.duration"] = f"{max(0.0, now - self.began):.6f}"
 
     def own_arguments(self) -> dict[str, Any]:
         """The workflow's arguments with their values: what an exit handler gets to which nothing is passed."""

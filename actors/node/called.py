@@ -126,7 +126,8 @@ class Called(Working):
         named = self._display_name()
         if named is None:
             return self.unable(f"displayName must match the regex {DISPLAY_NAME.pattern}", now)
-        changes: dict[str, Any] = {"inputs": self.instance.inputs or None, "display_name": named}
+        recorded = self.status.inputs if template_type(self.call.template) in POD_TYPES else None  # as its pod has got
+        changes: dict[str, Any] = {"inputs": recorded or self.instance.inputs or None, "display_name": named}
         if self.call.retried:
             changes["memoization_status"] = memo.of_attempt(self.instance.template)
         self.status = msgspec.structs.replace(self.status, **changes)

@@ -67,6 +67,8 @@ def instantiate(
         own = local_variables(call) | input_variables(inputs) | _output_paths(plain["body"])
         return Instance({**plain["body"], "inputs": inputs} if inputs else plain["body"], inputs, own)
     known = {**texts(call.run.globals()), **local_variables(call)}
+    if template_type(call.template) in {"steps", "dag"}:
+        del known["workflow.duration"]  # its calls say how long it is by then
     parameters = substitute(parameters, known, functions=functions)
     artifacts = substitute(artifacts, known, functions=functions)
     inputs = {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}

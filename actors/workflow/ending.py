@@ -8,7 +8,7 @@ from actors.arguments import arguments_for
 from actors.language.expression import ExpressionError, evaluate_bool, nest
 from actors.messages import Edge, EndDaemon, NodeStatus, WorkflowEnded
 from actors.names import ids
-from actors.names.timestamps import rfc3339, seconds
+from actors.names.timestamps import rfc3339
 from actors.run import Call, refused
 from actors.templates import TemplateNotFound
 from actors.workflow import collecting, disruption, locks, writing
@@ -66,7 +66,7 @@ def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
             state.hooks.setdefault(node_id, known)
         if node_id in state.hooks:
             continue
-        _set_duration(state, now)
+        run.tell_duration(now)
         try:
             if "workflow.failures" in str(hook.get("expression")):  # all nodes are looked at for it
                 _set_failures(state)
@@ -109,7 +109,7 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
     if not hook or (run.shutdown == "Terminate" and not fired):
         return []
     _set_failures(state)
-    _set_duration(state, now)
+    run.tell_duration(now)
     try:
         if not fired and hook.get("expression") and not _holds(str(hook["expression"]), state, now):
             return []
@@ -121,10 +121,6 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
         return []
     state.exit_node = NodeStatus(id=call.id, name=node_name, phase="Pending")
     return [Spawn(call.address, call)]
-
-
-def _set_duration(state: WorkflowState, now: float) -> None:
-    state.running.variables["workflow.duration"] = f"{now - seconds(state.started_at):.6f}"
 
 
 def _set_failures(state: WorkflowState) -> None:

@@ -115,6 +115,7 @@ def start(state: WorkflowState, now: float) -> list[Command]:
     status = (state.object or {}).get("status") or {}
     state.phase, state.message = "Running", ""
     state.started_at = status.get("startedAt") or rfc3339(now)
+    state.running.began = seconds(state.started_at)
     unwritten = forsaken.at_start(state, now)
     return [*_needs(state, state.running.spec, now), *leftovers(state.running, unwritten=unwritten)]
 

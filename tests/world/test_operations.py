@@ -230,3 +230,32 @@ async def test_a_finished_workflow_whose_failed_nodes_are_taken_away_runs_them_a
     assert done["status"]["phase"] == "Succeeded"
     assert tries == ["w.A", "w.B", "w.onExit", "w.B", "w.onExit"]
     assert named(done)["w.B"]["inputs"]["parameters"][0]["value"] == "made"
+
+
+@pytest.mark.spec("EXPR-1")
+@pytest.mark.parametrize("dies", [False, True])
+async def test_how_long_the_workflow_has_run_is_told_as_of_now(*, dies: bool) -> None:
+    """To arguments, conditions and the pod itself, not only in an exit handler."""
+    says = "arguments: {parameters: [{name: m, value: '{{workflow.duration}}'}]}"
+    text = flow(f"""
+  - name: main
+    steps:
+    - [{{name: a, template: leaf, {says}}}]
+    - - {{name: b, template: leaf, {says}}}
+      - {{name: c, template: leaf, when: "{{{{workflow.duration}}}} > 15", {says}}}
+      - {{name: d, template: leaf, when: "{{{{workflow.duration}}}} < 15"}}
+""")
+    async with world(table(a=Outcome(delay_s=20))) as here:
+        ref = await here.submit(text)
+        await here.after(10)
+        if dies:
+            here.die()
+        done = await here.end_of(ref)
+
+    said = {
+        name: float(node["inputs"]["parameters"][0]["value"]) for name, node in nodes(done).items() if name in "abc"
+    }
+    assert said["a"] < 1
+    assert 20 <= said["b"] < 25
+    assert 20 <= said["c"] < 25
+    assert nodes(done)["d"]["phase"] == "Skipped"
