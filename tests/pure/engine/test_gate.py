@@ -68,6 +68,50 @@ class GateWalk(RuleBasedStateMachine):
 TestGateWalk = pytest.mark.spec("PAR-4")(GateWalk.TestCase)
 
 
+class PatientWalk(RuleBasedStateMachine):
+    """Likewise, of a gate that lets in by the order of a tree, when all have asked who do so at one time."""
+
+    @initialize(limit=st.integers(0, 3))
+    def begin(self, limit: int) -> None:
+        self.gate = Gate(limit, patient=True)
+        self.waiting: dict[str, tuple[int, ...]] = {}
+        self.inside: set[str] = set()
+
+    @rule(who=st.sampled_from("abcdefgh"), order=st.lists(st.integers(0, 2), max_size=3))
+    def ask(self, who: str, order: list[int]) -> None:
+        assert self.gate.ask(who, order=tuple(order)) == []
+        if who not in self.inside:
+            self.waiting.setdefault(who, tuple(order))
+
+    @rule(who=st.sampled_from("abcdefgh"))
+    def leave(self, who: str) -> None:
+        assert self.gate.leave(who) == []
+        self.inside.discard(who)
+        self.waiting.pop(who, None)
+
+    @rule(limit=st.integers(0, 3))
+    def edit(self, limit: int) -> None:
+        self.gate.limit = limit
+        assert self.gate.admit() == []
+
+    @rule()
+    def let_in(self) -> None:
+        admitted = self.gate.let_in()
+        orders = [self.waiting.pop(who) for who in admitted]
+        assert orders == sorted(orders)
+        assert all(orders[-1] <= order for order in self.waiting.values() if orders)
+        self.inside |= set(admitted)
+        assert len(self.inside) <= (self.gate.limit or 0) or not admitted
+
+    @invariant()
+    def who_could_go_in_is_called(self) -> None:
+        if hasattr(self, "gate") and self.waiting and len(self.inside) < (self.gate.limit or 0):
+            assert self.gate.due
+
+
+TestPatientWalk = pytest.mark.spec("PAR-3")(PatientWalk.TestCase)
+
+
 @pytest.mark.spec("FF-2")
 def test_after_a_failure_a_gate_that_fails_fast_lets_nobody_in() -> None:
     gate = Gate(1, fail_fast=True)
