@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.messages import Edited, NodeStatus, Permit, Shutdown
 from actors.packing import VERSION, nodes_of
-from actors.workflow import beginning, collecting, ending, guard, locks, offloading, writing
+from actors.workflow import beginning, collecting, ending, guard, locks, offloading, turn, writing
 from actors.workflow.state import Superseded, WorkflowState, is_completed, newer
 from runtime.api import ApiError
 from runtime.client_errors import too_large
@@ -23,8 +23,8 @@ OVERFULL = "workflow is longer than maximum allowed size."  # upstream's words
 def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     """Somebody else's newer object. Raises Superseded, and the next life looks at what there is."""
     assert state.object is not None
-    if not newer(thing, state.object):
-        return []
+    if not newer(thing, state.object):  # a live read was before it: who gives turns may have heard of it only now
+        return beginning.wait_turn(state, now) if state.turn == turn.ASKED else []
     if is_completed(thing) and not state.ended and not state.closed:
         raise Superseded(f"workflow {state.address.name} has ended on record while it ran here")
     found = _whole(state, thing)

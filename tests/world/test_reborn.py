@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from actors.names import labels
+from actors.turn_messages import QUEUE, AskTurn, TurnGiven
 from actors.workflow import writing
 from actors.workflow.mind import WorkflowMind
 from actors.workflow.state import WORKFLOWS
 from runtime.api import Gone as GoneError
-from runtime.messages import Done, Failed, Gone, Observed, Read, Started, Stop, WriteStatus
+from runtime.messages import (
+    Address,
+    Command,
+    Done,
+    Failed,
+    Gone,
+    Observed,
+    Read,
+    Started,
+    Stop,
+    Tell,
+    Told,
+    WriteStatus,
+)
 from runtime.objects import Object, reference
 from tests.world.test_late_pods import ADDRESS, FINISHED, NOW
 
@@ -40,6 +56,26 @@ def test_the_newer_of_what_was_read_and_what_was_shown_meanwhile_is_believed(rea
     assert state.object is not None
     assert state.object["metadata"]["resourceVersion"] == "12"
     assert not state.ended
+
+
+@pytest.mark.spec("OP-4")
+@pytest.mark.spec("PAR-1")
+def test_who_has_asked_for_a_turn_before_the_cache_knew_that_it_runs_again_asks_once_more_then() -> None:
+    """Until the cache shows an unfinished workflow the room that gives turns may not be there, and hears nothing."""
+    mind = WorkflowMind()
+    state = mind.birth(ADDRESS, None)
+    first, opened = at("8", over=True), at("12", over=False)
+    opened["status"] = {**opened["status"], "phase": ""}
+    list(mind.receive(state, Started(1), NOW))
+    (look,) = mind.receive(state, Observed(reference(WORKFLOWS, first), first), NOW)
+
+    def asked(commands: Iterable[Command]) -> list[Address]:
+        return [each.to for each in commands if isinstance(each, Tell) and isinstance(each.word, AskTurn)]
+
+    assert asked(mind.receive(state, Done(look, opened), NOW)) == [QUEUE]
+    assert asked(mind.receive(state, Observed(reference(WORKFLOWS, opened), opened), NOW)) == [QUEUE]
+    list(mind.receive(state, Told(QUEUE, TurnGiven()), NOW))
+    assert asked(mind.receive(state, Observed(reference(WORKFLOWS, opened), opened), NOW)) == []
 
 
 def test_what_the_cache_shows_of_a_workflow_that_is_gone_is_late() -> None:
