@@ -1,8 +1,8 @@
 """A gate lets at most so many in at once, and nobody any more after a failure when it is to fail fast.
 
-A boundary with `parallelism` or `failFast` has one for its direct children (PAR-4, FF-2): first come, first served.
-The workflow has one for all its pods (PAR-3), which are let in as upstream's walk through the tree comes to them: what
-has begun goes on before more is begun: of a thousand items only as many are half done as there are places. Pure.
+A boundary with `parallelism` or `failFast` has one for its direct children (PAR-4, FF-2), the workflow one for all
+its pods (PAR-3). Where places are few they are given as upstream's walk through the tree comes to who wants them: what
+has begun goes on before more is begun, and of a thousand items only as many are half done as there are places. Pure.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from actors.names import ids
 
 FIRST: tuple[int, ...] = ()
+PERMITS = "permits"  # the wake-up of whose gate it is, when it is time to let in
 AS_ASKED = (0,)  # those of one order go in as they have asked
 
 

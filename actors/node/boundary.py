@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.arguments import BadOutput, composite_outputs
-from actors.gate import Gate
+from actors.gate import PERMITS, Gate
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError, results_referenced
 from actors.messages import (
@@ -27,7 +27,7 @@ from actors.names import ids
 from actors.node.called import Called
 from actors.node.site import Place
 from actors.run import Call
-from runtime.messages import Address, Command, Tell
+from runtime.messages import Address, Command, Tell, WakeAt
 
 
 class Boundary(Called):
@@ -48,7 +48,7 @@ class Boundary(Called):
         template = self.instance.template
         limit = template.get("parallelism")
         if self.gate is None and (limit is not None or template.get("failFast")):
-            self.gate = Gate(int(limit) if limit else None, bool(template.get("failFast")))
+            self.gate = Gate(int(limit) if limit else None, bool(template.get("failFast")), patient=bool(limit))
             over = self.run.found_over_inside(self.status.name)
             stay = {call: name for call, name in over.items() if call in self.run.lockers}  # see _vacated
             self.gate.restore(self.run.recorded_inside(self.id) | self.run.found_inside(self.status.name) | stay)
@@ -66,10 +66,10 @@ class Boundary(Called):
     def told(self, sender: Address, word: Any, now: float) -> list[Command]:
         """Children ask for permits; orders are passed on to them."""
         match word:
-            case WantsPermit(node_id, name):
+            case WantsPermit(node_id, name, order):
                 if self.gate is not None and self.gate.closed and not self.gate.remembers(node_id):
                     return [Tell(self.run.node_address(node_id), Denied())]
-                return self._admit(self.gate.ask(node_id, name) if self.gate else [node_id])
+                return self._admit(self.gate.ask(node_id, name, order) if self.gate else [node_id])
             case ReturnsPermit(node_id, failed, stays):
                 commands = self._admit(self.gate.leave(node_id, failed=failed, stays=stays)) if self.gate else []
                 return [*commands, *self._fail_fast(now)]
@@ -101,7 +101,17 @@ class Boundary(Called):
         return self._admit(self.gate.vacate(call))
 
     def _admit(self, admitted: list[str]) -> list[Command]:
-        return [Tell(self.run.node_address(node_id), Permit()) for node_id in admitted]
+        commands: list[Command] = [Tell(self.run.node_address(node_id), Permit()) for node_id in admitted]
+        if self.gate is not None and self.gate.due:
+            self.gate.due = False
+            commands.append(WakeAt(0.0, PERMITS))  # as soon as all who are ready have spoken
+        return commands
+
+    def woke(self, tag: str, now: float) -> list[Command]:
+        """All who were about to ask for a place have asked: those go in whose turn it is."""
+        if tag == PERMITS:
+            return self._admit(self.gate.let_in()) if self.gate is not None else []
+        return super().woke(tag, now)
 
     def _fail_fast(self, now: float) -> list[Command]:
         """After a failure nobody new is let in; when the last one inside has left, what waits is told so. A place that

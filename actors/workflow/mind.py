@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from actors import gate
 from actors.history_messages import Baseline
 from actors.lock_messages import WHOLE, LockAwaited, LockGranted, LockRefused, SayAgain, WantsLocks
 from actors.messages import (
@@ -115,7 +116,7 @@ class WorkflowMind:
             commands = [*commands, *beginning.meet_again(state, state.reopened, now)]
         if state.gate is not None and state.gate.due:
             state.gate.due = False
-            commands = [*commands, WakeAt(0.0, pods.PERMITS)]  # as soon as all who are ready have spoken
+            commands = [*commands, WakeAt(0.0, gate.PERMITS)]  # as soon as all who are ready have spoken
         over = state.closed and not state.live and not state.writing and state.reopened is None
         commands += [*forsaken.look_after(state), *pods.nobodys(state)] if over else []
         turns, state.journal.turns = state.journal.turns, []
@@ -308,7 +309,7 @@ class WorkflowMind:
         match tag:
             case writing.FLUSH:
                 return [*writing.flush(state), *ending.after(state, now)]
-            case pods.PERMITS | pods.PLACES | pods.SHOWN:
+            case gate.PERMITS | pods.PLACES | pods.SHOWN:
                 return pods.woke(state, tag, now)
             case collecting.COLLECT:
                 return collecting.collect(state)

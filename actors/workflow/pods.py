@@ -7,6 +7,7 @@ released. (§5: a pod that exists wins over a status that does not know it yet.)
 
 from __future__ import annotations
 
+from actors.gate import PERMITS
 from actors.messages import FoundOver, NodeStatus, Permit, Phase
 from actors.names import ids, labels
 from actors.run import Leftover
@@ -14,7 +15,7 @@ from actors.workflow.state import WorkflowState
 from runtime.messages import Command, Spawn, Tell, WakeAt
 from runtime.objects import Object
 
-PLACES, PERMITS = "places", "permits"  # the wake-ups
+PLACES = "places"  # the wake-up
 GIVE_WAY_S = 60.0  # a place is kept for so long for a pod whose node cannot begin
 SHOWN = "shown"  # likewise
 SHOWN_S = 60.0  # so long after a crash the cache may lag behind what was asked for before it

@@ -84,11 +84,7 @@ FOUND = [
     (1656640, "mixed", "after a restart a daemon was ended before it was on record that it had served"),
     (1657299, "mixed", "after a restart a pod was let go before the end of its node, below one over, was on record"),
     (1659462, "mixed", "a loop that failFast had ended before any item began was Running again after a restart"),
-    (
-        2024084,
-        "mixed",
-        "a live read told of a retry before the room that gives turns was there, and the turn never came",
-    ),
+    (2024084, "mixed", "a live read told of a retry before the room that gives turns was there, and no turn came"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 

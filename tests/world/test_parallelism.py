@@ -162,6 +162,27 @@ async def test_what_has_begun_goes_on_before_more_is_begun(loop: str, *, dies: b
     assert max(made) <= (4 if dies else 3)  # who removes shows the same second as who makes next
 
 
+@pytest.mark.spec("PAR-4")
+@pytest.mark.parametrize("dies", [False, True])
+async def test_of_the_tasks_that_a_template_holds_back_those_go_first_that_follow_on_others(*, dies: bool) -> None:
+    tasks = "".join(
+        f"""
+      - {{name: make-{n}, template: leaf}}
+      - {{name: remove-{n}, template: leaf, depends: make-{n}}}""" for n in range(6)
+    )  # fmt: skip
+    async with world(table()) as here:
+        ref = await here.submit(flow(f"  - name: main\n    parallelism: 1\n    dag:\n      tasks:{tasks}\n"))
+        await here.after(5)
+        if dies:
+            here.die()
+        done = await here.end_of(ref, limit_s=300)
+
+    pods = [node for node in named(done).values() if node["type"] == "Pod"]
+    turns = [name for _, name in sorted((node["startedAt"], node["displayName"]) for node in pods)]
+    assert turns == [f"{what}-{n}" for n in range(6) for what in ("make", "remove")]
+    assert here.most_running == 1
+
+
 @pytest.mark.spec("PAR-3")
 @pytest.mark.parametrize("dies", [False, True])
 @pytest.mark.parametrize("kind", ["steps: [[{name: a, template: leaf}]]", "suspend: {duration: 1s}"])
