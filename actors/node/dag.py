@@ -68,7 +68,7 @@ class DagNode(Boundary):
 
     def _begin_task(self, task: Task, now: float) -> list[Command]:
         site = Site(self.place(), task.declared, ids.task(self.status.name, task.name))
-        site.order = (*self.call.order, task.rank)
+        site.order = site.hook_order = (*self.call.order, task.rank)
         self.sites[task.name] = site
         self.by_id[site.id] = task.name
         self.running.add(task.name)

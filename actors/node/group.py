@@ -194,7 +194,8 @@ class Group(Behaviour):
         return self._settle(site, site.conclude(phase, message, (self.id,), now))
 
     def _keep(self, site: Site) -> None:
-        site.order = (*site.place.order, len(self.sites))
+        index = len(self.sites)
+        site.order, site.hook_order = (*site.place.order, 0, index), (*site.place.order, 1, index)  # calls before hooks
         self.sites.append(site)
         self.by_id[site.id] = site
         self.unsettled.add(site.id)

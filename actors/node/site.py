@@ -84,7 +84,7 @@ class Site:
         self.skipped = ""  # why it does not run, once it was prepared
         self.prepared: tuple[Mapping[str, Any], dict[str, Any]] | None = None  # what it calls, with which arguments
         self.callee: Mapping[str, Any] = step  # as far as its tags are filled in
-        self.order = place.order  # who calls it adds where among the calls this one stands
+        self.order = self.hook_order = place.order  # who calls it adds where among the calls this one stands
         self.exit_node = ""  # id of the exit handler's node, once it was called
         self.exit_decided = False
 
@@ -382,7 +382,7 @@ class Site:
                 boundary_name=place.boundary_name, resolved=resolved, hooked=True, kind=place.kind, caller=self.name,
                 arguments=place.run.own_arguments() if of_workflow else given,
                 on_exit=leaving or place.on_exit, depth=place.depth + 1, gate=place.gate,
-                boundary_template=place.template, caller_scope=place.template_scope, order=self.order,
+                boundary_template=place.template, caller_scope=place.template_scope, order=self.hook_order,
             )  # fmt: skip
         except CALL_ERRORS as error:
             stamp = rfc3339(now)

@@ -170,7 +170,7 @@ async def test_what_a_template_that_failed_fast_kept_a_loop_from_is_done_when_it
       failFast: false
       tasks:
       - {{name: bad, template: leaf}}
-      - {{name: L, template: leaf, withItems: [x, y], hooks: {{exit: {{template: leaf}}}}}}
+      - {{name: l, template: leaf, withItems: [x, y], hooks: {{exit: {{template: leaf}}}}}}
 """)
     healed = False
 
@@ -186,10 +186,10 @@ async def test_what_a_template_that_failed_fast_kept_a_loop_from_is_done_when_it
         await retries.retried(here, ref, seconds(first["status"]["finishedAt"]) + 60)
         done = await here.end_of(ref)
 
-    assert (phases(first)["w.L"], named(first)["w.L"]["message"]) == ("Failed", FAILED_FAST)
+    assert (phases(first)["w.l"], named(first)["w.l"]["message"]) == ("Failed", FAILED_FAST)
     assert not [name for name in phases(first) if name.endswith(".onExit") or (limit and "(" in name)]
     assert set(phases(done).values()) == {"Succeeded"}
-    assert {"w.L(0:x)", "w.L(1:y)", "w.L(0:x).onExit", "w.L(1:y).onExit"} <= phases(done).keys()
+    assert {"w.l(0:x)", "w.l(1:y)", "w.l(0:x).onExit", "w.l(1:y).onExit"} <= phases(done).keys()
 
 
 @pytest.mark.spec("TMO-1")
