@@ -39,6 +39,10 @@ class AlreadyExists(ApiError):
     """409 AlreadyExists: an object of that name is there. Look whether it is yours."""
 
 
+class Withdrawn(ApiError):
+    """Never begun, or put off by the server and not tried again: who had asked for it has withdrawn it."""
+
+
 class Gone(ApiError):
     """404: the object is not there (or not with that uid). Forget it."""
 

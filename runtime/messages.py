@@ -227,6 +227,14 @@ class Spawn(msgspec.Struct, frozen=True):
     argument: Any = None
 
 
+class Withdraw(msgspec.Struct, frozen=True):
+    """Do not make the object that this actor has asked to Create at `ref`, if that waits or the server has put it off.
+
+    It comes back as Failed with runtime.api.Withdrawn when its turn comes. What is in flight is not called back."""
+
+    ref: Reference
+
+
 class WakeAt(msgspec.Struct, frozen=True):
     """Be woken at `at` (seconds since the epoch, UTC). One timer per tag: a later one replaces it; None cancels."""
 
@@ -262,6 +270,7 @@ Command: TypeAlias = (
     | Read
     | List
     | ReadLog
+    | Withdraw
     | Ask
     | Tell
     | Question

@@ -32,7 +32,9 @@ def always() -> bool:
 class Order:
     """A command and who asked for it."""
 
-    __slots__ = ("actor", "after_s", "begun", "command", "fence", "is_event", "key", "taken", "times", "tries")
+    __slots__ = (
+        "actor", "after_s", "begun", "command", "fence", "is_event", "key", "taken", "times", "tries", "withdrawn",
+    )  # fmt: skip
 
     def __init__(self, actor: Actor, command: Command, fence: Fence = always) -> None:
         self.actor = actor
@@ -45,6 +47,7 @@ class Order:
         self.taken = False  # somebody has begun with it
         self.begun = 0  # the number of its latest try among all tries
         self.after_s = 0.0  # what the last 429 asked for
+        self.withdrawn = False  # it is not to be begun any more
 
 
 def key_of(command: Command) -> Key | None:
@@ -150,6 +153,13 @@ class Orders:
         """An order that was begun and has to be tried again: the first of its kind. It keeps its object's line."""
         self._waiting += 1
         (self._events if order.is_event else self._first).appendleft(order.fence, _lane(order), order)
+
+    def withdraw(self, actor: Actor, key: Key) -> None:
+        """What `actor` has asked to create there is not to be begun, or not again; it keeps its place in the line."""
+        if key in self._lines:
+            for order in (self._heads[key], *self._lines[key]):
+                if order.actor is actor and isinstance(order.command, Create):
+                    order.withdrawn = True
 
     def statuses(self) -> int:
         """Status writes that could begin now."""

@@ -18,7 +18,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from runtime.actor import Room
-from runtime.api import Api, ApiError, Conflict, Gone, LogOptions, Refused, Selection, Throttled, Unavailable
+from runtime.api import Api, ApiError, Conflict, Gone, LogOptions, Refused, Selection, Throttled, Unavailable, Withdrawn
 from runtime.log import Log
 from runtime.messages import (
     Ask,
@@ -32,6 +32,7 @@ from runtime.messages import (
     Patch,
     Read,
     ReadLog,
+    Withdraw,
     WriteStatus,
 )
 from runtime.objects import EVICTION_PATH, Object, Reference, Resource
@@ -123,6 +124,9 @@ class Performers:
 
     def submit(self, actor: Actor, command: Command) -> None:
         """Queue a command; its result comes back to `actor`, if it still lives by then."""
+        if isinstance(command, Withdraw):
+            self._orders.withdraw(actor, command.ref[:3])
+            return
         order = Order(actor, command, self.fence_of(actor.address.room))
         if isinstance(command, Ask):
             self._asks.append(order.fence, actor.address.namespace, order)
@@ -247,6 +251,8 @@ class Performers:
 
     async def _try(self, order: Order) -> Message | None:
         """One attempt: its result as a message, or None when the server said to come back later."""
+        if order.withdrawn:
+            return Failed(order.command, Withdrawn("withdrawn by who had asked for it"))
         order.tries += 1
         self._begun += 1
         order.begun = self._begun

@@ -39,6 +39,7 @@ from runtime.messages import (
     Tell,
     Told,
     WakeAt,
+    Withdraw,
     Woke,
     WriteStatus,
 )
@@ -217,7 +218,7 @@ class Scheduler:
                     self._registry.post(to, Told(actor.address, command.word), urgent=command.urgent)
             case Measure():
                 self._measure(command)
-            case Create() | Patch() | WriteStatus() | Delete() | Read() | List() | ReadLog() | Ask():
+            case Create() | Patch() | WriteStatus() | Delete() | Read() | List() | ReadLog() | Withdraw() | Ask():
                 self._perform.submit(actor, command)
             case Spawn():
                 self._lives.spawn(actor, command.address, command.argument)

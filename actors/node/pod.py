@@ -57,7 +57,7 @@ class PodNode(PodLook):
         """End, and with it what is left of a container set; what has ended serves nobody."""
         self.pod, self.unsure = self.pod or self.unsure, None
         ended = super().end(phase, now, message, error=error, **{"daemoned": False, **fields})
-        return [*close_containers(self, now), *ended] if ended and self.status.ended else ended
+        return [*self._no_second(), *close_containers(self, now), *ended] if ended and self.status.ended else ended
 
     def outbound(self) -> tuple[str, ...]:
         """The pod itself, or the last of the containers of its set that have been seen."""
@@ -156,7 +156,7 @@ class PodNode(PodLook):
             if recorded and self.status.inputs is None:
                 self.status = msgspec.structs.replace(self.status, inputs=msgspec.json.decode(recorded))
             return []
-        return self._release(now) if self.status.ended else self._look(now)
+        return [*self._no_second(), *(self._release(now) if self.status.ended else self._look(now))]
 
     def gone(self, ref: Reference, now: float) -> list[Command]:
         """The pod is no longer there: after its end that is fine, before it only a live look is believed."""

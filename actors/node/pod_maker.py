@@ -25,8 +25,8 @@ from actors.node.refusals import CREATE_BACKOFF_S, passes
 from actors.node.release import INPUTS_ANNOTATION, inputs_annotation, release_patch
 from actors.node.restarts import restart_reason
 from actors.run import Call
-from runtime.api import AlreadyExists, ApiError, Gone, Refused, Unavailable
-from runtime.messages import Ask, Command, Create, Delete, Patch, Read, WakeAt
+from runtime.api import AlreadyExists, ApiError, Gone, Refused, Unavailable, Withdrawn
+from runtime.messages import Ask, Command, Create, Delete, Patch, Read, WakeAt, Withdraw
 from runtime.objects import PODS, Object, Reference, reference
 
 ADOPT, CREATE, IMAGE, RESTART = "pod:adopt", "pod:create", "pod:image", "pod:restart"
@@ -49,6 +49,7 @@ class PodMaker(Called):
         self.settings = settings
         self.pod: Object | None = None
         self.creating = False  # whether the pod was made by what was asked for last is not known yet
+        self.unwanted = False  # what was asked for last has been withdrawn
         self.refusals = 0
         self.paced = False  # it waits for its turn to be created
         self.released = False
@@ -78,8 +79,15 @@ class PodMaker(Called):
             return self._ask_registry(error, now)
         except (BadTemplate, BadLocation, SubstitutionError, ValueError) as error:
             return self.erred(str(error), now)
-        self.creating = True
+        self.creating, self.unwanted = True, False
         return [Create(PODS, pod, CREATE)]
+
+    def _no_second(self) -> list[Command]:
+        """What was asked for is not wanted any more: the pod is there, of a life before perhaps, or never shall be.
+
+        A server that is busy may put the request off until that pod has come to its end and has been deleted."""
+        unwanted, self.unwanted = self.creating and not self.unwanted, self.creating
+        return [Withdraw(self._reference())] if unwanted else []
 
     def _request(self, now: float) -> PodRequest:
         call, run = self.call, self.run
@@ -114,7 +122,7 @@ class PodMaker(Called):
             return [Read(self._reference(), RELEASE)] if not self.released else []
         if self.pod is not None or self.status.phase == "Running":
             return []  # it was made, and was seen: only the answer is missing
-        if isinstance(error, AlreadyExists):
+        if isinstance(error, AlreadyExists | Withdrawn):
             return [Read(self._reference(), ADOPT)]
         if isinstance(error, Refused | Gone) and not passes(error):
             self.released = True

@@ -15,6 +15,7 @@ from runtime.messages import (
     Done,
     Patch,
     Read,
+    Withdraw,
     WriteStatus,
 )
 from runtime.objects import CONFIGMAPS, EVENTS, Reference, reference
@@ -198,6 +199,32 @@ async def test_throttled_waits_as_told_and_keeps_the_order_of_its_object():
         await anyio.sleep(12)
         assert b.results() == [("done", "first"), ("done", "second")]
         assert b.performers.statistics().throttled == 1
+
+
+async def test_what_waits_and_is_withdrawn_by_who_asked_is_never_made():
+    """One is put off by the server, one waits for its turn; another actor's is none of its business."""
+    async with bench(concurrency=1) as b:
+        refused = iter([Throttled("slow down", after_s=30.0)])
+        b.api.fault = lambda verb, subject: next(refused, None)
+        b.submit(Create(CONFIGMAPS, configmap("a"), "put off"), Patch(at("a"), {}, tag="behind"))
+        b.submit(Create(CONFIGMAPS, configmap("b"), "waits"))
+        await anyio.sleep(5)
+        b.submit(Create(CONFIGMAPS, configmap("c"), "wanted"))
+        stranger = Actor(Address("a", "default", "y", ""), Scripted(), None)
+        for who, name in ((b.actor, "a"), (b.actor, "b"), (b.actor, "nobody's"), (stranger, "c")):
+            b.performers.submit(who, Withdraw(at(name)))
+        await anyio.sleep(60)
+        assert b.results() == [("Withdrawn", "put off"), ("Gone", "behind"), ("Withdrawn", "waits"), ("done", "wanted")]
+        assert b.performers.statistics().busy == 0
+
+
+async def test_what_is_in_flight_is_not_called_back():
+    async with bench() as b:
+        b.submit(Create(CONFIGMAPS, configmap("a"), "begun"))
+        await anyio.sleep(0.5)
+        b.submit(Withdraw(at("a")))
+        await anyio.sleep(5)
+        assert b.results() == [("done", "begun")]
 
 
 async def test_a_throttling_server_is_asked_less_and_less_at_once_then_more_again():

@@ -11,8 +11,23 @@ from actors.node.pod_look import CONFIRM, DOUBT
 from actors.node.pod_maker import ADOPT, CREATE
 from actors.node.pod_release import COLLECT, KILL
 from runtime.api import Gone as NotFound
-from runtime.api import Throttled, Unavailable
-from runtime.messages import Command, Create, Delete, Done, Failed, Gone, Message, Patch, Read, Tell, Told, WakeAt, Woke
+from runtime.api import Throttled, Unavailable, Withdrawn
+from runtime.messages import (
+    Command,
+    Create,
+    Delete,
+    Done,
+    Failed,
+    Gone,
+    Message,
+    Patch,
+    Read,
+    Tell,
+    Told,
+    WakeAt,
+    Withdraw,
+    Woke,
+)
 from runtime.objects import PODS, Object, reference
 from tests.pure.engine.nodes import LEAF, NOW, WORKFLOW, Played, a_call, a_pod, a_run, of
 
@@ -346,3 +361,37 @@ def test_a_pod_whose_time_is_up_in_the_cache_is_looked_at_before_it_has_failed(t
     absent = Failed(look, NotFound("gone", code=404))
     node.hears(Done(look, a_pod(node.call, there, version="9")) if there else absent)
     assert node.state.status.phase == phase
+
+
+def test_a_pod_that_is_there_is_not_made_by_what_was_asked_for_before_it_was_seen() -> None:
+    """A life before has made it, and the server has put this one's request off: when its time comes the pod may have
+    ended, and its user may have deleted it."""
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    seen = node.sees(a_pod(node.call, "Succeeded"))
+    assert [command.ref.name for command in of(Withdraw, seen)] == [node.state.pod_name]
+
+    assert of(Create, node.hears(Failed(create, Withdrawn("withdrawn")))) == []
+    assert of(Withdraw, node.sees(a_pod(node.call, "Succeeded", version="8"))) == []
+
+
+def test_who_ends_before_its_pod_is_made_does_not_make_it_any_more() -> None:
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    assert len(of(Withdraw, node.told(DeadlineExceeded()))) == 1
+    (look,) = of(Read, node.hears(Failed(create, Withdrawn("withdrawn"))))  # an earlier life may have made it
+    node.hears(Failed(look, NotFound("no such pod", code=404)))
+    node.told(Recorded())
+
+    assert node.state.waiting() == "for nothing"
+
+
+def test_a_pod_that_was_deleted_before_it_was_withdrawn_is_made_if_nothing_of_it_is_on_record() -> None:
+    node = a_node()
+    (create,) = of(Create, node.begins())
+    pod = a_pod(node.call)
+    assert len(of(Withdraw, node.sees(pod))) == 1
+    node.hears(Gone(reference(PODS, pod)))
+    (look,) = of(Read, node.hears(Failed(create, Withdrawn("withdrawn"))))
+
+    assert len(of(Create, node.hears(Failed(look, NotFound("no such pod", code=404))))) == 1
