@@ -10,18 +10,13 @@ from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import Functions
 from actors.messages import NodeStatus
 from actors.names.durations import parse_duration_or_seconds
+from actors.names.spoken import in_words
 
 NO_MORE = "No more retries left"
 MAX_DURATION = "Max duration limit exceeded"
 BACKOFF_TOO_LONG = "Backoff would exceed max duration limit"
 EXPRESSION_FALSE = "retryStrategy.expression evaluated to false"
 LONGEST_S = float((1 << 63) // 10**9)  # what a duration of upstream's can hold: 292 years
-MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
-YEAR_S, LONG_YEARS = 360 * DAY_S, 37
-UNITS = (
-    ("year", YEAR_S), ("month", 30 * DAY_S), ("week", 7 * DAY_S), ("day", DAY_S), ("hour", HOUR_S),
-    ("minute", MINUTE_S), ("second", 1),
-)  # fmt: skip
 TRANSIENT = (
     "exceeded quota", "Too Many Requests", "TLS handshake timeout", "i/o timeout", "connection timed out",
     "connection reset by peer", "connection refused", "connection closed by foreign host", "unexpected EOF",
@@ -86,30 +81,6 @@ def decide(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str,
     if strategy.get("expression") and not _expression_holds(strategy, attempts, values, now):
         return GiveUp(EXPRESSION_FALSE)
     return Again()
-
-
-def in_words(seconds: float) -> str:
-    """A length of time in words: `30 seconds`, `4 minutes 0 seconds`, `1 hour 1 minutes`, `1 week 0 hours`.
-
-    The largest unit is rounded down; the one beside it counts what a clock would show and is never said as one."""
-    total = int(seconds)
-    if total < MINUTE_S:
-        return _largest(total)
-    if total < HOUR_S:
-        return f"{_largest(total)} {total % MINUTE_S} seconds"
-    if total < DAY_S:
-        return f"{_largest(total)} {total % HOUR_S // MINUTE_S} minutes"
-    return f"{_largest(total)} {total % DAY_S // HOUR_S} hours"
-
-
-def _largest(total: int) -> str:
-    if total >= LONG_YEARS * YEAR_S:
-        return "a long while"
-    if YEAR_S * 3 // 2 <= total < 2 * YEAR_S:
-        return "2 years"
-    unit, length = next((unit for unit in UNITS if total >= unit[1]), UNITS[-1])
-    amount = total // length
-    return f"{amount} {unit}{'' if amount == 1 else 's'}"
 
 
 def _limit(strategy: Mapping[str, Any]) -> int | None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.messages import NodeStatus
+from actors.names.spoken import in_words
 from actors.node.retry_policy import (
     BACKOFF_TOO_LONG,
     EXPRESSION_FALSE,
@@ -20,7 +21,6 @@ from actors.node.retry_policy import (
     GiveUp,
     Wait,
     decide,
-    in_words,
     last_retry,
     maximum_end,
     wait_s,
