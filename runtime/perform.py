@@ -9,7 +9,6 @@ widens it a little.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple, TypeAlias
@@ -18,24 +17,19 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from runtime.actor import Room
-from runtime.api import Api, ApiError, Conflict, Gone, LogOptions, Refused, Selection, Throttled, Unavailable, Withdrawn
+from runtime.api import Api, ApiError, Refused, Throttled, Unavailable, Withdrawn
+from runtime.calls import Calls
 from runtime.log import Log
 from runtime.messages import (
     Ask,
     Command,
     Create,
-    Delete,
     Done,
     Failed,
-    List,
     Message,
-    Patch,
-    Read,
-    ReadLog,
     Withdraw,
-    WriteStatus,
 )
-from runtime.objects import EVICTION_PATH, Object, Reference, Resource
+from runtime.objects import EVICTION_PATH
 from runtime.orders import Order, Orders, always
 from runtime.outage import Outage
 from runtime.registry import DEAD, LIVING, Actor, Registry
@@ -60,13 +54,6 @@ ASK_TIMEOUT_S = 300.0
 
 THROTTLED_TRIES_MAX = 50
 """After so many 429 for one command its actor is told; it may know something better to do."""
-
-READ_LOG_BYTES_MAX = 16 * 1024 * 1024
-"""Of a longer log, its end is kept."""
-
-LIST_PAGE = 500
-LIST_MAX = 10_000
-"""Objects of one live list; an actor that needs more should watch."""
 
 Idle: TypeAlias = "list[asyncio.Future[None]]"
 """Who waits for something to do; a future costs half of an event."""
@@ -100,10 +87,9 @@ class Performers:
         concurrency: int = PERFORM_CONCURRENCY,
     ) -> None:
         self.fence_of: Callable[[str], Fence] = lambda room: always  # of a room: while it is shut, nothing is begun
-        self._api = api
+        self._calls = Calls(api, manager)
         self._services: dict[str, Mapping[str, Any]] = {name: room.services for name, room in rooms.items()}
         self._registry = registry
-        self._manager = manager
         self._dice = dice or Random()  # noqa: S311  # jitter, no secret
         self._orders = Orders()
         self._asks: Fenced[Order] = Fenced()
@@ -247,7 +233,7 @@ class Performers:
         self._orders.again(order)
         _rouse(self._idle)
 
-    # ------------------------------------------------------------------------------------------------ calls
+    # ------------------------------------------------------------------------------------------------- tries
 
     async def _try(self, order: Order) -> Message | None:
         """One attempt: its result as a message, or None when the server said to come back later."""
@@ -258,7 +244,7 @@ class Performers:
         order.begun = self._begun
         command = order.command
         try:
-            result = await self._call(command)
+            result = await self._calls.make(command)
         except Throttled as error:
             if _is_verdict(command):
                 return Failed(command, error)
@@ -280,62 +266,6 @@ class Performers:
         if order.begun > self._narrowed:  # of all that were in flight together, the first 429 speaks for the rest
             self._window = max(1.0, self._window / 2)
             self._narrowed = self._begun
-
-    async def _call(self, command: Command) -> Any:
-        match command:
-            case WriteStatus(ref, patch, version, subresource):
-                body = _conditional(patch, ref, version)
-                return await self._api.patch(ref, body, subresource=subresource, manager=self._manager)
-            case Create(resource, thing):
-                return await self._api.create(resource, thing)
-            case Patch(ref, body, kind, subresource):
-                guarded: Any = _with_uid(body, ref) if isinstance(body, list) else _conditional(body, ref)
-                return await self._api.patch(ref, guarded, kind=kind, subresource=subresource, manager=self._manager)
-            case Delete():
-                return await self._delete(command)
-            case Read(ref):
-                return await self._api.get(ref)
-            case List(resource, selection):
-                return await self._list(resource, selection)
-            case ReadLog(ref, options):
-                return await self._read_log(ref, options)
-            case _:
-                raise TypeError(f"{type(command).__name__} is not a command to the API")
-
-    async def _delete(self, command: Delete) -> None:
-        try:
-            await self._api.delete(command.ref, grace_s=command.grace_s, propagation=command.propagation)
-        except Gone:
-            return
-        except Conflict:
-            # A server answers a wrong uid with Conflict: then that very object is gone, which was the wish.
-            if not command.ref.uid:
-                raise
-            try:
-                await self._api.get(command.ref)
-            except Gone:
-                return
-            raise
-
-    async def _list(self, resource: Resource, selection: Selection) -> list[Object]:
-        found: list[Object] = []
-        page = await self._api.list(resource, selection, limit=LIST_PAGE)
-        found += page.items
-        while page.continue_ and len(found) < LIST_MAX:
-            page = await self._api.list(resource, selection, limit=LIST_PAGE, continue_=page.continue_)
-            found += page.items
-        return found[:LIST_MAX]
-
-    async def _read_log(self, ref: Reference, options: LogOptions) -> bytes:
-        chunks: deque[bytes] = deque()
-        size = 0
-        async with self._api.log(ref, options._replace(follow=False)) as stream:
-            async for chunk in stream:
-                chunks.append(chunk)
-                size += len(chunk)
-                while size - len(chunks[0]) >= READ_LOG_BYTES_MAX:
-                    size -= len(chunks.popleft())
-        return b"".join(chunks)
 
     # --------------------------------------------------------------------------------------------- services
 
@@ -384,21 +314,6 @@ class Performers:
 def _is_verdict(command: Command) -> bool:
     """Whether a 429 is the answer, and not a request to come back: a disruption budget forbids the eviction."""
     return isinstance(command, Create) and command.resource.plural.endswith(EVICTION_PATH)
-
-
-def _conditional(patch: Object, ref: Reference, version: str = "") -> Object:
-    """The patch with its preconditions: the uid and the version it was computed from."""
-    meta = dict(patch.get("metadata") or {})
-    if ref.uid:
-        meta["uid"] = ref.uid
-    if version:
-        meta["resourceVersion"] = version
-    return {**patch, "metadata": meta} if meta else patch
-
-
-def _with_uid(operations: list[Any], ref: Reference) -> list[Any]:
-    """A JSON patch that tests the uid first; servers answer another uid with Refused (422) or with Conflict."""
-    return [{"op": "test", "path": "/metadata/uid", "value": ref.uid}, *operations] if ref.uid else operations
 
 
 def _is_up(limit: anyio.CancelScope) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from runtime import perform
+from runtime import calls, perform
 from runtime.api import Conflict, LogOptions, Refused, Unavailable
 from runtime.messages import Ask, Done, Failed, Read, ReadLog
 from runtime.objects import PODS, Reference
@@ -60,7 +60,7 @@ async def test_slow_services_do_not_hold_up_quick_ones_until_there_are_too_many(
 
 
 async def test_a_log_is_read_once_and_its_end_is_kept(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(perform, "READ_LOG_BYTES_MAX", 10)
+    monkeypatch.setattr(calls, "READ_LOG_BYTES_MAX", 10)
 
     @asynccontextmanager
     async def stream(ref: Any, options: LogOptions) -> AsyncIterator[AsyncIterator[bytes]]:
