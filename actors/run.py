@@ -19,8 +19,15 @@ from actors.templates import Resolved, TemplateLibrary
 from runtime.messages import Address
 
 FAIL_FAST = frozenset({"Pod", "Steps", "DAG"})  # whose failure a template that fails fast looks at (FF-2)
+
 DEPTH_MAX = 100  # so many nested template calls are an endless recursion (TMPL-13)
 TOO_DEEP = f"Maximum recursion depth exceeded: {DEPTH_MAX} nested template calls; end the recursion with `when`"
+
+
+def fails_fast(status: NodeStatus) -> bool:
+    """Whether a template that fails fast lets nobody begin any more after this end of a call, or of an attempt: what
+    makes no pod may fail (FF-2)."""
+    return status.failed and status.type in FAIL_FAST
 
 
 @dataclass
@@ -89,9 +96,7 @@ class Run:
 
     def recorded_failure(self, boundary: str) -> bool:
         """Whether a direct child of a boundary had failed when the record was written."""
-        return any(
-            node.boundary_id == boundary and node.failed and node.type in FAIL_FAST for node in self.known.values()
-        )
+        return any(node.boundary_id == boundary and fails_fast(node) for node in self.known.values())
 
     def stopped(self, *, on_exit: bool) -> bool:
         """Whether the shutdown that was asked for concerns a node: exit handlers survive a Stop (OP-1, OP-2)."""

@@ -37,7 +37,7 @@ from actors.node import memo
 from actors.node.behaviour import new_status
 from actors.node.inputs import BadInputs, config_maps, instantiate
 from actors.node.working import RETRY_READ_S, Working
-from actors.run import DEPTH_MAX, TOO_DEEP, Call
+from actors.run import DEPTH_MAX, TOO_DEEP, Call, fails_fast
 from actors.templates import NODE_TYPES, POD_TYPES, template_type
 from runtime.api import ApiError, Gone
 from runtime.messages import Address, Command, Read, Stop, Tell, WakeAt
@@ -302,5 +302,5 @@ class Called(Working):
         kept = self._limits() if before else []  # places from before a restart, never asked for
         held, self.permits = self.permits + self.asking or kept, []
         self.asking = []
-        verdict = self.status.failed if failed is None else failed
+        verdict = fails_fast(self.status) if failed is None else failed
         return [Tell(gate, ReturnsPermit(self.id, failed=verdict)) for gate in held]

@@ -31,7 +31,7 @@ from actors.node.called import FAILED_FAST, HELD, Called
 from actors.node.crash import crashed
 from actors.node.inputs import texts
 from actors.node.retry_policy import Again, Attempts, GiveUp, Wait, decide, last_retry, maximum_end
-from actors.run import Call, refused
+from actors.run import Call, fails_fast, refused
 from actors.templates import NODE_TYPES, template_type
 from runtime.messages import Address, Command, Spawn, Tell, WakeAt
 
@@ -188,7 +188,7 @@ class RetryNode(Called):
 
     def _ended_attempt(self, now: float) -> list[Command]:
         assert self.last is not None
-        return [*self._pause(failed=self.last.failed), *self._next(now)]
+        return [*self._pause(failed=fails_fast(self.last)), *self._next(now)]
 
     def _pause(self, *, failed: bool) -> list[Command]:
         """Until the next attempt its places are others'. But who has locks keeps the one in its boundary: whoever got

@@ -135,6 +135,37 @@ async def test_failing_fast_ends_what_merely_waits() -> None:
     assert done["status"]["message"] == "template has failed or errored children and failFast enabled"
 
 
+@pytest.mark.spec("FF-2")
+@pytest.mark.parametrize("retried", ["", "retryStrategy: {limit: 0}, "], ids=["once", "retried"])
+@pytest.mark.parametrize("dies", [False, True])
+async def test_what_makes_no_pod_may_fail_in_a_template_that_fails_fast(retried: str, *, dies: bool) -> None:
+    """Neither this life nor the next one sees a reason to keep anybody from beginning."""
+    text = flow(f"""
+  - {{name: ask, {retried}suspend: {{}}}}
+  - name: main
+    failFast: true
+    dag:
+      tasks:
+      - {{name: a, template: ask, hooks: {{exit: {{template: leaf}}}}}}
+      - {{name: b, template: leaf, depends: a.Failed}}
+""")
+    asked = node_id("w.a(0)" if retried else "w.a")
+    async with world(table()) as here:
+        ref = await here.submit(text)
+        await here.after(5)
+        thing = await here.api.get(ref)
+        thing["status"]["nodes"][asked] |= {"phase": "Failed", "message": "no", "finishedAt": "2026-01-01T00:00:05Z"}
+        await here.api.replace(here.workflows, thing)
+        if dies:
+            await here.after(0.1)
+            here.die()
+        done = await here.end_of(ref)
+
+    found = phases(done)
+    assert (found["w.a"], found["w.a.onExit"], found["w.b"]) == ("Failed", "Succeeded", "Succeeded")
+    assert done["status"]["phase"] == "Succeeded"
+
+
 @pytest.mark.spec("PAR-4")
 @pytest.mark.parametrize("kind", ["steps", "dag"])
 async def test_a_nested_template_counts_as_one(kind: str) -> None:
