@@ -107,7 +107,9 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     state.run.exports.update(_recorded_exports(status))
     _remember(state, spec, templates, recorded)
     collecting.note(state, state.run)
-    _adorn(state, filled, functions)
+    added = _adorn(state, filled, functions)
+    if spec.get("workflowMetadata"):
+        state.run.spec = _substituted(filled, added, functions)
 
 
 def start(state: WorkflowState, now: float) -> list[Command]:
@@ -202,8 +204,8 @@ def _go_kind(value: Any) -> str:
     return kinds.get(type(value), "<nil>")
 
 
-def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> None:
-    """Labels and annotations that the spec gives its own workflow (WMETA-1)."""
+def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> dict[str, Any]:
+    """Labels and annotations that the spec gives its own workflow (WMETA-1); the variables that name them."""
     own, under = (state.object or {}).get("metadata") or {}, state.defaults.get("metadata") or {}
     for extra, field in ((state.labels_extra, "labels"), (state.annotations_extra, "annotations")):
         have = own.get(field) or {}
@@ -234,9 +236,10 @@ def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> 
             where = f'invalid label value "{value}" for label "{key}" and expression "{written}"'
             raise Unfit(f"{where}: {LABEL_RULE}", "Error")
         state.labels_extra[key] = value
-    values = state.running.variables
-    values |= {f"workflow.labels.{key}": value for key, value in state.labels_extra.items()}
+    values = {f"workflow.labels.{key}": value for key, value in state.labels_extra.items()}
     values |= {f"workflow.annotations.{key}": value for key, value in state.annotations_extra.items()}
+    state.running.variables |= values
+    return values
 
 
 def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Command]:
