@@ -219,27 +219,38 @@ def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> 
     state.annotations_extra[labels.POD_NAME_FORMAT] = "v2"
     if state.limits.traced:
         state.annotations_extra |= tracing.span_annotations(state.address.uid)
-    for key, source in (meta.get("labelsFrom") or {}).items():
-        written = str(source.get("expression", ""))
-        try:
-            compile_expression(written)
-        except ExpressionError as error:
-            raise Unfit(f'failed to compile function for expression "{written}": {error}', "Error") from error
-        try:
-            value = evaluate(written, nest(state.running.globals()), functions=functions)
-        except ExpressionError as error:
-            raise Unfit(f'failed to evaluate label "{key}" expression "{written}": {error}', "Error") from error
-        if not isinstance(value, str):
-            why = f"evaluted to {_go_kind(value)} but must be a string"  # sic
-            raise Unfit(f'failed to evaluate label "{key}" expression "{written}" {why}', "Error")
-        if not LABEL_VALUE.fullmatch(value):
-            where = f'invalid label value "{value}" for label "{key}" and expression "{written}"'
-            raise Unfit(f"{where}: {LABEL_RULE}", "Error")
-        state.labels_extra[key] = value
+    _name_own(state)
+    known = nest(state.running.globals()) if meta.get("labelsFrom") else {}
+    sources = {key: str(source.get("expression", "")) for key, source in (meta.get("labelsFrom") or {}).items()}
+    state.labels_extra |= {key: _computed(key, text, known, functions) for key, text in sources.items()}
+    return _name_own(state)
+
+
+def _name_own(state: WorkflowState) -> dict[str, Any]:
+    """Make its own labels and annotations known as variables, as far as they are there."""
     values = {f"workflow.labels.{key}": value for key, value in state.labels_extra.items()}
     values |= {f"workflow.annotations.{key}": value for key, value in state.annotations_extra.items()}
     state.running.variables |= values
     return values
+
+
+def _computed(key: str, written: str, known: dict[str, Any], functions: Functions) -> str:
+    """The value of a label that is an expression. Raises Unfit."""
+    try:
+        compile_expression(written)
+    except ExpressionError as error:
+        raise Unfit(f'failed to compile function for expression "{written}": {error}', "Error") from error
+    try:
+        value = evaluate(written, known, functions=functions)
+    except ExpressionError as error:
+        raise Unfit(f'failed to evaluate label "{key}" expression "{written}": {error}', "Error") from error
+    if not isinstance(value, str):
+        why = f"evaluted to {_go_kind(value)} but must be a string"  # sic
+        raise Unfit(f'failed to evaluate label "{key}" expression "{written}" {why}', "Error")
+    if not LABEL_VALUE.fullmatch(value):
+        where = f'invalid label value "{value}" for label "{key}" and expression "{written}"'
+        raise Unfit(f"{where}: {LABEL_RULE}", "Error")
+    return value
 
 
 def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Command]:

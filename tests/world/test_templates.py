@@ -194,6 +194,16 @@ async def test_a_workflow_may_label_itself() -> None:
 
 
 @pytest.mark.spec("WMETA-1")
+async def test_a_computed_label_may_be_made_of_those_that_are_written() -> None:
+    own = """{labels: {tier: gold}, annotations: {team: ours},
+      labelsFrom: {made: {expression: 'workflow.labels.tier + "-" + workflow.annotations.team'}}}"""
+    text = flow("  - {name: main, container: {image: b, command: [c]}}\n", workflowMetadata=own)
+    done = await run(text)
+
+    assert (done["status"].get("message"), done["metadata"]["labels"].get("made")) == (None, "gold-ours")
+
+
+@pytest.mark.spec("WMETA-1")
 async def test_what_a_workflow_labels_itself_with_its_own_spec_may_name() -> None:
     text = flow("  - {name: main, container: {image: b, command: [c]}}\n",
                 workflowMetadata="{labels: {tier: gold}, annotations: {team: '{{workflow.name}}s'}, labelsFrom: {made: {expression: 'workflow.name + \"-x\"'}}}",  # noqa: E501
