@@ -6,6 +6,7 @@ Start is restart: everything here works the same on a status that already has no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from actors.language.expression import ExpressionError, compile_expression, evaluate, nest
@@ -26,7 +27,7 @@ from actors.workflow.leftovers import leftovers
 from actors.workflow.state import WorkflowSettings, WorkflowState
 from actors.workflow.validation import LibraryRef
 from actors.workflow.validation.workflow import LABEL_VALUE
-from actors.workflow.variables import MissingValue, workflow_variables
+from actors.workflow.variables import MissingValue, before_labelling, workflow_variables
 from crds.features import unsupported
 from runtime.messages import Command, Create, Read, Spawn, WakeAt
 from runtime.objects import CLAIMS, CONFIGMAPS, Object
@@ -95,7 +96,8 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
         raise Unfit(str(error), "Error") from error
     templates = gather.library(workflow, spec, state.found)
     functions = _functions(workflow)
-    filled = _substituted(spec, variables, functions)
+    added = spec.get("workflowMetadata") or {}
+    filled = _substituted(spec, before_labelling(variables, added) if added else variables, functions)
     status = workflow.get("status") or {}
     known = {key: node_from_json(entry) for key, entry in nodes_of(status).items()}
     state.journal = Journal.of(status)
@@ -107,9 +109,9 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     state.run.exports.update(_recorded_exports(status))
     _remember(state, spec, templates, recorded)
     collecting.note(state, state.run)
-    added = _adorn(state, filled, functions)
-    if spec.get("workflowMetadata"):
-        state.run.spec = _substituted(filled, added, functions)
+    named = _adorn(state, filled, functions)
+    if added:
+        state.run.spec = _substituted(filled, named, functions)
 
 
 def start(state: WorkflowState, now: float) -> list[Command]:
@@ -153,7 +155,7 @@ def _functions(workflow: Object) -> Functions:
     return Functions(seconds(meta["creationTimestamp"]), seed=meta["uid"])
 
 
-def _substituted(spec: dict[str, Any], variables: dict[str, Any], functions: Functions) -> dict[str, Any]:
+def _substituted(spec: dict[str, Any], variables: Mapping[str, Any], functions: Functions) -> dict[str, Any]:
     """Globals into everything but templates (EXPR-12, step 1)."""
     apart = ("templates", "templateDefaults", "hooks", "retryStrategy", "metrics")
     try:

@@ -207,14 +207,17 @@ async def test_a_computed_label_may_be_made_of_those_that_are_written() -> None:
 async def test_what_a_workflow_labels_itself_with_its_own_spec_may_name() -> None:
     text = flow("  - {name: main, container: {image: b, command: [c]}}\n",
                 workflowMetadata="{labels: {tier: gold}, annotations: {team: '{{workflow.name}}s'}, labelsFrom: {made: {expression: 'workflow.name + \"-x\"'}}}",  # noqa: E501
-                podMetadata="{labels: {tier: '{{workflow.labels.tier}}', made: '{{workflow.labels.made}}'},"
+                podMetadata="{labels: {tier: '{{workflow.labels.tier}}', made: '{{workflow.labels.made}}',"
+                            " both: '{{=workflow.labels.tier + workflow.name}}'},"
                             " annotations: {team: '{{workflow.annotations.team}}'}}")  # fmt: skip
     async with world(table()) as here:
-        done = await here.end_of(await here.submit(text))
+        done = await here.end_of(await here.submit("metadata: {labels: {made: before, tier: tin}}\n" + text))
         (pod,) = (await here.api.list(PODS)).items
 
     assert done["status"]["phase"] == "Succeeded"
-    assert (pod["metadata"]["labels"]["tier"], pod["metadata"]["labels"]["made"]) == ("gold", "w-x")
+    assert {key: pod["metadata"]["labels"][key] for key in ("tier", "made", "both")} == {
+        "tier": "gold", "made": "w-x", "both": "goldw",
+    }  # fmt: skip
     assert pod["metadata"]["annotations"]["team"] == "ws"
 
 
