@@ -36,8 +36,9 @@ def merged(over: Any, under: Any, field: str = "") -> Any:
 
 
 def merged_specs(over: dict[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
-    """A workflow's spec over another one; of an argument with a value, the upper entry is all there is."""
-    result: dict[str, Any] = merged(over, dict(under))
+    """A workflow's spec over another one; an empty text says nothing, and of an argument with a value, the upper entry
+    is all there is."""
+    result: dict[str, Any] = merged({key: value for key, value in over.items() if value != ""}, dict(under))
     arguments: Mapping[str, Any] = result.get("arguments") or {}
     upper, lower = over.get("arguments") or {}, under.get("arguments") or {}
     if upper and lower:

@@ -29,12 +29,16 @@ _QUANTITY = re.compile(r"([+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[+-]?[0-9]+\.
 def resources_duration(pod: Mapping[str, Any]) -> dict[str, int]:
     """Resource name to whole seconds of its base unit, over all containers; of one that has not ended they are none."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    shared = spec.get("resources") or {}  # of the whole pod: counted once, with the first container that has none
     total: dict[str, int] = {}
     for kind, states in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
         ended = {entry.get("name"): entry for entry in status.get(states) or ()}
         for entry in spec.get(kind) or ():
             ran = _ran_s(ended.get(entry.get("name")) or {})
-            for name, amount in _amounts(entry.get("resources") or {}).items():
+            own = entry.get("resources") or {}
+            if shared and not any(own.get(side) for side in ("limits", "requests")):
+                own, shared = shared, {}
+            for name, amount in _amounts(own).items():
                 total[name] = total.get(name, 0) + int(amount / _BASES.get(name, Decimal(1)) * ran)
     return total
 

@@ -29,6 +29,7 @@ RECALL, SAVE, TOUCH = "memo:recall", "memo:save", "memo:touch"  # tags
 READING, KNOWN, SAVED = "reading", "known", "saved"
 SAVE_TRIES_MAX = 10  # then the node is an Error: a cache that cannot be written is a mistake to mend
 FIELDS = {name.lower(): name for name in ("nodeID", "outputs", "creationTimestamp", "lastHitTimestamp")}  # of an entry
+HELP = "https://argo-workflows.readthedocs.io/en/latest/memoization/#faqs"
 TRANSIENT = (Conflict, Throttled, Unavailable)
 
 
@@ -177,6 +178,13 @@ def instead(command: Command, error: ApiError) -> Command | None:
         ref = Reference(CONFIGMAPS, meta["namespace"], meta["name"])
         return Patch(ref, {**_labelled(), "data": command.object["data"]}, tag=SAVE)
     return command if isinstance(error, TRANSIENT) else None
+
+
+def unsaved(command: Command, error: ApiError) -> str:
+    """What a node says whose result is not kept: there is no cache, or it takes no more."""
+    if isinstance(command, Create):
+        return f"could not save to config map cache: {error.message}"
+    return f"error creating cache entry: {error.message}. Please check out this page for help: {HELP}"
 
 
 def _labelled() -> dict[str, Any]:

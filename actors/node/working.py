@@ -112,7 +112,7 @@ class Working(Behaviour):
         following = memo.instead(command, error)
         memory.failures += not isinstance(error, memo.TRANSIENT)  # an API server that is away has refused nothing
         if following is None or memory.failures > memo.SAVE_TRIES_MAX:
-            return self._close("Error", now, f"could not save to config map cache: {error.message}")
+            return self._close("Error", now, memo.unsaved(command, error))
         memory.closing = replace(memory.closing, command=following)
         return [WakeAt(now + RETRY_READ_S, memo.SAVE)] if following == command else [following]
 
@@ -139,7 +139,7 @@ class Working(Behaviour):
             case Read(tag=memo.RECALL) if isinstance(error, Gone):
                 return self._recalled(None, now)
             case Read(tag=memo.RECALL) if isinstance(error, Refused) and not self.status.ended:
-                return self.unable(f"the cache cannot be read: {error.message}", now)
+                return self.unable(error.message, now)
             case Read(tag=memo.RECALL):
                 return [WakeAt(now + RETRY_READ_S, memo.RECALL)]
             case Patch(tag=memo.TOUCH):  # a hit that is not noted is one all the same

@@ -165,9 +165,7 @@ def heed_spec(state: WorkflowState) -> None:
 def retire(state: WorkflowState) -> list[Command]:
     """The workflow is over: it goes when its time has come (TTL-1)."""
     assert state.object is not None
-    status = state.object.get("status") or {}
-    spec = status.get("storedWorkflowTemplateSpec") or state.object.get("spec")
-    state.expiry = expires_at(state.object, spec)
+    state.expiry = expires_at(state.object)
     return [WakeAt(state.expiry, EXPIRY)]  # None: no longer
 
 

@@ -6,6 +6,7 @@ Start is restart: everything here works the same on a status that already has no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from actors.language.expression import ExpressionError, compile_expression, evaluate, nest
@@ -26,7 +27,7 @@ from actors.workflow.leftovers import leftovers
 from actors.workflow.state import WorkflowSettings, WorkflowState
 from actors.workflow.validation import LibraryRef
 from actors.workflow.validation.workflow import LABEL_VALUE
-from actors.workflow.variables import MissingValue, workflow_variables
+from actors.workflow.variables import MissingValue, before_labelling, workflow_variables
 from crds.features import unsupported
 from runtime.messages import Command, Create, Read, Spawn, WakeAt
 from runtime.objects import CLAIMS, CONFIGMAPS, Object
@@ -95,7 +96,8 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
         raise Unfit(str(error), "Error") from error
     templates = gather.library(workflow, spec, state.found)
     functions = _functions(workflow)
-    filled = _substituted(spec, variables, functions)
+    added = spec.get("workflowMetadata") or {}
+    filled = _substituted(spec, before_labelling(variables, added) if added else variables, functions)
     status = workflow.get("status") or {}
     known = {key: node_from_json(entry) for key, entry in nodes_of(status).items()}
     state.journal = Journal.of(status)
@@ -107,7 +109,9 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     state.run.exports.update(_recorded_exports(status))
     _remember(state, spec, templates, recorded)
     collecting.note(state, state.run)
-    _adorn(state, filled, functions)
+    named = _adorn(state, filled, functions)
+    if added:
+        state.run.spec = _substituted(filled, named, functions)
 
 
 def start(state: WorkflowState, now: float) -> list[Command]:
@@ -151,7 +155,7 @@ def _functions(workflow: Object) -> Functions:
     return Functions(seconds(meta["creationTimestamp"]), seed=meta["uid"])
 
 
-def _substituted(spec: dict[str, Any], variables: dict[str, Any], functions: Functions) -> dict[str, Any]:
+def _substituted(spec: dict[str, Any], variables: Mapping[str, Any], functions: Functions) -> dict[str, Any]:
     """Globals into everything but templates (EXPR-12, step 1)."""
     apart = ("templates", "templateDefaults", "hooks", "retryStrategy", "metrics")
     try:
@@ -202,8 +206,8 @@ def _go_kind(value: Any) -> str:
     return kinds.get(type(value), "<nil>")
 
 
-def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> None:
-    """Labels and annotations that the spec gives its own workflow (WMETA-1)."""
+def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> dict[str, Any]:
+    """Labels and annotations that the spec gives its own workflow (WMETA-1); the variables that name them."""
     own, under = (state.object or {}).get("metadata") or {}, state.defaults.get("metadata") or {}
     for extra, field in ((state.labels_extra, "labels"), (state.annotations_extra, "annotations")):
         have = own.get(field) or {}
@@ -217,26 +221,38 @@ def _adorn(state: WorkflowState, spec: dict[str, Any], functions: Functions) -> 
     state.annotations_extra[labels.POD_NAME_FORMAT] = "v2"
     if state.limits.traced:
         state.annotations_extra |= tracing.span_annotations(state.address.uid)
-    for key, source in (meta.get("labelsFrom") or {}).items():
-        written = str(source.get("expression", ""))
-        try:
-            compile_expression(written)
-        except ExpressionError as error:
-            raise Unfit(f'failed to compile function for expression "{written}": {error}', "Error") from error
-        try:
-            value = evaluate(written, nest(state.running.globals()), functions=functions)
-        except ExpressionError as error:
-            raise Unfit(f'failed to evaluate label "{key}" expression "{written}": {error}', "Error") from error
-        if not isinstance(value, str):
-            why = f"evaluted to {_go_kind(value)} but must be a string"  # sic
-            raise Unfit(f'failed to evaluate label "{key}" expression "{written}" {why}', "Error")
-        if not LABEL_VALUE.fullmatch(value):
-            where = f'invalid label value "{value}" for label "{key}" and expression "{written}"'
-            raise Unfit(f"{where}: {LABEL_RULE}", "Error")
-        state.labels_extra[key] = value
-    values = state.running.variables
-    values |= {f"workflow.labels.{key}": value for key, value in state.labels_extra.items()}
+    _name_own(state)
+    known = nest(state.running.globals()) if meta.get("labelsFrom") else {}
+    sources = {key: str(source.get("expression", "")) for key, source in (meta.get("labelsFrom") or {}).items()}
+    state.labels_extra |= {key: _computed(key, text, known, functions) for key, text in sources.items()}
+    return _name_own(state)
+
+
+def _name_own(state: WorkflowState) -> dict[str, Any]:
+    """Make its own labels and annotations known as variables, as far as they are there."""
+    values = {f"workflow.labels.{key}": value for key, value in state.labels_extra.items()}
     values |= {f"workflow.annotations.{key}": value for key, value in state.annotations_extra.items()}
+    state.running.variables |= values
+    return values
+
+
+def _computed(key: str, written: str, known: dict[str, Any], functions: Functions) -> str:
+    """The value of a label that is an expression. Raises Unfit."""
+    try:
+        compile_expression(written)
+    except ExpressionError as error:
+        raise Unfit(f'failed to compile function for expression "{written}": {error}', "Error") from error
+    try:
+        value = evaluate(written, known, functions=functions)
+    except ExpressionError as error:
+        raise Unfit(f'failed to evaluate label "{key}" expression "{written}": {error}', "Error") from error
+    if not isinstance(value, str):
+        why = f"evaluted to {_go_kind(value)} but must be a string"  # sic
+        raise Unfit(f'failed to evaluate label "{key}" expression "{written}" {why}', "Error")
+    if not LABEL_VALUE.fullmatch(value):
+        where = f'invalid label value "{value}" for label "{key}" and expression "{written}"'
+        raise Unfit(f"{where}: {LABEL_RULE}", "Error")
+    return value
 
 
 def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Command]:

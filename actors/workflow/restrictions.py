@@ -32,10 +32,10 @@ def refusal(spec: Mapping[str, Any], more: Collection[str] = ()) -> str:
     """Why a workflow may not run where templates must be referenced; empty when it may. `more` is permitted besides."""
     if not spec.get("workflowTemplateRef"):
         return NEEDS_REFERENCE
-    wrong = [field for field, value in spec.items() if _says(value) and field not in PERMITTED and field not in more]
+    wrong = [field for field, value in spec.items() if _is_set(value) and field not in PERMITTED and field not in more]
     named = [_spelled(field) for field in wrong]
     deletion = spec.get("artifactGC") or {}
-    named += [f"ArtifactGC.{_spelled(field)}" for field in OF_ARTIFACT_GC if _says(deletion.get(field))]
+    named += [f"ArtifactGC.{_spelled(field)}" for field in OF_ARTIFACT_GC if _is_set(deletion.get(field))]
     if not named:
         return ""
     listed = " ".join(sorted(named))
@@ -50,6 +50,11 @@ def has_changed(recorded: Mapping[str, Any], expected: Mapping[str, Any]) -> boo
         return {key: value for key, value in spec.items() if key not in control and _says(value)}
 
     return kept(recorded) != kept(expected)
+
+
+def _is_set(value: Any) -> bool:
+    """Whether a field overrides the template's: `false` and 0 do, too; of text the empty one does not."""
+    return value not in (None, "")
 
 
 def _says(value: Any) -> bool:

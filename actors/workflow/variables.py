@@ -54,6 +54,19 @@ def workflow_variables(
     return values
 
 
+def before_labelling(values: Mapping[str, Any], added: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The variables as long as what `workflowMetadata` computes is not known: what it writes plainly is known, and
+    goes before what the workflow is labelled with."""
+    computed = {f"workflow.labels.{key}" for key in added.get("labelsFrom") or ()}
+    plain = {
+        f"workflow.{kind}.{key}": str(value)
+        for kind in ("labels", "annotations")
+        for key, value in (added.get(kind) or {}).items()
+        if "{{" not in str(value)
+    }
+    return {key: value for key, value in {**values, **plain}.items() if key not in computed}
+
+
 def argument(entry: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | None]) -> dict[str, Any]:
     """One workflow argument with its value: its own, a ConfigMap's or what stands in for that, its default (PARAM-3).
 

@@ -275,6 +275,16 @@ async def test_a_restricted_workflow_may_only_say_what_cannot_undo_its_template(
 
 
 @pytest.mark.spec("RESTR-1")
+async def test_what_switches_something_off_is_an_override_too() -> None:
+    refused = "{workflowTemplateRef: {name: lib}, hostNetwork: false, parallelism: 0, securityContext: {}, onExit: ''}"
+    async with world(table(), settings=ControllerSettings(restriction="Strict")) as here:
+        await template(here, LIBRARY)
+        bad = await here.end_of(await here.submit(f"spec: {refused}"))
+
+    assert bad["status"]["message"].startswith("fields [HostNetwork Parallelism SecurityContext] are not permitted")
+
+
+@pytest.mark.spec("RESTR-1")
 async def test_an_installation_may_permit_further_fields() -> None:
     settings = ControllerSettings(restriction="Strict", permitted_overrides=frozenset({"serviceAccountName"}))
     async with world(table(), settings=settings) as here:

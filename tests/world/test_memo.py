@@ -315,6 +315,32 @@ async def test_a_result_that_cannot_be_saved_is_an_error(failures: int, error: E
             assert nodes(done)["one"]["message"] == f"could not save to config map cache: {error}"
 
 
+class FullCache(BadCache):
+    """An API that adds nothing to a ConfigMap that exists."""
+
+    async def patch(self, ref: Reference, body: Object, **options: Any) -> Object:
+        if ref.resource == CONFIGMAPS and self._left:
+            self._left -= 1
+            raise self._error
+        return await self._api.patch(ref, body, **options)
+
+
+@pytest.mark.spec("MEMO-3")
+async def test_a_cache_that_is_full_says_so_as_upstream_does() -> None:
+    why = 'ConfigMap "results" is invalid: []: Too long: may not be more than 1048576 bytes'
+    async with world(made, coat=lambda api: FullCache(api, 99, Refused(why))) as here:
+        cache = {"labels": {labels.CONFIGMAP_TYPE: "Cache"}, "name": "results", "namespace": "default"}
+        await here.api.create(CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": cache})
+        done = await ended(here, leaf(), "one")
+
+    told = nodes(done)["one"]
+    assert (told["phase"], told["message"]) == (
+        "Error",
+        f"error creating cache entry: {why}. Please check out this page for help: "
+        "https://argo-workflows.readthedocs.io/en/latest/memoization/#faqs",
+    )
+
+
 async def test_an_installation_may_keep_all_results_in_one_namespace() -> None:
     async with world(made, settings=ControllerSettings(cache_namespace="caches")) as here:
         await here.api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "caches"}})

@@ -6,6 +6,8 @@ import anyio
 import pytest
 
 from actors.names import ids, labels
+from actors.names.timestamps import seconds
+from actors.workflow.retention import expires_at
 from runtime.api import Gone
 from runtime.objects import Object
 from tests.world.world import Outcome, world
@@ -290,6 +292,31 @@ async def test_a_finished_workflow_goes_when_its_time_has_come(code: int, after_
 
         with pytest.raises(Gone):
             await here.api.get(ref)
+
+
+MADE_OF_TEMPLATE: Object = {
+    "metadata": {"name": "w"},
+    "status": {
+        "phase": "Succeeded",
+        "finishedAt": "2026-01-01T00:00:00Z",
+        "storedWorkflowTemplateSpec": {"ttlStrategy": {"secondsAfterCompletion": 60}},
+    },
+}
+
+
+@pytest.mark.spec("TTL-1")
+@pytest.mark.parametrize(
+    ("own", "after_s"),
+    [
+        ({}, 60),
+        ({"ttlStrategy": {"secondsAfterSuccess": 5}}, 5),  # also one that was written when it was over
+        ({"ttlStrategy": {"secondsAfterFailure": 5}}, None),  # taken whole: of success it says nothing
+    ],
+)
+async def test_a_workflows_own_ttl_strategy_takes_the_place_of_its_templates(own: Object, after_s: int | None) -> None:
+    expiry = expires_at({**MADE_OF_TEMPLATE, "spec": {"workflowTemplateRef": {"name": "lib"}, **own}})
+
+    assert expiry == (None if after_s is None else seconds("2026-01-01T00:00:00Z") + after_s)
 
 
 @pytest.mark.spec("TMPL-12")

@@ -121,6 +121,19 @@ async def test_a_workflows_own_fields_win_over_those_of_the_template_it_is_made_
     assert {node["templateScope"] for node in named(done).values()} == {"local/"}
 
 
+@pytest.mark.spec("WFT-2")
+async def test_an_empty_field_of_the_workflow_says_nothing_against_its_template() -> None:
+    async with world(table()) as here:
+        await library(here, "lib", WHOLE + "serviceAccountName: librarian\nonExit: other\n")
+        text = "spec: {workflowTemplateRef: {name: lib}, entrypoint: '', serviceAccountName: '', onExit: ''}"
+        ref = await here.submit(text)
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+
+    assert phases(done) == {"w": "Succeeded", "w.onExit": "Succeeded"}
+    assert done["status"]["storedWorkflowTemplateSpec"]["serviceAccountName"] == "librarian"
+
+
 @pytest.mark.spec("WFT-1")
 @pytest.mark.spec("WFT-2")
 async def test_what_was_referred_to_first_is_what_runs_whatever_becomes_of_it() -> None:
@@ -178,6 +191,34 @@ async def test_a_workflow_may_label_itself() -> None:
     assert done["metadata"]["labels"]["made"] == "w-x"
     assert done["metadata"]["annotations"]["c"] == "d"
     assert seen == {"w": ["w-x"]}
+
+
+@pytest.mark.spec("WMETA-1")
+async def test_a_computed_label_may_be_made_of_those_that_are_written() -> None:
+    own = """{labels: {tier: gold}, annotations: {team: ours},
+      labelsFrom: {made: {expression: 'workflow.labels.tier + "-" + workflow.annotations.team'}}}"""
+    text = flow("  - {name: main, container: {image: b, command: [c]}}\n", workflowMetadata=own)
+    done = await run(text)
+
+    assert (done["status"].get("message"), done["metadata"]["labels"].get("made")) == (None, "gold-ours")
+
+
+@pytest.mark.spec("WMETA-1")
+async def test_what_a_workflow_labels_itself_with_its_own_spec_may_name() -> None:
+    text = flow("  - {name: main, container: {image: b, command: [c]}}\n",
+                workflowMetadata="{labels: {tier: gold}, annotations: {team: '{{workflow.name}}s'}, labelsFrom: {made: {expression: 'workflow.name + \"-x\"'}}}",  # noqa: E501
+                podMetadata="{labels: {tier: '{{workflow.labels.tier}}', made: '{{workflow.labels.made}}',"
+                            " both: '{{=workflow.labels.tier + workflow.name}}'},"
+                            " annotations: {team: '{{workflow.annotations.team}}'}}")  # fmt: skip
+    async with world(table()) as here:
+        done = await here.end_of(await here.submit("metadata: {labels: {made: before, tier: tin}}\n" + text))
+        (pod,) = (await here.api.list(PODS)).items
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert {key: pod["metadata"]["labels"][key] for key in ("tier", "made", "both")} == {
+        "tier": "gold", "made": "w-x", "both": "goldw",
+    }  # fmt: skip
+    assert pod["metadata"]["annotations"]["team"] == "ws"
 
 
 @pytest.mark.spec("TMPL-11")

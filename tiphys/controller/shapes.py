@@ -33,6 +33,7 @@ class PodSpec(TypedDict, total=False):
     terminationGracePeriodSeconds: int | None
     containers: list[Container] | None
     initContainers: list[Container] | None
+    resources: dict[str, Any] | None
 
 
 class Waits(TypedDict, total=False):

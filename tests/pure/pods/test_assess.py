@@ -265,6 +265,15 @@ def test_usage_is_amount_over_base_times_seconds() -> None:
 
 
 @pytest.mark.spec("RDUR-1")
+def test_a_budget_of_the_whole_pod_counts_once_with_the_first_container_that_has_none_of_its_own() -> None:
+    seen = pod("Succeeded", ended("main"), ended("wait"))
+    seen["spec"]["resources"] = {"limits": {"cpu": "2"}, "requests": {"memory": "1Gi"}}
+    assert assess(seen, PLAIN).resources_duration == {"cpu": 40 + 2, "memory": 204 + 20}
+    seen["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
+    assert assess(seen, PLAIN).resources_duration == {"cpu": 20 + 40, "memory": 20 + 204}
+
+
+@pytest.mark.spec("RDUR-1")
 def test_a_resource_that_was_used_for_no_time_is_named_all_the_same() -> None:
     seen = pod("Succeeded", ended("main"), waiting("wait", "ContainerCreating"))
     seen["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"] = "2026-01-01T00:00:00Z"
