@@ -117,7 +117,8 @@ def _input(request: PodRequest, entry: Mapping[str, Any], mounts: Sequence[Mappi
 
 def _transfer(request: PodRequest, entry: Mapping[str, Any], place: str) -> Transfer:
     name = str(entry.get("name", ""))
-    location = repository.located(entry, request.repository)
+    base = repository.base_location(request.template.get("archiveLocation"), request.repository)
+    location = repository.located(entry, base)
     if not location:
         raise BadTemplate(f"inputs.artifacts.{name}: no location: pass one with `from`, or name a driver such as s3")
     if entry.get("subPath"):
