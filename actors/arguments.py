@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from actors.contract.repository import DRIVERS, driver_of, with_sub_path
+from actors.contract.repository import DRIVERS, BadLocation, driver_of, with_sub_path
 from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import NOTHING, Functions
 from actors.language.gotext import printed
@@ -163,6 +163,8 @@ def composite_outputs(
         except (SubstitutionError, ExpressionError) as error:
             if entry.get("optional"):
                 continue
+            raise BadOutput(f"unable to resolve outputs from scope: {error}") from error
+        except BadLocation as error:
             raise BadOutput(f"unable to resolve outputs from scope: {error}") from error
         if found.get(ABSENT):
             if entry.get("optional"):

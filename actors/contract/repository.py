@@ -73,6 +73,12 @@ def located(artifact: Mapping[str, Any], base: Mapping[str, Any] | None) -> dict
     return {there: {**_shared(base[there]), KEYED[there]: key}}
 
 
+def says_place(artifact: Mapping[str, Any]) -> bool:
+    """Whether an artifact names its own place, not its key alone."""
+    driver = driver_of(artifact)
+    return bool(driver) and not _lacking(driver, artifact[driver])
+
+
 def base_location(
     archive_location: Mapping[str, Any] | None, repository: Mapping[str, Any] | None, key_prefix: str = ""
 ) -> dict[str, Any]:

@@ -91,7 +91,27 @@ def _written(workflow: Object) -> Iterator[Doomed]:
             continue
         for artifact in (node.get("outputs") or {}).get("artifacts") or ():
             if repository.driver_of(artifact) and not artifact.get("deleted"):
-                yield Doomed(node_id, artifact)
+                yield Doomed(node_id, _whole(workflow, node, artifact))
+
+
+def _whole(workflow: Object, node: Mapping[str, Any], artifact: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An artifact with its whole place, of which upstream's controller has put only the key on record (REPO-5)."""
+    if repository.says_place(artifact):
+        return artifact
+    kept = ((workflow.get("status") or {}).get("artifactRepositoryRef") or {}).get("artifactRepository")
+    base = repository.base_location(_template(workflow, node).get("archiveLocation"), kept)
+    try:
+        location = repository.located(artifact, base)
+    except repository.BadLocation:
+        return artifact  # its driver says what is lacking
+    return {**{key: value for key, value in artifact.items() if key not in repository.DRIVERS}, **location}
+
+
+def _template(workflow: Object, node: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = node.get("templateName") or (node.get("templateRef") or {}).get("template")
+    stored = ((workflow.get("status") or {}).get("storedTemplates") or {}).values()
+    known = [*(executed(workflow).get("templates") or ()), *stored]
+    return next((template for template in known if template.get("name") == name), {})
 
 
 def batches(workflow_name: str, spec: Mapping[str, Any], found: list[Doomed], *, deleting: bool) -> list[Batch]:
