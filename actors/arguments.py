@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from actors.contract.repository import DRIVERS, driver_of, with_sub_path
+from actors.contract.repository import DRIVERS, BadLocation, driver_of, with_sub_path
 from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import NOTHING, Functions
 from actors.language.gotext import printed
@@ -128,7 +128,7 @@ def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any], functions:
         return filled
     if not found or not driver_of(found):
         return {"name": entry["name"], ABSENT: True}
-    located = {key: value for key, value in found.items() if key not in {"name", "path", "globalName", "optional"}}
+    located = {key: value for key, value in found.items() if key not in {"name", "globalName", "optional"}}
     if entry.get("subPath"):
         location = {driver: located[driver] for driver in DRIVERS if driver in located}
         below = with_sub_path(location, str(substitute(entry["subPath"], values, unresolved="references")))
@@ -154,6 +154,8 @@ def composite_outputs(
         result["parameters"] = parameters
     artifacts = []
     for entry in declared.get("artifacts") or ():
+        if not (entry.get("from") or entry.get("fromExpression") or driver_of(entry)):
+            continue
         try:
             found = artifact_for(entry, values, functions)
             if found.get(ABSENT) and entry.get("from"):
@@ -161,6 +163,8 @@ def composite_outputs(
         except (SubstitutionError, ExpressionError) as error:
             if entry.get("optional"):
                 continue
+            raise BadOutput(f"unable to resolve outputs from scope: {error}") from error
+        except BadLocation as error:
             raise BadOutput(f"unable to resolve outputs from scope: {error}") from error
         if found.get(ABSENT):
             if entry.get("optional"):

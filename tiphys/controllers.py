@@ -87,7 +87,7 @@ class ControllerSettings:
     traced: bool = False  # workflows are told as OpenTelemetry's spans, whose ids they and their pods carry
     workflow_bytes: int = 1 << 20  # of nodes in a finished workflow's status; larger ones are written compressed
     whole_cluster: bool = True  # limits of namespaces may stand in their labels
-    plugin_namespace: str = ""  # whose executor plugins are for every namespace
+    plugin_namespace: str = ""  # whose executor plugins and named artifact repositories are for every namespace
     cache_namespace: str = ""  # where ConfigMaps of remembered results are; empty: in each workflow's own
     workflow_events: bool = True  # Kubernetes Events about workflows
     node_events: bool = True  # and about their nodes: two writes for each of them
@@ -216,7 +216,8 @@ def _of_locks(chosen: ControllerSettings) -> LockSettings:
 
 def _of_workflows(chosen: ControllerSettings) -> WorkflowSettings:
     return WorkflowSettings(
-        repository=chosen.repository, write_window_s=chosen.write_window_s, cache_namespace=chosen.cache_namespace,
+        repository=chosen.repository, shared_namespace=chosen.plugin_namespace,
+        write_window_s=chosen.write_window_s, cache_namespace=chosen.cache_namespace,
         workflow_events=chosen.workflow_events, node_events=chosen.node_events, defaults=chosen.workflow_defaults,
         restriction=chosen.restriction, permitted_overrides=chosen.permitted_overrides,
         initial_delay_s=chosen.initial_delay_s, estimates=chosen.estimates,

@@ -9,13 +9,16 @@ ON_COMPLETION, ON_DELETION = "OnWorkflowCompletion", "OnWorkflowDeletion"
 DELETING = frozenset({ON_COMPLETION, ON_DELETION})
 
 
-def wishes(spec: Mapping[str, Any], templates: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The deleting strategies that a workflow, or an artifact of one of its templates, asks for."""
+def wishes(spec: Mapping[str, Any], templates: Iterable[Mapping[str, Any]], *, logs: bool = False) -> set[str]:
+    """The deleting strategies that hold for an artifact of one of a workflow's templates, or for the archived logs
+    where a repository asks for these (`logs`)."""
     default = strategy_of(spec.get("artifactGC"), "")
-    found = {default}  # of archived logs, too
+    found = {default} if logs or spec.get("archiveLogs") else set()
     for template in templates:
         for artifact in (template.get("outputs") or {}).get("artifacts") or ():
             found.add(strategy_of(artifact.get("artifactGC"), default))
+        if (template.get("archiveLocation") or {}).get("archiveLogs"):
+            found.add(default)
     return found & DELETING
 
 

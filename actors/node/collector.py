@@ -207,12 +207,16 @@ class Collector(Behaviour):
 
     def _next_batch(self, now: float) -> list[Command]:
         """Start with the next pod; after the last one see what is left."""
-        finished = self._drop()
+        assert self.workflow is not None
+        finished, done = self._drop(), self.batch
         self.batch = self.pod = None
         if self.queue:
             self.batch = self.queue.pop(0)
             return [*finished, *self._make(now)]
         left = [one for one in self._found() if deletable(one)]
+        if left and done is not None and self.attempts == 1:
+            why = self.failures.get((left[0].node_id, left[0].name), "")
+            finished.append(gc_outcome.failed_event(self.workflow, done.strategy, why, now))
         if not left or self._gives_up(now):
             return [*finished, *self._close(now)]
         pause_s = PAUSES_S[min(self.attempts - 1, len(PAUSES_S) - 1)]

@@ -24,6 +24,7 @@ from runtime.objects import Object, Resource, reference
 
 WORKFLOWS = Resource(*WORKFLOW)
 ERROR = "ArtifactGCError"
+FAILED = "ArtifactGCFailed"
 ORPHANED = "ArtifactGCOrphaned"
 COMPONENT = "workflow-controller"
 MESSAGE_MAX = 1024
@@ -99,6 +100,12 @@ def _sentence(left: Mapping[str, str]) -> str:
     where, why = next(iter(left.items()))
     more = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
     return f"artifact {where} was not deleted: {why}{more}"[:MESSAGE_MAX]
+
+
+def failed_event(workflow: Object, strategy: str, why: str, now: float) -> Create:
+    """The Event that tells of a first attempt which has left something, in upstream's words."""
+    text = f"Artifact Garbage Collection failed for strategy {strategy}, err:{why}"
+    return event(reference(WORKFLOWS, workflow), Said(FAILED, text[:MESSAGE_MAX], warning=True), now, COMPONENT)
 
 
 def orphan_events(workflow: Object, left: Mapping[str, str], now: float) -> list[Create]:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from actors.contract import repository
-from actors.contract.collecting import strategy_of
+from actors.contract.collecting import ON_COMPLETION, ON_DELETION, strategy_of
 from actors.contract.documents import Discard
+from actors.merging import merged_specs
 from actors.names import ids
 from actors.packing import NodePack, nodes_of
 from runtime.objects import Object
@@ -62,13 +63,14 @@ class Batch(NamedTuple):
     account: str
     metadata: Mapping[str, Any]
     doomed: tuple[Doomed, ...]
+    strategy: str  # at what time it is made; what an earlier time has left is among it
 
 
 def executed(workflow: Object) -> Mapping[str, Any]:
     """The spec that the workflow ran with: its own over the template's that it is made of."""
     own: Mapping[str, Any] = workflow.get("spec") or {}
     stored: Mapping[str, Any] = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec") or {}
-    return {**stored, **{key: value for key, value in own.items() if value is not None}}
+    return merged_specs(dict(own), stored)
 
 
 def deletable(one: Doomed) -> bool:
@@ -89,7 +91,27 @@ def _written(workflow: Object) -> Iterator[Doomed]:
             continue
         for artifact in (node.get("outputs") or {}).get("artifacts") or ():
             if repository.driver_of(artifact) and not artifact.get("deleted"):
-                yield Doomed(node_id, artifact)
+                yield Doomed(node_id, _whole(workflow, node, artifact))
+
+
+def _whole(workflow: Object, node: Mapping[str, Any], artifact: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An artifact with its whole place, of which upstream's controller has put only the key on record (REPO-5)."""
+    if repository.says_place(artifact):
+        return artifact
+    kept = ((workflow.get("status") or {}).get("artifactRepositoryRef") or {}).get("artifactRepository")
+    base = repository.base_location(_template(workflow, node).get("archiveLocation"), kept)
+    try:
+        location = repository.located(artifact, base)
+    except repository.BadLocation:
+        return artifact  # its driver says what is lacking
+    return {**{key: value for key, value in artifact.items() if key not in repository.DRIVERS}, **location}
+
+
+def _template(workflow: Object, node: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = node.get("templateName") or (node.get("templateRef") or {}).get("template")
+    stored = ((workflow.get("status") or {}).get("storedTemplates") or {}).values()
+    known = [*(executed(workflow).get("templates") or ()), *stored]
+    return next((template for template in known if template.get("name") == name), {})
 
 
 def batches(workflow_name: str, spec: Mapping[str, Any], found: list[Doomed], *, deleting: bool) -> list[Batch]:
@@ -97,22 +119,25 @@ def batches(workflow_name: str, spec: Mapping[str, Any], found: list[Doomed], *,
     groups: dict[str, list[Doomed]] = {}
     for one in found:
         groups.setdefault(msgspec.json.encode(_identity(one, spec), order="sorted").decode(), []).append(one)
+    strategy = ON_DELETION if deleting else ON_COMPLETION
     prefix = f"{workflow_name}-artgc-{'wfdel' if deleting else 'wfcomp'}"
     made = []
     for key, members in sorted(groups.items()):
         account, metadata = msgspec.json.decode(key)
         name = f"{prefix}-{ids.fnv1a(key)}"
         for number, part in enumerate(_parts(members)):
-            made.append(Batch(f"{name}-{number}" if number else name, account, metadata, tuple(part)))
+            pod_name = f"{name}-{number}" if number else name
+            made.append(Batch(pod_name, account, metadata, tuple(part), strategy))
     return made
 
 
 def _identity(one: Doomed, spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The artifact's own service account and metadata before the workflow's."""
+    """The artifact's own service account before the workflow's, its metadata over the workflow's."""
     own, whole = one.artifact.get("artifactGC") or {}, spec.get("artifactGC") or {}
     account = own.get("serviceAccountName") or whole.get("serviceAccountName") or ""
-    metadata = own.get("podMetadata") or whole.get("podMetadata") or {}
-    return str(account), {key: dict(metadata[key]) for key in ("annotations", "labels") if metadata.get(key)}
+    upper, under = own.get("podMetadata") or {}, whole.get("podMetadata") or {}
+    metadata = {key: {**(under.get(key) or {}), **(upper.get(key) or {})} for key in ("annotations", "labels")}
+    return str(account), {key: entries for key, entries in metadata.items() if entries}
 
 
 def _parts(members: list[Doomed]) -> Iterator[list[Doomed]]:

@@ -223,7 +223,7 @@ def _artifacts(call: Call) -> list[dict[str, Any]]:
         if argument is not None:
             kept = {key: declared[key] for key in KEPT_OF_INPUT if key in declared}
             moved = {key: value for key, value in argument.items() if key not in KEPT_OF_INPUT and key != ABSENT}
-            resolved.append({**moved, **kept})
+            resolved.append({**moved, **kept, **({"optional": True} if argument.get("optional") else {})})
         elif driver_of(declared) or declared.get("optional"):  # one that is not passed has its path all the same
             resolved.append(dict(declared))
         else:

@@ -61,7 +61,7 @@ def artifact_plan(
             inputs=inputs,
             logs=[_log(request, name) for name in log_containers],
             mounts=[
-                {"name": INPUTS_VOLUME, "mountPath": entry["path"], "subPath": entry["name"]}
+                {"name": INPUTS_VOLUME, "mountPath": _from_root(entry["path"]), "subPath": entry["name"]}
                 for entry in inputs
                 if entry["place"].startswith(INPUTS_MOUNT)
             ],
@@ -109,15 +109,21 @@ def _is_loaded(entry: Mapping[str, Any]) -> bool:
     return bool(entry.get("path") and (repository.driver_of(entry) or not entry.get("optional")))
 
 
+def _from_root(path: str) -> str:
+    """Where the kubelet mounts what says a relative path."""
+    return path if path.startswith("/") or path[1:3] in (":\\", ":/") else f"/{path}"
+
+
 def _input(request: PodRequest, entry: Mapping[str, Any], mounts: Sequence[Mapping[str, Any]]) -> Transfer:
-    path = str(entry["path"])
+    path = _from_root(str(entry["path"]))
     place = MAIN_ROOT + path if volume_of(path, mounts) else f"{INPUTS_MOUNT}/{entry['name']}"
     return _transfer(request, entry, place)
 
 
 def _transfer(request: PodRequest, entry: Mapping[str, Any], place: str) -> Transfer:
     name = str(entry.get("name", ""))
-    location = repository.located(entry, request.repository)
+    base = repository.base_location(request.template.get("archiveLocation"), request.repository)
+    location = repository.located(entry, base)
     if not location:
         raise BadTemplate(f"inputs.artifacts.{name}: no location: pass one with `from`, or name a driver such as s3")
     if entry.get("subPath"):
@@ -136,8 +142,8 @@ def _output(
     request: PodRequest, entry: Mapping[str, Any], number: int, mounts: Sequence[Mapping[str, Any]]
 ) -> tuple[Transfer, list[Staged]]:
     name, path = str(entry.get("name", "")), str(entry.get("path") or "")
-    if not path.startswith("/"):
-        raise BadTemplate(f"outputs.artifacts.{name}.path: {path!r} is not an absolute path")
+    if not path:
+        raise BadTemplate(f"outputs.artifacts.{name}.path is empty: say where in the container the files are")
     driver = repository.driver_of(entry)
     if driver in READ_ONLY:
         check_driver(request, name, {driver: entry[driver]}, "save")

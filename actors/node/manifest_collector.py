@@ -77,6 +77,7 @@ def _metadata(request: PodRequest, workflow: Address, batch: Batch) -> dict[str,
         "labels": {**(batch.metadata.get("labels") or {}), **own},
         "annotations": {
             **(batch.metadata.get("annotations") or {}),
+            labels.ARTIFACT_GC_STRATEGY: batch.strategy,
             labels.NODE_ID: request.node_id,
             labels.DEFAULT_CONTAINER: paths.MAIN,
             paths.NONCE_ANNOTATION: pod_nonce(request),

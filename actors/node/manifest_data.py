@@ -21,7 +21,8 @@ def data_source(request: PodRequest) -> Transfer:
         raise BadTemplate("a data template's output is its result: take outputs.parameters and outputs.artifacts away")
     name = str(artifact.get("name", ""))
     try:
-        location = repository.located(artifact, request.repository)
+        base = repository.base_location(request.template.get("archiveLocation"), request.repository)
+        location = repository.located(artifact, base)
     except repository.BadLocation as error:
         raise BadTemplate(str(error)) from error
     if not location:

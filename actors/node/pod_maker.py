@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from actors.contract.repository import BadLocation, driver_of
+from actors.contract.repository import BadLocation, key_format
 from actors.language.tags import SubstitutionError, substitute
 from actors.names import ids
 from actors.names.durations import parse_duration_or_seconds
@@ -31,7 +31,6 @@ from runtime.objects import PODS, Object, Reference, reference
 
 ADOPT, CREATE, IMAGE, RESTART = "pod:adopt", "pod:create", "pod:image", "pod:restart"
 RELEASE = "pod:release"
-KEY_FORMATS = ("keyFormat", "pathFormat", "blobNameFormat")  # as the drivers call it
 REGISTRY = "registry"  # the service that knows how images start
 IMAGE_QUESTIONS_MAX = 5  # to a registry that does not answer; then the node is an Error
 
@@ -96,14 +95,13 @@ class PodMaker(Called):
         if recorded:
             annotations[INPUTS_ANNOTATION] = recorded
         values = {**self.instance.variables, **run.globals()}
-        section = (run.repository or {}).get(driver_of(run.repository or {}), {})
-        key_format = next((section[name] for name in KEY_FORMATS if section.get(name)), None)
+        written = key_format(run.repository or {})
         return PodRequest(
             workflow_name=run.name, namespace=run.address.namespace, workflow_uid=run.address.uid, spec=run.spec,
             template=self.instance.template, node_id=self.id, node_name=self.status.name, pod_name=self.pod_name,
             boundary=call.boundary_template, include_result=call.include_result, on_exit=call.on_exit,
             active_deadline_s=self._deadline_s(now), annotations=annotations, claims=run.claims,
-            repository=run.repository, key_format=substitute(key_format, values) if key_format else None,
+            repository=run.repository, key_format=substitute(written, values) if written else None,
             avoid_hosts=call.avoid_hosts, settings=self._settings(),
         )  # fmt: skip
 

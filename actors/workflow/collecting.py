@@ -29,8 +29,8 @@ def finalizers(state: WorkflowState) -> list[str] | None:
 def will_collect(state: WorkflowState, run: Run) -> bool:
     """Whether any of its artifacts is to be deleted one day."""
     if state.collects is None:
-        scopes = run.library.scopes.values()
-        state.collects = bool(wishes(run.spec, [template for scope in scopes for template in scope.values()]))
+        templates = [template for scope in run.library.scopes.values() for template in scope.values()]
+        state.collects = bool(wishes(run.spec, templates, logs=bool((run.repository or {}).get("archiveLogs"))))
     return state.collects
 
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from actors.merging import merged, merged_specs
 from actors.names.resources import CLUSTER_WORKFLOW_TEMPLATE, WORKFLOW_TEMPLATE
 from actors.templates import Source, TemplateLibrary, calls_in, hooks_of, is_named_later, shared_templates, sources_of
+from actors.workflow import repositories
 from actors.workflow.defaults import with_defaults
 from runtime.objects import CONFIGMAPS, Object, Reference, Resource
 
 TEMPLATES = Resource(*WORKFLOW_TEMPLATE)
 CLUSTER_TEMPLATES = Resource(*CLUSTER_WORKFLOW_TEMPLATE)
-REPOSITORIES = "artifact-repositories"  # the ConfigMap that is looked at when nothing else is named
-DEFAULT_KEY = "workflows.argoproj.io/default-artifact-repository"
 
 Found = Mapping[Reference, Object | None]
 NOTHING: Mapping[str, Any] = {}
@@ -65,7 +62,9 @@ def template_reference(source: Source, workflow: Object) -> Reference:
     return Reference(TEMPLATES, workflow["metadata"].get("namespace", ""), source.name)
 
 
-def missing(workflow: Object, found: Found, defaults: Mapping[str, Any] = NOTHING) -> list[Reference]:
+def missing(
+    workflow: Object, found: Found, defaults: Mapping[str, Any] = NOTHING, shared_namespace: str = ""
+) -> list[Reference]:
     """What is still to be read."""
     spec = executed_spec(workflow, found, defaults)
     if spec is None:
@@ -74,7 +73,7 @@ def missing(workflow: Object, found: Found, defaults: Mapping[str, Any] = NOTHIN
     namespace = workflow["metadata"].get("namespace", "")
     wanted += [Reference(CONFIGMAPS, namespace, name) for name in argument_config_maps(spec)]
     if needs_repository(spec, workflow, found):
-        wanted.append(repository_config_map(spec, workflow))
+        wanted += repositories.config_maps(spec, workflow, found, shared_namespace)
     return [ref for ref in dict.fromkeys(wanted) if ref not in found]
 
 
@@ -178,12 +177,6 @@ def argument_config_maps(spec: Mapping[str, Any]) -> list[str]:
 # ---------------------------------------------------------------------------------------------- artifacts
 
 
-def repository_config_map(spec: Mapping[str, Any], workflow: Object) -> Reference:
-    """The ConfigMap that may name the artifact repository."""
-    named = spec.get("artifactRepositoryRef") or {}
-    return Reference(CONFIGMAPS, workflow["metadata"].get("namespace", ""), str(named.get("configMap") or REPOSITORIES))
-
-
 def needs_repository(spec: Mapping[str, Any], workflow: Object, found: Found) -> bool:
     """Whether an artifact may need it, also of a template that is named later, or the workflow names it; a workflow
     that has begun has it in its status."""
@@ -191,7 +184,7 @@ def needs_repository(spec: Mapping[str, Any], workflow: Object, found: Found) ->
         return False
     templates = [*(spec.get("templates") or ())]
     templates += [t for thing in found.values() if thing for t in (thing.get("spec") or {}).get("templates") or ()]
-    named = spec.get("artifactRepositoryRef") or spec.get("archiveLogs")
+    named = spec.get("artifactRepositoryRef") is not None or spec.get("archiveLogs")
     calls = [*hooks_of(spec), *(call for template in templates for call in calls_in(template))]
     return bool(named) or any(map(is_named_later, calls)) or any(map(_uses_artifacts, templates))
 
@@ -200,7 +193,7 @@ def glanced_at(workflow: Object, found: Found, defaults: Mapping[str, Any] = NOT
     """The ConfigMap of a workflow that has no need of a repository: the namespace's may archive all logs (REPO-4)."""
     spec = executed_spec(workflow, found, defaults)
     begun = (workflow.get("status") or {}).get("startedAt")
-    ref = repository_config_map(spec, workflow) if spec and not begun else None
+    ref = repositories.config_map(spec, workflow) if spec and not begun else None
     return None if ref is None or ref in found else ref
 
 
@@ -209,32 +202,21 @@ def _uses_artifacts(template: Mapping[str, Any]) -> bool:
     return any(side.get("artifacts") or side.get("archiveLogs") for side in sides)
 
 
-class NoRepository(ValueError):
-    """The artifact repository that the workflow names is not there; the text is the workflow's message."""
-
-
 def repository(
-    spec: Mapping[str, Any], workflow: Object, found: Found, default: Mapping[str, Any] | None
+    spec: Mapping[str, Any],
+    workflow: Object,
+    found: Found,
+    default: Mapping[str, Any] | None,
+    shared_namespace: str = "",
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """The repository for artifacts without a place of their own, and `status.artifactRepositoryRef` (REPO-1..3).
 
     Raises NoRepository."""
     recorded = (workflow.get("status") or {}).get("artifactRepositoryRef")
+    if not recorded:
+        recorded = repositories.resolved(spec, workflow, found, shared_namespace)
     if recorded:
         return recorded.get("artifactRepository"), recorded
-    ref = repository_config_map(spec, workflow)
-    config = found.get(ref)
-    named = spec.get("artifactRepositoryRef") or {}
-    key = named.get("key") or ((config or {}).get("metadata", {}).get("annotations") or {}).get(DEFAULT_KEY)
-    text = ((config or {}).get("data") or {}).get(key) if key else None
-    if text is not None:
-        section = yaml.safe_load(text)
-        return section, {"configMap": ref.name, "key": key, "namespace": ref.namespace, "artifactRepository": section}
-    if named:
-        raise NoRepository(
-            "failed to resolve artifact repository: failed to find any artifact repository - "
-            f'looked for key "{key or ""}" of ConfigMap "{ref.name}" in namespace "{ref.namespace}"'
-        )
     if default is None or not needs_repository(spec, workflow, found):
         return (dict(default) if default else None), None
     return dict(default), {"default": True, "artifactRepository": dict(default)}

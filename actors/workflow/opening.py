@@ -24,6 +24,7 @@ from actors.workflow.defaults import completed, with_defaults
 from actors.workflow.journal import Journal
 from actors.workflow.judged import problems_of
 from actors.workflow.leftovers import leftovers
+from actors.workflow.repositories import NoRepository
 from actors.workflow.state import WorkflowSettings, WorkflowState
 from actors.workflow.validation import LibraryRef
 from actors.workflow.validation.workflow import LABEL_VALUE
@@ -54,13 +55,14 @@ def read_more(state: WorkflowState, now: float) -> list[Command]:
     """Read what is still missing; nothing when all is there (or on its way)."""
     assert state.object is not None
     _permit(state)
-    needed = gather.missing(state.object, state.found, state.defaults)
+    needed = gather.missing(state.object, state.found, state.defaults, state.limits.shared_namespace)
     glance = None if needed else gather.glanced_at(state.object, state.found, state.defaults)
     if glance is not None and not state.limits.lately.recall(glance, state.found, now):
         needed.append(glance)
     wanted = [ref for ref in [*needed, *guard.wanted(state)] if ref not in state.reading]
     state.reading.update(wanted)
-    return [Read(ref, GLANCE if ref is glance else GATHER) for ref in wanted]
+    own = state.address.namespace
+    return [Read(ref, GLANCE if ref is glance or ref.namespace not in ("", own) else GATHER) for ref in wanted]
 
 
 def _permit(state: WorkflowState) -> None:
@@ -85,14 +87,16 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     config = {
         ref.name: parameters_in(thing) if thing else None
         for ref, thing in state.found.items()
-        if ref.resource == CONFIGMAPS
+        if ref.resource == CONFIGMAPS and ref.namespace == workflow["metadata"].get("namespace", "")
     }
     try:
         variables = workflow_variables(completed(workflow, None, state.defaults), spec, config)
-        repository, recorded = gather.repository(spec, workflow, state.found, settings.repository)
+        repository, recorded = gather.repository(
+            spec, workflow, state.found, settings.repository, settings.shared_namespace
+        )
     except MissingValue as error:
         raise Unfit(str(error)) from error
-    except gather.NoRepository as error:
+    except NoRepository as error:
         raise Unfit(str(error), "Error") from error
     templates = gather.library(workflow, spec, state.found)
     functions = _functions(workflow)

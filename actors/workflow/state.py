@@ -31,6 +31,7 @@ class WorkflowSettings:
     """What the installation decides for all workflows."""
 
     repository: dict[str, Any] | None = None  # for artifacts without a place of their own
+    shared_namespace: str = ""  # whose named artifact repositories are for workflows of every namespace
     write_window_s: float = 0.2  # how long changes are collected before they are written
     inline_bytes: int = 128 << 10  # of nodes in a running workflow's status; larger ones are written compressed
     final_inline_bytes: int = 1 << 20  # of nodes in a finished one's

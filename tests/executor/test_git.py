@@ -83,10 +83,11 @@ def test_depth_and_single_branch_bring_no_more_than_asked(repository: Path, tmp_
     assert run(tmp_path / "in", "branch", "--remotes", "--list", "origin/side") == ""
 
 
-def test_an_empty_repository_is_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"revision": "main"}, {"fetch": ["refs/heads/main"]}])
+def test_an_empty_repository_is_one(tmp_path: Path, more: dict[str, Any]) -> None:
     (tmp_path / "empty").mkdir()
     run(tmp_path / "empty", "init", "--quiet", "--bare")
-    git.load(Place({"repo": f"file://{tmp_path}/empty"}), tmp_path / "in")
+    git.load(Place({"repo": f"file://{tmp_path}/empty", **more}), tmp_path / "in")
     assert run(tmp_path / "in", "remote") == "origin"
 
 

@@ -52,7 +52,8 @@ def agent() -> Object:
 
 def collector() -> Object:
     doomed = Doomed("node", {"name": "a", "s3": PLACE})
-    return collector_pod(request({}, {"serviceAccountName": "large"}), WORKFLOW, Batch("p", "small", {}, (doomed,)), 60)
+    batch = Batch("p", "small", {}, (doomed,), "OnWorkflowDeletion")
+    return collector_pod(request({}, {"serviceAccountName": "large"}), WORKFLOW, batch, 60)
 
 
 PODS: dict[str, tuple[Callable[[], Object], set[str]]] = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from actors.contract.instructions import from_env
 from actors.names import labels
+from actors.workflow.gather import TEMPLATES
 from runtime.api import Gone
 from runtime.objects import EVENTS, PODS, SERVICE_ACCOUNTS, Object
 from tests.world.flows import flow, named, table
@@ -122,6 +124,18 @@ async def test_without_a_deleting_strategy_there_is_neither_finalizer_nor_pod(sp
     assert seen == []
 
 
+@pytest.mark.spec("AGC-1", "AGC-2")
+@pytest.mark.parametrize("archived", [False, True])
+async def test_where_nothing_is_kept_but_logs_these_are_what_there_is_to_delete(archived: bool) -> None:
+    text = flow("  - {name: main, container: {image: busybox, command: [touch]}}\n", archiveLogs=str(archived).lower(),
+                artifactGC="{strategy: OnWorkflowDeletion}")  # fmt: skip
+    async with world(script([]), settings=SETTINGS) as here:
+        done = await here.end_of(await here.submit(text))
+
+    assert done["metadata"].get("finalizers", []) == ["workflows.argoproj.io/artifact-gc"] * archived
+    assert done["status"]["artifactGCStatus"] == ({} if archived else {"notSpecified": True})
+
+
 @pytest.mark.spec("AGC-2")
 async def test_when_all_is_deleted_at_the_end_nothing_holds_the_workflow() -> None:
     seen: list[Object] = []
@@ -145,12 +159,13 @@ async def test_when_all_is_deleted_at_the_end_nothing_holds_the_workflow() -> No
 @pytest.mark.spec("AGC-4")
 async def test_pods_are_made_by_account_and_metadata_the_artifacts_own_first() -> None:
     seen: list[Object] = []
-    own = "artifactGC: {serviceAccountName: mine, podMetadata: {labels: {x: y}}}"
+    own = "artifactGC: {serviceAccountName: mine, podMetadata: {labels: {x: y}, annotations: {n: o}}}"
     text = makes(
         f"{{name: a, path: /a, s3: {{key: a}}, {own}}}",
         "{name: b, path: /b, s3: {key: b}}",
         "{name: c, path: /c, s3: {key: c}}",
-        spec="artifactGC: {strategy: OnWorkflowCompletion, serviceAccountName: ours, podSpecPatch: '{hostname: x}'}",
+        spec="artifactGC: {strategy: OnWorkflowCompletion, serviceAccountName: ours, podSpecPatch: '{hostname: x}',"
+        " podMetadata: {labels: {x: w, z: all}}}",
     )
     async with world(script(seen), settings=SETTINGS) as here:
         for name in ("mine", "ours"):
@@ -163,7 +178,12 @@ async def test_pods_are_made_by_account_and_metadata_the_artifacts_own_first() -
     by_account = {pod["spec"]["serviceAccountName"]: pod for pod in seen}
     assert discards(by_account["mine"]) == ["a"]
     assert sorted(discards(by_account["ours"])) == ["b", "c"]
+    assert {pod["metadata"]["labels"]["z"] for pod in seen} == {"all"}
+    assert by_account["ours"]["metadata"]["labels"]["x"] == "w"
     assert by_account["mine"]["metadata"]["labels"]["x"] == "y"
+    assert by_account["mine"]["metadata"]["annotations"]["n"] == "o"
+    strategies = {pod["metadata"]["annotations"]["workflows.argoproj.io/artifact-gc-strategy"] for pod in seen}
+    assert strategies == {"OnWorkflowCompletion"}
     assert {pod["spec"]["hostname"] for pod in seen} == {"x"}
     assert {pod["spec"]["automountServiceAccountToken"] for pod in seen} == {False}
 
@@ -181,6 +201,7 @@ async def test_what_cannot_be_deleted_is_a_condition_and_holds_the_workflow_unti
         await here.end_of(ref)
         await here.after(300)
         after = await here.api.get(ref)
+        events = [event for event in (await here.api.list(EVENTS)).items if event["reason"] == "ArtifactGCFailed"]
         marks = await artifacts(here, ref)
         await here.api.delete(ref)
         await here.after(30)
@@ -188,6 +209,8 @@ async def test_what_cannot_be_deleted_is_a_condition_and_holds_the_workflow_unti
 
     (condition,) = [entry for entry in after["status"]["conditions"] if entry["type"] == "ArtifactGCError"]
     assert condition["message"] == "artifact s3:b/a was not deleted: 403 Forbidden"
+    said = "Artifact Garbage Collection failed for strategy OnWorkflowCompletion, err:403 Forbidden"
+    assert [(event["type"], event["message"]) for event in events] == [("Warning", said)]
     assert after["metadata"]["finalizers"] == ["workflows.argoproj.io/artifact-gc"]
     assert marks == {"a": False, "b": True}
     assert [discards(pod) for pod in seen] == [["a", "b"], ["a"], ["a"], ["a"]]
@@ -226,6 +249,25 @@ async def test_force_lets_the_workflow_go_all_the_same() -> None:
 
     assert "finalizers" not in done["metadata"]
     assert "ArtifactGCError" in [entry["type"] for entry in done["status"]["conditions"]]
+
+
+@pytest.mark.spec("AGC-1", "WFT-2")
+async def test_what_a_workflow_says_of_collecting_is_laid_over_what_its_template_says() -> None:
+    seen: list[Object] = []
+    template = yaml.safe_load(
+        makes("{name: a, path: /a, s3: {key: a}}", spec="artifactGC: {strategy: OnWorkflowCompletion}")
+    )
+    meta = {"name": "lib", "namespace": "default"}
+    thing = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", "metadata": meta, **template}
+    async with world(script(seen), settings=SETTINGS) as here:
+        await here.api.create(TEMPLATES, thing)
+        text = "spec: {workflowTemplateRef: {name: lib}, artifactGC: {forceFinalizerRemoval: true}}"
+        ref = await here.submit(text)
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+
+    assert [discards(pod) for pod in seen] == [["a"]]
+    assert "finalizers" not in done["metadata"]
 
 
 @pytest.mark.spec("AGC-6")

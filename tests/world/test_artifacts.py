@@ -204,3 +204,64 @@ async def test_an_optional_input_that_nobody_passes_may_be_passed_on_and_still_h
     assert done["status"]["phase"] == "Succeeded"
     assert (loaded, list(seen.values())) == ({}, [["/g"]])
     assert nodes(done)["t"]["inputs"]["artifacts"] == [{"name": "got", "path": "/g", "optional": True}]
+
+
+@pytest.mark.spec("ART-5")
+@pytest.mark.parametrize(("declared", "passed"), [("true", "false"), ("false", "true"), ("false", "false")])
+async def test_what_may_be_missing_is_said_where_it_is_declared_or_where_its_place_is(
+    declared: str, passed: str
+) -> None:
+    seen: list[bool] = []
+    text = flow(f"""
+  - name: use
+    inputs: {{artifacts: [{{name: given, path: /g, optional: {declared}}}]}}
+    container: {{image: busybox, command: [cat]}}
+  - name: main
+    steps:
+    - - {{name: a, template: use, arguments: {{artifacts: [{{name: given, optional: {passed}, s3: {{key: k}}}}]}}}}
+""")
+
+    def act(name: str, pod: Object) -> Outcome:
+        seen.extend(entry["optional"] for entry in told(pod, "init")["inputs"])
+        return table()(name, pod)
+
+    async with world(act, settings=SETTINGS) as here:
+        await here.end_of(await here.submit(text))
+
+    assert seen == ["true" in (declared, passed)]
+
+
+@pytest.mark.spec("STEP-8")
+async def test_an_artifact_that_a_template_hands_out_says_where_it_lay_and_one_from_nowhere_is_left_out() -> None:
+    done = await done_with(flow(f"""{MAKE}
+  - name: main
+    steps: [[{{name: h, template: heads}}]]
+    outputs: {{artifacts: [{{name: none}}, {{name: out, from: "{{{{steps.h.outputs.artifacts.result}}}}"}}]}}
+"""), {})  # fmt: skip
+
+    assert done["status"]["phase"] == "Succeeded"
+    (out,) = named(done)["w"]["outputs"]["artifacts"]
+    assert (out["name"], out["path"], out["s3"]["key"]) == ("out", "/r", "heads")
+
+
+@pytest.mark.spec("ART-1", "ART-10")
+async def test_a_path_may_be_relative_of_an_input_to_the_root_of_an_output_to_where_the_command_runs() -> None:
+    seen: list[Any] = []
+    text = flow("""
+  - name: main
+    inputs: {artifacts: [{name: given, path: in/put, raw: {data: x}}]}
+    container: {image: busybox, command: [cat]}
+    outputs: {artifacts: [{name: made, path: out/put, archive: {none: {}}}]}
+""")
+
+    def act(name: str, pod: Object) -> Outcome:
+        main = next(entry for entry in pod["spec"]["containers"] if entry["name"] == "main")
+        seen.append([mount["mountPath"] for mount in main["volumeMounts"] if mount.get("subPath") == "given"])
+        return saving({})(name, pod)
+
+    async with world(act, settings=SETTINGS) as here:
+        done = await here.end_of(await here.submit(text))
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert seen == [["/in/put"]]
+    assert named(done)["w"]["outputs"]["artifacts"][0]["s3"]["key"].endswith("/put")

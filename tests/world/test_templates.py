@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from runtime.objects import CLAIMS, CONFIGMAPS, PODS, Object
+from runtime.objects import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, Object
 from tests.world.flows import FAIL, arguments_of, flow, named, nodes, phases, run, table
 from tests.world.world import Outcome, World, world
+from tiphys.controllers import ControllerSettings
 
 pytestmark = pytest.mark.virtual_time
 
@@ -348,7 +349,52 @@ async def test_a_named_artifact_repository_is_kept_in_the_status_or_missed_aloud
         assert done["status"]["artifactRepositoryRef"]["artifactRepository"] == section
     else:
         assert done["status"]["phase"] == "Error"
-        assert done["status"]["message"].startswith("failed to resolve artifact repository: failed to find any")
+        assert done["status"]["message"].startswith(
+            "failed to resolve artifact repository: failed to find any artifact repository for artifact repository ref "
+            '"repos#mine"'
+        )
+
+
+@pytest.mark.spec("REPO-1")
+@pytest.mark.parametrize(
+    ("own", "shared", "taken"),
+    [(None, "mine", "shared"), ("other", "mine", "shared"), ("mine", "mine", "own"), ("mine", None, "own")],
+)
+async def test_a_named_repository_may_be_the_controllers_namespaces(
+    own: str | None, shared: str | None, taken: str
+) -> None:
+    text = flow(
+        "  - {name: main, container: {image: b, command: [c]}}\n", artifactRepositoryRef="{configMap: repos, key: mine}"
+    )
+    async with world(table(), settings=ControllerSettings(plugin_namespace="argo")) as here:
+        await here.api.create(NAMESPACES, {"metadata": {"name": "argo"}})
+        for namespace, key, bucket in (("default", own, "own"), ("argo", shared, "shared")):
+            data = {} if key is None else {key: f"persistence: secret\ns3: {{endpoint: e, bucket: {bucket}}}"}
+            meta = {"name": "repos", "namespace": namespace}
+            config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
+            await here.api.create(CONFIGMAPS, config)
+        done = await here.end_of(await here.submit(text))
+
+    kept = done["status"]["artifactRepositoryRef"]
+    assert (kept["namespace"], kept["key"]) == ("default" if taken == "own" else "argo", "mine")
+    assert kept["artifactRepository"] == {"s3": {"endpoint": "e", "bucket": taken}}
+
+
+@pytest.mark.spec("REPO-1", "REPO-2")
+@pytest.mark.parametrize("text", ["s3: {bucket: [", "just words", "s3: words", "[]"])
+async def test_a_repository_that_is_none_is_the_workflows_error(text: str) -> None:
+    meta: dict[str, Any] = {"name": "artifact-repositories", "namespace": "default"}
+    meta["annotations"] = {"workflows.argoproj.io/default-artifact-repository": "mine"}
+    async with world(table()) as here:
+        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"mine": text}}
+        await here.api.create(CONFIGMAPS, config)
+        done = await here.end_of(await here.submit(flow("  - {name: main, container: {image: b, command: [c]}}\n")))
+
+    assert done["status"]["phase"] == "Error"
+    assert done["status"]["message"].startswith(
+        "failed to resolve artifact repository: error getting config map for artifact repository ref "
+        '"default/artifact-repositories#mine": failed to unmarshall config map key "mine"'
+    )
 
 
 @pytest.mark.spec("WFT-6")

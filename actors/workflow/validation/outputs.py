@@ -57,7 +57,7 @@ def judge_outputs(findings: Findings, place: Place, template: Json) -> None:
         if type_of(template) in LEAF_TYPES or is_given(artifact, "path"):
             _judge_artifact_path(findings, where, template, artifact)
         elif type_of(template) in COMPOSITE_TYPES and not is_given(artifact, *FROM) and not is_located(artifact):
-            findings.error(where, "needs from or fromExpression")
+            findings.warning(where, "has neither from nor fromExpression, and is left out")
         _judge_global_name(findings, where, artifact)
     for index, parameter in enumerate(entries(outputs, "parameters")):
         where = here.entry("parameters", index, text(parameter.get("name")))
@@ -109,12 +109,6 @@ def _judge_artifact_path(findings: Findings, where: Place, template: Json, artif
         name = f"Artifact '{text(artifact.get('name'))}'"
         wrong = f"{name} attempted to use a path containing '..'. Directory traversal is not permitted"
         findings.error(where.at("path")._replace(names=f"error in {where.names}:"), wrong)
-    elif not path.startswith("/") and not is_dynamic(path) and not _is_windows(path):
-        findings.error(where.at("path"), f"'{path}' must be absolute", f"write /{path}")
-
-
-def _is_windows(path: str) -> bool:
-    return path[1:3] in (":\\", ":/")
 
 
 def _judge_global_name(findings: Findings, where: Place, output: Json) -> None:

@@ -57,3 +57,11 @@ def test_an_artifact_that_a_template_cannot_hand_out_is_told_as_upstream_tells_i
     why = f'^unable to resolve outputs from scope: Unable to resolve: "{name}"$'
     with pytest.raises(BadOutput, match=why):
         composite_outputs({"outputs": {"artifacts": [{"name": "o", "from": f"{{{{{name}}}}}"}]}}, {})
+
+
+@pytest.mark.spec("ART-9")
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_part_of_what_has_no_parts_cannot_be_handed_out(optional: bool) -> None:
+    given = {"name": "o", "from": "{{inputs.artifacts.g}}", "subPath": "x", "optional": optional}
+    with pytest.raises(BadOutput, match=r"^unable to resolve outputs from scope: subPath 'x'"):
+        composite_outputs({"outputs": {"artifacts": [given]}}, {"inputs.artifacts.g": {"raw": {"data": "x"}}})

@@ -13,6 +13,7 @@ from actors.node.sought import SoughtNode
 from actors.run import Call
 from actors.templates import Resolved
 from actors.workflow import gather, lookups
+from actors.workflow.repositories import REPOSITORIES
 from actors.workflow.state import WorkflowState
 from runtime.api import Gone, Refused, Unavailable
 from runtime.messages import Create, Read, Stop, Tell, WakeAt
@@ -148,4 +149,4 @@ def test_a_workflow_whose_templates_are_named_later_is_read_the_artifact_reposit
     spec = {"hooks": {"exit": call}} if hooked else {"templates": [{"name": "main", "steps": [[call]]}]}
     workflow = {"metadata": {"name": "w", "namespace": "default"}, "spec": spec}
 
-    assert [ref.name for ref in gather.missing(workflow, {})] == [gather.REPOSITORIES]
+    assert [ref.name for ref in gather.missing(workflow, {})] == [REPOSITORIES]

@@ -199,7 +199,7 @@ def test_artifacts_on_a_users_volume_are_handled_there() -> None:
             "branch",
         ),
         ({"outputs": {"artifacts": [{"name": "i", "path": "/i", "git": {"repo": "x"}}]}}, None, "only load"),
-        ({"outputs": {"artifacts": [{"name": "a", "path": "a", "s3": {"key": "k"}}]}}, REPOSITORY, "absolute"),
+        ({"outputs": {"artifacts": [{"name": "a", "path": "", "s3": {"key": "k"}}]}}, REPOSITORY, "is empty"),
         ({"outputs": {"parameters": [{"name": "p", "valueFrom": {}}]}}, None, "valueFrom.path"),
         ({"volumes": [{"name": "tiphys-shim"}]}, None, "tiphys-shim"),
         ({"podSpecPatch": "{"}, None, "PodSpecPatch"),

@@ -44,7 +44,8 @@ def load(place: Place, target: Path) -> None:
         if target.exists():
             shutil.rmtree(target)  # of an attempt that broke off
         _git(_clone(section, target), env)
-        _check_out(section, target, env)
+        if not _is_empty(target, env):
+            _check_out(section, target, env)
 
 
 def save(place: Place, source: Path) -> None:
@@ -85,6 +86,16 @@ def _found(here: Sequence[str], revision: str, env: Mapping[str, str]) -> str:
 def _known(here: Sequence[str], name: str, env: Mapping[str, str]) -> bool:
     words = ["git", *here, "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"]
     return subprocess.run(words, env=env, capture_output=True, check=False).returncode == 0  # noqa: S603  (no shell)
+
+
+def _is_empty(target: Path, env: Mapping[str, str]) -> bool:
+    """Whether nobody has pushed anything yet: what is to be checked out may be what the workflow begins with."""
+    return not any(_said(["-C", str(target), *words], env) for words in (["for-each-ref", "--count=1"], ["ls-remote"]))
+
+
+def _said(words: Sequence[str], env: Mapping[str, str]) -> bytes:
+    ended = subprocess.run(["git", *words], env=env, capture_output=True, check=False)  # noqa: S603, S607  (no shell)
+    return ended.stdout.strip()
 
 
 def _depth(section: Mapping[str, Any]) -> list[str]:
