@@ -84,13 +84,8 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     if guard.compare_found(state):
         raise Unfit(state.condemned, "Error")
     state.warnings = [f"{found.path}: {found.message}" for found in unsupported(workflow)]
-    config = {
-        ref.name: parameters_in(thing) if thing else None
-        for ref, thing in state.found.items()
-        if ref.resource == CONFIGMAPS and ref.namespace == workflow["metadata"].get("namespace", "")
-    }
     try:
-        variables = workflow_variables(completed(workflow, None, state.defaults), spec, config)
+        variables = workflow_variables(completed(workflow, None, state.defaults), spec, _own_config(state))
         repository, recorded = gather.repository(
             spec, workflow, state.found, settings.repository, settings.shared_namespace
         )
@@ -116,6 +111,15 @@ def open_run(state: WorkflowState, settings: WorkflowSettings) -> None:
     named = _adorn(state, filled, functions)
     if added:
         state.run.spec = _substituted(filled, named, functions)
+
+
+def _own_config(state: WorkflowState) -> dict[str, Any]:
+    """The parameters in each ConfigMap of its namespace that was looked for; None for one that is not there."""
+    return {
+        ref.name: parameters_in(thing) if thing else None
+        for ref, thing in state.found.items()
+        if ref.resource == CONFIGMAPS and ref.namespace == state.address.namespace
+    }
 
 
 def start(state: WorkflowState, now: float) -> list[Command]:
