@@ -47,18 +47,15 @@ def main() -> int:
 
 
 async def _work(order: AgentOrder) -> None:
-    import aiohttp  # noqa: PLC0415  (only the agent pays for it)
-
     from runtime.client import HttpApi  # noqa: PLC0415
     from runtime.credentials import in_pod  # noqa: PLC0415
-    from tiphys.executor.agent_http import HttpTasks  # noqa: PLC0415
+    from tiphys.executor.agent_http import HttpTasks, session  # noqa: PLC0415
     from tiphys.executor.agent_plugins import PluginTasks  # noqa: PLC0415
 
     access = in_pod(Path(os.environ.get(paths.mount_env(paths.TOKEN_VOLUME), paths.TOKEN_MOUNT)))
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=30)  # AGENT-1: none but the template's own
-    async with HttpApi(access) as api, aiohttp.ClientSession(timeout=timeout) as session:
-        http = HttpTasks(session, api, order["namespace"])
-        plugins = PluginTasks(session, order)
+    async with HttpApi(access) as api, session() as requests:
+        http = HttpTasks(requests, api, order["namespace"])
+        plugins = PluginTasks(requests, order)
 
         async def execute(template: Template) -> Answer:
             return await (http.execute(template) if template.get("http") is not None else plugins.execute(template))
@@ -141,8 +138,9 @@ class Agent:
         while True:
             async with self._workers:
                 answer = await self._asked(template)
-            self._unwritten[node] = answer.node
-            self._news.set()
+            if answer.node:  # a plugin may have nothing to tell yet
+                self._unwritten[node] = answer.node
+                self._news.set()
             if answer.again_s is None:
                 self._answered[node] = answer.node
                 self._working.pop(node, None)
