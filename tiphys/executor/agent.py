@@ -2,7 +2,7 @@
 
 A task without an answer is work; one with a last answer is not, so an agent that starts again goes on where its
 predecessor was. What it must read (its task set, the secrets of headers) it reads with the token of the pod's own
-service account. It ends when its task set is deleted. (AGENT-3, AGENT-5)
+service account. It ends when its task set is deleted, or comes to say that the workflow is over. (AGENT-3, AGENT-5)
 """
 
 from __future__ import annotations
@@ -68,6 +68,12 @@ async def run(api: Api, order: AgentOrder, execute: Execute) -> None:
     await Agent(api, order, execute).run()
 
 
+def _is_over(task_set: Mapping[str, Any]) -> bool:
+    from actors.names import labels  # noqa: PLC0415
+
+    return (task_set["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true"
+
+
 class Agent:
     """The tasks under way, and the answers that are not written yet."""
 
@@ -105,12 +111,14 @@ class Agent:
             listed = await self._api.list(self._ref.resource, chosen)
             if not listed.items:
                 return False
-            self._take_in(listed.items[0])
+            self._take_in(listed.items[0])  # one of a retried workflow may still be about to be opened again
             async with self._api.watch(self._ref.resource, chosen, resource_version=listed.resource_version) as events:
                 async for event in events:
                     if event.type == "DELETED":
                         return False
                     if event.type in ("ADDED", "MODIFIED"):
+                        if _is_over(event.object):
+                            return False
                         self._take_in(event.object)
         except (Gone, Refused) as error:
             raise SystemExit(f"agent: the task set cannot be read: {error.message}") from error
