@@ -1,4 +1,4 @@
-"""While a workflow of http nodes is suspended nothing more is asked, and a stop takes back what would be."""
+"""While a workflow of http nodes is suspended nothing more is asked; a stop and a time-out take back what would be."""
 
 from __future__ import annotations
 
@@ -62,4 +62,20 @@ async def test_nothing_is_lost_when_the_controllers_die_while_it_is_suspended(se
     assert named(done)["w[1].b"]["phase"] == "Succeeded"
     assert asked == ["http://x", "http://x"]
     assert here.deaths
+    assert remains == []
+
+
+@pytest.mark.spec("TMO-3", "TMO-4", "AGENT-3")
+@pytest.mark.parametrize("field", ["timeout", "pendingTimeout"])
+async def test_a_node_that_is_not_answered_in_time_fails_and_its_task_is_taken_back(field: str) -> None:
+    text = TWO.replace("{name: get, inputs", f"{{name: get, {field}: 5s, inputs")
+    async with with_agent(work_s=30) as (here, asked):
+        ref = await here.submit(text)
+        done = await here.end_of(ref)
+        await here.at_rest(ref)
+        remains = await left(here)
+
+    node = named(done)["w[0].a"]
+    assert (node["phase"], node["message"], node["finishedAt"][-3:]) == ("Failed", "timeout", "05Z")
+    assert asked == ["http://x"]
     assert remains == []
