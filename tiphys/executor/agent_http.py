@@ -111,7 +111,7 @@ def _asked(section: Mapping[str, Any], body: bytes) -> dict[str, Any]:
         "method": _method(section),
         "url": str(section.get("url") or ""),
         "body": str(section.get("body") or ""),
-        "bodyBytes": list(body) if section.get("bodyFrom") else [],
+        "bodyBytes": body if section.get("bodyFrom") else b"",
         "headers": {str(header.get("name") or ""): [str(header.get("value") or "")] for header in headers},
     }
 
