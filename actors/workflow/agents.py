@@ -52,6 +52,11 @@ def crashed(state: WorkflowState, detail: str) -> list[Command]:
     return [Tell(state.running.node_address(node_id), trouble) for node_id in waiting]
 
 
+def left_over(state: WorkflowState, run: Run) -> list[Command]:
+    """Remove what a former life's agent has left, where this one has none: its nodes had all ended by then."""
+    return [] if AgentCall(run).address.part in state.live else traces(run)
+
+
 def traces(run: Run) -> list[Command]:
     """Remove what the agent of a finished workflow may have left behind."""
     if not any(node.type in KINDS for node in run.known.values()):
