@@ -145,7 +145,8 @@ def _workflow_watches(mine: str, pods: str) -> tuple[Watch, ...]:
 
 
 def _nodes(chosen: ControllerSettings, pods: str, services: dict[str, Service]) -> Room:
-    watches = (Watch(PODS, pod_address, pods), Watch(TASK_SETS, task_set_address))
+    open_sets = f"{labels.COMPLETED}!=true"
+    watches = (Watch(PODS, pod_address, pods), Watch(TASK_SETS, task_set_address, open_sets))
     return Room("node", NodeMind(_of_pods(chosen)), watches, services)
 
 
@@ -260,9 +261,9 @@ def pod_owner_address(thing: Object) -> Address | None:
 
 
 def task_set_address(thing: Object) -> Address | None:
-    """A task set is the business of its workflow's agent."""
+    """A task set is the business of its workflow's agent; upstream does not call the workflow its controller."""
     for owner in thing["metadata"].get("ownerReferences") or ():
-        if owner.get("controller") and owner.get("kind") == "Workflow":
+        if owner.get("kind") == "Workflow":
             part = ids.node_id(owner["name"], "agent")
             return Address("node", thing["metadata"].get("namespace", ""), owner["name"], owner["uid"], part)
     return None

@@ -1,8 +1,9 @@
 """The agent of a workflow: one task set, a pod that works it off, and the nodes that wait for what comes of it.
 
 A template that names another service account than the workflow's has its tasks worked off by a pod of that account.
-The agent is started by the first task and ends with the workflow. What is in the task set survives a restart of the
-controllers: nodes ask again, and answers that are there already are told at once. (AGENT-3, AGENT-4, KIND-6)
+The agent is started by the first task and ends with the workflow; the emptied task set stays. What is in it survives a
+restart of the controllers: nodes ask again, and answers that are there already are told at once.
+(AGENT-3, AGENT-4, KIND-6)
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.messages import AgentTask, AgentTrouble, NodeStatus, Plugins, TaskDone, TaskResult, WorkflowEnded
+from actors.names import labels
 from actors.node.agent_pod import AgentPod, Heard
 from actors.node.behaviour import Behaviour
 from actors.node.manifest_request import PodSettings
 from actors.node.task_set import (
     FORGOTTEN_MAX,
     TASK_SETS,
+    closing,
     fitting,
+    is_closed,
     is_final,
     is_of,
     new_task_set,
@@ -29,7 +33,7 @@ from runtime.api import AlreadyExists, ApiError, Gone, Refused
 from runtime.messages import Address, Command, Create, Delete, Patch, Read, Tell, WakeAt
 from runtime.objects import PODS, Object, Reference, reference
 
-WRITE, LOOK, ANSWERS, DROP, AGAIN = "agent:write", "agent:look", "agent:answers", "agent:drop", "agent:again"
+WRITE, LOOK, ANSWERS, CLOSE, AGAIN = "agent:write", "agent:look", "agent:answers", "agent:close", "agent:again"
 RETRY_S = 2.0
 
 
@@ -45,7 +49,7 @@ class AgentNode(Behaviour):
         self.forgotten: set[str] = set()  # of these: nobody waits for them
         self.answers: dict[str, TaskResult] = {}  # as last told
         self.set: Object | None = None
-        self.set_gone = False
+        self.set_done = False  # it is gone, or all is said in it
         self.writing: dict[str, Any] | None = None  # what the write under way adds (None: takes away)
         self.settings = settings
         self.accounts: dict[str, str] = {}  # node id -> the service account of its task
@@ -54,7 +58,7 @@ class AgentNode(Behaviour):
     @property
     def retires(self) -> bool:
         """The workflow is over, and nothing of the agent is left."""
-        return self.over and self.set_gone and all(pod.gone for pod in self.pods.values())
+        return self.over and self.set_done and all(pod.gone for pod in self.pods.values())
 
     def started(self, now: float) -> list[Command]:
         """Tasks come as messages; one whose workflow is over only clears up."""
@@ -121,7 +125,7 @@ class AgentNode(Behaviour):
             return self._of_pod(pod, pod.observed(thing))
         if ref.resource != TASK_SETS or not is_of(thing, self.run.address):
             return []
-        self.set, self.set_gone = thing, False
+        self.set, self.set_done = thing, False
         if self.writing is None:
             self.listed = set((thing.get("spec") or {}).get("tasks") or ())
             known = self.run.known
@@ -136,7 +140,7 @@ class AgentNode(Behaviour):
         if ref.resource != TASK_SETS or (self.set is not None and ref.uid != self.set["metadata"]["uid"]):
             return []
         self.set, self.listed, self.forgotten = None, set(), set()
-        self.set_gone = True
+        self.set_done = True
         return [] if self.over else self._write()
 
     def woke(self, tag: str, now: float) -> list[Command]:
@@ -155,13 +159,13 @@ class AgentNode(Behaviour):
             case Read(tag="agent:look"):
                 self.writing = None
                 if not is_of(result, self.run.address):
-                    self.set_gone = True
+                    self.set_done = True
                     text = f"WorkflowTaskSet {self.run.name} exists already and is not this workflow's"
                     return self._tell_all(AgentTrouble(text, lost=True))
                 return [*self.observed(reference(TASK_SETS, result), result, now), *self._write()]
-            case Delete(tag="agent:drop"):
-                self.set_gone = True
-                return []
+            case Patch(tag="agent:close"):
+                self.set, self.writing = result, None
+                return self._close()
         pod = self._pod_named(named(command))
         return [] if pod is None else self._of_pod(pod, pod.done(command, result))
 
@@ -172,9 +176,9 @@ class AgentNode(Behaviour):
                 return self._unwritten(command, error, now)
             case Patch(tag="agent:answers"):
                 return []  # what is left there does no harm
-            case Delete(tag="agent:drop"):
-                self.set_gone = isinstance(error, Gone | Refused)
-                return [] if self.set_gone else [WakeAt(now + RETRY_S, AGAIN)]
+            case Patch(tag="agent:close"):
+                self.writing, self.set_done = None, isinstance(error, Gone | Refused)
+                return [] if self.set_done else [WakeAt(now + RETRY_S, AGAIN)]
         pod = self._pod_named(named(command))
         return [] if pod is None else self._of_pod(pod, pod.failed(command, error, now, busy=self._busy(pod)))
 
@@ -185,7 +189,8 @@ class AgentNode(Behaviour):
         if self.writing is not None or self.over:
             return []
         added = fitting(self.wanted, self.listed)
-        if not added and not (clean and self.forgotten):
+        closed = self.set is not None and is_closed(self.set)  # by a former life, and somebody has retried the workflow
+        if not added and not (clean and self.forgotten) and not (closed and self.wanted):
             return []
         if self.set is None:
             self.writing = dict(added)
@@ -194,7 +199,8 @@ class AgentNode(Behaviour):
         removed = dict.fromkeys(sorted(self.forgotten))
         self.writing = {**removed, **added}
         ref = reference(TASK_SETS, self.set)
-        commands: list[Command] = [Patch(ref, {"spec": {"tasks": self.writing}}, tag=WRITE)]
+        opened = {"metadata": {"labels": {labels.COMPLETED: "false"}}} if closed else {}
+        commands: list[Command] = [Patch(ref, {**opened, "spec": {"tasks": self.writing}}, tag=WRITE)]
         if removed:
             commands.append(Patch(ref, {"status": {"nodes": removed}}, subresource="status", tag=ANSWERS))
         return commands
@@ -202,7 +208,7 @@ class AgentNode(Behaviour):
     def _written(self, result: Object | None) -> list[Command]:
         sent, self.writing = self.writing or {}, None
         if result is not None:
-            self.set, self.set_gone = result, False
+            self.set, self.set_done = result, False
         self.listed |= {node for node, template in sent.items() if template is not None}
         gone = {node for node, template in sent.items() if template is None}
         self.listed -= gone
@@ -212,8 +218,8 @@ class AgentNode(Behaviour):
     def _unwritten(self, command: Command, error: ApiError, now: float) -> list[Command]:
         sent, self.writing = self.writing or {}, None
         if self.over:
-            self.set_gone = isinstance(command, Read) and isinstance(error, Gone)
-            return [] if self.set_gone else [WakeAt(now + RETRY_S, AGAIN)]
+            self.set_done = isinstance(command, Read) and isinstance(error, Gone)
+            return [] if self.set_done else [WakeAt(now + RETRY_S, AGAIN)]
         if isinstance(error, AlreadyExists):
             self.writing = {}
             return [Read(task_set_ref(self.run.address), LOOK)]
@@ -268,20 +274,29 @@ class AgentNode(Behaviour):
         return [Tell(self.run.node_address(node), trouble) for node in self._waiting_for(pod)]
 
     def _clear_up(self) -> list[Command]:
-        """Delete what there is of it."""
+        """Delete its pods, and close its task set."""
         self._pod("")  # of which nobody may have told yet
-        commands = [command for pod in self.pods.values() for command in pod.dismissed()]
-        if self.writing is not None or self.set_gone:
-            return commands
+        return [*(command for pod in self.pods.values() for command in pod.dismissed()), *self._close()]
+
+    def _close(self) -> list[Command]:
+        """Let the task set say that no more is to come."""
+        if self.writing is not None or self.set_done:
+            return []
         if self.set is None:  # one that nobody has told of yet
             self.writing = {}
-            return [*commands, Read(task_set_ref(self.run.address), LOOK)]
-        return [*commands, Delete(reference(TASK_SETS, self.set), tag=DROP)]
+            return [Read(task_set_ref(self.run.address), LOOK)]
+        step = closing(self.set)
+        if step is None:
+            self.set_done = True
+            return []
+        self.writing = {}
+        body, part = step
+        return [Patch(reference(TASK_SETS, self.set), body, subresource=part, tag=CLOSE)]
 
     def waiting(self) -> str:
         """What would move it on."""
         if self.over:
-            return "for its pod and task set to be gone"
+            return "for its pod to be gone and its task set to be closed"
         return f"for {len(self._waiting_for(None))} tasks; {'; '.join(pod.waiting() for pod in self.pods.values())}"
 
 

@@ -70,6 +70,13 @@ class AgentLeaf(Called):
                 return self.announce()
         return super().told(sender, word, now)
 
+    def woke(self, tag: str, now: float) -> list[Command]:
+        """It is Pending until there is an answer, and no longer than the template allows (TMO-4)."""
+        if tag == "pendingTimeout":
+            pending = self.status.phase == "Pending" and not self.status.ended
+            return self.timed_out(now) if pending else []
+        return super().woke(tag, now)
+
     def _result(self, word: TaskResult, now: float) -> list[Command]:
         if word.phase not in PHASES:
             return self.end("Error", now, f"the agent reports phase {word.phase!r}, which no node can have")

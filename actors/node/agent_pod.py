@@ -122,7 +122,7 @@ class AgentPod:
                 return [Read(self.ref, ADOPT)], None
             case Create(tag="agentpod:create") if isinstance(error, Refused | Gone) and not passes(error):
                 self.asked, self.gone = False, True
-                return [], AgentTrouble(f"the agent's pod cannot be made: {error.message}", lost=True)
+                return [], _unmade(f"failed to create Agent pod: {error.message}")
             case Create(tag="agentpod:create"):
                 delay = CREATE_BACKOFF_S[min(self.refusals, len(CREATE_BACKOFF_S) - 1)]
                 self.refusals += 1
@@ -172,7 +172,7 @@ class AgentPod:
         try:
             thing = self._manifest()
         except BadTemplate as error:
-            return [], AgentTrouble(str(error), lost=True)
+            return [], _unmade(str(error))
         self.asked, self.gone = True, False
         return [Create(PODS, thing, CREATE)], None
 
@@ -187,6 +187,10 @@ class AgentPod:
     def _is_mine(self, pod: Object) -> bool:
         annotations = pod["metadata"].get("annotations") or {}
         return owner_uid(pod) == self.call.run.address.uid and annotations.get(labels.NODE_ID) == self.call.id
+
+
+def _unmade(reason: str) -> AgentTrouble:
+    return AgentTrouble(f'create agent pod failed with reason:"{reason}"', lost=True)
 
 
 def _failure(pod: Object) -> str:

@@ -25,6 +25,8 @@ RESOURCES = {"requests": {"cpu": "10m", "memory": "64M"}, "limits": {"cpu": "100
 UNPRIVILEGED_USER = {"runAsNonRoot": True, "runAsUser": 8737, "seccompProfile": {"type": "RuntimeDefault"}}
 """Whose processes they are where the workflow does not say it: plugins may rely upon it when they ask for nobody's."""
 AGENT = "agent"  # value of the component label
+OF_NODES = ("activeDeadlineSeconds", "resources", "resourceClaims", "hostNetwork")
+"""What a workflow says of its nodes' pods, and upstream's agent takes nothing of: its size is its own."""
 
 
 def agent_pod(
@@ -36,11 +38,10 @@ def agent_pod(
     built = _main(request, account or own, own, plugins)
     spec: dict[str, Any] = {"containers": [built, *plugin_containers(plugins)]}
     if plugins:
-        spec["initContainers"] = [token_init(request, plugins)]
+        spec["initContainers"] = [{"resources": RESOURCES, **token_init(request, plugins)}]
         mount(built, paths.PLUGIN_VOLUME, paths.PLUGIN_MOUNT, read_only=True)
     spec |= {"securityContext": UNPRIVILEGED_USER} | pod_fields(request)
-    spec["restartPolicy"] = "OnFailure"
-    spec.pop("activeDeadlineSeconds", None)
+    spec = {field: value for field, value in spec.items() if field not in OF_NODES} | {"restartPolicy": "OnFailure"}
     spec["volumes"] = [*pod_volumes(request, spec, {}), *plugin_volumes(plugins)]
     return {
         "apiVersion": "v1",

@@ -80,7 +80,7 @@ def _sidecar(plugin: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _container(plugin: Mapping[str, Any]) -> Mapping[str, Any]:
     container: Mapping[str, Any] = _sidecar(plugin).get("container") or {}
-    for field in ("name", "image", "ports", "resources", "securityContext"):
+    for field in ("name", "image", "ports"):
         if not container.get(field):
             raise BadTemplate(f"executor plugin {_name(plugin)!r}: sidecar.container.{field} is not set")
     return container

@@ -2,7 +2,8 @@
 upstream's is.
 
 Pure: what the object is, what fits into it, and what is patched. `spec.tasks` has the templates by node, `status.nodes`
-the answers. (KIND-6, AGENT-3)
+the answers. It stays with its workflow: at the end it is empty, and its label says that no more is to come.
+(KIND-6, AGENT-3)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from actors.names import labels
 from actors.names.resources import WORKFLOW_TASK_SET
 from actors.node.manifest_metadata import owner_reference
 from runtime.messages import Address
-from runtime.objects import Object, Reference, Resource, owner_uid
+from runtime.objects import Object, Reference, Resource
 
 TASK_SETS = Resource(*WORKFLOW_TASK_SET)
 TASKS_BYTES_MAX = 384 << 10  # of templates at a time: an object has to stay below 1.5 MB with all its answers
@@ -42,8 +43,26 @@ def new_task_set(workflow: Address, tasks: Mapping[str, Any], instance_id: str =
 
 
 def is_of(thing: Object, workflow: Address) -> bool:
-    """Whether an object is that very workflow's."""
-    return owner_uid(thing) == workflow.uid
+    """Whether an object is that very workflow's; upstream's, too, whose owner is not said to be a controller."""
+    return any(owner.get("uid") == workflow.uid for owner in thing["metadata"].get("ownerReferences") or ())
+
+
+def is_closed(thing: Object) -> bool:
+    """Whether it says that its workflow is over."""
+    return (thing["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true"
+
+
+def closing(thing: Object) -> tuple[dict[str, Any], str] | None:
+    """The next patch on the way to its end, and of which subresource; None when it is there.
+
+    Answers go first: one that stayed behind would be taken for that of a retry.
+    """
+    if answers := (thing.get("status") or {}).get("nodes"):
+        return {"status": {"nodes": dict.fromkeys(answers)}}, "status"
+    tasks = (thing.get("spec") or {}).get("tasks") or {}
+    if is_closed(thing) and not tasks:
+        return None
+    return {"metadata": {"labels": {labels.COMPLETED: "true"}}, "spec": {"tasks": dict.fromkeys(tasks)}}, ""
 
 
 def fitting(wanted: Mapping[str, Any], listed: Iterable[str]) -> dict[str, Any]:

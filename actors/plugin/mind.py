@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from actors.contract.plugins import unfit
 from actors.messages import Plugins, WantsPlugins
 from runtime.messages import Command, Gone, Message, Observed, Tell, Told
 from runtime.objects import Object
@@ -80,6 +81,8 @@ def definition(name: str, config_map: Mapping[str, Any]) -> dict[str, Any]:
         ) from error
     if not isinstance(container, dict):
         raise ValueError(f"executor plugin {name!r}: its ConfigMap has no {CONTAINER}")  # noqa: TRY004  (the user's)
+    if wrong := unfit(container):
+        raise ValueError(f"executor plugin {name!r}: sidecar is invalid: {wrong}")
     automount = str(data.get(AUTOMOUNT) or "").strip().lower() == "true"
     sidecar = {"container": container, "automountServiceAccountToken": automount}
     return {"metadata": {"name": name.removesuffix("-executor-plugin")}, "spec": {"sidecar": sidecar}}

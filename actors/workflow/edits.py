@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.messages import Edited, NodeStatus, Permit, Shutdown
 from actors.packing import VERSION, nodes_of
-from actors.workflow import beginning, collecting, ending, guard, locks, offloading, turn, writing
+from actors.workflow import agents, beginning, collecting, ending, guard, locks, offloading, turn, writing
 from actors.workflow.state import Superseded, WorkflowState, is_completed, newer
 from runtime.api import ApiError
 from runtime.client_errors import too_large
@@ -101,7 +101,7 @@ def _limits_changed(state: WorkflowState, now: float, *, raised: bool, was_suspe
     if state.suspended == was_suspended:
         return _resume(state, now) if raised else []
     beginning.limit_pods(state)
-    return [*locks.suspension_changed(state), *_resume(state, now)]
+    return [*locks.suspension_changed(state), *agents.suspension_changed(state), *_resume(state, now)]
 
 
 def _resume(state: WorkflowState, now: float) -> list[Command]:

@@ -11,7 +11,7 @@ from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.run import Call, refused
 from actors.templates import TemplateNotFound
-from actors.workflow import collecting, disruption, locks, writing
+from actors.workflow import agents, collecting, disruption, locks, writing
 from actors.workflow.opening import entry_call
 from actors.workflow.state import WorkflowState
 from actors.workflow.variables import failures
@@ -173,4 +173,4 @@ def over(state: WorkflowState) -> list[Command]:
     if run is None:  # it was unfit to start
         return collecting.collect(state)
     told = [Tell(run.node_address(child), WorkflowEnded(state.phase)) for child in sorted(state.live)]
-    return [*told, *disruption.drop(state), *collecting.collect(state)]
+    return [*told, *agents.left_over(state, run), *disruption.drop(state), *collecting.collect(state)]

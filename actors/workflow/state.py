@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from actors.gate import Gate
-from actors.messages import NodeStatus, WantsTemplate
+from actors.messages import AgentTask, NodeStatus, WantsTemplate
 from actors.names import labels
 from actors.names.resources import WORKFLOW
 from actors.run import Run
@@ -80,6 +80,7 @@ class WorkflowState:
     budget: str = ""  # uid of its PodDisruptionBudget, while there is one
     gate: Gate | None = None  # of all pods, once parallelism or suspension asks for one
     suspended: bool = False
+    tasks_held: dict[str, AgentTask] = field(default_factory=dict)  # node id -> what its agent is told of afterwards
     stopping: str = ""  # spec.shutdown, once seen
     condemned: str = ""  # why it is being ended as an Error while its nodes run
     overfull: bool = False  # it no longer fits its object: of its nodes, what is on record stays

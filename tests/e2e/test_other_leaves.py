@@ -89,7 +89,7 @@ PLUGIN = """
                     self.wfile.write(json.dumps({"node": node}).encode())
             HTTPServer(("127.0.0.1", 4356), Plugin).serve_forever()
           ports: [{containerPort: 4356}]
-          resources: {limits: {cpu: 200m}}
+          resources: {requests: {cpu: 10m}, limits: {cpu: 200m}}
           securityContext: {allowPrivilegeEscalation: false}
 """
 

@@ -201,9 +201,9 @@ async def test_the_agent_does_not_repeat_the_token_that_it_shows_to_a_plugin(ser
     order: Any = {"taskSet": "w", "namespace": "n", "workflow": "u", "account": "", "own": ""}
     order["plugins"] = [{"name": "hello", "port": int(server.rpartition(":")[2])}]
     async with aiohttp.ClientSession() as session:
-        with pytest.raises(RuntimeError) as caught:
-            await PluginTasks(session, order, tmp_path).execute({"plugin": {"hello": {}}})
-    assert is_clean(str(caught.value))
+        said = await PluginTasks(session, order, tmp_path).execute({"plugin": {"hello": {}}})
+    assert said.node["phase"] == "Failed"
+    assert is_clean(said.node["message"])
 
 
 REPLIES: dict[str, Any] = {

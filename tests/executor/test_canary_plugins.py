@@ -61,8 +61,8 @@ def flow() -> Object:
     ]
     container = {
         "name": "talks", "image": "python:alpine", "command": ["python3", "-c", PLUGIN.replace("PORT", str(port))],
-        "ports": [{"containerPort": port}], "resources": {"limits": {"cpu": "100m"}}, "env": env,
-        "securityContext": {"allowPrivilegeEscalation": False},
+        "ports": [{"containerPort": port}], "resources": {"requests": {"cpu": "10m"}, "limits": {"cpu": "100m"}},
+        "env": env, "securityContext": {"allowPrivilegeEscalation": False},
     }  # fmt: skip
     anyhow = {"failed": True, "error": True}
     steps = [[{"name": kind, "template": kind, "continueOn": anyhow} for kind in KINDS]]
@@ -100,7 +100,7 @@ async def test_nothing_that_a_plugin_was_shown_is_on_record(capfd: pytest.Captur
     nodes = {node["displayName"]: node for node in done["status"]["nodes"].values()}
     said: dict[str, Any] = {name: nodes[name].get("message", "") for name in KINDS}
     assert said["repeats"] == "I was told …"
-    assert said["breaks"].startswith("plugin talks answered 500: I was told … {"), said
+    assert said["breaks"].startswith("500 Internal Server Error: I was told … {"), said
     assert "http://…@h/" in said["breaks"]
     assert "plugin talks does not keep to the protocol" in said["misspeaks"]
     assert "I was told …" in said["later"]

@@ -87,7 +87,7 @@ def plugin(name: str, *, with_token: bool) -> Object:
         port = free.getsockname()[1]
     container = {
         "name": name, "image": "python:alpine", "command": program(SERVES, NAME=name, PORT=port),
-        "ports": [{"containerPort": port}], "resources": {"limits": {"cpu": "100m"}},
+        "ports": [{"containerPort": port}], "resources": {"requests": {"cpu": "10m"}, "limits": {"cpu": "100m"}},
         "securityContext": {"allowPrivilegeEscalation": False},
     }  # fmt: skip
     sidecar = {"container": container, "automountServiceAccountToken": with_token}

@@ -12,9 +12,11 @@ import pytest
 
 from actors.contract.instructions import from_env
 from actors.names import labels
+from actors.names.timestamps import seconds
 from actors.node.manifest_request import PodSettings
 from actors.node.task_set import TASK_SETS
 from runtime.objects import PODS, SERVICE_ACCOUNTS, Object, Reference, reference
+from tests.world import retries
 from tests.world.flows import flow, named, phases, table
 from tests.world.world import Outcome, World, world
 from tiphys.controllers import ControllerSettings
@@ -89,10 +91,15 @@ async def with_agent(
 
 
 async def left(here: World) -> list[str]:
-    """What of any agent is still there."""
+    """What of any agent is still there: pods, and task sets that are not closed and empty."""
     pods = [pod["metadata"]["name"] for pod in (await here.api.list(PODS)).items]
-    sets = [thing["metadata"]["name"] for thing in (await here.api.list(TASK_SETS)).items]
+    sets = [thing["metadata"]["name"] for thing in (await here.api.list(TASK_SETS)).items if not is_closed(thing)]
     return [name for name in pods if name.endswith("-agent")] + sets
+
+
+def is_closed(task_set: Object) -> bool:
+    done = task_set["metadata"]["labels"].get(labels.COMPLETED) == "true"
+    return done and not task_set["spec"].get("tasks") and not (task_set.get("status") or {}).get("nodes")
 
 
 @pytest.mark.spec("TMPL-9", "AGENT-3", "AGENT-4", "KIND-6", "SCR-4")
@@ -127,6 +134,57 @@ async def test_the_task_set_is_named_after_the_workflow_and_its_pod_by_upstreams
     assert pod["metadata"]["name"] == "w-1340600742-agent"
     assert pod["spec"]["automountServiceAccountToken"] is False
     assert waiting["phase"] == "Pending"
+
+
+@pytest.mark.spec("AGENT-3", "KIND-6")
+async def test_the_task_set_stays_with_its_workflow_empty_and_completed() -> None:
+    async with with_agent() as (here, _):
+        ref = await here.submit(ONE)
+        await here.end_of(ref)
+        await here.at_rest(ref)
+        (task_set,) = (await here.api.list(TASK_SETS)).items
+
+    assert is_closed(task_set)
+    assert [owner["uid"] for owner in task_set["metadata"]["ownerReferences"]] == [ref.uid]
+
+
+@pytest.mark.spec("AGENT-3", "OP-4")
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_workflow_that_is_retried_opens_its_task_set_again_and_asks_anew(seed: int) -> None:
+    good: list[str] = []
+
+    def first_fails(url: str) -> agent.Answer:
+        good.append(url)
+        return answered("bad") if len(good) == 1 else answered(url)
+
+    async with with_agent(first_fails, seed=seed) as (here, asked):
+        ref = await here.submit(ONE)
+        failed = await here.end_of(ref)
+        await here.at_rest(ref)
+        await retries.retried(here, ref, seconds(failed["status"]["finishedAt"]) + 60)
+        done = await here.end_of(ref)
+        await here.at_rest(ref)
+        remains = await left(here)
+
+    assert (failed["status"]["phase"], done["status"]["phase"]) == ("Failed", "Succeeded")
+    assert asked == ["http://x", "http://x"]
+    assert remains == []
+
+
+async def test_a_task_set_that_another_controller_made_for_the_workflow_is_taken_over() -> None:
+    async with with_agent() as (here, _):
+        ref = await here.submit(ONE)
+        uid = ref.uid
+        owner = {"apiVersion": TASK_SETS.api_version, "kind": "Workflow", "name": "w", "uid": uid}
+        meta = {"name": "w", "namespace": "default", "ownerReferences": [owner], "labels": {labels.COMPLETED: "true"}}
+        thing = {"apiVersion": TASK_SETS.api_version, "kind": TASK_SETS.kind, "metadata": meta, "spec": {}}
+        await here.api.create(TASK_SETS, thing)
+        done = await here.end_of(ref)
+        await here.at_rest(ref)
+        remains = await left(here)
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert remains == []
 
 
 @pytest.mark.spec("AGENT-3")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from actors.contract.instructions import from_env
 from actors.node.manifest_request import PodSettings
@@ -22,7 +23,7 @@ CONTAINER = """
 name: NAME
 image: x
 ports: [{containerPort: 4355}]
-resources: {limits: {cpu: 1}}
+resources: {requests: {cpu: 1m}, limits: {cpu: 1}}
 securityContext: {runAsNonRoot: true}
 """
 SETTINGS = ControllerSettings(pods=PodSettings(executor_plugins=True), plugin_namespace="argo")
@@ -68,8 +69,8 @@ async def test_plugins_of_the_namespace_and_of_everybody_stand_beside_the_agent(
 
 @pytest.mark.spec("AGENT-6")
 async def test_a_workflow_that_brings_its_own_gets_no_others() -> None:
-    rest = "ports: [{containerPort: 1}], resources: {limits: {cpu: 1}}, securityContext: {runAsUser: 1}"
-    sidecar = f"{{container: {{name: c, image: x, {rest}}}}}"
+    needs = "resources: {requests: {cpu: 1m}, limits: {cpu: 1}}, securityContext: {runAsUser: 1}"
+    sidecar = f"{{container: {{name: c, image: x, ports: [{{containerPort: 1}}], {needs}}}}}"
     text = flow("""
   - {name: mine, plugin: {mine: {}}}
   - name: main
@@ -98,6 +99,27 @@ async def test_one_that_cannot_be_read_is_named_and_the_others_are_there() -> No
 
     assert plugins(pod) == ["good-default"]
     assert "executor plugin 'bad-executor-plugin'" in waiting["message"]
+
+
+@pytest.mark.spec("AGENT-6")
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        ("ports", "at least one port is mandatory"),
+        ("requests", "resources requests are mandatory"),
+        ("limits", "resources limits are mandatory"),
+        ("securityContext", "security context is mandatory"),
+    ],
+)
+async def test_one_that_does_not_say_what_it_needs_is_left_out(field: str, says: str) -> None:
+    container = yaml.safe_load(CONTAINER)
+    del (container["resources"] if field in container["resources"] else container)[field]
+    bad = config_map("bad", container=yaml.safe_dump(container))
+    async with world(agents_stay, settings=SETTINGS) as here:
+        pod, waiting = await agent_of(here, config_map("good"), bad)
+
+    assert plugins(pod) == ["good-default"]
+    assert says in waiting["message"]
 
 
 @pytest.mark.parametrize("automount", ["true", "false", ""])

@@ -2,7 +2,7 @@
 
 A task without an answer is work; one with a last answer is not, so an agent that starts again goes on where its
 predecessor was. What it must read (its task set, the secrets of headers) it reads with the token of the pod's own
-service account. It ends when its task set is deleted. (AGENT-3, AGENT-5)
+service account. It ends when its task set is deleted, or comes to say that the workflow is over. (AGENT-3, AGENT-5)
 """
 
 from __future__ import annotations
@@ -47,18 +47,15 @@ def main() -> int:
 
 
 async def _work(order: AgentOrder) -> None:
-    import aiohttp  # noqa: PLC0415  (only the agent pays for it)
-
     from runtime.client import HttpApi  # noqa: PLC0415
     from runtime.credentials import in_pod  # noqa: PLC0415
-    from tiphys.executor.agent_http import HttpTasks  # noqa: PLC0415
+    from tiphys.executor.agent_http import HttpTasks, session  # noqa: PLC0415
     from tiphys.executor.agent_plugins import PluginTasks  # noqa: PLC0415
 
     access = in_pod(Path(os.environ.get(paths.mount_env(paths.TOKEN_VOLUME), paths.TOKEN_MOUNT)))
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=30)  # AGENT-1: none but the template's own
-    async with HttpApi(access) as api, aiohttp.ClientSession(timeout=timeout) as session:
-        http = HttpTasks(session, api, order["namespace"])
-        plugins = PluginTasks(session, order)
+    async with HttpApi(access) as api, session() as requests:
+        http = HttpTasks(requests, api, order["namespace"])
+        plugins = PluginTasks(requests, order)
 
         async def execute(template: Template) -> Answer:
             return await (http.execute(template) if template.get("http") is not None else plugins.execute(template))
@@ -69,6 +66,12 @@ async def _work(order: AgentOrder) -> None:
 async def run(api: Api, order: AgentOrder, execute: Execute) -> None:
     """Work off the task set until it is deleted."""
     await Agent(api, order, execute).run()
+
+
+def _is_over(task_set: Mapping[str, Any]) -> bool:
+    from actors.names import labels  # noqa: PLC0415
+
+    return (task_set["metadata"].get("labels") or {}).get(labels.COMPLETED) == "true"
 
 
 class Agent:
@@ -108,12 +111,14 @@ class Agent:
             listed = await self._api.list(self._ref.resource, chosen)
             if not listed.items:
                 return False
-            self._take_in(listed.items[0])
+            self._take_in(listed.items[0])  # one of a retried workflow may still be about to be opened again
             async with self._api.watch(self._ref.resource, chosen, resource_version=listed.resource_version) as events:
                 async for event in events:
                     if event.type == "DELETED":
                         return False
                     if event.type in ("ADDED", "MODIFIED"):
+                        if _is_over(event.object):
+                            return False
                         self._take_in(event.object)
         except (Gone, Refused) as error:
             raise SystemExit(f"agent: the task set cannot be read: {error.message}") from error
@@ -141,8 +146,9 @@ class Agent:
         while True:
             async with self._workers:
                 answer = await self._asked(template)
-            self._unwritten[node] = answer.node
-            self._news.set()
+            if answer.node:  # a plugin may have nothing to tell yet
+                self._unwritten[node] = answer.node
+                self._news.set()
             if answer.again_s is None:
                 self._answered[node] = answer.node
                 self._working.pop(node, None)

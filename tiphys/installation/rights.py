@@ -71,7 +71,7 @@ WORKFLOWS: Final = (
         ARGO,
         ("workflowtasksets",),
         "what the agents of http and plugin nodes answer",
-        {"create": "tasks for the agent", "patch": "further tasks", "delete": "when all are answered"},
+        {"create": "tasks for the agent", "patch": "further tasks, and that there are no more"},
     ),
     Right(ARGO, ("workflowtasksets/status",), verbs={"patch": "answers that are on record are taken out"}),
     Right(

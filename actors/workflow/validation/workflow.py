@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from actors.contract.plugins import unfit_plugin
 from actors.workflow.validation.arguments import judge_arguments, judge_supplied, merged
 from actors.workflow.validation.calls import Caller, judge_hook
 from actors.workflow.validation.expressions import judge_expression
@@ -47,6 +48,7 @@ def judge_workflow(findings: Findings, spec: Json, metadata: Json, question: Que
     shelf = Shelf(question.lookup)
     library = library_of(spec, question.path)
     place = Place("spec", question.path)
+    own = spec
     ref = mapping(spec.get("workflowTemplateRef"))
     if ref:
         under = _referenced(findings, place, spec, ref, question)
@@ -55,6 +57,7 @@ def judge_workflow(findings: Findings, spec: Json, metadata: Json, question: Que
         library = library_of(under, "spec", LibraryRef(text(ref.get("name")), bool(ref.get("clusterScope"))))
         spec = _over(spec, under)
     findings.names(place, "templates", entries(spec, "templates"), FIELD_NAME)
+    _judge_plugins(findings, place, own)
     arguments = mapping(spec.get("arguments"))
     values_may_lack = question.lint or question.is_template
     judge_arguments(
@@ -187,6 +190,14 @@ def _globals(spec: Json, metadata: Json, templates: list[Json], question: Questi
                 elif name:
                     names.add(f"workflow.outputs.{kind}.{name}")
     return Scope(frozenset(names), tuple(dict.fromkeys(prefixes)))
+
+
+def _judge_plugins(findings: Findings, place: Place, spec: Json) -> None:
+    """Executor plugins say what they need (AGENT-6)."""
+    for index, plugin in enumerate(entries(spec, "executorPlugins")):
+        if wrong := unfit_plugin(plugin):
+            where = place.entry("executorPlugins", index)
+            findings.error(where._replace(names=f"{place.names}.executorPlugins:"), wrong)
 
 
 def _judge_pod_gc(findings: Findings, place: Place, rule: Json) -> None:

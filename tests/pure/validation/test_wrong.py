@@ -12,6 +12,7 @@ from crds.problems import Problem
 from tests.pure.validation.written import first, first_of_template, thing
 
 LONG = "n" * 129
+PORT = {"name": "c", "image": "x", "ports": [{"containerPort": 1}]}
 TYPES = "container, containerSet, steps, script, resource, dag, suspend, template, template ref"
 
 
@@ -475,3 +476,18 @@ def test_what_runs_but_hardly_as_meant_is_worth_a_warning(template, message):
     [problem] = validate(thing({"templates": [{"name": "t"} | template]}), lookup=lambda _: None)
 
     assert (problem.severity, problem.message) == ("warning", message)
+
+
+@pytest.mark.spec("AGENT-6")
+@pytest.mark.parametrize(
+    ("plugin", "message"),
+    [
+        ({}, "executor plugin metadata name is mandatory"),
+        ({"metadata": {"name": "p"}}, "at least one port is mandatory"),
+        ({"metadata": {"name": "p"}, "spec": {"sidecar": {"container": PORT}}}, "resources requests are mandatory"),
+    ],
+)
+def test_a_plugin_of_the_workflow_says_what_it_needs(plugin, message):
+    found = validate(thing({"executorPlugins": [plugin]}), lookup=lambda _: None)
+
+    assert [problem.message for problem in found] == [f"spec.executorPlugins: {message}"]
