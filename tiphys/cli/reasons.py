@@ -123,7 +123,10 @@ LIVE: Final[tuple[Live, ...]] = (
     Live("for the workflow's agent{}", "the agent has reported a result"),
     Live("for {} tasks; {}", "the agent has reported all results"),
     Live("its pod {} is {}", "that pod runs, or is made again"),
-    Live("for its pod and task set to be gone", "both have been deleted"),
+    Live(
+        "for its pod to be gone and its task set to be closed",
+        "its pod has been deleted, and the set says that it is complete",
+    ),
     Live("for holders of {}", "one of them releases its lock"),
     Live("for the database of locks: {}", "it answers, or its trouble is mended"),
     Live("for somebody to want a lock", "a workflow with synchronization begins"),
