@@ -256,7 +256,10 @@ def reborn(state: WorkflowState) -> list[Command]:
 def said_again(state: WorkflowState) -> list[Command]:
     """The lock room has forgotten everything: what is held, and no more than that, and what is wanted.
 
-    It has begun again with what the cache shows on record, which may be older than what was given back since."""
+    It has begun again with what the cache shows on record, which may be older than what was given back since. Who has
+    crashed and has not read its own record yet does not know better: it says so when it has."""
+    if state.object is None:
+        return []
     held = tuple(node_id for node_id, claim in state.locks.claims.items() if claim.stage != "asked")
     words: list[Command] = [Tell(LOCKS, HoldsOnly(held))]
     for node_id, claim in state.locks.claims.items():

@@ -25,7 +25,7 @@ def take(state: WorkflowState, now: float) -> list[Command]:
     spec, status = workflow.get("spec") or {}, workflow.get("status") or {}
     if status.get("phase") == "Running" or spec.get("shutdown") == "Terminate":
         state.turn = ""
-        return []
+        return [Tell(QUEUE, HasTurn())] if state.reborn else []  # it may have been asked before it knew
     created = workflow["metadata"].get("creationTimestamp") or ""
     rested_at = seconds(created) + state.limits.initial_delay_s if created else now
     if state.limits.initial_delay_s and not status.get("phase") and rested_at > now:
@@ -47,6 +47,6 @@ def heard(state: WorkflowState, word: TurnGiven | TurnAwaited | SayTurn, now: fl
             state.phase, state.message = "Pending", POSTPONED
         case SayTurn() if state.turn:
             return take(state, now)
-        case SayTurn() if not state.closed:
+        case SayTurn() if not state.closed and state.object is not None:  # who has yet to read its record will take it
             return [Tell(QUEUE, HasTurn())]
     return []

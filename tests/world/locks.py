@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from actors.lock_messages import holdings
 from actors.workflow.state import WORKFLOWS
@@ -47,8 +48,8 @@ async def set_limit(here: World, limit: str | None, key: str = "k") -> None:
 
 
 @asynccontextmanager
-async def locked_world(script: Script, limit: str = "2", **more: float) -> AsyncIterator[World]:
-    async with world(script, **more) as here:  # type: ignore[arg-type]  # seed and deaths
+async def locked_world(script: Script, limit: str = "2", **more: Any) -> AsyncIterator[World]:
+    async with world(script, **more) as here:  # seed, deaths and what the controllers see the API through
         await set_limit(here, limit)
         yield here
 

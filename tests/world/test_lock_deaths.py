@@ -7,8 +7,10 @@ import pytest
 
 from actors.lock_messages import LOCKS, ReturnLocks
 from actors.messages import NodeChanged
+from runtime.api import Api, Unavailable
 from runtime.messages import Address
 from runtime.objects import Object
+from tests.kernel.coat import Coat
 from tests.world.locks import FAN, MUTEX, SEMAPHORE, leaf, locked_world, overseer, single, workflow
 from tests.world.world import Outcome
 
@@ -71,3 +73,33 @@ async def test_a_crash_of_one_actor_takes_no_lock_away_and_gives_none_twice(vict
         assert here.system.statistics().lives.crashes > 1
         assert here.most_running <= 2
         assert len(set(here.created)) == len(here.created) == 10
+
+
+@pytest.mark.spec("SYNC-9")
+async def test_who_has_crashed_and_cannot_read_its_record_gives_no_lock_away() -> None:
+    """The room of locks crashes, too, and asks everybody what he holds before the crashed one knows it."""
+    away = False
+
+    def coated(api: Api) -> Api:
+        def fault(verb: str, subject: object) -> BaseException | None:
+            return Unavailable("no answer") if away and (verb, subject) == ("get", "one") else None
+
+        coat: Api = Coat(api, fault=fault)
+        return coat
+
+    async with locked_world(lambda name, pod: Outcome(delay_s=60.0), coat=coated) as here:
+        one = await here.submit(single(MUTEX), "one")
+        await here.after(5)
+        two = await here.submit(single(MUTEX), "two")
+        await here.after(5)
+        assert here.system is not None
+        away = True
+        here.system.tell(Address("workflow", "default", "one", one.uid), NodeChanged(None))  # type: ignore[arg-type]
+        here.system.tell(LOCKS, ReturnLocks([]))  # type: ignore[arg-type]
+        await here.after(20)
+        assert (here.system.statistics().lives.crashes, len(here.created)) == (2, 1)
+        away = False
+        for ref in (one, two):
+            assert (await here.end_of(ref))["status"]["phase"] == "Succeeded"
+
+    assert here.most_running == 1
