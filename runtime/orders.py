@@ -3,9 +3,9 @@
 Every object has a line; only the first of a line may be taken, so two patches of one object are never in flight
 together and never change places. Among the firsts, namespaces take turns, and within one the order is by urgency, then
 by arrival: the status writes of ten thousand workflows do not stand before the first pod of another namespace. Events
-are for people, and wait for all else. A patch or deletion that
-is the same as the one that still waits last in the line, of the same actor, is performed once for both: nothing is
-written twice for the same fact.
+are for people, and wait for all else. A patch or deletion that is the same as the one that still waits last in the
+line, of the same actor, is performed once for both: nothing is written twice for the same fact. A creation that its
+actor withdraws keeps its place in the line, and is not begun.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ async def _work(order: AgentOrder) -> None:
 
 
 async def run(api: Api, order: AgentOrder, execute: Execute) -> None:
-    """Work off the task set until it is deleted."""
+    """Work off the task set until it is deleted or says that its workflow is over."""
     await Agent(api, order, execute).run()
 
 
