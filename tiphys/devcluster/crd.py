@@ -45,7 +45,7 @@ def _kind(spec: Object, version: Object, *, is_ending: bool) -> Kind:
         selectable=COMMON_FIELDS | selectable,
         columns=_columns(version.get("additionalPrinterColumns")),
         default=lambda thing: schema.fill(thing, structure),
-        validate=partial(_faults, structure, cache(partial(validations.place, structure))),  # when first asked
+        validate=partial(_faults, structure, cache(partial(validations.read, structure))),  # when first asked
         prune=partial(_pruned, structure),
         convert=partial(_converted, structure),
         custom=True,

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import orjson
+
 from runtime.objects import Object
 from tiphys.devcluster.errors import Cause, forbidden_value, required
 from tiphys.devcluster.expressions import Evaluate, EvaluationError, Unusable, compiled
@@ -58,6 +60,11 @@ class Judged(NamedTuple):
 
 
 # ------------------------------------------------------------------------------------------------ reading a schema
+
+
+def read(structure: Object) -> Place | None:
+    """The rules of a kind's whole schema; None when it has none, which its text tells sooner than a walk."""
+    return place(structure) if _RULES.encode() in orjson.dumps(structure) else None
 
 
 def place(schema: Any) -> Place | None:
