@@ -47,7 +47,7 @@ async def test_a_lock_shows_how_many_hold_it_and_how_many_wait() -> None:
         await here.after(5)
         held, waiting = (shown(system, clock, f"argo_workflows_locks_{what}") for what in ("held", "pending"))
 
-    labels = '{type="mutex",storage="local",lock_name="door",namespace="default"}'
+    labels = '{lock_name="door",namespace="default",storage="configmap",type="mutex"}'
     assert (held, waiting) == ({labels: 1.0}, {labels: 2.0})
 
 
@@ -56,7 +56,7 @@ async def test_who_leads_which_version_and_what_was_asked_are_upstreams_series()
         await here.end_of(await here.submit(flow("  - {name: main, container: {image: busybox, command: [x]}}"), "w"))
         assert shown(system, clock, "argo_workflows_is_leader") == {"": 1.0}
         assert list(shown(system, clock, "argo_workflows_version").values()) == [1.0]
-        assert shown(system, clock, "argo_workflows_total_count")['{phase="Succeeded",namespace="default"}'] == 1.0
+        assert shown(system, clock, "argo_workflows_total_count")['{namespace="default",phase="Succeeded"}'] == 1.0
         assert shown(system, clock, "tiphys_objects_stuck") == {'{kind="Pod"}': 0.0, '{kind="Workflow"}': 0.0}
         assert shown(system, clock, "tiphys_cron_runs_due") == {"": 0.0}
 
