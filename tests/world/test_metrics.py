@@ -188,6 +188,18 @@ async def test_a_realtime_gauge_grows_while_it_is_looked_at_and_stands_still_at_
 
 
 @pytest.mark.spec("MET-3")
+async def test_a_realtime_gauge_of_a_workflow_that_is_deleted_while_it_runs_grows_no_more() -> None:
+    text = flow("  - {name: main, suspend: {}}", metrics=f"{{prometheus: [{REALTIME % ('w', 'workflow.duration')}]}}")
+    async with world(table()) as here:
+        ref = await here.submit(text)
+        await here.after(30)
+        await here.api.delete(ref)
+        await here.after(300)
+
+        assert lines(here, "age")['{of="w"}'] == pytest.approx(30, abs=2)
+
+
+@pytest.mark.spec("MET-3")
 async def test_realtime_gauges_go_on_with_the_next_controller() -> None:
     text = flow(
         "  - {name: main, steps: [[{name: a, template: leaf2}]]}\n" + leaf(REALTIME % ("leaf", "duration")),
