@@ -117,6 +117,10 @@ class Series:
         found = self._values.get(name, {}).get(labels)
         return 0.0 if found is None else float(sum(found.counts)) if found.counts else self._number(found)
 
+    def labels(self, name: str) -> list[Labels]:
+        """By which labels there are values of a metric."""
+        return list(self._values.get(name, ()))
+
     def knows(self, name: str) -> bool:
         """Whether anything of that name was measured."""
         return name in self._metrics

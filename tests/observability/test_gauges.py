@@ -51,6 +51,30 @@ async def test_a_lock_shows_how_many_hold_it_and_how_many_wait() -> None:
     assert (held, waiting) == ({labels: 1.0}, {labels: 2.0})
 
 
+async def test_a_lock_that_nobody_uses_any_more_shows_none() -> None:
+    text = flow("  - {name: main, suspend: {}}").replace(
+        "spec:", "spec:\n  synchronization: {mutexes: [{name: door}]}", 1
+    )
+    async with watched() as (here, system, clock):
+        refs = [await here.submit(text, name) for name in ("a", "b")]
+        await here.after(5)
+        shown(system, clock, "argo_workflows_locks_held")
+        for ref in refs:
+            await here.api.delete(ref)
+        await here.after(5)
+        left = [list(shown(system, clock, f"argo_workflows_locks_{what}").values()) for what in ("held", "pending")]
+
+    assert left == [[0.0], [0.0]]
+
+
+async def test_errors_and_lines_of_the_log_are_shown_before_there_is_one() -> None:
+    async with watched() as (_, system, clock):
+        causes = ("OperationPanic", "CronWorkflowSubmissionError", "CronWorkflowSpecError")
+        assert shown(system, clock, "argo_workflows_error_count") == {f'{{cause="{cause}"}}': 0.0 for cause in causes}
+        levels = {f'{{level="{level}"}}' for level in ("debug", "info", "warning", "error")}
+        assert shown(system, clock, "argo_workflows_log_messages").keys() == levels
+
+
 async def test_who_leads_which_version_and_what_was_asked_are_upstreams_series() -> None:
     async with watched() as (here, system, clock):
         await here.end_of(await here.submit(flow("  - {name: main, container: {image: busybox, command: [x]}}"), "w"))
