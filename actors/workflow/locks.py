@@ -197,7 +197,7 @@ def suspension_changed(state: WorkflowState) -> list[Command]:
 
 
 def heed_priority(state: WorkflowState, before: Any) -> list[Command]:
-    """Somebody has edited the priority, which was another `before`: who waits stands elsewhere in the queues (SYNC-6)."""
+    """Somebody has edited the priority, which was another `before`: who waits stands elsewhere from now on (SYNC-6)."""
     priority = ((state.object or {}).get("spec") or {}).get("priority")
     if priority == before or state.ended:
         return []

@@ -71,8 +71,8 @@ def _of_phase(state: WorkflowState, catalogue: Catalogue, now: float) -> list[Co
     if reference:
         name, cluster = str(reference.get("name") or ""), bool(reference.get("clusterScope"))
         namespace = state.address.namespace
-        for phase in (state.phase,) if before else (upstream_metrics.NEW, state.phase):
-            commands.append(upstream_metrics.template_triggered(name, namespace, phase, cluster=cluster))
+        entered = (state.phase,) if before else (upstream_metrics.NEW, state.phase)
+        commands += [upstream_metrics.template_triggered(name, namespace, one, cluster=cluster) for one in entered]
         if state.ended:
             commands.append(upstream_metrics.template_took(name, namespace, _took(state), cluster=cluster))
     if state.run is not None and state.measures and (state.phase == "Running" or state.ended):

@@ -201,8 +201,7 @@ async def test_a_priority_that_is_raised_while_it_waits_counts_at_once() -> None
     async with world(quick) as here:
         refs = [await here.submit(single(MUTEX), "zero")]
         await anyio.sleep(1)
-        for name in ("low", "raised"):
-            refs.append(await here.submit(single(MUTEX, priority=1), name))
+        refs += [await here.submit(single(MUTEX, priority=1), name) for name in ("low", "raised")]
         await anyio.sleep(1)
         await here.api.patch(refs[-1], {"spec": {"priority": 5}})
         for ref in refs:

@@ -143,9 +143,7 @@ def test_a_limit_of_zero_holds_everybody_back_until_it_is_raised(room: Room) -> 
 
 
 @pytest.mark.spec("SYNC-3")
-@pytest.mark.parametrize(
-    ("answer", "given"), [(limit("0"), False), (limit("many"), True), (Gone("not found"), True)]
-)
+@pytest.mark.parametrize(("answer", "given"), [(limit("0"), False), (limit("many"), True), (Gone("not found"), True)])
 def test_the_last_limit_is_remembered_while_nobody_uses_the_semaphore(
     room: Room, answer: dict[str, Any] | Gone, *, given: bool
 ) -> None:
