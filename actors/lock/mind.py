@@ -283,7 +283,7 @@ class LockMind:
         text = (config_map.get("data") or {}).get(where.entry)
         if text is None:
             return self._no_limit(state, key, f'ConfigMap {where.config_map} has no entry "{where.entry}"', now)
-        if not text.strip().isdecimal() or (int(text) < 1 and key not in state.limits):
+        if not text.strip().isdecimal() or (int(text) < 1 and state.last_limit(key) is None):
             return self._no_limit(state, key, f'the limit "{text}" is not a whole number above zero', now)
         return self._resize(state, key, int(text), now)
 
@@ -323,8 +323,9 @@ class LockMind:
 
     def _no_limit(self, state: LockState, key: str, why: str, now: float) -> list[Command]:
         """A limit that was known stays; one that never was makes the lock impossible to have (SYNC-3)."""
-        if key in state.limits:
-            return self._resize(state, key, state.limits[key], now)
+        known = state.last_limit(key)
+        if known is not None:
+            return self._resize(state, key, known, now)
         state.reading.discard(key)
         return self._refuse(state, key, f"failed to initialize semaphore {key} with limit: {why}", now)
 

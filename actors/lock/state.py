@@ -86,6 +86,11 @@ class LockState:
         if len(self.limits) > LIMITS_MAX:
             del self.limits[next(iter(self.limits))]
 
+    def last_limit(self, key: str) -> int | None:
+        """What the limit of a semaphore was when it was last heard of; None: it never was."""
+        lock = self.table.locks.get(key)
+        return self.limits.get(key) if lock is None or lock.limit is None else lock.limit
+
     def doubt(self, workflow: Address, nodes: Iterable[str]) -> None:
         """These nodes of it want something, and its object is gone or finished. Most give it back in a moment."""
         self.doubted.setdefault(workflow, set()).update(nodes)
