@@ -11,6 +11,7 @@ from typing import Final
 from runtime.messages import Measure
 from runtime.metric import Metric
 
+NEW: Final = "New"  # what a workflow made of a template is counted as before it has a phase
 PREFIX: Final = "argo_workflows_"  # of all of them, and of the ones that workflows define
 
 _ENTERED = Metric("total_count", "counter", "Workflows that have entered a phase.", ("phase", "namespace"))
@@ -25,7 +26,7 @@ _TRIGGERED = Metric(
 )  # fmt: skip
 _RUNTIME = Metric(
     "workflowtemplate_runtime", "histogram", "Seconds that workflows made of a template took.", _OF_TEMPLATE,
-    (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 86400.0),
+    (0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0),
 )  # fmt: skip
 _LOCK = ("type", "storage", "lock_name", "namespace")
 _TAKEN = Metric("locks_taken_total", "counter", "How often a lock was given.", _LOCK)
@@ -75,7 +76,7 @@ def lock_labels(key: str) -> tuple[str, str, str, str]:
     """The type, the storage, the name and the namespace of a lock."""
     namespace, kind, name = (*key.split("/", 2), "", "")[:3]
     types = {
-        "Mutex": ("mutex", "local"),
+        "Mutex": ("mutex", "configmap"),  # upstream's word for what no database keeps
         "ConfigMap": ("semaphore", "configmap"),
         "DatabaseMutex": ("mutex", "database"),
     }

@@ -117,6 +117,10 @@ class Series:
         found = self._values.get(name, {}).get(labels)
         return 0.0 if found is None else float(sum(found.counts)) if found.counts else self._number(found)
 
+    def labels(self, name: str) -> list[Labels]:
+        """By which labels there are values of a metric."""
+        return list(self._values.get(name, ()))
+
     def knows(self, name: str) -> bool:
         """Whether anything of that name was measured."""
         return name in self._metrics
@@ -162,13 +166,14 @@ class Series:
         total = 0
         for bound, number in zip((*buckets, math.inf), value.counts, strict=True):
             total += number
-            yield f"{name}_bucket{_braces((*labels, ('le', _go(bound))))} {total}"
+            yield f"{name}_bucket{_braces(labels, (('le', _go(bound)),))} {total}"
         yield f"{name}_sum{_braces(labels)} {_go(value.number)}"
         yield f"{name}_count{_braces(labels)} {total}"
 
 
-def _braces(labels: Labels) -> str:
-    inside = ",".join(f'{key}="{_escaped(value, quotes=True)}"' for key, value in labels)
+def _braces(labels: Labels, last: Labels = ()) -> str:
+    """Labels by their names, as other exporters write them: people look for lines of the text, too."""
+    inside = ",".join(f'{key}="{_escaped(value, quotes=True)}"' for key, value in (*sorted(labels), *last))
     return f"{{{inside}}}" if inside else ""
 
 

@@ -91,6 +91,7 @@ class ControllerSettings:
     cache_namespace: str = ""  # where ConfigMaps of remembered results are; empty: in each workflow's own
     workflow_events: bool = True  # Kubernetes Events about workflows
     node_events: bool = True  # and about their nodes: two writes for each of them
+    node_events_as_pod: bool = False  # those of a node that has a pod are about the pod
     workflow_defaults: dict[str, Any] = field(default_factory=dict)  # metadata and spec under every new workflow
     restriction: Restriction = ""  # only workflows made of templates
     permitted_overrides: frozenset[str] = frozenset()  # fields that such a workflow may set besides upstream's list
@@ -219,7 +220,8 @@ def _of_workflows(chosen: ControllerSettings) -> WorkflowSettings:
     return WorkflowSettings(
         repository=chosen.repository, shared_namespace=chosen.plugin_namespace,
         write_window_s=chosen.write_window_s, cache_namespace=chosen.cache_namespace,
-        workflow_events=chosen.workflow_events, node_events=chosen.node_events, defaults=chosen.workflow_defaults,
+        workflow_events=chosen.workflow_events, node_events=chosen.node_events,
+        node_events_as_pod=chosen.node_events_as_pod, defaults=chosen.workflow_defaults,
         restriction=chosen.restriction, permitted_overrides=chosen.permitted_overrides,
         initial_delay_s=chosen.initial_delay_s, estimates=chosen.estimates,
         propagation=chosen.propagation, final_inline_bytes=chosen.workflow_bytes, traced=chosen.traced,

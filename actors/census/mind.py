@@ -7,9 +7,9 @@ meanwhile is not counted as entered.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from actors import upstream_metrics
 from runtime.messages import (
@@ -26,6 +26,11 @@ from runtime.messages import (
     Woke,
 )
 from runtime.objects import PODS, Object, Reference
+
+WORKFLOW_PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
+POD_PHASES: Final = ("Pending", "Running", "Succeeded", "Failed")
+PREPARED: Final = "PodInitializing"  # what every pod with init containers says for a while: it keeps nobody
+UNPLACED: Final = "Unschedulable"  # the one condition of a pod that waits which is counted
 
 CENSUS = Address("census", "", "all", "")
 
@@ -63,7 +68,9 @@ class CensusMind:
             case Gone(ref, _):
                 state.waits.pop(ref, None)
                 return self._now_is(state, ref, "")
-            case Started() | Told() | Woke() | Done() | Failed() | Down():
+            case Started():
+                return [*_none(upstream_metrics.workflows, WORKFLOW_PHASES), *_none(upstream_metrics.pods, POD_PHASES)]
+            case Told() | Woke() | Done() | Failed() | Down():
                 return []
 
     def _now_is(self, state: CensusState, ref: Reference, phase: str) -> list[Command]:
@@ -89,6 +96,11 @@ class CensusMind:
         return commands
 
 
+def _none(gauge: Callable[[str, int], Command], phases: Iterable[str]) -> list[Command]:
+    """Nobody is known to be in any of these: a gauge that is not there yet is no zero to who watches it."""
+    return [gauge(phase, 0) for phase in phases]
+
+
 def _waiting_pod(state: CensusState, ref: Reference, pod: Object) -> list[Command]:
     """A pod that waits is counted once for each reason: of its container, or why no node takes it."""
     status = pod.get("status") or {}
@@ -97,9 +109,9 @@ def _waiting_pod(state: CensusState, ref: Reference, pod: Object) -> list[Comman
         return []
     containers = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
     reasons = [((entry.get("state") or {}).get("waiting") or {}).get("reason") for entry in containers]
-    reasons += [entry.get("reason") for entry in status.get("conditions") or () if entry.get("status") == "False"]
+    reasons += [entry["reason"] for entry in status.get("conditions") or () if entry.get("reason") == UNPLACED]
     reason = next((str(reason) for reason in reasons if reason), "")
-    if not reason or state.waits.get(ref) == reason:
+    if reason in {"", PREPARED} or state.waits.get(ref) == reason:
         return []
     state.waits[ref] = reason
     return [upstream_metrics.pod_waits(reason, ref.namespace)]

@@ -10,10 +10,19 @@ from runtime.metric import Metric
 TRIGGERED: Final = "cronworkflows_triggered_total"
 POLICY: Final = "cronworkflows_concurrencypolicy_triggered"
 ERRORS: Final = "error_count"
+SUBMISSION_ERROR: Final = "CronWorkflowSubmissionError"
+SPEC_ERROR: Final = "CronWorkflowSpecError"
+PANIC: Final = "OperationPanic"  # an exception in a mind
+CAUSES: Final = (PANIC, SUBMISSION_ERROR, SPEC_ERROR)
 
 _TRIGGERED = Metric(TRIGGERED, "counter", "Runs of CronWorkflows that were submitted.", ("name", "namespace"))
 _POLICY = Metric(POLICY, "counter", "Runs that met active ones.", ("name", "namespace", "concurrency_policy"))
 _ERRORS = Metric(ERRORS, "counter", "Errors, by their cause.", ("cause",))
+
+
+def errors(cause: str, number: float) -> Measure:
+    """So many errors more of this cause."""
+    return Measure(ERRORS, number, (("cause", cause),), _ERRORS)
 
 
 def triggered(address: Address) -> Measure:
@@ -29,9 +38,9 @@ def policy_triggered(address: Address, policy: str) -> Measure:
 
 def submission_failed() -> Measure:
     """A run could not be submitted."""
-    return Measure(ERRORS, 1.0, (("cause", "CronWorkflowSubmissionError"),), _ERRORS)
+    return errors(SUBMISSION_ERROR, 1.0)
 
 
 def unfit() -> Measure:
     """A CronWorkflow cannot run as it is written."""
-    return Measure(ERRORS, 1.0, (("cause", "CronWorkflowSpecError"),), _ERRORS)
+    return errors(SPEC_ERROR, 1.0)

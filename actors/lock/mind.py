@@ -283,13 +283,14 @@ class LockMind:
         text = (config_map.get("data") or {}).get(where.entry)
         if text is None:
             return self._no_limit(state, key, f'ConfigMap {where.config_map} has no entry "{where.entry}"', now)
-        if not text.strip().isdecimal() or int(text) < 1:
+        if not text.strip().isdecimal() or (int(text) < 1 and state.last_limit(key) is None):
             return self._no_limit(state, key, f'the limit "{text}" is not a whole number above zero', now)
         return self._resize(state, key, int(text), now)
 
     def _resize(self, state: LockState, key: str, limit: int, now: float) -> list[Command]:
         """The limit is known: grant what it allows, and tell those who wait if they wait for something else now."""
         state.reading.discard(key)
+        state.learn(key, limit)
         lock = state.table.locks.get(key)
         if lock is None:
             return []
@@ -322,9 +323,9 @@ class LockMind:
 
     def _no_limit(self, state: LockState, key: str, why: str, now: float) -> list[Command]:
         """A limit that was known stays; one that never was makes the lock impossible to have (SYNC-3)."""
-        lock = state.table.locks.get(key)
-        if lock is not None and lock.limit is not None:
-            return self._resize(state, key, lock.limit, now)
+        known = state.last_limit(key)
+        if known is not None:
+            return self._resize(state, key, known, now)
         state.reading.discard(key)
         return self._refuse(state, key, f"failed to initialize semaphore {key} with limit: {why}", now)
 

@@ -127,11 +127,14 @@ def _learn(state: LockState, waiting: Iterable[Request], answer: LockAnswer) -> 
             standing = answer.locks.get(database_name(key))
             if standing is None or key in rounds.locks:
                 continue
-            rounds.locks[key] = standing
-            if table.locks[key].limit is None and (standing.limit is None or standing.limit < 1):
-                rounds.impossible[key] = _no_limit(key, standing.limit)
+            known = state.last_limit(key)
+            limit = known if standing.limit is None else standing.limit
+            rounds.locks[key] = Standing(limit, standing.holders)
+            if limit is None or (limit < 1 and known is None):
+                rounds.impossible[key] = _no_limit(key, limit)
             else:
-                table.locks[key].limit = standing.limit
+                table.locks[key].limit = limit
+                state.learn(key, limit)
         names = answer.obstacles.get(request.holder.key)
         if names is not None:
             rounds.in_the_way[request.holder] = tuple(key for key in keys if database_name(key) in names)

@@ -60,6 +60,7 @@ class Rounds:
 
 
 DOUBTED_MAX = 1000
+LIMITS_MAX = 1000
 
 
 @dataclass
@@ -73,9 +74,22 @@ class LockState:
     reborn: bool = False  # this life follows a crash: what was asked for before is forgotten
     read_at: dict[str, float] = field(default_factory=dict)  # semaphore -> when its limit was read
     reading: set[str] = field(default_factory=set)
+    limits: dict[str, int] = field(default_factory=dict)  # semaphore -> what its limit was, also while nobody wants it
     unheard: dict[Holder, None] = field(default_factory=dict)  # wait, and were not told for what: a limit is being read
     shared: dict[Holder, tuple[str, ...]] = field(default_factory=dict)  # who holds or wants locks of a database: those
     rounds: Rounds = field(default_factory=Rounds)
+
+    def learn(self, key: str, limit: int) -> None:
+        """The limit of a semaphore is known, and stays so where it cannot be read the next time."""
+        self.limits.pop(key, None)
+        self.limits[key] = limit
+        if len(self.limits) > LIMITS_MAX:
+            del self.limits[next(iter(self.limits))]
+
+    def last_limit(self, key: str) -> int | None:
+        """What the limit of a semaphore was when it was last heard of; None: it never was."""
+        lock = self.table.locks.get(key)
+        return self.limits.get(key) if lock is None or lock.limit is None else lock.limit
 
     def doubt(self, workflow: Address, nodes: Iterable[str]) -> None:
         """These nodes of it want something, and its object is gone or finished. Most give it back in a moment."""

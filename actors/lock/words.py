@@ -42,8 +42,10 @@ def awaited(table: LockTable, request: Request, lock: Lock, shared: Mapping[str,
     """A lock of this controller's own is in the way; `shared`: who holds locks of a database."""
     if lock.limit is None:
         text = f"Waiting for {lock.key} lock."
+    elif lock.limit == 0:  # somebody has closed it for a while
+        text = f"Failed to get semaphore limit for {lock.key}"
     else:
-        text = f"Waiting for {lock.key} lock. Lock status: {lock.available}/{lock.limit}"
+        text = f"Waiting for {lock.key} lock. Lock status: {lock.limit - len(lock.holders)}/{lock.limit}"
     return LockAwaited(node_of(request), lock.key, text, holders_of(lock), besides(table, request, lock.key, shared))
 
 

@@ -27,7 +27,7 @@ from actors.messages import (
 from actors.names import ids
 from actors.names.timestamps import seconds
 from actors.node.behaviour import new_status
-from actors.node.called import FAILED_FAST, HELD, Called
+from actors.node.called import ASKED, FAILED_FAST, HELD, Called
 from actors.node.crash import crashed
 from actors.node.inputs import texts
 from actors.node.retry_policy import Again, Attempts, GiveUp, Wait, decide, last_retry, maximum_end
@@ -163,9 +163,8 @@ class RetryNode(Called):
         return f"retry exceeded workflow deadline {at:%Y-%m-%d %H:%M:%S} +0000 UTC"
 
     def timed_out(self, now: float) -> list[Command]:
-        """A time-out is each attempt's own."""
-        del now
-        return []
+        """A time-out is each attempt's own; before the first one it ends the wait for a lock."""
+        return [] if self.begun or self.locking != ASKED else super().timed_out(now)
 
     def _attempt_runs(self) -> bool:
         return self.last is None or self._attempt_id(self.number) != self.last.id
@@ -208,6 +207,8 @@ class RetryNode(Called):
 
     def woke(self, tag: str, now: float) -> list[Command]:
         """The wait is over."""
+        if tag == "pendingTimeout":
+            return [] if self.status.ended else self.timed_out(now)
         if tag == BACKOFF and not self.status.ended and not self._attempt_runs() and not self.waits:
             return self._next(now)
         return super().woke(tag, now)

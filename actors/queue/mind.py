@@ -80,7 +80,7 @@ class QueueMind:
                 state.reborn = turns.paused = attempt > 0
                 return [WakeAt(now + SETTLE_S, SETTLED)] if state.reborn else []
             case Observed(ref, thing) if ref.resource == NAMESPACES:
-                turns.own_limits[ref.name] = _own_limit(thing)
+                _heed_label(turns, ref.name, thing)
                 return _given(turns.admit())
             case Gone(ref, _) if ref.resource == NAMESPACES:
                 turns.own_limits.pop(ref.name, None)
@@ -138,7 +138,10 @@ def _given(admitted: Iterable[Hashable]) -> list[Command]:
     return [Tell(who, TurnGiven()) for who in admitted if isinstance(who, Address)]
 
 
-def _own_limit(namespace: Object) -> int:
-    """What the namespace's label says; one that is no number is no limit, as upstream ignores it."""
+def _heed_label(turns: Turns, name: str, namespace: Object) -> None:
+    """What the namespace's label says; one that is no number says nothing, and the default counts."""
     text = ((namespace["metadata"].get("labels") or {}).get(labels.PARALLELISM_LIMIT) or "").strip()
-    return int(text) if text.isdecimal() else 0
+    if text.isdecimal():
+        turns.own_limits[name] = int(text)
+    else:
+        turns.own_limits.pop(name, None)

@@ -67,10 +67,14 @@ def measured(metric: Mapping[str, Any], moment: Moment, catalogue: Catalogue, *,
     try:
         told = {key: value for key, value in metric.items() if value is not None and not (sampled and key == kind)}
         filled = substitute(told, moment.values, unresolved="fail", functions=moment.functions)
+    except (SubstitutionError, ValueError) as error:
+        raise BadMetric(f"unable to substitute parameters for metric '{name}': {error}") from error
+    try:
         if filled.get("when") and not evaluate_when(filled["when"]):
             return None
-    except (SubstitutionError, WhenError, ValueError) as error:
-        raise BadMetric(f"unable to substitute parameters for metric '{name}': {error}") from error
+    except (WhenError, ValueError) as error:
+        whose = moment.values.get("workflow.name", name)  # upstream names the workflow here
+        raise BadMetric(f"unable to compute 'when' clause for metric '{whose}': {error}") from error
     try:
         declared = _declared(filled, kind, section)
         labels = tuple((str(entry["key"]), str(entry.get("value") or "")) for entry in filled.get("labels") or ())

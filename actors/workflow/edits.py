@@ -30,7 +30,7 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     found = _whole(state, thing)
     if found is None:
         return offloading.load(state, thing)
-    had = beginning.own_parallelism(state.object)
+    had, ranked = beginning.own_parallelism(state.object), (state.object.get("spec") or {}).get("priority")
     state.object = thing
     _note(state, thing.get("status") or {})
     if state.closed and not is_completed(thing):
@@ -49,6 +49,7 @@ def take_in(state: WorkflowState, thing: Object, now: float) -> list[Command]:
     commands = _tell_nodes(state, found)
     raised = beginning.heed_parallelism(state, had)
     commands += _limits_changed(state, now, raised=raised, was_suspended=was_suspended)
+    commands += locks.heed_priority(state, ranked)
     if state.stopping and state.stopping != was_stopping and not state.ended:
         commands += _shut_down(state, now)
     if state.journal.dirty:

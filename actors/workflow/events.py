@@ -19,7 +19,7 @@ from actors.workflow.journal import Turn
 from actors.workflow.offload import Offload
 from actors.workflow.state import WORKFLOWS, WorkflowSettings, WorkflowState
 from runtime.messages import Command, Create
-from runtime.objects import EVENTS, Object
+from runtime.objects import EVENTS, PODS, Object
 
 EVENT = "event"  # tag of commands whose outcome nobody waits for
 COMPONENT = "workflow-controller"  # what tools that read upstream's Events look for
@@ -108,13 +108,23 @@ def event(state: WorkflowState, said: Said, now: float) -> Object:
         }
     at = rfc3339(now)
     return {
-        "apiVersion": "v1", "kind": "Event", "metadata": meta,
-        "involvedObject": {
-            "apiVersion": WORKFLOWS.api_version, "kind": WORKFLOWS.kind, "namespace": address.namespace,
-            "name": address.name, "uid": address.uid,
-            "resourceVersion": (state.object or {}).get("metadata", {}).get("resourceVersion", ""),
-        },
+        "apiVersion": "v1", "kind": "Event", "metadata": meta, "involvedObject": _about(state, node, meta),
         "type": "Normal" if said.normal else "Warning", "reason": said.reason,
         "message": said.message[:MESSAGE_MAX], "source": {"component": COMPONENT}, "reportingComponent": COMPONENT,
         "firstTimestamp": at, "lastTimestamp": at, "count": 1,
+    }  # fmt: skip
+
+
+def _about(state: WorkflowState, node: NodeStatus | None, meta: Object) -> Object:
+    """The object that an Event is about: the workflow, or where the installation wants that the pod of the node, whose
+    Event then names the workflow in its annotations (`meta`)."""
+    address = state.address
+    pod = state.pod_uids.get(node.id) if node is not None and node.type == "Pod" else None
+    if pod is not None:
+        meta["annotations"] |= {labels.WORKFLOW_NAME: address.name, labels.WORKFLOW_UID: address.uid}
+        return {"apiVersion": "v1", "kind": PODS.kind, "namespace": address.namespace, "name": pod[0], "uid": pod[1]}
+    return {
+        "apiVersion": WORKFLOWS.api_version, "kind": WORKFLOWS.kind, "namespace": address.namespace,
+        "name": address.name, "uid": address.uid,
+        "resourceVersion": (state.object or {}).get("metadata", {}).get("resourceVersion", ""),
     }  # fmt: skip

@@ -196,6 +196,16 @@ def suspension_changed(state: WorkflowState) -> list[Command]:
     return [_ask(state, node_id) for node_id in asked]
 
 
+def heed_priority(state: WorkflowState, before: Any) -> list[Command]:
+    """Somebody has edited the priority, which was another `before`: who waits stands elsewhere from now on (SYNC-6)."""
+    priority = ((state.object or {}).get("spec") or {}).get("priority")
+    if priority == before or state.ended:
+        return []
+    state.running.spec["priority"] = priority
+    asked = [node for node, claim in state.locks.claims.items() if claim.stage == "asked"]
+    return [_ask(state, node_id) for node_id in asked if node_id == WHOLE or not state.suspended]
+
+
 # ------------------------------------------------------------------------------------------------ answers
 
 

@@ -71,12 +71,14 @@ def _of_phase(state: WorkflowState, catalogue: Catalogue, now: float) -> list[Co
     if reference:
         name, cluster = str(reference.get("name") or ""), bool(reference.get("clusterScope"))
         namespace = state.address.namespace
-        commands.append(upstream_metrics.template_triggered(name, namespace, state.phase, cluster=cluster))
+        entered = (state.phase,) if before else (upstream_metrics.NEW, state.phase)
+        commands += [upstream_metrics.template_triggered(name, namespace, one, cluster=cluster) for one in entered]
         if state.ended:
             commands.append(upstream_metrics.template_took(name, namespace, _took(state), cluster=cluster))
     if state.run is not None and state.measures and (state.phase == "Running" or state.ended):
         commands += _of_workflow(state, catalogue, now)
-    return [*commands, *(_stand_still(state) if state.ended else [])]
+    ended_at = seconds(state.finished_at) if state.finished_at else 0.0
+    return [*commands, *(stand_still(state, ended_at) if state.ended else [])]
 
 
 def _of_workflow(state: WorkflowState, catalogue: Catalogue, now: float) -> list[Command]:
@@ -216,8 +218,7 @@ def _remember(state: WorkflowState, measure: Measure) -> None:
         state.sampled.pop((measure.name, measure.labels), None)
 
 
-def _stand_still(state: WorkflowState) -> list[Command]:
-    """The workflow has ended: whatever is still sampled stands still."""
-    end = seconds(state.finished_at) if state.finished_at else 0.0
+def stand_still(state: WorkflowState, end: float) -> list[Command]:
+    """The workflow has ended, or is gone: whatever is still sampled stands still."""
     left, state.sampled = state.sampled, {}
     return [Measure(one.name, max(0.0, end - (one.since or end)), one.labels, one.declared) for one in left.values()]

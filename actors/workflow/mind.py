@@ -145,14 +145,14 @@ class WorkflowMind:
             case Gone(ref, last) if ref.resource == PODS:
                 return [*pods.gone(state, last), *self._after_pod(state, now)]
             case Gone(ref, _) if ref.resource == WORKFLOWS:
-                return [Stop()]
+                return [*measures.stand_still(state, now), Stop()]
             case Told(sender, word):
                 return self._told(state, sender, word, now)
             case Done(command, result):
                 return answers.done(state, command, result, now)
             case Failed(command, error):
                 gone = answers.says_deleted(state, command, error)
-                return self._leave_deleted(state) if gone else answers.failed(state, command, error, now)
+                return self._leave_deleted(state, now) if gone else answers.failed(state, command, error, now)
             case Woke(tag):
                 return self._woke(state, tag, now)
             case Down(child, "crashed", detail):
@@ -178,13 +178,13 @@ class WorkflowMind:
             return []
         return edits.take_in(state, thing, now)
 
-    def _leave_deleted(self, state: WorkflowState) -> list[Command]:
+    def _leave_deleted(self, state: WorkflowState, now: float) -> list[Command]:
         """The API server has no such workflow: nothing is done for it any more, and whoever is woken by what the cache
         still shows of it leaves it alone."""
         self._deleted[state.address.uid] = None
         if len(self._deleted) > DELETED_MAX:
             del self._deleted[next(iter(self._deleted))]
-        return [Stop("deleted")]
+        return [*measures.stand_still(state, now), Stop("deleted")]
 
     # ------------------------------------------------------------------------------------------ its nodes
 

@@ -29,6 +29,8 @@ def seen(state: WorkflowState, pod: Object) -> list[Command]:
     node_id, name = notes.get(labels.NODE_ID, ""), notes.get(labels.NODE_NAME, "")
     if ids.node_id(state.address.name, name) != node_id:
         return []  # an agent's, a collector's: no node's
+    if state.limits.node_events_as_pod:
+        state.pod_uids[node_id] = (meta["name"], meta["uid"])
     kept = labels.FINALIZER_POD_STATUS in (meta.get("finalizers") or ())
     if (meta.get("labels") or {}).get(labels.COMPLETED) == "true" and not kept:
         commands = gone(state, pod)
@@ -48,6 +50,7 @@ def gone(state: WorkflowState, pod: Object | None) -> list[Command]:
     """A pod is no longer there."""
     notes = ((pod or {}).get("metadata") or {}).get("annotations") or {}
     state.pods.pop(notes.get(labels.NODE_ID, ""), None)
+    state.pod_uids.pop(notes.get(labels.NODE_ID, ""), None)
     state.let_go.pop(notes.get(labels.NODE_ID, ""), None)
     return _over(state, notes.get(labels.NODE_NAME, ""))
 

@@ -38,6 +38,7 @@ class WorkflowSettings:
     cache_namespace: str = ""  # where ConfigMaps of remembered results are; empty: in each workflow's own
     workflow_events: bool = True  # Kubernetes Events about workflows
     node_events: bool = True  # and about their nodes: two writes for each of them
+    node_events_as_pod: bool = False  # those of a node that has a pod are about the pod
     defaults: Object = field(default_factory=dict)  # metadata and spec below those of every new workflow (WDEF-1)
     restriction: Restriction = ""  # which workflows may run at all (RESTR-1, RESTR-2)
     permitted_overrides: frozenset[str] = frozenset()  # fields of the spec that a restricted workflow may set besides
@@ -110,6 +111,7 @@ class WorkflowState:
     metric_errors: list[str] = field(default_factory=list)
     sampled: dict[tuple[str, Labels], Measure] = field(default_factory=dict)  # gauges that grow by themselves
     pods: dict[str, tuple[str, str, bool]] = field(default_factory=dict)  # not let go: node id -> pod, node, it works
+    pod_uids: dict[str, tuple[str, str]] = field(default_factory=dict)  # node id -> pod, uid: where Events are of pods
     let_go: dict[str, tuple[str, str, bool]] = field(default_factory=dict)  # and podGC: see pods.nobodys
     swept: set[str] = field(default_factory=set)  # of them, node ids of those that are looked after at the end
     bereft: set[str] = field(default_factory=set)  # ids of nodes whose actors crashed, and took those below with them

@@ -47,8 +47,32 @@ async def test_a_lock_shows_how_many_hold_it_and_how_many_wait() -> None:
         await here.after(5)
         held, waiting = (shown(system, clock, f"argo_workflows_locks_{what}") for what in ("held", "pending"))
 
-    labels = '{type="mutex",storage="local",lock_name="door",namespace="default"}'
+    labels = '{lock_name="door",namespace="default",storage="configmap",type="mutex"}'
     assert (held, waiting) == ({labels: 1.0}, {labels: 2.0})
+
+
+async def test_a_lock_that_nobody_uses_any_more_shows_none() -> None:
+    text = flow("  - {name: main, suspend: {}}").replace(
+        "spec:", "spec:\n  synchronization: {mutexes: [{name: door}]}", 1
+    )
+    async with watched() as (here, system, clock):
+        refs = [await here.submit(text, name) for name in ("a", "b")]
+        await here.after(5)
+        shown(system, clock, "argo_workflows_locks_held")
+        for ref in refs:
+            await here.api.delete(ref)
+        await here.after(5)
+        left = [list(shown(system, clock, f"argo_workflows_locks_{what}").values()) for what in ("held", "pending")]
+
+    assert left == [[0.0], [0.0]]
+
+
+async def test_errors_and_lines_of_the_log_are_shown_before_there_is_one() -> None:
+    async with watched() as (_, system, clock):
+        causes = ("OperationPanic", "CronWorkflowSubmissionError", "CronWorkflowSpecError")
+        assert shown(system, clock, "argo_workflows_error_count") == {f'{{cause="{cause}"}}': 0.0 for cause in causes}
+        levels = {f'{{level="{level}"}}' for level in ("debug", "info", "warning", "error")}
+        assert shown(system, clock, "argo_workflows_log_messages").keys() == levels
 
 
 async def test_who_leads_which_version_and_what_was_asked_are_upstreams_series() -> None:
@@ -56,7 +80,7 @@ async def test_who_leads_which_version_and_what_was_asked_are_upstreams_series()
         await here.end_of(await here.submit(flow("  - {name: main, container: {image: busybox, command: [x]}}"), "w"))
         assert shown(system, clock, "argo_workflows_is_leader") == {"": 1.0}
         assert list(shown(system, clock, "argo_workflows_version").values()) == [1.0]
-        assert shown(system, clock, "argo_workflows_total_count")['{phase="Succeeded",namespace="default"}'] == 1.0
+        assert shown(system, clock, "argo_workflows_total_count")['{namespace="default",phase="Succeeded"}'] == 1.0
         assert shown(system, clock, "tiphys_objects_stuck") == {'{kind="Pod"}': 0.0, '{kind="Workflow"}': 0.0}
         assert shown(system, clock, "tiphys_cron_runs_due") == {"": 0.0}
 

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.api import Gone, Selection
 from runtime.metric import Metric
-from runtime.objects import CONFIGMAPS, Object, Reference
+from runtime.objects import CONFIGMAPS, PODS, Object, Reference
 from runtime.series import Modifier, Series, SeriesSettings
 from tests.observability.test_registry import exposition, system
 from tiphys.devcluster.inprocess import InProcessApi
@@ -103,7 +103,7 @@ def test_only_what_our_finalizer_has_kept_for_ten_minutes_is_stuck() -> None:
 
 
 @pytest.mark.spec("RO-1.12-requests")
-async def test_requests_are_counted_by_kind_verb_and_answer() -> None:
+async def test_requests_are_counted_by_resource_verb_and_answer() -> None:
     server = ApiServer()
     server.start()
     series = Series(wall=lambda: 0.0)
@@ -122,10 +122,28 @@ async def test_requests_are_counted_by_kind_verb_and_answer() -> None:
     text = series.text()
     asked = {("Create", "201"): 1, ("Patch", "200"): 1, ("List", "200"): 2, ("Delete", "200"): 1, ("Get", "404"): 1}
     for (verb, code), number in asked.items():
-        labels = f'kind="ConfigMap",verb="{verb}",status_code="{code}"'
+        labels = f'kind="configmaps",status_code="{code}",verb="{verb}"'
         assert f"k8s_request_total{{{labels}}} {number}\n" in text
         assert f"k8s_request_duration_count{{{labels}}} {number}\n" in text
         assert f'k8s_request_duration_bucket{{{labels},le="0.005"}} {number}\n' in text
+
+
+async def test_a_part_of_an_object_is_counted_by_its_own_name() -> None:
+    server = ApiServer()
+    server.start()
+    series = Series(wall=lambda: 0.0)
+    api = Counted(InProcessApi(server), clock=lambda: 0.0)
+    series.sources.append(api.put_into)
+
+    with pytest.raises(Gone):
+        await api.patch(Reference(PODS, "default", "p"), {"status": {"phase": "Running"}}, subresource="status")
+    with pytest.raises(Gone):
+        async with api.log(Reference(PODS, "default", "p")):
+            pass
+
+    text = series.text()
+    assert 'k8s_request_total{kind="pods/status",status_code="404",verb="Patch"} 1\n' in text
+    assert 'k8s_request_total{kind="pods/log",status_code="200",verb="List"} 1\n' in text
 
 
 def test_other_buckets_do_not_break_what_is_counted_elsewhere() -> None:

@@ -88,7 +88,7 @@ def of_run(at: int) -> list[Measure]:
         upstream_metrics.lock_taken(f"{namespace}/Mutex/{name}"),
         cron_metrics.triggered(cron),
         cron_metrics.policy_triggered(cron, "Forbid"),
-        measured(own.LOCKS_HELD, 1, "mutex", "local", name, namespace),
+        measured(own.LOCKS_HELD, 1, "mutex", "configmap", name, namespace),
         Measure("rollout_events_total", 1.0, event),
         Measure("rollout_duration_seconds", 1.0, (("status", "Promoted"),)),
     ]

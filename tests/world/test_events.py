@@ -11,13 +11,14 @@ from actors.messages import NodeStatus
 from actors.workflow.events import of_node
 from actors.workflow.journal import Turn
 from runtime.api import Api, Refused
-from runtime.objects import EVENTS, Object, Resource
+from runtime.objects import EVENTS, PODS, Object, Resource
 from tests.world.test_runs import STEPS, workflow
 from tests.world.world import Outcome, World, world
 from tiphys.controllers import ControllerSettings
 
 pytestmark = pytest.mark.virtual_time
 
+NODE = "workflows.argoproj.io/"
 FAN = workflow("""
   - name: main
     steps:
@@ -146,6 +147,25 @@ async def test_each_kind_of_event_can_be_switched_off(settings: ControllerSettin
         reasons = {entry["reason"] for entry in await events(here)}
 
     assert reasons == {f"{left}Running", f"{left}Succeeded"}
+
+
+@pytest.mark.spec("EVT-5")
+async def test_events_of_nodes_that_have_a_pod_may_be_about_the_pod() -> None:
+    async with world(lambda name, pod: Outcome(), settings=ControllerSettings(node_events_as_pod=True)) as here:
+        ref = await here.submit(STEPS)
+        await here.end_of(ref)
+        pods = {entry["metadata"]["uid"]: entry["metadata"]["name"] for entry in (await here.api.list(PODS)).items}
+        found = await events(here)
+
+    about = [(entry["involvedObject"], entry["metadata"].get("annotations") or {}) for entry in found]
+    of_pods = [(thing, notes) for thing, notes in about if notes.get(NODE + "node-type") == "Pod"]
+    assert len(of_pods) == 2 * len(pods) == 6
+    for thing, notes in of_pods:
+        assert (thing["apiVersion"], thing["kind"], thing["name"]) == ("v1", "Pod", pods[thing["uid"]])
+        assert (notes[NODE + "workflow-name"], notes[NODE + "workflow-uid"]) == (ref.name, ref.uid)
+    others = [(thing, notes) for thing, notes in about if (thing, notes) not in of_pods]
+    assert {(thing["kind"], thing["uid"]) for thing, _ in others} == {("Workflow", ref.uid)}
+    assert not any(NODE + "workflow-name" in notes for _, notes in others)
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Skipped", "Omitted"])

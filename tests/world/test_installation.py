@@ -105,6 +105,19 @@ async def test_a_full_namespace_holds_back_nobody_of_another_and_its_label_outra
             assert (await here.end_of(ref))["status"]["phase"] == "Succeeded"
 
 
+@pytest.mark.spec("PAR-2")
+async def test_a_namespaces_label_that_is_no_number_leaves_it_the_default() -> None:
+    settings = ControllerSettings(queue=QueueSettings(namespace_parallelism=1))
+    async with world(table(a=Outcome(delay_s=10)), settings=settings) as here:
+        meta = {"name": "odd", "labels": {"workflows.argoproj.io/parallelism-limit": "many"}}
+        await here.api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+        await here.after(1)
+        refs = [await submit(here, f"w{number}", namespace="odd") for number in range(3)]
+        await here.after(5)
+
+        assert [(await phase(here, ref))[0] for ref in refs] == ["Running", "Pending", "Pending"]
+
+
 @pytest.mark.spec("PAR-1")
 async def test_who_runs_and_who_waits_survives_the_deaths_of_controllers() -> None:
     async with world(table(a=Outcome(delay_s=7)), settings=one_at_a_time(parallelism=2), deaths_every_s=6) as here:

@@ -195,6 +195,21 @@ async def test_a_higher_priority_goes_first() -> None:
         assert here.created == ["zero", "high", "middle", "low"]
 
 
+@pytest.mark.spec("SYNC-6")
+@pytest.mark.spec("PRI-1")
+async def test_a_priority_that_is_raised_while_it_waits_counts_at_once() -> None:
+    async with world(quick) as here:
+        refs = [await here.submit(single(MUTEX), "zero")]
+        await anyio.sleep(1)
+        refs += [await here.submit(single(MUTEX, priority=1), name) for name in ("low", "raised")]
+        await anyio.sleep(1)
+        await here.api.patch(refs[-1], {"spec": {"priority": 5}})
+        for ref in refs:
+            await here.end_of(ref)
+
+        assert here.created == ["zero", "raised", "low"]
+
+
 @pytest.mark.spec("SYNC-8")
 @pytest.mark.spec("EXIT-4")
 @pytest.mark.parametrize("strategy", ["Terminate", "Stop"])

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
+from actors.census.mind import CENSUS, CensusMind
 from actors.upstream_metrics import PREFIX
+from runtime.messages import Measure, Observed
+from runtime.objects import PODS, Reference
 from runtime.series import Modifier, SeriesSettings
 from tests.world.flows import FAIL, flow, named, table
+from tests.world.test_templates import library
 from tests.world.world import Outcome, World, world
 from tiphys.controllers import ControllerSettings
 
 pytestmark = pytest.mark.virtual_time
+
+
+LEAF = "- {name: main, container: {image: i, command: [c]}}\n"
 
 
 def lines(here: World, name: str) -> dict[str, float]:
@@ -113,7 +121,7 @@ async def test_steps_dags_and_the_workflow_itself_are_measured_too() -> None:
         await here.end_of(await here.submit(flow(text, metrics=f"{{prometheus: [{whole}]}}")))
 
         assert lines(here, "ended") == {
-            '{of="dag",as="Failed"}': 1, '{of="steps",as="Failed"}': 1, '{of="workflow",as="Failed"}': 1,
+            '{as="Failed",of="dag"}': 1, '{as="Failed",of="steps"}': 1, '{as="Failed",of="workflow"}': 1,
         }  # fmt: skip
 
 
@@ -180,6 +188,18 @@ async def test_a_realtime_gauge_grows_while_it_is_looked_at_and_stands_still_at_
 
 
 @pytest.mark.spec("MET-3")
+async def test_a_realtime_gauge_of_a_workflow_that_is_deleted_while_it_runs_grows_no_more() -> None:
+    text = flow("  - {name: main, suspend: {}}", metrics=f"{{prometheus: [{REALTIME % ('w', 'workflow.duration')}]}}")
+    async with world(table()) as here:
+        ref = await here.submit(text)
+        await here.after(30)
+        await here.api.delete(ref)
+        await here.after(300)
+
+        assert lines(here, "age")['{of="w"}'] == pytest.approx(30, abs=2)
+
+
+@pytest.mark.spec("MET-3")
 async def test_realtime_gauges_go_on_with_the_next_controller() -> None:
     text = flow(
         "  - {name: main, steps: [[{name: a, template: leaf2}]]}\n" + leaf(REALTIME % ("leaf", "duration")),
@@ -203,7 +223,11 @@ async def test_realtime_gauges_go_on_with_the_next_controller() -> None:
         ("{name: a, help: h, gauge: {realtime: true, value: '7'}}", "real time metrics can only be used with metric"),
         ("{name: a, help: h, gauge: {realtime: true, value: '{{status}}'}}", "is not available as a real time metric"),
         ("{name: '{{workflow.name}}-x', help: h, counter: {value: '1'}}", "metric name is invalid"),
-        ("{name: a, help: h, when: '{{status}} <', counter: {value: '1'}}", "unable to substitute parameters"),
+        (
+            "{name: a, help: h, when: '{{status}} <', counter: {value: '1'}}",
+            "to compute 'when' clause for metric 'w': ",
+        ),
+        ("{name: a, help: h, when: '{{nobody}}', counter: {value: '1'}}", "substitute parameters for metric 'a'"),
     ],
 )
 async def test_a_metric_that_cannot_be_measured_is_a_condition_and_the_workflow_goes_on(metric: str, says: str) -> None:
@@ -284,13 +308,64 @@ async def test_upstreams_own_counters_follow_the_workflows() -> None:
         await here.after(5)
 
         assert lines(here, "total_count") == {
-            '{phase="Running",namespace="default"}': 3,
-            '{phase="Succeeded",namespace="default"}': 2,
-            '{phase="Failed",namespace="default"}': 1,
+            '{namespace="default",phase="Running"}': 3,
+            '{namespace="default",phase="Succeeded"}': 2,
+            '{namespace="default",phase="Failed"}': 1,
         }
-        assert lines(here, "gauge") == {'{phase="Running"}': 0, '{phase="Succeeded"}': 2, '{phase="Failed"}': 1}
+        none = {'{phase="Pending"}': 0, '{phase="Running"}': 0, '{phase="Error"}': 0}
+        assert lines(here, "gauge") == {'{phase="Succeeded"}': 2, '{phase="Failed"}': 1, **none}
         assert lines(here, "pods_gauge")['{phase="Succeeded"}'] == 2
-        assert lines(here, "pods_total_count")['{phase="Running",namespace="default"}'] == 3
+        assert lines(here, "pods_total_count")['{namespace="default",phase="Running"}'] == 3
+
+
+async def test_phases_that_nothing_is_in_are_shown_as_none() -> None:
+    async with world(table()) as here:
+        await here.submit(flow("  - {name: main, suspend: {}}"))
+        await here.after(1)
+
+        phases = ("Pending", "Running", "Succeeded", "Failed")
+        assert lines(here, "gauge") == {f'{{phase="{phase}"}}': phase == "Running" for phase in (*phases, "Error")}
+        assert lines(here, "pods_gauge") == {f'{{phase="{phase}"}}': 0 for phase in phases}
+
+
+async def test_workflows_made_of_a_template_are_counted_as_new_and_in_every_phase() -> None:
+    async with world(table()) as here:
+        for cluster in (False, True):
+            await library(here, "lib", f"entrypoint: main\ntemplates:\n{LEAF}", cluster=cluster)
+            scope = "clusterScope: true, " if cluster else ""
+            text = f"spec: {{workflowTemplateRef: {{{scope}name: lib}}}}"
+            await here.end_of(await here.submit(text, f"w{cluster:d}"))
+        found = lines(here, "workflowtemplate_triggered_total")
+
+        assert found == {
+            f'{{cluster_scope="{scope}",name="lib",namespace="default",phase="{phase}"}}': 1
+            for scope in ("false", "true")
+            for phase in ("New", "Running", "Succeeded")
+        }
+        buckets = lines(here, "workflowtemplate_runtime_bucket")
+        of_one = '{cluster_scope="true",name="lib",namespace="default",le="%s"}'
+        assert (buckets[of_one % "0"], buckets[of_one % "10000"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "counted"),
+    [
+        ({"containerStatuses": [{"state": {"waiting": {"reason": "PodInitializing"}}}]}, []),
+        ({"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]}, ["ErrImagePull"]),
+        ({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}, ["Unschedulable"]),
+        ({"conditions": [{"type": "Initialized", "status": "False", "reason": "ContainersNotInitialized"}]}, []),
+    ],
+)
+def test_a_pod_that_waits_is_counted_for_what_keeps_it_and_not_for_being_prepared(
+    status: dict[str, Any], counted: list[str]
+) -> None:
+    mind = CensusMind()
+    state = mind.birth(CENSUS, None)
+    pod = {"status": {"phase": "Pending", **status}}
+    told = mind.receive(state, Observed(Reference(PODS, "default", "p", "u"), pod), 0.0)
+
+    waits = [dict(one.labels)["reason"] for one in told if isinstance(one, Measure) and one.name == "pod_pending_count"]
+    assert waits == counted
 
 
 async def test_who_is_given_a_lock_is_counted() -> None:
@@ -301,5 +376,5 @@ async def test_who_is_given_a_lock_is_counted() -> None:
     async with world(table()) as here:
         await here.end_of(await here.submit(text))
 
-        labels = '{type="mutex",storage="local",lock_name="door",namespace="default"}'
+        labels = '{lock_name="door",namespace="default",storage="configmap",type="mutex"}'
         assert lines(here, "locks_taken_total") == {labels: 3}

@@ -130,6 +130,27 @@ async def test_a_time_out_without_a_unit_that_only_a_run_knows_is_seconds(field:
     assert (nodes(late)["w"]["phase"], nodes(late)["w"]["message"]) == ("Failed", "timeout")
 
 
+@pytest.mark.spec("TMO-3")
+@pytest.mark.spec("TMO-4")
+@pytest.mark.parametrize("field", ["timeout", "pendingTimeout"])
+@pytest.mark.parametrize("retried", ["", "retryStrategy: {limit: 2}"])
+async def test_a_time_out_ends_the_wait_for_a_lock_also_of_what_is_retried(field: str, retried: str) -> None:
+    text = flow(f"""
+  - name: main
+    {field}: 40s
+    {retried}
+    synchronization: {{mutexes: [{{name: m}}]}}
+    container: {{image: busybox, command: [sh]}}
+""")
+    async with world(table(one=Outcome(delay_s=200))) as here:
+        await here.submit(text.replace(f"{field}: 40s", ""), "one")
+        await here.after(5)
+        done = await here.end_of(await here.submit(text, "two"), limit_s=60)
+
+    assert (nodes(done)["two"]["phase"], nodes(done)["two"]["message"]) == ("Failed", "timeout")
+    assert [node["type"] for node in nodes(done).values()] == ["Retry" if retried else "Pod"]
+
+
 @pytest.mark.spec("SUS-6")
 async def test_a_suspended_workflow_is_still_ended_by_its_deadline() -> None:
     done = await run(flow("  - name: main\n    steps: [[{name: a, template: leaf}]]\n",

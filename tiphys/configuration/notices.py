@@ -42,8 +42,6 @@ def notices(read: Configuration) -> list[str]:
         told.append("metricsConfig.enabled: metrics cost nothing until somebody scrapes them; leave the port closed")
     if metrics.options or metrics.temporality:
         told.append("metricsConfig: options and temporality are for OTLP, which is not spoken")
-    if read.nodeEvents.sendAsPod:
-        told.append("nodeEvents.sendAsPod: Events of nodes are about their workflow")
     return [*told, *_of_databases(read)]
 
 

@@ -90,6 +90,7 @@ def _configured(read: Configuration, base: ControllerSettings, around: Environme
         instance_id=instance_id,
         workflow_events=read.workflowEvents.enabled,
         node_events=read.nodeEvents.enabled,
+        node_events_as_pod=read.nodeEvents.sendAsPod,
         workflow_defaults=defaults,
         restriction=read.workflowRestrictions.templateReferencing,
         initial_delay_s=duration_s(read.initialDelay) if read.initialDelay else 0.0,

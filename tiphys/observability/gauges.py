@@ -15,11 +15,12 @@ from pathlib import Path
 from time import process_time
 from typing import Final
 
+from actors.cron.metrics import CAUSES, ERRORS, PANIC, errors
 from actors.lock.state import LockState
 from actors.names import labels, resources
 from actors.names.timestamps import seconds
 from actors.upstream_metrics import lock_labels
-from runtime.log import WRITTEN
+from runtime.log import LEVELS, WRITTEN
 from runtime.messages import Measure
 from runtime.metric import Labels, Metric
 from runtime.objects import PODS, Object, Resource
@@ -48,6 +49,7 @@ def exposition(system: System, now: float) -> bytes:
     _leading(system)
     _stuck(system, now)
     _logged(system)
+    _errors(system)
     _process(system)
     things = {resource.kind: system.cached(resource) for resource in SHOWN}
     for metric, values in objects.rows(things, system.series.settings.series_max).items():
@@ -77,6 +79,11 @@ def _stuck(system: System, now: float) -> None:
 
 
 def _locks(system: System) -> None:
+    """What was shown of a lock that nobody uses any more is none by now."""
+    for metric in (own.LOCKS_HELD, own.LOCKS_PENDING):
+        for known in system.series.labels(metric.name):
+            if system.series.value(metric.name, known):
+                system.series.measure(Measure(metric.name, 0.0, known, metric))
     for actor in system.living("lock"):
         for measure in locks(actor.state):
             system.series.measure(measure)
@@ -102,9 +109,17 @@ def _leading(system: System) -> None:
 
 
 def _logged(system: System) -> None:
-    for level, number in WRITTEN.items():
+    for level in LEVELS:
         known = system.series.value(own.LOG_MESSAGES.name, (("level", level),))
-        system.series.measure(measured(own.LOG_MESSAGES, number - known, level))
+        system.series.measure(measured(own.LOG_MESSAGES, WRITTEN.get(level, 0) - known, level))
+
+
+def _errors(system: System) -> None:
+    """Every cause is shown, also before the first; crashes of minds are counted elsewhere."""
+    crashes = system.statistics().lives.crashes
+    for cause in CAUSES:
+        known = system.series.value(ERRORS, (("cause", cause),))
+        system.series.measure(errors(cause, crashes - known if cause == PANIC else 0.0))
 
 
 def _process(system: System) -> None:

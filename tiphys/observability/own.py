@@ -87,7 +87,7 @@ REQUESTS: Final = Metric(
 )
 REQUEST_DURATION: Final = Metric(
     "k8s_request_duration", "histogram", "Seconds that requests to the Kubernetes API took.",
-    ("kind", "verb", "status_code"), (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
+    ("kind", "verb", "status_code"), (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 180.0),
 )  # fmt: skip
 _LOCK: Final = ("type", "storage", "lock_name", "namespace")
 LOCKS_HELD: Final = Metric("locks_held", "gauge", "How many hold a lock.", _LOCK)

@@ -17,7 +17,8 @@ a controller without work queues cannot have (`queue_*`, `workers_busy_count`, `
 `client_rate_limiter_latency`, `resource_rate_limiter_latency`, `pod_missing`, `deprecated_feature`,
 `workflow_condition`, `pod_restarts_total`, `*_reconcile*`, `notification_send*`,
 `controller_clientset_k8s_request_total`) is not there: `tiphys_message_delay_seconds` and `tiphys_messages_waiting` say
-what a queue's latency and depth would.
+what a queue's latency and depth would. `pods_total_count` counts phases of pods, as its name says; upstream those of
+their nodes, so `Error` too and hardly ever `Pending`.
 
 The last column is how many series of a metric there can be (of a histogram: sets of labels); the one that was measured
 longest ago makes way. `TIPHYS_METRIC_SERIES_MAX` sets it for metrics whose labels name objects of users, and so does

@@ -24,7 +24,7 @@ UPSTREAM: Final = upstream_metrics.PREFIX
 
 VALUES: Final = {
     "room": 20, "outcome": 3, "resource": 40, "selector": 4, "lease": 1, "task": 60, "phase": 8, "kind": 40, "verb": 8,
-    "status_code": 12, "level": 4, "type": 12, "status": 8, "cause": 3, "storage": 3, "cluster_scope": 2, "version": 1,
+    "status_code": 12, "level": 4, "type": 12, "status": 8, "cause": 3, "storage": 2, "cluster_scope": 2, "version": 1,
     "platform": 1, "compiler": 1, "strategy": 3, "traffic_router": 8, "dry_run": 2, "concurrency_policy": 3,
     "reason": 100,
 }  # fmt: skip

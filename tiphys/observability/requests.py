@@ -1,4 +1,4 @@
-"""A coat around an API that counts its requests, by kind, verb and answer: upstream's two metrics of them.
+"""A coat around an API that counts its requests, by resource, verb and answer: upstream's two metrics of them.
 
 It is on the way of every request, so counting is an addition; the series are made of the counts at a scrape.
 """
@@ -25,7 +25,7 @@ class Counted:
     def __init__(self, api: Api, clock: Callable[[], float] = monotonic) -> None:
         self._api = api
         self._clock = clock
-        self._counts: dict[tuple[str, str, int], _Count] = {}  # by kind, verb and status code
+        self._counts: dict[tuple[str, str, int], _Count] = {}  # by resource, verb and status code
 
     async def get(self, ref: Reference) -> Object:
         """GET one object."""
@@ -40,7 +40,7 @@ class Counted:
         self, resource: Resource, selection: Selection = Selection(), *, resource_version: str, timeout_s: int = 290
     ) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
         """GET with watch=true."""
-        self._count(resource.kind, "Watch", 200)
+        self._count(resource.plural, "Watch", 200)
         return self._api.watch(resource, selection, resource_version=resource_version, timeout_s=timeout_s)
 
     async def create(self, resource: Resource, thing: Object, *, dry_run: bool = False) -> Object:
@@ -49,14 +49,15 @@ class Counted:
 
     async def replace(self, resource: Resource, thing: Object, *, subresource: str = "") -> Object:
         """PUT."""
-        return await self._told(resource, "Update", self._api.replace(resource, thing, subresource=subresource), 200)
+        call = self._api.replace(resource, thing, subresource=subresource)
+        return await self._told(resource, "Update", call, 200, subresource)
 
     async def patch(
         self, ref: Reference, body: Any, *, kind: PatchType = "merge", subresource: str = "", manager: str = ""
     ) -> Object:
         """PATCH."""
         call = self._api.patch(ref, body, kind=kind, subresource=subresource, manager=manager)
-        return await self._told(ref.resource, "Patch", call, 200)
+        return await self._told(ref.resource, "Patch", call, 200, subresource)
 
     async def delete(
         self, ref: Reference, *, grace_s: int | None = None, propagation: Propagation | None = None
@@ -68,10 +69,10 @@ class Counted:
         self, ref: Reference, options: LogOptions = LogOptions()
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """GET a pod's log."""
-        self._count("Log", "Get", 200)
+        self._count("pods/log", "List", 200)  # so upstream reads its path
         return self._api.log(ref, options)
 
-    async def _told(self, resource: Resource, verb: str, call: Awaitable[T], code: int) -> T:
+    async def _told(self, resource: Resource, verb: str, call: Awaitable[T], code: int, part: str = "") -> T:
         began = self._clock()
         try:
             return await call
@@ -79,13 +80,13 @@ class Counted:
             code = error.code
             raise
         finally:
-            count = self._count(resource.kind, verb, code)
+            count = self._count(f"{resource.plural}/{part}" if part else resource.plural, verb, code)
             took = self._clock() - began
             count.seconds += took
             count.buckets[bisect_left(own.REQUEST_DURATION.buckets, took)] += 1
 
     def _count(self, kind: str, verb: str, code: int) -> _Count:
-        """One request more."""
+        """One request more. `kind` is upstream's name of the label: a resource, and its part (`pods/status`)."""
         count = self._counts.get((kind, verb, code))
         if count is None:
             count = self._counts[kind, verb, code] = _Count()
@@ -102,7 +103,7 @@ class Counted:
 
 
 class _Count:
-    """Requests of one kind: how many, and how long those took that have an end."""
+    """Requests that are alike: how many, and how long those took that have an end."""
 
     __slots__ = ("buckets", "number", "seconds")
 

@@ -127,6 +127,48 @@ def test_a_limit_that_was_known_stays_while_its_config_map_is_replaced(room: Roo
 
 
 @pytest.mark.spec("SYNC-3")
+def test_a_limit_of_zero_holds_everybody_back_until_it_is_raised(room: Room) -> None:
+    room.hear(Done(reads(ask(room, "u", SEMAPHORE))[0], limit("1")))
+    room.now = 5.0
+    [read] = reads(ask(room, "v", SEMAPHORE))
+    [waits] = words(room.hear(Done(read, limit("0"))))
+    assert waits.message == f"Failed to get semaphore limit for {SEMAPHORE}"
+
+    room.now = 10.0
+    [read] = reads(room.hear(Told(workflow("u"), ReturnLocks(""))))
+    assert not [word for word in words(room.hear(Done(read, limit("0")))) if isinstance(word, LockGranted)]
+    room.now = 20.0
+    [read] = reads(room.hear(Woke(read.tag)))
+    assert words(room.hear(Done(read, limit("1")))) == [LockGranted("", 1)]
+
+
+@pytest.mark.spec("SYNC-3")
+@pytest.mark.parametrize(("answer", "given"), [(limit("0"), False), (limit("many"), True), (Gone("not found"), True)])
+def test_the_last_limit_is_remembered_while_nobody_uses_the_semaphore(
+    room: Room, answer: dict[str, Any] | Gone, *, given: bool
+) -> None:
+    room.hear(Done(reads(ask(room, "u", SEMAPHORE))[0], limit("1")))
+    room.hear(Told(workflow("u"), ReturnLocks("")))
+    room.now = 5.0
+    [read] = reads(ask(room, "v", SEMAPHORE))
+
+    found = words(room.hear(Failed(read, answer) if isinstance(answer, Gone) else Done(read, answer)))
+
+    assert [type(word) for word in found] == [LockGranted if given else LockAwaited]
+
+
+@pytest.mark.spec("SYNC-7")
+def test_who_waits_behind_more_holders_than_may_be_is_told_by_how_many(room: Room) -> None:
+    room.hear(Done(reads(ask(room, "u", SEMAPHORE))[0], limit("2")))
+    ask(room, "v", SEMAPHORE)
+    room.now = 5.0
+    [read] = reads(ask(room, "w", SEMAPHORE))
+
+    [waits] = words(room.hear(Done(read, limit("1"))))
+    assert waits.message == f"Waiting for {SEMAPHORE} lock. Lock status: -1/1"
+
+
+@pytest.mark.spec("SYNC-3")
 def test_a_limit_is_read_again_before_a_slot_is_given_to_another(room: Room) -> None:
     room.hear(Done(reads(ask(room, "u", SEMAPHORE))[0], limit("1")))
     ask(room, "v", SEMAPHORE)

@@ -95,6 +95,25 @@ def test_what_is_asked_for_while_a_round_is_under_way_is_in_the_next(room: Room)
     assert (who, waits) == ("v", LockAwaited("", KEY, text, ("ns/u",)))
 
 
+@pytest.mark.spec("SYNC-3")
+@pytest.mark.parametrize(("limit", "status"), [(0, "0/0"), (None, "0/2")])
+def test_the_last_limit_is_remembered_while_nobody_uses_the_semaphore(
+    room: Room, limit: int | None, status: str
+) -> None:
+    room.wants("u", SEM)
+    room.answers("ns/u", limit=2)
+    room.hear(Told(workflow("u"), ReturnLocks("")))
+    room.answers()
+    room.wants("v", SEM)
+
+    told = room.answers(limit=limit)
+
+    assert [type(word) for _, word in told] == [LockAwaited]
+    room.hear(Woke(ROUND))
+    assert room.query.known == {"sem/ns/k": 0 if limit == 0 else 2}
+    assert told[0][1].message.endswith(status)
+
+
 def test_what_is_given_back_is_said_at_once_and_again_until_it_is_heard(room: Room) -> None:
     room.wants("u", KEY)
     room.answers("ns/u")
