@@ -77,8 +77,8 @@ def test_a_supplied_output_takes_its_default_and_is_demanded_without_one() -> No
         return workflow(suspend("a", outputs={"parameters": parameters}))
 
     changed = control.resumed(waits(default="d"), [], NOW)
-    values = [entry.get("value") for entry in changed["status"]["nodes"]["a"]["outputs"]["parameters"]]
-    assert values == ["d", "set"]
+    values = changed["status"]["nodes"]["a"]["outputs"]["parameters"]
+    assert values == [{"name": "x", "value": "d"}, {"name": "y", "value": "set"}]
     with pytest.raises(InputError, match="raw output parameter 'x' has not been set and does not have a default value"):
         control.resumed(waits(), [], NOW)
 

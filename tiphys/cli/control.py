@@ -89,7 +89,7 @@ def _succeeded(node: Mapping[str, Any], now: float) -> dict[str, Any]:
 
 
 def _supplied(entry: Any) -> Any:
-    """An output parameter with its value; its default when nobody supplied one."""
+    """An output parameter with its value; its default, and no word of whence, when nobody supplied one."""
     if not isinstance(entry, Mapping) or entry.get("value") is not None:
         return entry
     source = entry.get("valueFrom")
@@ -98,7 +98,7 @@ def _supplied(entry: Any) -> Any:
         raise InputError(
             f"raw output parameter '{entry.get('name')}' has not been set and does not have a default value"
         )
-    return {**entry, "value": default}
+    return {key: field for key, field in entry.items() if key != "valueFrom"} | {"value": default}
 
 
 def _with_spec(workflow: Object, fields: Mapping[str, Any]) -> Object:
