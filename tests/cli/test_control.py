@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tiphys.cli import control, nodes, nodeselector, selection, submission
+from tiphys.cli import control, listing, nodes, nodeselector, selection, submission
 from tiphys.cli.kinds import CLUSTER_WORKFLOW_TEMPLATES, CRON_WORKFLOWS, WORKFLOW_TEMPLATES
 from tiphys.cli.problems import InputError
 from tiphys.cli.selection import Filter
@@ -145,6 +145,25 @@ def listed(**status: Any) -> dict[str, Any]:
 def test_a_filter_asks_for_state_and_age(wanted: Filter, passes: bool) -> None:
     thing = listed(phase="Succeeded", finishedAt="2026-01-01T00:00:50Z")
     assert selection.passes(thing, wanted, NOW) is passes
+
+
+@pytest.mark.spec("CLI-3")
+def test_a_list_begins_with_what_runs_and_goes_on_with_what_ended_last() -> None:
+    def one(name: str, created: int, finished: int = 0) -> dict[str, Any]:
+        stamp = {"finishedAt": f"2026-01-01T00:00:{finished}Z"} if finished else {}
+        meta = {"name": name, "creationTimestamp": f"2026-01-01T00:00:{created}Z"}
+        return {"metadata": meta, "status": stamp}
+
+    things = [one("long", 10, 50), one("old", 11), one("brief", 12, 40), one("new", 13)]
+    assert [thing["metadata"]["name"] for thing in selection.in_order(things)] == ["new", "old", "long", "brief"]
+
+
+@pytest.mark.spec("CLI-3")
+def test_a_wide_list_shows_the_ends_of_a_long_value_and_no_parameter_without_one() -> None:
+    parameters = [{"name": "a", "value": "x" * 32 + "y" * 10 + "z" * 15}, {"name": "b"}, {"name": "c", "value": 1}]
+    thing = {**workflow(), "spec": {"arguments": {"parameters": parameters}}}
+    (row,) = listing.lines([thing], NOW, wide=True, everywhere=False, head=False)
+    assert row.split()[-1] == f"a={'x' * 32}...{'z' * 15},c=1"
 
 
 @pytest.mark.spec("WFT-4")

@@ -16,13 +16,14 @@ from actors.names.timestamps import rfc3339
 from runtime.api import Gone
 from runtime.objects import CRDS, PODS, Object, Reference, reference
 from tests.virtual_time import HandClock
-from tiphys.cli import main, nodeselector, rerun, template_verbs
+from tiphys.cli import main, nodeselector, rerun, template_verbs, verbs
 from tiphys.cli.connect import Connection
 from tiphys.cli.documents import parse
 from tiphys.cli.kinds import CLUSTER_WORKFLOW_TEMPLATES, WORKFLOW_TEMPLATES, WORKFLOWS
 from tiphys.cli.problems import InputError
 from tiphys.cli.rerun import Again
 from tiphys.cli.screen import Screen
+from tiphys.cli.selection import Filter
 from tiphys.cli.verbs import After
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
@@ -125,6 +126,30 @@ async def test_values_are_set_on_a_suspended_node(capsys: pytest.CaptureFixture[
             await rerun.set_values(at, ref, rerun.setting(terms, "", "", {"y": "7"}))
     assert (node["message"], node["outputs"]) == ("thanks", {"parameters": [{"name": "x", "value": "7"}]})
     assert capsys.readouterr().out == "workflow values set\n"
+
+
+@pytest.mark.spec("CLI-3")
+async def test_a_list_for_programs_is_an_array_of_workflows(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        await verbs.list_(at, Filter(), "json", everywhere=False, head=True)
+        none = capsys.readouterr().out
+        await at.api.create(WORKFLOWS, failed())
+        for form in ("json", "yaml", "name"):
+            await verbs.list_(at, Filter(), form, everywhere=False, head=True)
+    assert none == "[]\n"
+    out = capsys.readouterr().out
+    array, end = json.JSONDecoder().raw_decode(out)
+    assert [thing["metadata"]["name"] for thing in array] == ["w"]
+    assert out[end:].startswith("\n- apiVersion: ")
+    assert out.endswith("\nw\n")
+
+
+@pytest.mark.spec("CLI-5")
+async def test_who_waits_is_told_phase_and_time_as_go_writes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        ref = reference(WORKFLOWS, await at.api.create(WORKFLOWS, failed()))
+        assert await verbs.wait(at, [ref], ignore_missing=False) == 1
+    assert capsys.readouterr().out == "w Failed at 2026-01-01 00:01:40 +0000 UTC\n"
 
 
 def _supplied() -> dict[str, Any]:

@@ -152,6 +152,19 @@ def test_a_screen_without_utf8_gets_ascii() -> None:
     assert "|---+ a" in text
 
 
+@pytest.mark.spec("CLI-2")
+def test_the_wide_form_has_artifacts_before_messages_and_the_short_one_is_the_tree_alone() -> None:
+    outputs = {"artifacts": [{"name": "log"}, {"name": "out"}]}
+    pod = node("w", "w", message="done", hostNodeName="n1", resourcesDuration={"cpu": 2}, outputs=outputs)
+    wide = show.workflow(workflow(pod), NOW, Screen(), "wide")
+    head = ["STEP", "TEMPLATE", "PODNAME", "DURATION", "ARTIFACTS", "MESSAGE", "RESOURCESDURATION", "NODENAME"]
+    assert wide[0].startswith("Name:")
+    assert wide[-2].split() == head
+    assert wide[-1].split()[-4:] == ["log,out", "done", "2s*cpu", "n1"]
+    short = show.workflow(workflow(pod), NOW, Screen(), "short")
+    assert [line.split()[-2:] for line in short] == [["MESSAGE", "NODENAME"], ["done", "n1"]]
+
+
 def test_the_header_says_what_people_did() -> None:
     running = workflow(node("w", "w", "Suspend", phase="Running"))
     assert show.decorated_phase(running) == "Running (Suspended)"

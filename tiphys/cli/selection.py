@@ -6,7 +6,7 @@ Pure, but for the one list that it is applied to. `@latest` is the workflow that
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from actors.names import durations, timestamps
@@ -52,10 +52,23 @@ def passes(workflow: Object, wanted: Filter, now: float) -> bool:
 
 
 async def listed(api: Api, namespace: str | None, wanted: Filter, now: float) -> list[Object]:
-    """The workflows that pass, newest first."""
+    """The workflows that pass, in the order of a list."""
     found = await api.list(WORKFLOWS, Selection(namespace, wanted.labels, wanted.fields))
-    chosen = [workflow for workflow in found.items if passes(workflow, wanted, now)]
-    return sorted(chosen, key=lambda thing: str(thing["metadata"].get("creationTimestamp", "")), reverse=True)
+    return in_order(workflow for workflow in found.items if passes(workflow, wanted, now))
+
+
+def in_order(workflows: Iterable[Object]) -> list[Object]:
+    """What runs, newest first; then what has ended, by when it did, latest first."""
+
+    def rank(thing: Object) -> tuple[bool, str]:
+        ended = status.text(status.status_of(thing), "finishedAt")
+        return not ended, ended or _created(thing)
+
+    return sorted(workflows, key=rank, reverse=True)
+
+
+def _created(thing: Object) -> str:
+    return status.text(thing["metadata"], "creationTimestamp")
 
 
 async def named(api: Api, namespace: str, names: Sequence[str]) -> list[Reference]:
@@ -66,7 +79,7 @@ async def named(api: Api, namespace: str, names: Sequence[str]) -> list[Referenc
             all_of_them = await listed(api, namespace, Filter(), 0)
             if not all_of_them:
                 raise InputError(f"{LATEST}: there is no workflow in namespace {namespace}")
-            name = all_of_them[0]["metadata"]["name"]  # noqa: PLW2901  the same name, resolved
+            name = max(all_of_them, key=_created)["metadata"]["name"]  # noqa: PLW2901  the same name, resolved
         resolved.append(Reference(WORKFLOWS, namespace, name))
     return resolved
 

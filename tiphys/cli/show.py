@@ -18,17 +18,19 @@ from tiphys.cli.tree import Row
 LABEL_CELLS: Final = 20
 TREE_HEAD: Final = ("STEP", "TEMPLATE", "PODNAME", "DURATION", "MESSAGE")
 MORE_HEADS: Final = {"wide": ("ARTIFACTS", "RESOURCESDURATION", "NODENAME"), "short": ("NODENAME",)}
-"""Further columns of the forms that have some (CLI-2)."""
+"""Further columns of the forms that have some (CLI-2); artifacts stand before the message."""
 
 
 def workflow(thing: Object, now: float, screen: Screen, form: str = "") -> list[str]:
-    """The header and, when there are nodes, the tree of a workflow; "wide" and "short" have further columns."""
+    """The header and, when there are nodes, the tree of a workflow; "wide" and "short" have further columns, and
+    "short" has no header where there is a tree."""
     lines = header(thing, now, screen)
     drawn = tree.rows(thing, now)
     if drawn:
+        lines = [] if form == "short" else [*lines, ""]
         nodes = status.nodes_of(thing)
         more = [_more(nodes[row.key], form) for row in drawn] if form in MORE_HEADS else []
-        lines += ["", *tree_lines(drawn, screen, more=[MORE_HEADS[form], *more] if more else ())]
+        lines += tree_lines(drawn, screen, more=[MORE_HEADS[form], *more] if more else ())
     return lines
 
 
@@ -97,7 +99,9 @@ def tree_lines(rows: Sequence[Row], screen: Screen, head: bool = True, more: Seq
     cells: list[tuple[str, ...]] = [TREE_HEAD] if head else []
     cells += [(f"{row.indent}{row.icon} {row.name}", row.template, row.pod, row.duration, row.message) for row in rows]
     if more:
-        cells = [(*cell, *further) for cell, further in zip(cells, more, strict=True)]
+        cells = [
+            (*cell[:-1], *further[:-2], cell[-1], *further[-2:]) for cell, further in zip(cells, more, strict=True)
+        ]
     lines = table.aligned(cells)
     if screen.width:
         lines = [table.fit(line, screen.width) for line in lines]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from actors.names import timestamps
 from runtime.api import ApiError, Gone
@@ -26,6 +27,10 @@ from tiphys.cli.offloaded import plain
 from tiphys.cli.problems import EXIT_FAILED, EXIT_SUCCEEDED, InputError
 from tiphys.cli.screen import Screen
 from tiphys.cli.selection import Filter
+
+
+GO_TIME: Final = "%Y-%m-%d %H:%M:%S +0000 UTC"
+"""How Go prints a time."""
 
 
 class After(NamedTuple):
@@ -87,7 +92,7 @@ async def list_(at: Connection, wanted: Filter, form: str, *, everywhere: bool, 
     now = time.time()
     found = await selection.listed(at.api, None if everywhere else at.namespace, wanted, now)
     if form in ("json", "yaml", "name"):
-        results.write(found, form, sys.stdout)
+        results.write_list(found, form, sys.stdout)
     else:
         _print(listing.lines(found, now, wide=form == "wide", everywhere=everywhere, head=head))
     return EXIT_SUCCEEDED
@@ -117,8 +122,9 @@ async def wait(at: Connection, refs: Sequence[Reference], *, ignore_missing: boo
         if not execution.finished:
             await execution.to_the_end()
         ended = next(iter(execution.latest.values()))
-        at_time = status.text(status.status_of(ended), "finishedAt") or timestamps.rfc3339(time.time())
-        print(f"{ref.name} {status.phase_of(ended)} at {at_time}", flush=True)
+        stamp = status.text(status.status_of(ended), "finishedAt")
+        at_time = timestamps.seconds(stamp) if stamp else time.time()
+        print(f"{ref.name} {status.phase_of(ended)} at {datetime.fromtimestamp(at_time, UTC):{GO_TIME}}", flush=True)
         if not execution.succeeded:
             code = EXIT_FAILED
     return code
