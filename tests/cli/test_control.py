@@ -40,10 +40,15 @@ def test_what_has_ended_cannot_be_steered(phase: str) -> None:
     for decide in (
         lambda: control.shut_down(ended, "Stop"),
         lambda: control.suspended(ended),
-        lambda: control.resumed(ended, [], NOW),
     ):
         with pytest.raises(InputError, match=f"completed workflow.* is {phase}"):
             decide()
+
+
+@pytest.mark.spec("CLI-11")
+def test_what_waits_for_nothing_is_resumed_as_it_is() -> None:
+    for thing in (workflow(), workflow(phase="Succeeded")):
+        assert control.resumed(thing, [], NOW) == thing
 
 
 @pytest.mark.spec("SUS-6")

@@ -16,7 +16,7 @@ from actors.names.timestamps import rfc3339
 from runtime.api import Gone
 from runtime.objects import CRDS, PODS, Object, Reference, reference
 from tests.virtual_time import HandClock
-from tiphys.cli import main, nodeselector, rerun, template_verbs, verbs
+from tiphys.cli import control, main, nodeselector, rerun, selection, template_verbs, verbs
 from tiphys.cli.connect import Connection
 from tiphys.cli.documents import parse
 from tiphys.cli.kinds import CLUSTER_WORKFLOW_TEMPLATES, WORKFLOW_TEMPLATES, WORKFLOWS
@@ -150,6 +150,29 @@ async def test_who_waits_is_told_phase_and_time_as_go_writes_them(capsys: pytest
         ref = reference(WORKFLOWS, await at.api.create(WORKFLOWS, failed()))
         assert await verbs.wait(at, [ref], ignore_missing=False) == 1
     assert capsys.readouterr().out == "w Failed at 2026-01-01 00:01:40 +0000 UTC\n"
+
+
+@pytest.mark.spec("CLI-6", "CLI-9", "CLI-10")
+async def test_a_dry_run_asks_nobody_whether_there_is_such_a_workflow(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        assert await verbs.delete(at, [Reference(WORKFLOWS, "default", "no")], dry_run=True, force=False) == 0
+    assert verbs.would_steer(["no", "@latest"], "stopped") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "Workflow 'no' deleted (dry-run)"
+    assert said[1:] == ["workflow no stopped (dry-run)", "workflow @latest stopped (dry-run)"]
+
+
+@pytest.mark.spec("CLI-11")
+async def test_names_and_selectors_together_mean_each_workflow_once(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        thing = failed("Running")
+        thing["metadata"]["labels"] = {"mine": "yes"}
+        await at.api.create(WORKFLOWS, thing)
+        found = await selection.meant(at.api, "default", ["@latest"], Filter(running=True, labels="mine"), NOW)
+        assert [ref.name for ref in found] == ["w"]
+        assert await verbs.steer(at, [*found], control.suspended, "suspended", found) == 0
+        assert (await at.api.get(next(iter(found))))["spec"]["suspend"] is True
+    assert capsys.readouterr().out == "workflow @latest suspended\n"
 
 
 def _supplied() -> dict[str, Any]:

@@ -273,10 +273,11 @@ def delete(
 
     async def act(at: Connection) -> int:
         refs = await selection.named(at.api, at.namespace, names)
-        if not names:
+        if all_ or wanted != selection.Filter():
             space = None if all_namespaces else at.namespace
             found = await selection.listed(at.api, space, wanted, time.time())
-            refs = [reference(WORKFLOWS, workflow) for workflow in found]
+            others = [reference(WORKFLOWS, workflow) for workflow in found]
+            refs += [ref for ref in others if ref._replace(uid="") not in refs]
         return await verbs.delete(at, refs, dry_run=dry_run, force=force)
 
     return act

@@ -48,16 +48,15 @@ def shut_down(workflow: Object, strategy: str) -> Object:
 def suspended(workflow: Object) -> Object:
     """The workflow told to start nothing new. Raises InputError when it has ended already."""
     if status.is_finished(workflow):
-        raise InputError(f"cannot suspend a completed workflow: {_name(workflow)} is {status.phase_of(workflow)}")
+        raise InputError(f"cannot suspend completed workflows: {_name(workflow)} is {status.phase_of(workflow)}")
     return _with_spec(workflow, {"suspend": True})
 
 
 def resumed(workflow: Object, terms: list[Term], now: float) -> Object:
-    """The workflow told to go on, and its waiting suspend nodes (those that `terms` select) succeeded.
+    """The workflow told to go on, and its waiting suspend nodes (those that `terms` select) succeeded; as it is when
+    nothing of it waits.
 
-    Raises InputError when there is nothing to resume, or a node waits for a value that nobody has set."""
-    if status.is_finished(workflow):
-        raise InputError(f"cannot resume a completed workflow: {_name(workflow)} is {status.phase_of(workflow)}")
+    Raises InputError when `terms` select no waiting node, or a node waits for a value that nobody has set."""
     changes = {key: _succeeded(node, now) for key, node in _waiting(workflow, terms).items()}
     if terms and not changes:
         raise InputError(f"no suspended node of {_name(workflow)} matches the selector")

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from actors.names import durations, timestamps
 from runtime.api import Api, Selection
-from runtime.objects import Object, Reference
+from runtime.objects import Object, Reference, reference
 from tiphys.cli import nodes as status
 from tiphys.cli.kinds import WORKFLOWS
 from tiphys.cli.problems import InputError
@@ -82,6 +82,17 @@ async def named(api: Api, namespace: str, names: Sequence[str]) -> list[Referenc
             name = max(all_of_them, key=_created)["metadata"]["name"]  # noqa: PLW2901  the same name, resolved
         resolved.append(Reference(WORKFLOWS, namespace, name))
     return resolved
+
+
+async def meant(api: Api, namespace: str, names: Sequence[str], wanted: Filter, now: float) -> dict[Reference, str]:
+    """The workflows that names, selectors, or both mean, each once; with what a person called it."""
+    found = dict(zip(await named(api, namespace, names), names, strict=True))
+    if wanted.labels or wanted.fields:
+        for workflow in await listed(api, namespace, wanted, now):
+            ref = reference(WORKFLOWS, workflow)
+            if ref._replace(uid="") not in found:
+                found[ref] = ref.name
+    return found
 
 
 def seconds(text: str, option: str) -> float | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -147,13 +147,12 @@ async def show_logs(at: Connection, ref: Reference, wishes: logs.Wishes, *, foll
 
 
 async def delete(at: Connection, refs: Sequence[Reference], *, dry_run: bool, force: bool) -> int:
-    """Delete workflows; one that is not there is said and is no failure."""
+    """Delete workflows; one that is not there is said and is no failure. A dry run asks nobody."""
     if not refs:
         print("No resources found")
     for ref in refs:
         try:
             if dry_run:
-                await plain(at.api).get(ref)
                 print(f"Workflow '{ref.name}' deleted (dry-run)")
                 continue
             if force:
@@ -166,21 +165,27 @@ async def delete(at: Connection, refs: Sequence[Reference], *, dry_run: bool, fo
 
 
 async def steer(
-    at: Connection, refs: Sequence[Reference], decide: control.Change, done: str, *, dry_run: bool = False
+    at: Connection, refs: Sequence[Reference], decide: control.Change, done: str, called: Mapping[Reference, str]
 ) -> int:
-    """Edit workflows by a decision and say what was done; goes on after one that cannot be, and ends with 1 then."""
+    """Edit workflows by a decision and say what was done; goes on after one that cannot be, and ends with 1 then.
+
+    `called`: what a person calls them, where that is to be said."""
     code = EXIT_SUCCEEDED
     for ref in refs:
         try:
-            if dry_run:
-                decide(await at.api.get(ref))
-            else:
-                await control.change(at.api, ref, decide)
-            print(f"workflow {ref.name} {done}{' (dry-run)' if dry_run else ''}")
+            await control.change(at.api, ref, decide)
+            print(f"workflow {called.get(ref, ref.name)} {done}")
         except (ApiError, InputError) as e:
             print(f"{ref.name}: {e}", file=sys.stderr)
             code = EXIT_FAILED
     return code
+
+
+def would_steer(names: Iterable[str], done: str) -> int:
+    """Say what would be done. Nobody is asked whether it could be, as upstream's client asks nobody."""
+    for name in names:
+        print(f"workflow {name} {done} (dry-run)")
+    return EXIT_SUCCEEDED
 
 
 def stopping(terms: list[Term], message: str) -> control.Change:
