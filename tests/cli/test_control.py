@@ -171,6 +171,18 @@ def test_a_wide_list_shows_the_ends_of_a_long_value_and_no_parameter_without_one
     assert row.split()[-1] == f"a={'x' * 32}...{'z' * 15},c=1"
 
 
+@pytest.mark.spec("CLI-3")
+def test_phases_are_separated_by_commas_or_given_again() -> None:
+    assert selection.phases(["Running,Failed", " Error "]) == ("Running", "Failed", "Error")
+
+
+@pytest.mark.spec("CLI-1")
+def test_the_time_that_a_run_stands_for_is_a_time() -> None:
+    assert submission.moment("2006-01-02T15:04:05-07:00") == "2006-01-02T15:04:05-07:00"
+    with pytest.raises(InputError, match="--scheduled-time 'soon': expected a time"):
+        submission.moment("soon")
+
+
 @pytest.mark.spec("WFT-4")
 def test_a_template_in_the_cluster_becomes_a_workflow_that_refers_to_it() -> None:
     ref = submission.origin("wftmpl/build", "n")

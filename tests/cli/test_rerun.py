@@ -13,11 +13,12 @@ import pytest
 import crds
 from actors.names import ids, labels
 from actors.names.timestamps import rfc3339
-from runtime.api import Gone
+from runtime.api import Gone, Selection
 from runtime.objects import CRDS, PODS, Object, Reference, reference
 from tests.virtual_time import HandClock
-from tiphys.cli import control, main, nodeselector, rerun, selection, template_verbs, verbs
+from tiphys.cli import control, main, nodeselector, rerun, selection, submission, template_verbs, verbs
 from tiphys.cli.connect import Connection
+from tiphys.cli.creation import Creation
 from tiphys.cli.documents import parse
 from tiphys.cli.kinds import CLUSTER_WORKFLOW_TEMPLATES, WORKFLOW_TEMPLATES, WORKFLOWS
 from tiphys.cli.problems import InputError
@@ -173,6 +174,17 @@ async def test_names_and_selectors_together_mean_each_workflow_once(capsys: pyte
         assert await verbs.steer(at, [*found], control.suspended, "suspended", found) == 0
         assert (await at.api.get(next(iter(found))))["spec"]["suspend"] is True
     assert capsys.readouterr().out == "workflow @latest suspended\n"
+
+
+@pytest.mark.spec("CLI-1")
+async def test_a_dry_run_from_a_template_prints_what_would_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        (document,) = parse(TEMPLATES.format(kind="WorkflowTemplate", who="x"), "t.yaml")
+        await at.api.create(WORKFLOW_TEMPLATES, {**document.object, "metadata": {"name": "lib", "namespace": "default"}})
+        chosen = [await submission.from_template(at.api, "default", "workflowtemplate/lib")]
+        assert verbs.would_submit(chosen, Creation("default"), "yaml") == 0
+        assert (await at.api.list(WORKFLOWS, Selection("default"))).items == []
+    assert "generateName: lib-\n" in capsys.readouterr().out
 
 
 def _supplied() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiphys.cli import live, nodes, show, table, tree
+from tiphys.cli import live, nodes, nodeselector, show, table, tree
 from tiphys.cli.screen import Screen
 
 NOW = 1_767_225_700.0  # 2026-01-01T00:01:40Z
@@ -163,6 +163,12 @@ def test_the_wide_form_has_artifacts_before_messages_and_the_short_one_is_the_tr
     assert wide[-1].split()[-4:] == ["log,out", "done", "2s*cpu", "n1"]
     short = show.workflow(workflow(pod), NOW, Screen(), "short")
     assert [line.split()[-2:] for line in short] == [["MESSAGE", "NODENAME"], ["done", "n1"]]
+
+
+@pytest.mark.spec("CLI-2")
+def test_a_tree_may_show_some_nodes_alone() -> None:
+    shown = show.workflow(workflow(*STEPS), NOW, Screen(), "short", nodeselector.parse("phase=Failed"))
+    assert [line.split()[:2] for line in shown] == [["STEP", "TEMPLATE"], ["└─┬─✖", "b"]]
 
 
 def test_the_header_says_what_people_did() -> None:

@@ -92,7 +92,8 @@ def set_(
     terms = nodeselector.parse(node_field_selector)
     if not terms:
         raise InputError("which nodes? Give --node-field-selector, for example displayName=approve")
-    outputs = overrides.named_values(output_parameter, "output parameter")
+    given = overrides.named_values(output_parameter, "output parameter")
+    outputs = {each: overrides.unquoted(value) for each, value in given.items()}
     change = rerun.setting(terms, phase, message, outputs)
 
     async def act(at: Connection) -> int:

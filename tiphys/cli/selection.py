@@ -107,6 +107,11 @@ def seconds(text: str, option: str) -> float | None:
         raise InputError(f"{option} {text!r}: expected a duration such as 90, 10m, 2h or 7d") from e
 
 
+def phases(texts: Sequence[str]) -> tuple[str, ...]:
+    """Read `--status Running,Failed` options."""
+    return tuple(phase.strip() for text in texts for phase in text.split(",") if phase.strip())
+
+
 def since(length: str, moment: str, now: float) -> int | None:
     """How many seconds to look back: a length of time, or until a moment. Raises InputError."""
     if length and moment:

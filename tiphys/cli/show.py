@@ -11,7 +11,7 @@ from typing import Any, Final
 from actors.names import labels
 from runtime.objects import Object
 from tiphys.cli import nodes as status
-from tiphys.cli import table, tree
+from tiphys.cli import nodeselector, table, tree
 from tiphys.cli.screen import Screen
 from tiphys.cli.tree import Row
 
@@ -21,14 +21,16 @@ MORE_HEADS: Final = {"wide": ("ARTIFACTS", "RESOURCESDURATION", "NODENAME"), "sh
 """Further columns of the forms that have some (CLI-2); artifacts stand before the message."""
 
 
-def workflow(thing: Object, now: float, screen: Screen, form: str = "") -> list[str]:
+def workflow(
+    thing: Object, now: float, screen: Screen, form: str = "", terms: Sequence[nodeselector.Term] = ()
+) -> list[str]:
     """The header and, when there are nodes, the tree of a workflow; "wide" and "short" have further columns, and
-    "short" has no header where there is a tree."""
+    "short" has no header where there is a tree. With `terms`, only nodes that they pick have rows."""
     lines = header(thing, now, screen)
-    drawn = tree.rows(thing, now)
-    if drawn:
+    nodes = status.nodes_of(thing)
+    if nodes:
+        drawn = [row for row in tree.rows(thing, now) if nodeselector.matches(nodes[row.key], terms)]
         lines = [] if form == "short" else [*lines, ""]
-        nodes = status.nodes_of(thing)
         more = [_more(nodes[row.key], form) for row in drawn] if form in MORE_HEADS else []
         lines += tree_lines(drawn, screen, more=[MORE_HEADS[form], *more] if more else ())
     return lines

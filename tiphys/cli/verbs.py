@@ -77,14 +77,13 @@ async def follow(at: Connection, refs: Sequence[Reference], after: After, screen
     return EXIT_SUCCEEDED
 
 
-async def get(at: Connection, ref: Reference, form: str, screen: Screen) -> int:
-    """Print one workflow."""
+async def get(at: Connection, ref: Reference, form: str, screen: Screen, terms: Sequence[Term] = ()) -> None:
+    """Print one workflow; of its tree the nodes that `terms` pick."""
     workflow = await at.api.get(ref)
     if form in ("json", "yaml", "name"):
         results.write([workflow], form, sys.stdout)
     else:
-        _print(show.workflow(workflow, time.time(), screen, form))
-    return EXIT_SUCCEEDED
+        _print(show.workflow(workflow, time.time(), screen, form, terms))
 
 
 async def list_(at: Connection, wanted: Filter, form: str, *, everywhere: bool, head: bool) -> int:
