@@ -168,7 +168,7 @@ def dev(
 def lint(
     files: Files,
     kinds: Annotated[
-        str, typer.Option(help="Only these kinds, separated by commas: workflows,workflowtemplates.")
+        str, typer.Option(help="Only these kinds, separated by commas: workflows,wftmpl.")
     ] = "",
     output: Annotated[
         LintForm, typer.Option("--output", "-o", help="simple: one line a problem; json, sarif: for programs.")
@@ -178,7 +178,7 @@ def lint(
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
 ) -> None:
-    """Find the problems of FILE… before they run; exit code 1 when there are errors."""
+    """Find the problems of FILE… before they run; exit code 1 when there are errors, or nothing was found to judge."""
     del offline
     from tiphys.cli import lint as linter  # noqa: PLC0415
     from tiphys.cli import lint_forms  # noqa: PLC0415
@@ -196,7 +196,7 @@ def lint(
         lines = linter.pretty(found, screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8))
     for line in lines:
         print(line)
-    raise typer.Exit(1 if any(report.fails for report in found) else 0)
+    raise typer.Exit(1 if linter.fails(found) else 0)
 
 
 def convert(
