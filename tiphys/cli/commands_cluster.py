@@ -223,6 +223,7 @@ def logs(
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Begin each line with its time.")] = False,
     grep: Annotated[str, typer.Option(help="Only lines that this regular expression finds something in.")] = "",
     selector: options.Selector = "",
+    no_color: options.NoColour = False,  # noqa: ARG001  they never have any
 ) -> Act:
     """Print the logs of a workflow's pods, each line with its pod."""
     from tiphys.cli import logs as reading  # noqa: PLC0415

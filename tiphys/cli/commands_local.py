@@ -202,6 +202,7 @@ def lint(
 def convert(
     files: Files,
     output: Annotated[Form, typer.Option("--output", "-o", help="yaml or json.")] = Form.yaml,
+    no_color: options.NoColour = False,  # noqa: ARG001  there is none
 ) -> None:
     """Print the manifests of FILE… as they are written today: schedules, mutexes and semaphores are lists."""
     from tiphys.cli import documents, results, yamltext  # noqa: PLC0415
