@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from actors.language.jsontext import parameter_text
 from actors.names import timestamps
 from runtime.api import Api, Conflict
 from runtime.objects import Object, Reference
@@ -97,7 +98,7 @@ def _supplied(entry: Any) -> Any:
         raise InputError(
             f"raw output parameter '{entry.get('name')}' has not been set and does not have a default value"
         )
-    return {key: field for key, field in entry.items() if key != "valueFrom"} | {"value": default}
+    return {key: field for key, field in entry.items() if key != "valueFrom"} | {"value": parameter_text(default)}
 
 
 def _with_spec(workflow: Object, fields: Mapping[str, Any]) -> Object:
