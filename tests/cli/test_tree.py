@@ -166,6 +166,13 @@ def test_the_wide_form_has_artifacts_before_messages_and_the_short_one_is_the_tr
 
 
 @pytest.mark.spec("CLI-2")
+def test_a_workflow_without_an_account_says_which_it_will_have() -> None:
+    own = show.header(workflow(), NOW, Screen())
+    assert "ServiceAccount:      unset (will run with the default ServiceAccount)" in own
+    assert "ServiceAccount:      unset" in show.header(workflow(workflowTemplateRef={"name": "x"}), NOW, Screen())
+
+
+@pytest.mark.spec("CLI-2")
 def test_a_tree_may_show_some_nodes_alone() -> None:
     shown = show.workflow(workflow(*STEPS), NOW, Screen(), "short", nodeselector.parse("phase=Failed"))
     assert [line.split()[:2] for line in shown] == [["STEP", "TEMPLATE"], ["└─┬─✖", "b"]]

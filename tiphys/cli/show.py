@@ -57,7 +57,7 @@ def header(thing: Object, now: float, screen: Screen) -> list[str]:
         ("Title", status.text(notes, labels.TITLE)),
         ("Description", status.text(notes, labels.DESCRIPTION)),
         ("Namespace", status.text(meta, "namespace")),
-        ("ServiceAccount", status.text(spec, "serviceAccountName") or "unset"),
+        ("ServiceAccount", status.text(spec, "serviceAccountName") or _unset(spec)),
         ("Status", decorated_phase(thing)),
         ("Message", status.text(state, "message")),
         ("Created", status.text(meta, "creationTimestamp")),
@@ -74,6 +74,11 @@ def header(thing: Object, now: float, screen: Screen) -> list[str]:
     lines += _list("Output Parameters", outputs.get("parameters"), "name", "value")
     lines += _list("Output Artifacts", outputs.get("artifacts"), "name", "")
     return [screen.plain(line) for line in lines]
+
+
+def _unset(spec: Mapping[str, Any]) -> str:
+    """What is said where no account is named: a template may name one, and else there is the namespace's."""
+    return "unset" if spec.get("workflowTemplateRef") else "unset (will run with the default ServiceAccount)"
 
 
 def parameters(spec: Mapping[str, Any]) -> list[str]:
