@@ -180,7 +180,9 @@ async def test_names_and_selectors_together_mean_each_workflow_once(capsys: pyte
 async def test_a_dry_run_from_a_template_prints_what_would_be_made(capsys: pytest.CaptureFixture[str]) -> None:
     async with cluster() as at:
         (document,) = parse(TEMPLATES.format(kind="WorkflowTemplate", who="x"), "t.yaml")
-        await at.api.create(WORKFLOW_TEMPLATES, {**document.object, "metadata": {"name": "lib", "namespace": "default"}})
+        await at.api.create(
+            WORKFLOW_TEMPLATES, {**document.object, "metadata": {"name": "lib", "namespace": "default"}}
+        )
         chosen = [await submission.from_template(at.api, "default", "workflowtemplate/lib")]
         assert verbs.would_submit(chosen, Creation("default"), "yaml") == 0
         assert (await at.api.list(WORKFLOWS, Selection("default"))).items == []

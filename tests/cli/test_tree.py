@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiphys.cli import live, nodes, nodeselector, show, table, tree
+from tiphys.cli import live, nodes, nodeselector, selected, show, table, tree
+from tiphys.cli.problems import InputError
 from tiphys.cli.screen import Screen
 
 NOW = 1_767_225_700.0  # 2026-01-01T00:01:40Z
@@ -196,6 +198,19 @@ def test_the_change_log_has_one_line_a_change() -> None:
     assert [line.split(" ", 1)[1] for line in first] == ["● w.A"]
     assert again == []
     assert [line.split(" ", 1)[1] for line in last] == ["✔ w.A  5s", "✔ w  5s"]
+
+
+@pytest.mark.spec("CLI-5")
+def test_who_watches_may_see_some_nodes_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with selected.Selected(live.ChangeLog(sys.stdout, Screen()), selected.terms_of("Failed", "")) as display:
+        display.update(workflow(*STEPS))
+        display.tick()
+        display.say("and that is all")
+    change, said = capsys.readouterr().out.splitlines()
+    assert change.split(" ", 1)[1] == "✖ w[1].b  5s  main: Error (exit code 1)"
+    assert said == "and that is all"
+    with pytest.raises(InputError, match="cannot use both --status and --node-field-selector"):
+        selected.terms_of("Failed", "displayName=b")
 
 
 def test_a_tree_that_is_too_high_keeps_the_root_and_what_failed() -> None:

@@ -51,6 +51,8 @@ def submit(
     wait: options.Wait = False,
     watch: options.Watch = False,
     log: options.Log = False,
+    status: options.OnlyPhase = "",
+    node_field_selector: options.OnlyNodes = "",
     server_dry_run: Annotated[
         bool, typer.Option("--server-dry-run", help="Let the server judge, create nothing.")
     ] = False,
@@ -65,7 +67,7 @@ def submit(
     context: options.Context = "",
 ) -> None:
     """Submit the Workflows in FILE…, or one of a template that is in the cluster."""
-    from tiphys.cli import documents, lint, overrides, submission, verbs  # noqa: PLC0415
+    from tiphys.cli import documents, lint, overrides, selected, submission, verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
     from tiphys.cli.creation import Creation  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
@@ -92,7 +94,7 @@ def submit(
         print(f"warning: {warning}", file=sys.stderr)
     if dry_run and read:
         raise typer.Exit(verbs.would_submit(read, Creation(namespace, wishes), options.form(output)))
-    after = verbs.After(options.form(output), wait, watch, log)
+    after = verbs.After(options.form(output), wait, watch, log, selected.terms_of(status, node_field_selector))
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
 
     async def act(at: Connection) -> int:
@@ -109,20 +111,18 @@ def submit(
 def get(
     names: Names,
     output: options.Output = None,
-    status: Annotated[str, typer.Option(help="Only nodes in this phase.")] = "",
-    node_field_selector: Annotated[str, typer.Option(help="Only nodes that this selector picks.")] = "",
+    status: options.OnlyPhase = "",
+    node_field_selector: options.OnlyNodes = "",
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
 ) -> Act:
     """Show workflows: their facts and their trees."""
-    from tiphys.cli import nodeselector, selection, verbs  # noqa: PLC0415
+    from tiphys.cli import selected, selection, verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
-    if status and node_field_selector:
-        raise typer.BadParameter("cannot use both --status and --node-field-selector")
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
-    terms = nodeselector.parse(f"phase={status}" if status else node_field_selector)
+    terms = selected.terms_of(status, node_field_selector)
 
     async def act(at: Connection) -> int:
         for ref in await selection.named(at.api, at.namespace, names):
@@ -166,7 +166,7 @@ def list_(
     field_selector: options.FieldSelector = "",
     output: options.Output = None,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Only the rows.")] = False,
-    chunk_size: options.ChunkSize = 0,  # noqa: ARG001
+    chunk_size: options.ChunkSize = 0,
 ) -> Act:
     """List workflows."""
     from tiphys.cli import selection, verbs  # noqa: PLC0415
@@ -194,18 +194,21 @@ def list_(
 @clustered
 def watch(
     name: OneName,
+    status: options.OnlyPhase = "",
+    node_field_selector: options.OnlyNodes = "",
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
 ) -> Act:
     """Show a workflow's tree until it has ended."""
-    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    from tiphys.cli import selected, selection, verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
+    terms = selected.terms_of(status, node_field_selector)
 
     async def act(at: Connection) -> int:
-        return await verbs.watch(at, await selection.named(at.api, at.namespace, [name]), screen)
+        return await verbs.watch(at, await selection.named(at.api, at.namespace, [name]), screen, terms)
 
     return act
 
@@ -223,7 +226,7 @@ def logs(
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Begin each line with its time.")] = False,
     grep: Annotated[str, typer.Option(help="Only lines that this regular expression finds something in.")] = "",
     selector: options.Selector = "",
-    no_color: options.NoColour = False,  # noqa: ARG001  they never have any
+    no_color: options.NoColour = False,
 ) -> Act:
     """Print the logs of a workflow's pods, each line with its pod."""
     from tiphys.cli import logs as reading  # noqa: PLC0415
@@ -270,7 +273,7 @@ def delete(
     field_selector: options.FieldSelector = "",
     dry_run: options.DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Remove finalizers first.")] = False,
-    query_chunk_size: options.ChunkSize = 0,  # noqa: ARG001
+    query_chunk_size: options.ChunkSize = 0,
 ) -> Act:
     """Delete workflows, with their pods and whatever else they own."""
     from runtime.objects import reference  # noqa: PLC0415

@@ -167,9 +167,7 @@ def dev(
 
 def lint(
     files: Files,
-    kinds: Annotated[
-        str, typer.Option(help="Only these kinds, separated by commas: workflows,wftmpl.")
-    ] = "",
+    kinds: Annotated[str, typer.Option(help="Only these kinds, separated by commas: workflows,wftmpl.")] = "",
     output: Annotated[
         LintForm, typer.Option("--output", "-o", help="simple: one line a problem; json, sarif: for programs.")
     ] = LintForm.pretty,
@@ -202,7 +200,7 @@ def lint(
 def convert(
     files: Files,
     output: Annotated[Form, typer.Option("--output", "-o", help="yaml or json.")] = Form.yaml,
-    no_color: options.NoColour = False,  # noqa: ARG001  there is none
+    no_color: options.NoColour = False,
 ) -> None:
     """Print the manifests of FILE… as they are written today: schedules, mutexes and semaphores are lists."""
     from tiphys.cli import documents, results, yamltext  # noqa: PLC0415

@@ -40,6 +40,10 @@ FieldSelector: TypeAlias = Annotated[str, typer.Option(help="A field selector, a
 NodeSelector: TypeAlias = Annotated[
     str, typer.Option("--node-field-selector", help="Which nodes, for example displayName=approve.")
 ]
+OnlyPhase: TypeAlias = Annotated[str, typer.Option("--status", help="Show only nodes in this phase.")]
+OnlyNodes: TypeAlias = Annotated[
+    str, typer.Option("--node-field-selector", help="Show only the nodes that this selector picks.")
+]
 RestartSuccessful: TypeAlias = Annotated[
     bool, typer.Option("--restart-successful", help="Also run again the nodes that --node-field-selector picks.")
 ]

@@ -1,7 +1,7 @@
 """Objects go to standard output as JSON, as YAML or by name; nothing else is printed there then.
 
-One object is printed as itself, several as a List, so that `jq` and `kubectl apply -f -` take both. What lists workflows
-prints an array.
+One object is printed as itself, several as a List, so that `jq` and `kubectl apply -f -` take both. What lists
+workflows prints an array.
 """
 
 from __future__ import annotations

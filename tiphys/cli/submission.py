@@ -41,9 +41,9 @@ def moment(text: str) -> str:
     try:
         if text:
             timestamps.seconds(text)
-        return text
     except ValueError as e:
         raise InputError(f"--scheduled-time {text!r}: expected a time such as 2006-01-02T15:04:05-07:00") from e
+    return text
 
 
 def workflow_of(template: Object, ref: Reference) -> Object:

@@ -26,8 +26,8 @@ from tiphys.cli.nodeselector import Term
 from tiphys.cli.offloaded import plain
 from tiphys.cli.problems import EXIT_FAILED, EXIT_SUCCEEDED, InputError
 from tiphys.cli.screen import Screen
+from tiphys.cli.selected import Selected
 from tiphys.cli.selection import Filter
-
 
 GO_TIME: Final = "%Y-%m-%d %H:%M:%S +0000 UTC"
 """How Go prints a time."""
@@ -40,6 +40,7 @@ class After(NamedTuple):
     wait: bool = False
     watch: bool = False
     log: bool = False
+    terms: Sequence[Term] = ()  # which nodes are shown; of all of them without
 
 
 async def submit(
@@ -71,7 +72,7 @@ async def follow(at: Connection, refs: Sequence[Reference], after: After, screen
         for ref in refs:
             await show_logs(at, ref, logs.Wishes(), follow=True)
     if after.watch:
-        return await watch(at, refs, screen)
+        return await watch(at, refs, screen, after.terms)
     if after.wait or after.log:
         return await wait(at, refs, ignore_missing=False)
     return EXIT_SUCCEEDED
@@ -97,10 +98,11 @@ async def list_(at: Connection, wanted: Filter, form: str, *, everywhere: bool, 
     return EXIT_SUCCEEDED
 
 
-async def watch(at: Connection, refs: Sequence[Reference], screen: Screen) -> int:
-    """Show workflows until they have ended; 1 when one did not succeed."""
+async def watch(at: Connection, refs: Sequence[Reference], screen: Screen, terms: Sequence[Term] = ()) -> int:
+    """Show workflows, or those of their nodes that `terms` pick, until they have ended; 1 when one did not succeed."""
     workflows = [await at.api.get(ref) for ref in refs]
-    display = display_on(sys.stdout, screen)
+    shown = display_on(sys.stdout, screen)
+    display = Selected(shown, terms) if terms else shown
     with display:
         execution = Execution(at.api, workflows, display, hint=False)
         await execution.to_the_end()
