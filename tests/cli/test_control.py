@@ -111,11 +111,13 @@ def test_stopping_a_node_fails_it_with_the_message() -> None:
         ("templateRef.name=lib", True),
         ("inputs.parameters.p.value=v", True),
         ("inputs.parameters.q.value=v", False),
-        ("templateName=", True),
+        ("templateName=", False),
+        ("templateName=t", True),
     ],
 )
 def test_a_selector_compares_fields(selector: str, picked: bool) -> None:
-    node = suspend("a", templateRef={"name": "lib"}, inputs={"parameters": [{"name": "p", "value": "v"}]})
+    ref = {"name": "lib", "template": "t"}  # its name there is what upstream compares
+    node = suspend("a", templateRef=ref, inputs={"parameters": [{"name": "p", "value": "v"}]})
     assert nodeselector.matches(node, nodeselector.parse(selector)) is picked
 
 
