@@ -15,6 +15,7 @@ from actors.contract import paths
 from actors.contract.documents import Instructions, Parameter
 from actors.contract.frame import FRAME_BYTES_MIN, budget
 from actors.contract.secrets import secret_mount, secret_volume, secret_volumes
+from actors.language.jsontext import parameter_text
 from actors.names.durations import parse_duration
 from actors.node import manifest_containers as containers
 from actors.node.assessment import promised_parameters
@@ -255,7 +256,7 @@ def _parameter(entry: Mapping[str, Any]) -> Parameter:
     told: Parameter = {"name": name, "path": str(source.get("path") or "")}
     default = source.get("default", entry.get("default"))
     if default is not None:
-        told["default"] = str(default)
+        told["default"] = parameter_text(default).removesuffix("\n")  # as of what the file holds
     return told
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from actors.contract import paths
 from actors.contract.documents import Instructions, Parameter, Transfer
+from actors.language.jsontext import parameter_text
 from actors.names.resources import ARGO_API_VERSION
 from actors.node.assessment import promised_parameters
 from actors.node.manifest_artifacts import manifest_input
@@ -81,7 +82,7 @@ def _parameter(entry: Mapping[str, Any]) -> Parameter:
     elif source.get("default") is None:
         raise BadTemplate(f"outputs.parameters.{told['name']}.valueFrom: jsonPath or jqFilter is needed")
     if source.get("default") is not None:
-        told["default"] = str(source["default"])
+        told["default"] = parameter_text(source["default"])
     return told
 
 

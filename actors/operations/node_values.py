@@ -47,14 +47,17 @@ def _waits(node: Mapping[str, Any]) -> bool:
 def _with_values(node: Node, values: Mapping[str, str]) -> Node:
     if not values:
         return node
-    declared = (node.get("outputs") or {}).get("parameters") or []
+    if not node.get("outputs"):
+        raise Refusal("cannot set output parameters because node is not expecting any raw parameters")
+    declared = node["outputs"].get("parameters") or []
     expected = {entry.get("name"): entry for entry in declared}
     for name in values:
         if name not in expected:
             named = ", ".join(str(known) for known in expected) or "none"
             raise Refusal(f"node is not expecting output parameter '{name}'; it expects: {named}")
         if "supplied" not in (expected[name].get("valueFrom") or {}):
-            raise Refusal(f"output parameter '{name}' cannot be set: it is not supplied, or was set already")
+            wrong = "it does not use valueFrom.raw or it was already set"  # upstream's words
+            raise Refusal(f"cannot set output parameter '{name}' because {wrong}")
     parameters = [
         {**{key: kept for key, kept in entry.items() if key != "valueFrom"}, "value": values[entry["name"]]}
         if entry.get("name") in values

@@ -40,14 +40,15 @@ def resubmit(
     if memoized and phase not in FAILED:
         raise Refusal(f"workflow must be Failed/Error to resubmit in memoized mode; it is {phase or 'Pending'}")
     old = workflow["metadata"]
-    name = (old.get("generateName") or f"{old['name']}-") + suffix
+    prefix = old.get("generateName") or f"{old['name']}-"
+    name = prefix + suffix
     spec = runnable_spec(workflow.get("spec") or {}, parameters or {})
     if priority is not None:
         spec["priority"] = priority
     new = {
         "apiVersion": workflow.get("apiVersion", "argoproj.io/v1alpha1"),
         "kind": "Workflow",
-        "metadata": _metadata(old, name),
+        "metadata": {**_metadata(old, name), "generateName": prefix},
         "spec": spec,
     }
     return {**new, "status": _memory(workflow, name, parameters or {}, now)} if memoized else new
@@ -56,7 +57,7 @@ def resubmit(
 def _metadata(old: Mapping[str, Any], name: str) -> dict[str, Any]:
     kept = {key: value for key, value in (old.get("labels") or {}).items() if key not in NOT_CARRIED}
     meta: dict[str, Any] = {"name": name, "labels": {**kept, labels.RESUBMITTED_FROM: old["name"]}}
-    for field in ("namespace", "generateName", "annotations", "ownerReferences"):
+    for field in ("namespace", "annotations", "ownerReferences"):
         if old.get(field):
             meta[field] = old[field]
     return meta

@@ -63,6 +63,8 @@ def _field(node: Mapping[str, Any], key: str) -> str:
             if isinstance(entry, Mapping) and entry.get("name") == parameter[1]:
                 return str(entry.get("value", ""))
         return ""
+    if key == "templateName" and node.get("templateRef"):  # as upstream: the name that it has where it stands
+        key = "templateRef.template"
     first, _, second = key.partition(".")
     inner = node.get(first)
     found = inner.get(second) if second and isinstance(inner, Mapping) else inner

@@ -89,6 +89,9 @@ def argument(entry: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | 
         raise MissingValue(
             f"failed to set global parameters: failed to set global parameter {name} from {where}: {why}"
         )
+    if source:  # whoever was to supply it has not
+        why = f"either value or valueFrom must be specified in order to set global parameter {name}"
+        raise MissingValue(f"failed to set global parameters: {why}")
     raise MissingValue(f"invalid spec: spec.arguments.{name}.value or spec.arguments.{name}.valueFrom is required")
 
 

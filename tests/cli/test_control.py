@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tiphys.cli import control, nodes, nodeselector, selection, submission
+from tiphys.cli import control, listing, nodes, nodeselector, selection, submission
 from tiphys.cli.kinds import CLUSTER_WORKFLOW_TEMPLATES, CRON_WORKFLOWS, WORKFLOW_TEMPLATES
 from tiphys.cli.problems import InputError
 from tiphys.cli.selection import Filter
@@ -37,13 +37,16 @@ def test_shutting_down_says_how(strategy: str) -> None:
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed", "Error"])
 def test_what_has_ended_cannot_be_steered(phase: str) -> None:
     ended = workflow(phase=phase)
-    for decide in (
-        lambda: control.shut_down(ended, "Stop"),
-        lambda: control.suspended(ended),
-        lambda: control.resumed(ended, [], NOW),
-    ):
-        with pytest.raises(InputError, match=f"completed workflow.* is {phase}"):
-            decide()
+    with pytest.raises(InputError, match=f"cannot shutdown a completed workflow.* is {phase}"):
+        control.shut_down(ended, "Stop")
+    with pytest.raises(InputError, match=f"cannot suspend completed workflows.* is {phase}"):
+        control.suspended(ended)
+
+
+@pytest.mark.spec("CLI-11")
+def test_what_waits_for_nothing_is_resumed_as_it_is() -> None:
+    for thing in (workflow(), workflow(phase="Succeeded")):
+        assert control.resumed(thing, [], NOW) == thing
 
 
 @pytest.mark.spec("SUS-6")
@@ -77,8 +80,8 @@ def test_a_supplied_output_takes_its_default_and_is_demanded_without_one() -> No
         return workflow(suspend("a", outputs={"parameters": parameters}))
 
     changed = control.resumed(waits(default="d"), [], NOW)
-    values = [entry.get("value") for entry in changed["status"]["nodes"]["a"]["outputs"]["parameters"]]
-    assert values == ["d", "set"]
+    values = changed["status"]["nodes"]["a"]["outputs"]["parameters"]
+    assert values == [{"name": "x", "value": "d"}, {"name": "y", "value": "set"}]
     with pytest.raises(InputError, match="raw output parameter 'x' has not been set and does not have a default value"):
         control.resumed(waits(), [], NOW)
 
@@ -108,11 +111,13 @@ def test_stopping_a_node_fails_it_with_the_message() -> None:
         ("templateRef.name=lib", True),
         ("inputs.parameters.p.value=v", True),
         ("inputs.parameters.q.value=v", False),
-        ("templateName=", True),
+        ("templateName=", False),
+        ("templateName=t", True),
     ],
 )
 def test_a_selector_compares_fields(selector: str, picked: bool) -> None:
-    node = suspend("a", templateRef={"name": "lib"}, inputs={"parameters": [{"name": "p", "value": "v"}]})
+    ref = {"name": "lib", "template": "t"}  # its name there is what upstream compares
+    node = suspend("a", templateRef=ref, inputs={"parameters": [{"name": "p", "value": "v"}]})
     assert nodeselector.matches(node, nodeselector.parse(selector)) is picked
 
 
@@ -145,6 +150,37 @@ def listed(**status: Any) -> dict[str, Any]:
 def test_a_filter_asks_for_state_and_age(wanted: Filter, passes: bool) -> None:
     thing = listed(phase="Succeeded", finishedAt="2026-01-01T00:00:50Z")
     assert selection.passes(thing, wanted, NOW) is passes
+
+
+@pytest.mark.spec("CLI-3")
+def test_a_list_begins_with_what_runs_and_goes_on_with_what_ended_last() -> None:
+    def one(name: str, created: int, finished: int = 0) -> dict[str, Any]:
+        stamp = {"finishedAt": f"2026-01-01T00:00:{finished}Z"} if finished else {}
+        meta = {"name": name, "creationTimestamp": f"2026-01-01T00:00:{created}Z"}
+        return {"metadata": meta, "status": stamp}
+
+    things = [one("long", 10, 50), one("old", 11), one("brief", 12, 40), one("new", 13)]
+    assert [thing["metadata"]["name"] for thing in selection.in_order(things)] == ["new", "old", "long", "brief"]
+
+
+@pytest.mark.spec("CLI-3")
+def test_a_wide_list_shows_the_ends_of_a_long_value_and_no_parameter_without_one() -> None:
+    parameters = [{"name": "a", "value": "x" * 32 + "y" * 10 + "z" * 15}, {"name": "b"}, {"name": "c", "value": 1}]
+    thing = {**workflow(), "spec": {"arguments": {"parameters": parameters}}}
+    (row,) = listing.lines([thing], NOW, wide=True, everywhere=False, head=False)
+    assert row.split()[-1] == f"a={'x' * 32}...{'z' * 15},c=1"
+
+
+@pytest.mark.spec("CLI-3")
+def test_phases_are_separated_by_commas_or_given_again() -> None:
+    assert selection.phases(["Running,Failed", " Error "]) == ("Running", "Failed", "Error")
+
+
+@pytest.mark.spec("CLI-1")
+def test_the_time_that_a_run_stands_for_is_a_time() -> None:
+    assert submission.moment("2006-01-02T15:04:05-07:00") == "2006-01-02T15:04:05-07:00"
+    with pytest.raises(InputError, match="--scheduled-time 'soon': expected a time"):
+        submission.moment("soon")
 
 
 @pytest.mark.spec("WFT-4")

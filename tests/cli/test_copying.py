@@ -49,7 +49,9 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.mark.spec("CLI-14")
-async def test_all_artifacts_are_copied_each_below_its_node(store: Path, tmp_path: Path) -> None:
+async def test_all_artifacts_are_copied_each_below_its_node(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     to = tmp_path / "to"
     async with cluster() as at:
         await copying.copy(at, workflow(store), to, Wanted())
@@ -59,6 +61,7 @@ async def test_all_artifacts_are_copied_each_below_its_node(store: Path, tmp_pat
         "default/w/w-1/outputs/report/report.tgz": "packed",
         "default/w/w-2/outputs/tree/tree/below/leaf": "green",
     }
+    assert capsys.readouterr().out == 'Created "report.tgz"\nCreated "tree"\n'
 
 
 @pytest.mark.parametrize(

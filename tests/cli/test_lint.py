@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tiphys.cli import lint, lint_forms
+from tiphys.cli import lint, lint_forms, main
 from tiphys.cli.documents import parse, read
 from tiphys.cli.problems import InputError
 from tiphys.cli.screen import Screen
@@ -78,7 +78,7 @@ def test_a_folder_is_judged_as_a_whole(tmp_path: Path) -> None:
     ]
     pretty = lint.pretty(reports, Screen(utf8=False))
     assert pretty[0].startswith("x ")
-    assert pretty[-1] == "1 of 3 files have errors"
+    assert pretty[-2:] == ["1 of 3 files have errors", "x 1 linting errors found!"]
     assert lint.simple(reports)[0].startswith(f"{tmp_path}/broken.yaml:1: this is not YAML")
 
 
@@ -86,6 +86,35 @@ def test_kinds_narrow_what_is_judged(tmp_path: Path) -> None:
     (tmp_path / "caller.yaml").write_text(CALLER)
     assert lint.reports([str(tmp_path)], ["workflowtemplates"])[0].findings == []
     assert lint.reports([str(tmp_path)], ["workflows"])[0].findings != []
+
+
+@pytest.mark.spec("CLI-13")
+def test_a_kind_may_have_its_short_name_and_one_that_nobody_knows_is_said(tmp_path: Path) -> None:
+    (tmp_path / "caller.yaml").write_text(CALLER)
+    assert lint.reports([str(tmp_path)], ["wftmpl"])[0].findings == []
+    assert lint.reports([str(tmp_path)], ["wf"])[0].findings == lint.reports([str(tmp_path)], ["all"])[0].findings != []
+    with pytest.raises(InputError, match="unknown kind: gadgets"):
+        lint.reports([str(tmp_path)], ["gadgets"])
+
+
+@pytest.mark.spec("CLI-13")
+def test_nothing_to_judge_is_a_failure_and_no_error_is_said_in_upstreams_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "library.yaml"
+    file.write_text(LIBRARY)
+    said = []
+    for options in ([], ["--kinds", "wf"]):
+        for form in ("pretty", "simple"):
+            code = main(["lint", str(file), *options, "-o", form, "--no-color"])
+            said.append((code, capsys.readouterr().out.splitlines()[-1]))
+    nothing = "found nothing to lint in the specified paths, failing..."
+    assert said == [
+        (0, "✔ no linting errors found!"),
+        (0, "no linting errors found!"),
+        (1, f"✖ {nothing}"),
+        (1, nothing),
+    ]
 
 
 WRONG = LIBRARY.replace("command:", "comand:")

@@ -113,7 +113,7 @@ async def test_what_needs_no_nodes_needs_no_database_and_the_rest_says_what_is_m
     async with kept(tmp_path, waiting(), named=False) as (at, ref):
         before = await raw(at.api, ref)
         stopping = verbs.stopping([], "")
-        assert await verbs.steer(at._replace(api=plain(at.api)), [ref], stopping, "stopped") == 0
+        assert await verbs.steer(at._replace(api=plain(at.api)), [ref], stopping, "stopped", {}) == 0
         assert await raw(at.api, ref) == before
         missing = (
             "the nodes of workflow w are kept in a database, and no ConfigMap workflow-controller-configmap in argo or "

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.names import labels
 from tiphys.cli import overrides, selection
 from tiphys.cli.overrides import Overrides
 from tiphys.cli.problems import InputError
@@ -75,14 +76,19 @@ def test_a_value_arrives_to_the_letter(name: str, value: str) -> None:
 
 def test_a_parameter_file_gives_text_and_json(tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
-    file.write_text("a: text\nb: 3\nc: true\nd: [1, {x: é}]\ne: ~\n")
+    file.write_text("a: text\nb: 3\nc: true\nd: [1.0, {y: 1, x: é}]\ne: ~\n")
     assert overrides.parameters(["b=4"], str(file)) == {
         "a": "text",
         "b": "4",
         "c": "true",
-        "d": '[1, {"x": "é"}]',
+        "d": '[1,{"x":"é","y":1}]',  # as Go writes JSON
         "e": "null",
     }
+
+
+def test_a_parameter_that_no_json_can_hold_is_said() -> None:
+    with pytest.raises(InputError, match="parameter 'a'"):
+        overrides.as_text("a", float("nan"))
 
 
 def test_a_parameter_file_that_is_a_list_is_said(tmp_path: Path) -> None:
@@ -90,6 +96,20 @@ def test_a_parameter_file_that_is_a_list_is_said(tmp_path: Path) -> None:
     file.write_text("- a\n")
     with pytest.raises(InputError, match=r"p\.yaml:1: a parameter file is a mapping of names to values"):
         overrides.parameters([], str(file))
+
+
+@pytest.mark.spec("CLI-12")
+@pytest.mark.parametrize(
+    ("written", "value"), [('"a\\nb"', "a\nb"), ("`a`", "a"), ('"', '"'), ('"a', '"a'), ('"a"b"', '"a"b"'), ("a", "a")]
+)
+def test_a_value_of_a_node_may_stand_in_quotes(written: str, value: str) -> None:
+    assert overrides.unquoted(written) == value
+
+
+@pytest.mark.spec("CLI-1")
+def test_a_run_by_hand_may_stand_for_another_time() -> None:
+    made = overrides.applied({"metadata": {"generateName": "w-"}}, Overrides(scheduled="2006-01-02T15:04:05-07:00"))
+    assert made["metadata"]["annotations"] == {labels.SCHEDULED_TIME: "2006-01-02T15:04:05-07:00"}
 
 
 def test_labels_are_separated_by_commas() -> None:

@@ -13,16 +13,18 @@ import pytest
 import crds
 from actors.names import ids, labels
 from actors.names.timestamps import rfc3339
-from runtime.api import Gone
+from runtime.api import Gone, Selection
 from runtime.objects import CRDS, PODS, Object, Reference, reference
 from tests.virtual_time import HandClock
-from tiphys.cli import main, nodeselector, rerun, template_verbs
+from tiphys.cli import control, main, nodeselector, rerun, selection, submission, template_verbs, verbs
 from tiphys.cli.connect import Connection
+from tiphys.cli.creation import Creation
 from tiphys.cli.documents import parse
 from tiphys.cli.kinds import CLUSTER_WORKFLOW_TEMPLATES, WORKFLOW_TEMPLATES, WORKFLOWS
 from tiphys.cli.problems import InputError
 from tiphys.cli.rerun import Again
 from tiphys.cli.screen import Screen
+from tiphys.cli.selection import Filter
 from tiphys.cli.verbs import After
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
@@ -125,6 +127,66 @@ async def test_values_are_set_on_a_suspended_node(capsys: pytest.CaptureFixture[
             await rerun.set_values(at, ref, rerun.setting(terms, "", "", {"y": "7"}))
     assert (node["message"], node["outputs"]) == ("thanks", {"parameters": [{"name": "x", "value": "7"}]})
     assert capsys.readouterr().out == "workflow values set\n"
+
+
+@pytest.mark.spec("CLI-3")
+async def test_a_list_for_programs_is_an_array_of_workflows(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        await verbs.list_(at, Filter(), "json", everywhere=False, head=True)
+        none = capsys.readouterr().out
+        await at.api.create(WORKFLOWS, failed())
+        for form in ("json", "yaml", "name"):
+            await verbs.list_(at, Filter(), form, everywhere=False, head=True)
+    assert none == "[]\n"
+    out = capsys.readouterr().out
+    array, end = json.JSONDecoder().raw_decode(out)
+    assert [thing["metadata"]["name"] for thing in array] == ["w"]
+    assert out[end:].startswith("\n- apiVersion: ")
+    assert out.endswith("\nw\n")
+
+
+@pytest.mark.spec("CLI-5")
+async def test_who_waits_is_told_phase_and_time_as_go_writes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        ref = reference(WORKFLOWS, await at.api.create(WORKFLOWS, failed()))
+        assert await verbs.wait(at, [ref], ignore_missing=False) == 1
+    assert capsys.readouterr().out == "w Failed at 2026-01-01 00:01:40 +0000 UTC\n"
+
+
+@pytest.mark.spec("CLI-6", "CLI-9", "CLI-10")
+async def test_a_dry_run_asks_nobody_whether_there_is_such_a_workflow(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        assert await verbs.delete(at, [Reference(WORKFLOWS, "default", "no")], dry_run=True, force=False) == 0
+    assert verbs.would_steer(["no", "@latest"], "stopped") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "Workflow 'no' deleted (dry-run)"
+    assert said[1:] == ["workflow no stopped (dry-run)", "workflow @latest stopped (dry-run)"]
+
+
+@pytest.mark.spec("CLI-11")
+async def test_names_and_selectors_together_mean_each_workflow_once(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        thing = failed("Running")
+        thing["metadata"]["labels"] = {"mine": "yes"}
+        await at.api.create(WORKFLOWS, thing)
+        found = await selection.meant(at.api, "default", ["@latest"], Filter(running=True, labels="mine"), NOW)
+        assert [ref.name for ref in found] == ["w"]
+        assert await verbs.steer(at, [*found], control.suspended, "suspended", found) == 0
+        assert (await at.api.get(next(iter(found))))["spec"]["suspend"] is True
+    assert capsys.readouterr().out == "workflow @latest suspended\n"
+
+
+@pytest.mark.spec("CLI-1")
+async def test_a_dry_run_from_a_template_prints_what_would_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    async with cluster() as at:
+        (document,) = parse(TEMPLATES.format(kind="WorkflowTemplate", who="x"), "t.yaml")
+        await at.api.create(
+            WORKFLOW_TEMPLATES, {**document.object, "metadata": {"name": "lib", "namespace": "default"}}
+        )
+        chosen = [await submission.from_template(at.api, "default", "workflowtemplate/lib")]
+        assert verbs.would_submit(chosen, Creation("default"), "yaml") == 0
+        assert (await at.api.list(WORKFLOWS, Selection("default"))).items == []
+    assert "generateName: lib-\n" in capsys.readouterr().out
 
 
 def _supplied() -> dict[str, Any]:

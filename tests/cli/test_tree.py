@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiphys.cli import live, nodes, show, table, tree
+from tiphys.cli import live, nodes, nodeselector, selected, show, table, tree
+from tiphys.cli.problems import InputError
 from tiphys.cli.screen import Screen
 
 NOW = 1_767_225_700.0  # 2026-01-01T00:01:40Z
@@ -152,6 +154,32 @@ def test_a_screen_without_utf8_gets_ascii() -> None:
     assert "|---+ a" in text
 
 
+@pytest.mark.spec("CLI-2")
+def test_the_wide_form_has_artifacts_before_messages_and_the_short_one_is_the_tree_alone() -> None:
+    outputs = {"artifacts": [{"name": "log"}, {"name": "out"}]}
+    pod = node("w", "w", message="done", hostNodeName="n1", resourcesDuration={"cpu": 2}, outputs=outputs)
+    wide = show.workflow(workflow(pod), NOW, Screen(), "wide")
+    head = ["STEP", "TEMPLATE", "PODNAME", "DURATION", "ARTIFACTS", "MESSAGE", "RESOURCESDURATION", "NODENAME"]
+    assert wide[0].startswith("Name:")
+    assert wide[-2].split() == head
+    assert wide[-1].split()[-4:] == ["log,out", "done", "2s*cpu", "n1"]
+    short = show.workflow(workflow(pod), NOW, Screen(), "short")
+    assert [line.split()[-2:] for line in short] == [["MESSAGE", "NODENAME"], ["done", "n1"]]
+
+
+@pytest.mark.spec("CLI-2")
+def test_a_workflow_without_an_account_says_which_it_will_have() -> None:
+    own = show.header(workflow(), NOW, Screen())
+    assert "ServiceAccount:      unset (will run with the default ServiceAccount)" in own
+    assert "ServiceAccount:      unset" in show.header(workflow(workflowTemplateRef={"name": "x"}), NOW, Screen())
+
+
+@pytest.mark.spec("CLI-2")
+def test_a_tree_may_show_some_nodes_alone() -> None:
+    shown = show.workflow(workflow(*STEPS), NOW, Screen(), "short", nodeselector.parse("phase=Failed"))
+    assert [line.split()[:2] for line in shown] == [["STEP", "TEMPLATE"], ["└─┬─✖", "b"]]
+
+
 def test_the_header_says_what_people_did() -> None:
     running = workflow(node("w", "w", "Suspend", phase="Running"))
     assert show.decorated_phase(running) == "Running (Suspended)"
@@ -170,6 +198,19 @@ def test_the_change_log_has_one_line_a_change() -> None:
     assert [line.split(" ", 1)[1] for line in first] == ["● w.A"]
     assert again == []
     assert [line.split(" ", 1)[1] for line in last] == ["✔ w.A  5s", "✔ w  5s"]
+
+
+@pytest.mark.spec("CLI-5")
+def test_who_watches_may_see_some_nodes_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with selected.Selected(live.ChangeLog(sys.stdout, Screen()), selected.terms_of("Failed", "")) as display:
+        display.update(workflow(*STEPS))
+        display.tick()
+        display.say("and that is all")
+    change, said = capsys.readouterr().out.splitlines()
+    assert change.split(" ", 1)[1] == "✖ w[1].b  5s  main: Error (exit code 1)"
+    assert said == "and that is all"
+    with pytest.raises(InputError, match="cannot use both --status and --node-field-selector"):
+        selected.terms_of("Failed", "displayName=b")
 
 
 def test_a_tree_that_is_too_high_keeps_the_root_and_what_failed() -> None:

@@ -248,7 +248,7 @@ def test_artifacts_and_logs_reach_the_repository(node: PlainNode, tmp_path: Path
 @pytest.mark.spec("DATA-1", "DATA-2", "DATA-3")
 def test_a_data_template_lists_and_transforms(node: PlainNode, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
-    for key in ("wf/a/main.log", "wf/b/main.log", "wf/b/other", "elsewhere"):
+    for key in ("wf/a/main.log", "wf/b/main.log", "wf/b/other", "elsewhere", "wf/é&/main.log"):
         (kept / "b" / key).parent.mkdir(parents=True, exist_ok=True)
         (kept / "b" / key).write_text("x")
     repository = {"root": str(kept), "config": {"s3": {"endpoint": f"file://{kept}", "bucket": "b"}}}
@@ -261,17 +261,19 @@ def test_a_data_template_lists_and_transforms(node: PlainNode, tmp_path: Path) -
     }
     verdict = ran(node, {"data": data}, include_result=True, repository=repository)
     assert (verdict.phase, verdict.message) == ("Succeeded", "")
-    assert verdict.outputs["result"] == '["wf/a/main.log!","wf/b/main.log!"]'
+    assert verdict.outputs["result"] == '["wf/a/main.log!","wf/b/main.log!","wf/é\\u0026/main.log!"]'  # as Go writes it
     assert node.logs["main"].decode().strip() == verdict.outputs["result"]
 
 
 @pytest.mark.spec("DATA-2")
 def test_a_transformation_that_fails_fails_the_node_with_its_reason(node: PlainNode, tmp_path: Path) -> None:
     repository = {"root": str(tmp_path), "config": {"s3": {"endpoint": f"file://{tmp_path}", "bucket": "b"}}}
-    data = {"source": {"artifactPaths": {"name": "all", "s3": {}}}, "transformation": [{"expression": "nothing.x + 1"}]}
+    steps = [{"expression": "data"}, {"expression": "nothing.x + 1"}]
+    data = {"source": {"artifactPaths": {"name": "all", "s3": {}}}, "transformation": steps}
     verdict = ran(node, {"data": data}, include_result=True, repository=repository)
     assert verdict.phase == "Failed"
-    assert verdict.message.startswith("main: Error (exit code 64): ")
+    said = "unable to process data template: unable to process data transformation: error processing data step 1: "
+    assert verdict.message.startswith(f"main: Error (exit code 64): {said}")
     assert "nothing" in verdict.message
 
 

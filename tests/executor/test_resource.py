@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import redirect_stdout
@@ -157,8 +158,29 @@ async def test_a_watched_object_that_is_deleted_is_an_error(cluster: DevCluster)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(delete)
-        with pytest.raises(Unsatisfied, match="deleted"):
+        said = (
+            "The resource has been deleted while its status was still being checked. "
+            'Will not be retried: configmaps "a" not found'
+        )
+        with pytest.raises(Unsatisfied, match=f"^{re.escape(said)}$"):
             await act(cluster, "get", config_map("a"), successCondition="data.x == y")
+
+
+@pytest.mark.spec("RES-6")
+@pytest.mark.parametrize(("field", "word"), [("successCondition", "success"), ("failureCondition", "fail")])
+async def test_a_condition_that_cannot_be_read_is_told_when_the_action_is_done(
+    cluster: DevCluster, field: str, word: str
+) -> None:
+    with pytest.raises(Unsatisfied, match=f"^{word} condition 'a = = b' failed to parse: "):
+        await act(cluster, "create", config_map("a"), **{field: "a = = b"})
+    assert (await cluster.api.get(ref("a")))["metadata"]["name"] == "a"
+
+
+@pytest.mark.spec("RES-4", "RES-9")
+async def test_outputs_of_an_absent_object_are_empty_or_their_defaults(cluster: DevCluster) -> None:
+    wanted = [{"name": "a", "jqFilter": "no filter"}, {"name": "b", "jsonPath": "{.x[0]}", "default": "d"}]
+    content, _ = await act(cluster, "get", config_map("a"), "--ignore-not-found", parameters=wanted)
+    assert content == {"code": 0, "parameters": {"a": "", "b": "d"}}
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,20 @@ async def test_a_workflow_argument_beside_a_missing_config_map_has_no_default_of
 
 
 @pytest.mark.spec("PARAM-3")
+async def test_a_workflow_argument_that_nobody_supplies_fails_the_workflow_with_its_name() -> None:
+    text = flow("  - {name: main, container: {image: b, command: [c]}}\n",
+                arguments="{parameters: [{name: p, valueFrom: {supplied: {}}}]}")  # fmt: skip
+
+    done = await run(text)
+
+    why = "either value or valueFrom must be specified in order to set global parameter p"
+    assert (done["status"]["phase"], done["status"]["message"]) == (
+        "Failed",
+        f"failed to set global parameters: {why}",
+    )
+
+
+@pytest.mark.spec("PARAM-3")
 @pytest.mark.spec("KIND-9")
 @pytest.mark.parametrize("whose", ["template", "workflow"])
 async def test_a_config_map_that_nobody_labelled_for_it_gives_no_value(whose: str) -> None:

@@ -55,7 +55,7 @@ async def list_(asked: Asked, labels: str, form: str, chunk: int) -> int:
     """Print the table, with namespaces and uids, or the workflows themselves."""
     found = await listed(asked.archive, asked.namespace, labels, chunk)
     if form in ("json", "yaml", "name"):
-        results.write(found, form, sys.stdout)
+        results.write_list(found, form, sys.stdout)
         return 0
     shown = lines(found, time.time(), wide=True, everywhere=True)
     uids = ["UID", *(thing["metadata"]["uid"] for thing in found)]

@@ -19,7 +19,7 @@ Completed = Annotated[bool, typer.Option("--completed", help="Those that have en
 Resubmitted = Annotated[bool, typer.Option("--resubmitted", help="Those made from another one.")]
 Prefix = Annotated[str, typer.Option(help="Those whose names begin so.")]
 Older = Annotated[str, typer.Option(help="Those that ended longer ago than: 10m, 2h, 7d.")]
-Phases = Annotated[list[str], typer.Option("--status", help="Those in this phase; may be repeated.")]
+Phases = Annotated[list[str], typer.Option("--status", help="Those in one of these phases, separated by commas.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,14 +44,21 @@ def submit(
     service_account: options.ServiceAccount = "",
     labels: options.SetLabels = [],  # noqa: B006
     priority: Annotated[int | None, typer.Option(help="The priority of the workflow.")] = None,
+    scheduled_time: Annotated[
+        str, typer.Option(metavar="TIME", help="With --from: the time that the run stands for (RFC 3339).")
+    ] = "",
     output: options.Output = None,
     wait: options.Wait = False,
     watch: options.Watch = False,
     log: options.Log = False,
+    status: options.OnlyPhase = "",
+    node_field_selector: options.OnlyNodes = "",
     server_dry_run: Annotated[
         bool, typer.Option("--server-dry-run", help="Let the server judge, create nothing.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; no server is asked.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be sent; of files no server is asked.")
+    ] = False,
     strict: options.Strict = True,
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
@@ -60,15 +67,17 @@ def submit(
     context: options.Context = "",
 ) -> None:
     """Submit the Workflows in FILE…, or one of a template that is in the cluster."""
-    from tiphys.cli import documents, lint, overrides, submission, verbs  # noqa: PLC0415
+    from tiphys.cli import documents, lint, overrides, selected, submission, verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection, Target, on_cluster  # noqa: PLC0415
     from tiphys.cli.creation import Creation  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
     if bool(files) == bool(from_):
         raise typer.BadParameter("give either FILE… or --from KIND/NAME")
-    if dry_run and (from_ or server_dry_run):
-        raise typer.BadParameter("--dry-run asks no server: without --from and --server-dry-run")
+    if dry_run and server_dry_run:
+        raise typer.BadParameter("--dry-run cannot be combined with --server-dry-run")
+    if scheduled_time and not from_:
+        raise typer.BadParameter("--scheduled-time is of a run --from KIND/NAME")
     wishes = overrides.Overrides(
         name=name,
         generate_name=generate_name,
@@ -77,18 +86,21 @@ def submit(
         priority=priority,
         parameters=overrides.parameters(parameter, parameter_file),
         labels=overrides.labels(labels),
+        scheduled=submission.moment(scheduled_time),
     )
     read = documents.read(files)
     wished = [one._replace(object=overrides.applied(one.object, wishes)) if one.is_workflow else one for one in read]
     for warning in lint.check_or_raise(wished, lint.SUBMITTING._replace(strict=strict)):
         print(f"warning: {warning}", file=sys.stderr)
-    if dry_run:
+    if dry_run and read:
         raise typer.Exit(verbs.would_submit(read, Creation(namespace, wishes), options.form(output)))
-    after = verbs.After(options.form(output), wait, watch, log)
+    after = verbs.After(options.form(output), wait, watch, log, selected.terms_of(status, node_field_selector))
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
 
     async def act(at: Connection) -> int:
         chosen = read or [await submission.from_template(at.api, at.namespace, from_)]
+        if dry_run:
+            return verbs.would_submit(chosen, Creation(at.namespace, wishes), options.form(output))
         creation = Creation(at.namespace, wishes, dry_run=server_dry_run)
         return await verbs.submit(at, chosen, creation, after, screen)
 
@@ -97,21 +109,25 @@ def submit(
 
 @clustered
 def get(
-    name: OneName,
+    names: Names,
     output: options.Output = None,
+    status: options.OnlyPhase = "",
+    node_field_selector: options.OnlyNodes = "",
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
 ) -> Act:
-    """Show a workflow: its facts and its tree."""
-    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    """Show workflows: their facts and their trees."""
+    from tiphys.cli import selected, selection, verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
+    terms = selected.terms_of(status, node_field_selector)
 
     async def act(at: Connection) -> int:
-        (ref,) = await selection.named(at.api, at.namespace, [name])
-        return await verbs.get(at, ref, options.form(output), screen)
+        for ref in await selection.named(at.api, at.namespace, names):
+            await verbs.get(at, ref, options.form(output), screen, terms)
+        return 0
 
     return act
 
@@ -150,6 +166,7 @@ def list_(
     field_selector: options.FieldSelector = "",
     output: options.Output = None,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Only the rows.")] = False,
+    chunk_size: options.ChunkSize = 0,
 ) -> Act:
     """List workflows."""
     from tiphys.cli import selection, verbs  # noqa: PLC0415
@@ -160,7 +177,7 @@ def list_(
         completed=completed,
         resubmitted=resubmitted,
         prefix=prefix,
-        phases=tuple(status),
+        phases=selection.phases(status),
         since_s=selection.seconds(since, "--since"),
         older_s=selection.seconds(older, "--older"),
         labels=selector,
@@ -177,18 +194,21 @@ def list_(
 @clustered
 def watch(
     name: OneName,
+    status: options.OnlyPhase = "",
+    node_field_selector: options.OnlyNodes = "",
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
 ) -> Act:
     """Show a workflow's tree until it has ended."""
-    from tiphys.cli import selection, verbs  # noqa: PLC0415
+    from tiphys.cli import selected, selection, verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
     screen = screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8)
+    terms = selected.terms_of(status, node_field_selector)
 
     async def act(at: Connection) -> int:
-        return await verbs.watch(at, await selection.named(at.api, at.namespace, [name]), screen)
+        return await verbs.watch(at, await selection.named(at.api, at.namespace, [name]), screen, terms)
 
     return act
 
@@ -206,6 +226,7 @@ def logs(
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Begin each line with its time.")] = False,
     grep: Annotated[str, typer.Option(help="Only lines that this regular expression finds something in.")] = "",
     selector: options.Selector = "",
+    no_color: options.NoColour = False,
 ) -> Act:
     """Print the logs of a workflow's pods, each line with its pod."""
     from tiphys.cli import logs as reading  # noqa: PLC0415
@@ -252,6 +273,7 @@ def delete(
     field_selector: options.FieldSelector = "",
     dry_run: options.DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Remove finalizers first.")] = False,
+    query_chunk_size: options.ChunkSize = 0,
 ) -> Act:
     """Delete workflows, with their pods and whatever else they own."""
     from runtime.objects import reference  # noqa: PLC0415
@@ -263,7 +285,7 @@ def delete(
         completed=completed,
         resubmitted=resubmitted,
         prefix=prefix,
-        phases=tuple(status),
+        phases=selection.phases(status),
         older_s=selection.seconds(older, "--older"),
         labels=selector,
         fields=field_selector,
@@ -273,10 +295,11 @@ def delete(
 
     async def act(at: Connection) -> int:
         refs = await selection.named(at.api, at.namespace, names)
-        if not names:
+        if all_ or wanted != selection.Filter():
             space = None if all_namespaces else at.namespace
             found = await selection.listed(at.api, space, wanted, time.time())
-            refs = [reference(WORKFLOWS, workflow) for workflow in found]
+            others = [reference(WORKFLOWS, workflow) for workflow in found]
+            refs += [ref for ref in others if ref._replace(uid="") not in refs]
         return await verbs.delete(at, refs, dry_run=dry_run, force=force)
 
     return act

@@ -167,9 +167,7 @@ def dev(
 
 def lint(
     files: Files,
-    kinds: Annotated[
-        str, typer.Option(help="Only these kinds, separated by commas: workflows,workflowtemplates.")
-    ] = "",
+    kinds: Annotated[str, typer.Option(help="Only these kinds, separated by commas: workflows,wftmpl.")] = "",
     output: Annotated[
         LintForm, typer.Option("--output", "-o", help="simple: one line a problem; json, sarif: for programs.")
     ] = LintForm.pretty,
@@ -178,7 +176,7 @@ def lint(
     no_color: options.NoColour = False,
     no_utf8: options.NoUtf8 = False,
 ) -> None:
-    """Find the problems of FILE… before they run; exit code 1 when there are errors."""
+    """Find the problems of FILE… before they run; exit code 1 when there are errors, or nothing was found to judge."""
     del offline
     from tiphys.cli import lint as linter  # noqa: PLC0415
     from tiphys.cli import lint_forms  # noqa: PLC0415
@@ -196,12 +194,13 @@ def lint(
         lines = linter.pretty(found, screen_of(sys.stdout, no_colour=no_color, no_utf8=no_utf8))
     for line in lines:
         print(line)
-    raise typer.Exit(1 if any(report.fails for report in found) else 0)
+    raise typer.Exit(1 if linter.fails(found) else 0)
 
 
 def convert(
     files: Files,
     output: Annotated[Form, typer.Option("--output", "-o", help="yaml or json.")] = Form.yaml,
+    no_color: options.NoColour = False,
 ) -> None:
     """Print the manifests of FILE… as they are written today: schedules, mutexes and semaphores are lists."""
     from tiphys.cli import documents, results, yamltext  # noqa: PLC0415

@@ -92,7 +92,8 @@ def set_(
     terms = nodeselector.parse(node_field_selector)
     if not terms:
         raise InputError("which nodes? Give --node-field-selector, for example displayName=approve")
-    outputs = overrides.named_values(output_parameter, "output parameter")
+    given = overrides.named_values(output_parameter, "output parameter")
+    outputs = {each: overrides.unquoted(value) for each, value in given.items()}
     change = rerun.setting(terms, phase, message, outputs)
 
     async def act(at: Connection) -> int:
@@ -103,10 +104,8 @@ def set_(
 
 
 def _rerun(which: tuple[Sequence[str], Filter], again: Rerun, after: After, screen: tuple[bool, bool]) -> Act:
-    from runtime.objects import reference  # noqa: PLC0415
     from tiphys.cli import rerun, selection  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
-    from tiphys.cli.kinds import WORKFLOWS  # noqa: PLC0415
     from tiphys.cli.screen import screen_of  # noqa: PLC0415
 
     names, chosen = which
@@ -115,10 +114,7 @@ def _rerun(which: tuple[Sequence[str], Filter], again: Rerun, after: After, scre
     shown = screen_of(sys.stdout, no_colour=screen[0], no_utf8=screen[1])
 
     async def act(at: Connection) -> int:
-        refs = await selection.named(at.api, at.namespace, names)
-        if not names:
-            found = await selection.listed(at.api, at.namespace, chosen, time.time())
-            refs = [reference(WORKFLOWS, workflow) for workflow in found]
-        return await rerun.rerun(at, refs, again, after, shown)
+        found = await selection.meant(at.api, at.namespace, names, chosen, time.time())
+        return await rerun.rerun(at, [*found], again, after, shown)
 
     return act

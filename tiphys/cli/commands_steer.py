@@ -61,7 +61,7 @@ def suspend(names: Names) -> Act:
     """Let workflows start nothing new; what runs goes on."""
     from tiphys.cli import control  # noqa: PLC0415
 
-    return _steer(_Chosen(names), control.suspended, "suspended")
+    return _steer(_Chosen(names, as_asked=True), control.suspended, "suspended")
 
 
 @clustered
@@ -74,35 +74,34 @@ def resume(
 
     terms = nodeselector.parse(node_field_selector)
     decide: Change = lambda workflow: control.resumed(workflow, terms, time.time())  # noqa: E731  as the others
-    return _steer(_Chosen(names), decide, "resumed", nodes=True)
+    return _steer(_Chosen(names, as_asked=True), decide, "resumed", nodes=True)
 
 
 class _Chosen:
     """Which workflows: by name, or by selectors."""
 
-    def __init__(self, names: Sequence[str], labels: str = "", fields: str = "") -> None:
+    def __init__(self, names: Sequence[str], labels: str = "", fields: str = "", *, as_asked: bool = False) -> None:
         if not names and not labels and not fields:
             raise typer.BadParameter("which workflows? Give names, --selector or --field-selector")
         self.names = names
         self.labels = labels
         self.fields = fields
+        self.as_asked = as_asked  # they are told by the names that were given: @latest, as upstream's client has it
 
 
 def _steer(chosen: _Chosen, decide: Change, done: str, *, dry_run: bool = False, nodes: bool = False) -> Act:
     """`nodes`: the decision is about nodes, wherever they are kept; without, no database is asked for them."""
-    from runtime.objects import reference  # noqa: PLC0415
     from tiphys.cli import selection, verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
-    from tiphys.cli.kinds import WORKFLOWS  # noqa: PLC0415
     from tiphys.cli.offloaded import plain  # noqa: PLC0415
 
     async def act(at: Connection) -> int:
         at = at if nodes else at._replace(api=plain(at.api))
-        refs = await selection.named(at.api, at.namespace, chosen.names)
-        if not chosen.names:
-            wanted = selection.Filter(running=True, labels=chosen.labels, fields=chosen.fields)
-            found = await selection.listed(at.api, at.namespace, wanted, time.time())
-            refs = [reference(WORKFLOWS, workflow) for workflow in found]
-        return await verbs.steer(at, refs, decide, done, dry_run=dry_run)
+        wanted = selection.Filter(running=True, labels=chosen.labels, fields=chosen.fields)
+        found = await selection.meant(at.api, at.namespace, chosen.names, wanted, time.time())
+        if dry_run:
+            return verbs.would_steer(found.values(), done)
+        called = found if chosen.as_asked else {}
+        return await verbs.steer(at, [*found], decide, done, called)
 
     return act

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from actors.language.jsontext import parameter_text
 from actors.names import timestamps
 from runtime.api import Api, Conflict
 from runtime.objects import Object, Reference
@@ -48,16 +49,15 @@ def shut_down(workflow: Object, strategy: str) -> Object:
 def suspended(workflow: Object) -> Object:
     """The workflow told to start nothing new. Raises InputError when it has ended already."""
     if status.is_finished(workflow):
-        raise InputError(f"cannot suspend a completed workflow: {_name(workflow)} is {status.phase_of(workflow)}")
+        raise InputError(f"cannot suspend completed workflows: {_name(workflow)} is {status.phase_of(workflow)}")
     return _with_spec(workflow, {"suspend": True})
 
 
 def resumed(workflow: Object, terms: list[Term], now: float) -> Object:
-    """The workflow told to go on, and its waiting suspend nodes (those that `terms` select) succeeded.
+    """The workflow told to go on, and its waiting suspend nodes (those that `terms` select) succeeded; as it is when
+    nothing of it waits.
 
-    Raises InputError when there is nothing to resume, or a node waits for a value that nobody has set."""
-    if status.is_finished(workflow):
-        raise InputError(f"cannot resume a completed workflow: {_name(workflow)} is {status.phase_of(workflow)}")
+    Raises InputError when `terms` select no waiting node, or a node waits for a value that nobody has set."""
     changes = {key: _succeeded(node, now) for key, node in _waiting(workflow, terms).items()}
     if terms and not changes:
         raise InputError(f"no suspended node of {_name(workflow)} matches the selector")
@@ -89,7 +89,7 @@ def _succeeded(node: Mapping[str, Any], now: float) -> dict[str, Any]:
 
 
 def _supplied(entry: Any) -> Any:
-    """An output parameter with its value; its default when nobody supplied one."""
+    """An output parameter with its value; its default, and no word of whence, when nobody supplied one."""
     if not isinstance(entry, Mapping) or entry.get("value") is not None:
         return entry
     source = entry.get("valueFrom")
@@ -98,7 +98,7 @@ def _supplied(entry: Any) -> Any:
         raise InputError(
             f"raw output parameter '{entry.get('name')}' has not been set and does not have a default value"
         )
-    return {**entry, "value": default}
+    return {key: field for key, field in entry.items() if key != "valueFrom"} | {"value": parameter_text(default)}
 
 
 def _with_spec(workflow: Object, fields: Mapping[str, Any]) -> Object:

@@ -74,7 +74,7 @@ async def copy(at: Connection, workflow: Object, folder: Path, wanted: Wanted, p
                 await anyio.to_thread.run_sync(_load, one.location, target / name, Path(secrets))
         except (artifacts.NotFound, artifacts.StoreError, OSError) as e:
             raise InputError(f"artifact {one.name!r} of node {one.node.get('id')}: {e}") from e
-        print(f"Created {str(target / name)!r}")
+        print(f'Created "{name}"')
     return 0
 
 

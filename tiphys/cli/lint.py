@@ -7,12 +7,13 @@ exist are passed over.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime.objects import Object
 from tiphys.cli.documents import Document, files, parse, text_of
-from tiphys.cli.kinds import CLUSTER_WORKFLOW_TEMPLATES, WORKFLOW_TEMPLATES
+from tiphys.cli.kinds import CLUSTER_WORKFLOW_TEMPLATES, KNOWN, WORKFLOW_TEMPLATES
 from tiphys.cli.problems import InputError, Problem
 from tiphys.cli.screen import Screen
 
@@ -43,12 +44,21 @@ RULES: Final = {
 }
 """What each rule demands."""
 
+SHORT_NAMES: Final = {
+    "wf": "workflows",
+    "wftmpl": "workflowtemplates",
+    "cwft": "clusterworkflowtemplates",
+    "cronwf": "cronworkflows",
+}
+NOTHING: Final = "found nothing to lint in the specified paths, failing..."
+
 
 class Report(NamedTuple):
     """What was found in one file."""
 
     source: str
     findings: list[Finding]
+    judged: int = 0  # how many objects of it were
 
     @property
     def fails(self) -> bool:
@@ -159,7 +169,9 @@ def check_or_raise(documents: Sequence[Document], rules: Rules) -> list[Problem]
 
 
 def reports(sources: Iterable[str], kinds: Sequence[str] = (), rules: Rules = LINTING) -> list[Report]:
-    """One report a file, in order; files that cannot be read are reported like any other. Raises nothing for a file."""
+    """One report a file, in order; files that cannot be read are reported like any other. Raises InputError for a kind
+    that nobody knows, nothing for a file."""
+    chosen = _kinds(kinds)
     read: list[tuple[str, list[Document], list[Finding]]] = []
     for source in sources:
         try:
@@ -170,10 +182,45 @@ def reports(sources: Iterable[str], kinds: Sequence[str] = (), rules: Rules = LI
         read += [_read(name) for name in names]
     everything = [document for _, documents, _ in read for document in documents]
     by_source: dict[str, list[Finding]] = {name: broken for name, _, broken in read}
+    judged = Counter[str]()
     for document in everything:
-        if not kinds or document.resource.kind.lower() in kinds or document.resource.plural in kinds:
+        if _is_judged(document, chosen):
+            judged[document.source] += 1
             by_source[document.source] += findings(document, everything, rules)
-    return [Report(name, sorted(found, key=lambda each: each.problem.line)) for name, found in by_source.items()]
+    return [
+        Report(name, sorted(found, key=lambda each: each.problem.line), judged[name])
+        for name, found in by_source.items()
+    ]
+
+
+def _kinds(wanted: Sequence[str]) -> frozenset[str]:
+    """Kinds by their plurals; empty for all of them. Raises InputError for one that nobody knows."""
+    if "all" in wanted:
+        return frozenset()
+    names = {name: resource.plural for resource in KNOWN.values() for name in (resource.plural, resource.kind.lower())}
+    names |= SHORT_NAMES
+    if unknown := [kind for kind in wanted if kind not in names]:
+        raise InputError(f"unknown kind: {unknown[0]}")
+    return frozenset(names[kind] for kind in wanted)
+
+
+def _is_judged(document: Document, chosen: frozenset[str]) -> bool:
+    from crds.check import is_ours  # noqa: PLC0415  the shapes of all kinds are read on import
+
+    return is_ours(document.object) and (not chosen or document.resource.plural in chosen)
+
+
+def fails(found: Sequence[Report]) -> bool:
+    """Whether a lint fails: for an error, or because there was nothing to judge."""
+    return any(report.fails for report in found) or not any(report.judged for report in found)
+
+
+def _summary(found: Sequence[Report]) -> str:
+    """The last line, in upstream's words."""
+    errors = sum(finding.error for report in found for finding in report.findings)
+    if errors:
+        return f"{errors} linting errors found!"
+    return NOTHING if fails(found) else "no linting errors found!"
 
 
 def pretty(found: Sequence[Report], screen: Screen) -> list[str]:
@@ -188,12 +235,13 @@ def pretty(found: Sequence[Report], screen: Screen) -> list[str]:
         ]
     bad = sum(report.fails for report in found)
     lines.append(f"{bad} of {len(found)} files have errors" if bad else f"{len(found)} files, no errors")
-    return lines
+    return [*lines, f"{screen.icon('✖' if fails(found) else '✔')} {_summary(found)}"]
 
 
 def simple(found: Sequence[Report]) -> list[str]:
-    """One line a problem: file:line: object: message."""
-    return [str(finding.problem) for report in found for finding in report.findings]
+    """One line a problem: file:line: object: message. Where there is no error, a line says so."""
+    lines = [str(finding.problem) for report in found for finding in report.findings]
+    return lines if any(report.fails for report in found) else [*lines, _summary(found)]
 
 
 def _placed(problem: Problem) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from actors.names import timestamps
 from runtime.objects import Object
 from tiphys.cli import nodes as status
 from tiphys.cli import show, table, tree
+
+VALUE_MAX: Final = 50
+"""Letters of a parameter's value that a row has room for."""
 
 
 def lines(workflows: Sequence[Object], now: float, *, wide: bool, everywhere: bool, head: bool = True) -> list[str]:
@@ -50,7 +53,13 @@ def _counts(workflow: Object) -> str:
 
 def _parameters(spec: dict[str, Any]) -> str:
     entries = (spec.get("arguments") or {}).get("parameters") or []
-    return ",".join(f"{entry.get('name')}={entry.get('value', '')}" for entry in entries)
+    given = [entry for entry in entries if entry.get("value") is not None]
+    return ",".join(f"{entry.get('name')}={_ends(str(entry['value']))}" for entry in given)
+
+
+def _ends(value: str) -> str:
+    """A long value by its beginning and its end, as upstream cuts it."""
+    return value if len(value) <= VALUE_MAX else f"{value[:32]}...{value[-15:]}"
 
 
 def _age(stamp: Any, now: float) -> str:

@@ -40,6 +40,10 @@ FieldSelector: TypeAlias = Annotated[str, typer.Option(help="A field selector, a
 NodeSelector: TypeAlias = Annotated[
     str, typer.Option("--node-field-selector", help="Which nodes, for example displayName=approve.")
 ]
+OnlyPhase: TypeAlias = Annotated[str, typer.Option("--status", help="Show only nodes in this phase.")]
+OnlyNodes: TypeAlias = Annotated[
+    str, typer.Option("--node-field-selector", help="Show only the nodes that this selector picks.")
+]
 RestartSuccessful: TypeAlias = Annotated[
     bool, typer.Option("--restart-successful", help="Also run again the nodes that --node-field-selector picks.")
 ]
@@ -50,6 +54,7 @@ Priority: TypeAlias = Annotated[int | None, typer.Option(help="The priority of t
 NoColour: TypeAlias = Annotated[bool, typer.Option("--no-color", help="Plain letters (as with NO_COLOR set).")]
 NoUtf8: TypeAlias = Annotated[bool, typer.Option("--no-utf8", help="ASCII icons.")]
 DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+ChunkSize: TypeAlias = Annotated[int, typer.Option(help="As upstream's; what is found is the same with any.")]
 Everywhere: TypeAlias = Annotated[bool, typer.Option("--all-namespaces", "-A", help="In all namespaces.")]
 Files: TypeAlias = Annotated[
     list[str], typer.Argument(metavar="FILE…", help="Files, folders, URLs; - is standard input.")

@@ -6,10 +6,11 @@ Pure: an object and the wishes in, a new object out.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from actors.language import jsontext
+from actors.names.labels import SCHEDULED_TIME
 from runtime.objects import Object
 from tiphys.cli import yamltext
 from tiphys.cli.documents import text_of
@@ -26,6 +27,7 @@ class Overrides(NamedTuple):
     priority: int | None = None
     parameters: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
+    scheduled: str = ""  # the time that a run by hand stands for
 
 
 def applied(workflow: Object, wishes: Overrides) -> Object:
@@ -40,6 +42,8 @@ def applied(workflow: Object, wishes: Overrides) -> Object:
         meta["generateName"] = wishes.generate_name
     if wishes.labels:
         _table(meta, "labels").update(wishes.labels)
+    if wishes.scheduled:
+        _table(meta, "annotations")[SCHEDULED_TIME] = wishes.scheduled
     spec = _table(changed, "spec")
     for field, value in (
         ("entrypoint", wishes.entrypoint),
@@ -72,6 +76,19 @@ def named_values(pairs: Iterable[str], what: str) -> dict[str, str]:
     return found
 
 
+def unquoted(value: str) -> str:
+    """A value that was given in quotes without them, as upstream's `node set` takes it."""
+    if len(value) < 2 or value[0] != value[-1] or value[0] not in '"`':
+        return value
+    if value[0] == "`":
+        return value[1:-1]
+    try:
+        inner: str = jsontext.loads(value)
+    except ValueError:
+        return value
+    return inner
+
+
 def labels(texts: Iterable[str]) -> dict[str, str]:
     """Read `-l a=b,c=d` options."""
     return named_values((pair for text in texts for pair in text.split(",") if pair), "label")
@@ -82,13 +99,16 @@ def _from_file(file: str) -> dict[str, str]:
     for parsed in yamltext.parse(text_of(file), file):
         if not isinstance(parsed.value, dict):
             raise InputError(Problem("a parameter file is a mapping of names to values", file, parsed.line))
-        found.update({name: as_text(value) for name, value in parsed.value.items()})
+        found.update({name: as_text(name, value) for name, value in parsed.value.items()})
     return found
 
 
-def as_text(value: Any) -> str:
-    """A parameter's value as the text that it travels as: JSON for everything but text."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def as_text(name: str, value: Any) -> str:
+    """A parameter's value as the text that it travels as: JSON, as Go writes it, for everything but text."""
+    try:
+        return value if isinstance(value, str) else jsontext.dumps(value)
+    except ValueError as e:
+        raise InputError(f"parameter {name!r}: {e}") from e
 
 
 def _parameters(declared: Any, wished: Mapping[str, str]) -> list[Any]:

@@ -1,6 +1,7 @@
 """Objects go to standard output as JSON, as YAML or by name; nothing else is printed there then.
 
-One object is printed as itself, several as a List, so that `jq` and `kubectl apply -f -` take both.
+One object is printed as itself, several as a List, so that `jq` and `kubectl apply -f -` take both. What lists
+workflows prints an array.
 """
 
 from __future__ import annotations
@@ -24,12 +25,22 @@ def text_of(things: Sequence[Object], form: str) -> str:
     if form == "name":
         return "".join(f"{thing['metadata'].get('name', '')}\n" for thing in things)
     value: Any = things[0] if len(things) == 1 else {"apiVersion": "v1", "kind": "List", "items": list(things)}
+    return _dumped(value, form)
+
+
+def _dumped(value: Any, form: str) -> str:
     if form == "yaml":
         import yaml  # noqa: PLC0415  needed for this form alone
 
         text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
         return text
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_list(things: Sequence[Object], form: str, stream: TextIO) -> None:
+    """Print a list of workflows as upstream's client does: an array, however many they are."""
+    stream.write(text_of(things, form) if form == "name" else _dumped(list(things), form))
+    stream.flush()
 
 
 def write(things: Sequence[Object], form: str, stream: TextIO) -> None:

@@ -6,12 +6,12 @@ Pure, but for the one list that it is applied to. `@latest` is the workflow that
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from actors.names import durations, timestamps
 from runtime.api import Api, Selection
-from runtime.objects import Object, Reference
+from runtime.objects import Object, Reference, reference
 from tiphys.cli import nodes as status
 from tiphys.cli.kinds import WORKFLOWS
 from tiphys.cli.problems import InputError
@@ -52,10 +52,23 @@ def passes(workflow: Object, wanted: Filter, now: float) -> bool:
 
 
 async def listed(api: Api, namespace: str | None, wanted: Filter, now: float) -> list[Object]:
-    """The workflows that pass, newest first."""
+    """The workflows that pass, in the order of a list."""
     found = await api.list(WORKFLOWS, Selection(namespace, wanted.labels, wanted.fields))
-    chosen = [workflow for workflow in found.items if passes(workflow, wanted, now)]
-    return sorted(chosen, key=lambda thing: str(thing["metadata"].get("creationTimestamp", "")), reverse=True)
+    return in_order(workflow for workflow in found.items if passes(workflow, wanted, now))
+
+
+def in_order(workflows: Iterable[Object]) -> list[Object]:
+    """What runs, newest first; then what has ended, by when it did, latest first."""
+
+    def rank(thing: Object) -> tuple[bool, str]:
+        ended = status.text(status.status_of(thing), "finishedAt")
+        return not ended, ended or _created(thing)
+
+    return sorted(workflows, key=rank, reverse=True)
+
+
+def _created(thing: Object) -> str:
+    return status.text(thing["metadata"], "creationTimestamp")
 
 
 async def named(api: Api, namespace: str, names: Sequence[str]) -> list[Reference]:
@@ -66,9 +79,20 @@ async def named(api: Api, namespace: str, names: Sequence[str]) -> list[Referenc
             all_of_them = await listed(api, namespace, Filter(), 0)
             if not all_of_them:
                 raise InputError(f"{LATEST}: there is no workflow in namespace {namespace}")
-            name = all_of_them[0]["metadata"]["name"]  # noqa: PLW2901  the same name, resolved
+            name = max(all_of_them, key=_created)["metadata"]["name"]  # noqa: PLW2901  the same name, resolved
         resolved.append(Reference(WORKFLOWS, namespace, name))
     return resolved
+
+
+async def meant(api: Api, namespace: str, names: Sequence[str], wanted: Filter, now: float) -> dict[Reference, str]:
+    """The workflows that names, selectors, or both mean, each once; with what a person called it."""
+    found = dict(zip(await named(api, namespace, names), names, strict=True))
+    if wanted.labels or wanted.fields:
+        for workflow in await listed(api, namespace, wanted, now):
+            ref = reference(WORKFLOWS, workflow)
+            if ref._replace(uid="") not in found:
+                found[ref] = ref.name
+    return found
 
 
 def seconds(text: str, option: str) -> float | None:
@@ -81,6 +105,11 @@ def seconds(text: str, option: str) -> float | None:
         return durations.parse_duration_or_seconds(text)
     except ValueError as e:
         raise InputError(f"{option} {text!r}: expected a duration such as 90, 10m, 2h or 7d") from e
+
+
+def phases(texts: Sequence[str]) -> tuple[str, ...]:
+    """Read `--status Running,Failed` options."""
+    return tuple(phase.strip() for text in texts for phase in text.split(",") if phase.strip())
 
 
 def since(length: str, moment: str, now: float) -> int | None:

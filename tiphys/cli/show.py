@@ -11,24 +11,28 @@ from typing import Any, Final
 from actors.names import labels
 from runtime.objects import Object
 from tiphys.cli import nodes as status
-from tiphys.cli import table, tree
+from tiphys.cli import nodeselector, table, tree
 from tiphys.cli.screen import Screen
 from tiphys.cli.tree import Row
 
 LABEL_CELLS: Final = 20
 TREE_HEAD: Final = ("STEP", "TEMPLATE", "PODNAME", "DURATION", "MESSAGE")
 MORE_HEADS: Final = {"wide": ("ARTIFACTS", "RESOURCESDURATION", "NODENAME"), "short": ("NODENAME",)}
-"""Further columns of the forms that have some (CLI-2)."""
+"""Further columns of the forms that have some (CLI-2); artifacts stand before the message."""
 
 
-def workflow(thing: Object, now: float, screen: Screen, form: str = "") -> list[str]:
-    """The header and, when there are nodes, the tree of a workflow; "wide" and "short" have further columns."""
+def workflow(
+    thing: Object, now: float, screen: Screen, form: str = "", terms: Sequence[nodeselector.Term] = ()
+) -> list[str]:
+    """The header and, when there are nodes, the tree of a workflow; "wide" and "short" have further columns, and
+    "short" has no header where there is a tree. With `terms`, only nodes that they pick have rows."""
     lines = header(thing, now, screen)
-    drawn = tree.rows(thing, now)
-    if drawn:
-        nodes = status.nodes_of(thing)
+    nodes = status.nodes_of(thing)
+    if nodes:
+        drawn = [row for row in tree.rows(thing, now) if nodeselector.matches(nodes[row.key], terms)]
+        lines = [] if form == "short" else [*lines, ""]
         more = [_more(nodes[row.key], form) for row in drawn] if form in MORE_HEADS else []
-        lines += ["", *tree_lines(drawn, screen, more=[MORE_HEADS[form], *more] if more else ())]
+        lines += tree_lines(drawn, screen, more=[MORE_HEADS[form], *more] if more else ())
     return lines
 
 
@@ -53,7 +57,7 @@ def header(thing: Object, now: float, screen: Screen) -> list[str]:
         ("Title", status.text(notes, labels.TITLE)),
         ("Description", status.text(notes, labels.DESCRIPTION)),
         ("Namespace", status.text(meta, "namespace")),
-        ("ServiceAccount", status.text(spec, "serviceAccountName") or "unset"),
+        ("ServiceAccount", status.text(spec, "serviceAccountName") or _unset(spec)),
         ("Status", decorated_phase(thing)),
         ("Message", status.text(state, "message")),
         ("Created", status.text(meta, "creationTimestamp")),
@@ -70,6 +74,11 @@ def header(thing: Object, now: float, screen: Screen) -> list[str]:
     lines += _list("Output Parameters", outputs.get("parameters"), "name", "value")
     lines += _list("Output Artifacts", outputs.get("artifacts"), "name", "")
     return [screen.plain(line) for line in lines]
+
+
+def _unset(spec: Mapping[str, Any]) -> str:
+    """What is said where no account is named: a template may name one, and else there is the namespace's."""
+    return "unset" if spec.get("workflowTemplateRef") else "unset (will run with the default ServiceAccount)"
 
 
 def parameters(spec: Mapping[str, Any]) -> list[str]:
@@ -97,7 +106,9 @@ def tree_lines(rows: Sequence[Row], screen: Screen, head: bool = True, more: Seq
     cells: list[tuple[str, ...]] = [TREE_HEAD] if head else []
     cells += [(f"{row.indent}{row.icon} {row.name}", row.template, row.pod, row.duration, row.message) for row in rows]
     if more:
-        cells = [(*cell, *further) for cell, further in zip(cells, more, strict=True)]
+        cells = [
+            (*cell[:-1], *further[:-2], cell[-1], *further[-2:]) for cell, further in zip(cells, more, strict=True)
+        ]
     lines = table.aligned(cells)
     if screen.width:
         lines = [table.fit(line, screen.width) for line in lines]

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from actors.cron.child import submitted_manifest
+from actors.names import timestamps
 from runtime.api import Api
 from runtime.objects import Object, Reference
 from tiphys.cli.documents import Document
@@ -33,6 +34,16 @@ def origin(text: str, namespace: str) -> Reference:
     if not slash or not name or resource is None:
         raise InputError(f"--from {text!r}: expected KIND/NAME with KIND one of {', '.join(ORIGINS)}")
     return Reference(resource, namespace if resource.namespaced else "", name)
+
+
+def moment(text: str) -> str:
+    """The time that a run stands for, as it was given. Raises InputError for what is no time."""
+    try:
+        if text:
+            timestamps.seconds(text)
+    except ValueError as e:
+        raise InputError(f"--scheduled-time {text!r}: expected a time such as 2006-01-02T15:04:05-07:00") from e
+    return text
 
 
 def workflow_of(template: Object, ref: Reference) -> Object:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from actors.names import timestamps
 from runtime.api import ApiError, Gone
@@ -25,7 +26,11 @@ from tiphys.cli.nodeselector import Term
 from tiphys.cli.offloaded import plain
 from tiphys.cli.problems import EXIT_FAILED, EXIT_SUCCEEDED, InputError
 from tiphys.cli.screen import Screen
+from tiphys.cli.selected import Selected
 from tiphys.cli.selection import Filter
+
+GO_TIME: Final = "%Y-%m-%d %H:%M:%S +0000 UTC"
+"""How Go prints a time."""
 
 
 class After(NamedTuple):
@@ -35,6 +40,7 @@ class After(NamedTuple):
     wait: bool = False
     watch: bool = False
     log: bool = False
+    terms: Sequence[Term] = ()  # which nodes are shown; of all of them without
 
 
 async def submit(
@@ -66,20 +72,19 @@ async def follow(at: Connection, refs: Sequence[Reference], after: After, screen
         for ref in refs:
             await show_logs(at, ref, logs.Wishes(), follow=True)
     if after.watch:
-        return await watch(at, refs, screen)
+        return await watch(at, refs, screen, after.terms)
     if after.wait or after.log:
         return await wait(at, refs, ignore_missing=False)
     return EXIT_SUCCEEDED
 
 
-async def get(at: Connection, ref: Reference, form: str, screen: Screen) -> int:
-    """Print one workflow."""
+async def get(at: Connection, ref: Reference, form: str, screen: Screen, terms: Sequence[Term] = ()) -> None:
+    """Print one workflow; of its tree the nodes that `terms` pick."""
     workflow = await at.api.get(ref)
     if form in ("json", "yaml", "name"):
         results.write([workflow], form, sys.stdout)
     else:
-        _print(show.workflow(workflow, time.time(), screen, form))
-    return EXIT_SUCCEEDED
+        _print(show.workflow(workflow, time.time(), screen, form, terms))
 
 
 async def list_(at: Connection, wanted: Filter, form: str, *, everywhere: bool, head: bool) -> int:
@@ -87,16 +92,17 @@ async def list_(at: Connection, wanted: Filter, form: str, *, everywhere: bool, 
     now = time.time()
     found = await selection.listed(at.api, None if everywhere else at.namespace, wanted, now)
     if form in ("json", "yaml", "name"):
-        results.write(found, form, sys.stdout)
+        results.write_list(found, form, sys.stdout)
     else:
         _print(listing.lines(found, now, wide=form == "wide", everywhere=everywhere, head=head))
     return EXIT_SUCCEEDED
 
 
-async def watch(at: Connection, refs: Sequence[Reference], screen: Screen) -> int:
-    """Show workflows until they have ended; 1 when one did not succeed."""
+async def watch(at: Connection, refs: Sequence[Reference], screen: Screen, terms: Sequence[Term] = ()) -> int:
+    """Show workflows, or those of their nodes that `terms` pick, until they have ended; 1 when one did not succeed."""
     workflows = [await at.api.get(ref) for ref in refs]
-    display = display_on(sys.stdout, screen)
+    shown = display_on(sys.stdout, screen)
+    display = Selected(shown, terms) if terms else shown
     with display:
         execution = Execution(at.api, workflows, display, hint=False)
         await execution.to_the_end()
@@ -117,8 +123,9 @@ async def wait(at: Connection, refs: Sequence[Reference], *, ignore_missing: boo
         if not execution.finished:
             await execution.to_the_end()
         ended = next(iter(execution.latest.values()))
-        at_time = status.text(status.status_of(ended), "finishedAt") or timestamps.rfc3339(time.time())
-        print(f"{ref.name} {status.phase_of(ended)} at {at_time}", flush=True)
+        stamp = status.text(status.status_of(ended), "finishedAt")
+        at_time = timestamps.seconds(stamp) if stamp else time.time()
+        print(f"{ref.name} {status.phase_of(ended)} at {datetime.fromtimestamp(at_time, UTC):{GO_TIME}}", flush=True)
         if not execution.succeeded:
             code = EXIT_FAILED
     return code
@@ -141,13 +148,12 @@ async def show_logs(at: Connection, ref: Reference, wishes: logs.Wishes, *, foll
 
 
 async def delete(at: Connection, refs: Sequence[Reference], *, dry_run: bool, force: bool) -> int:
-    """Delete workflows; one that is not there is said and is no failure."""
+    """Delete workflows; one that is not there is said and is no failure. A dry run asks nobody."""
     if not refs:
         print("No resources found")
     for ref in refs:
         try:
             if dry_run:
-                await plain(at.api).get(ref)
                 print(f"Workflow '{ref.name}' deleted (dry-run)")
                 continue
             if force:
@@ -160,21 +166,27 @@ async def delete(at: Connection, refs: Sequence[Reference], *, dry_run: bool, fo
 
 
 async def steer(
-    at: Connection, refs: Sequence[Reference], decide: control.Change, done: str, *, dry_run: bool = False
+    at: Connection, refs: Sequence[Reference], decide: control.Change, done: str, called: Mapping[Reference, str]
 ) -> int:
-    """Edit workflows by a decision and say what was done; goes on after one that cannot be, and ends with 1 then."""
+    """Edit workflows by a decision and say what was done; goes on after one that cannot be, and ends with 1 then.
+
+    `called`: what a person calls them, where that is to be said."""
     code = EXIT_SUCCEEDED
     for ref in refs:
         try:
-            if dry_run:
-                decide(await at.api.get(ref))
-            else:
-                await control.change(at.api, ref, decide)
-            print(f"workflow {ref.name} {done}{' (dry-run)' if dry_run else ''}")
+            await control.change(at.api, ref, decide)
+            print(f"workflow {called.get(ref, ref.name)} {done}")
         except (ApiError, InputError) as e:
             print(f"{ref.name}: {e}", file=sys.stderr)
             code = EXIT_FAILED
     return code
+
+
+def would_steer(names: Iterable[str], done: str) -> int:
+    """Say what would be done. Nobody is asked whether it could be, as upstream's client asks nobody."""
+    for name in names:
+        print(f"workflow {name} {done} (dry-run)")
+    return EXIT_SUCCEEDED
 
 
 def stopping(terms: list[Term], message: str) -> control.Change:

@@ -6,7 +6,6 @@ The result is JSON, on its log and in its frame; it ends with 0, or with 64 and 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Sequence
@@ -39,28 +38,38 @@ def main() -> int:
 
 
 def transformed(listed: Any, expressions: Sequence[str]) -> Any:
-    """Each expression over what the one before made, known to it as `data`. Raises ExpressionError."""
+    """Each expression over what the one before made, known to it as `data`. Raises ValueError, which says which."""
     from actors.language.expression import evaluate  # noqa: PLC0415  (after the lock is held)
 
-    for expression in expressions:
-        listed = evaluate(expression, {"data": listed})
+    for number, expression in enumerate(expressions):
+        try:
+            listed = evaluate(expression, {"data": listed})
+        except (TypeError, ValueError) as error:  # an ExpressionError is one
+            step = f"error processing data step {number}"
+            raise ValueError(f"unable to process data transformation: {step}: {error}") from error
     return listed
 
 
 def _content(told: Instructions) -> Content:
-    from actors.language.faults import ExpressionError  # noqa: PLC0415  (as above)
+    from actors.language.jsontext import dumps  # noqa: PLC0415  (as above)
     from tiphys.executor import artifacts  # noqa: PLC0415
     from tiphys.executor.transfer import repository_mount, with_retries  # noqa: PLC0415
 
     location, root = told["listing"]["location"], told.get("repository_root", "")
     try:
         listed = with_retries(lambda: artifacts.list_keys(location, root=root, mount=repository_mount()))
-        result = json.dumps(transformed(listed, told.get("transformation", ())), separators=(",", ":"))
-    except (artifacts.StoreError, ExpressionError, OSError, TypeError, ValueError) as error:
-        return {"code": FAILED, "message": redacted(f"{error}")}
+        result = dumps(transformed(listed, told.get("transformation", ())))
+    except (artifacts.StoreError, OSError) as error:
+        return _failed(f"unable to process data source: unable to source artifact paths: {error}")
+    except (TypeError, ValueError) as error:
+        return _failed(str(error))
     if len(result) > RESULT_BYTES_MAX:
         return {
             "code": FAILED,
             "message": f"the result has {len(result)} bytes, more than {RESULT_BYTES_MAX}: list less, or filter more",
         }
     return {"code": 0, "result": result}
+
+
+def _failed(why: str) -> Content:
+    return {"code": FAILED, "message": redacted(f"unable to process data template: {why}")}

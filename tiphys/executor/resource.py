@@ -50,7 +50,7 @@ def main(action: str) -> int:
 
 async def run(api: Api, kinds: Kinds, order: Order, told: Instructions, log: Log) -> Content:
     """Act, wait, and collect the outputs. Raises what the parts raise."""
-    from tiphys.executor.resource_outcome import output_values, until_decided  # noqa: PLC0415
+    from tiphys.executor.resource_outcome import output_values, until_decided, values_of_nothing  # noqa: PLC0415
     from tiphys.executor.resource_verbs import BadManifest, perform, targets  # noqa: PLC0415
 
     section, wanted = told["resource"], told.get("parameters", [])
@@ -68,8 +68,10 @@ async def run(api: Api, kinds: Kinds, order: Order, told: Instructions, log: Log
         return {"code": 0}
     if (success or failure or wanted) and len(done) > 1:
         raise BadManifest("resource: conditions and outputs need one object, and the manifest has several")
-    thing = done[0][1] if done else {}
-    if done and (success or failure):
+    if not done:
+        return {"code": 0, "parameters": values_of_nothing(wanted)}
+    thing = done[0][1]
+    if success or failure:
         log.say(f"waiting until {success or 'no success condition'}, unless {failure or 'nothing'}")
         thing = await until_decided(api, done[0][0], success, failure)
     values, error = output_values(thing, wanted)

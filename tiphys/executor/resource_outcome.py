@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from actors.contract.documents import Parameter
-from actors.language.conditions import failing, matches
+from actors.language.conditions import ConditionError, failing, matches, parse_condition
 from actors.language.jsonpath import PathError
 from actors.language.jsontext import dumps
 from actors.language.kubectl_path import render_template
@@ -15,6 +15,7 @@ from runtime.api import Api, Expired, Gone, Selection, Throttled, Unavailable
 from runtime.objects import Object, Reference
 
 POLL_S = 5.0  # when there is no watch to be had
+DELETED = "The resource has been deleted while its status was still being checked."  # upstream's words
 WATCH_S = 120  # then the object is read anew, in case the watch has lost something
 
 
@@ -23,13 +24,29 @@ class Unsatisfied(Exception):
 
 
 async def until_decided(api: Api, ref: Reference, success: str, failure: str) -> Object:
-    """Follow the object until a condition decides; the object then. Raises Unsatisfied, ApiError, ConditionError."""
+    """Follow the object until a condition decides; the object then. Raises Unsatisfied, ApiError."""
+    _readable("success", success)
+    _readable("fail", failure)
     async for thing in _states(api, ref):
         if failure and failing(failure, thing) is not None:
             raise Unsatisfied(f"failure condition '{failure}' evaluated true")
         if matches(success, thing):
             return thing
-    raise Unsatisfied(f"{ref} was deleted while it was being watched")
+    resource = ref.resource
+    called = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+    raise Unsatisfied(f'{DELETED} Will not be retried: {called} "{ref.name}" not found')
+
+
+def _readable(what: str, condition: str) -> None:
+    try:
+        parse_condition(condition)
+    except ConditionError as error:
+        raise Unsatisfied(f"{what} condition '{condition}' failed to parse: {error}") from error
+
+
+def values_of_nothing(wanted: Sequence[Parameter]) -> dict[str, str]:
+    """The output parameters when no object was found, and that was allowed: no filter is asked."""
+    return {entry["name"]: entry.get("default", "") for entry in wanted}
 
 
 def output_values(thing: Any, wanted: Sequence[Parameter]) -> tuple[dict[str, str], str]:

@@ -39,13 +39,23 @@ def test_phase_message_and_values_are_written_to_the_node_that_is_picked() -> No
         ("displayName=a", {"phase": "Skipped"}, "cannot be set to 'Skipped'"),
         ("displayName=a", {}, "nothing to set"),
         ("displayName=a", {"outputs": {"z": "1"}}, "not expecting output parameter 'z'; it expects: x, y"),
-        ("displayName=a", {"outputs": {"y": "1"}}, "cannot be set: it is not supplied, or was set already"),
+        (
+            "displayName=a",
+            {"outputs": {"y": "1"}},
+            "cannot set output parameter 'y' because it does not use valueFrom.raw or it was already set",
+        ),
     ],
 )
 def test_what_cannot_be_set_is_refused(selector: str, options: dict[str, Any], said: str) -> None:
     thing = workflow(outputs={"parameters": [SUPPLIED, {"name": "y", "value": "1"}]})
     with pytest.raises(Refusal, match=said):
         set_node(thing, parse(selector), NOW, **options)
+
+
+@pytest.mark.spec("OP-8")
+def test_a_node_that_waits_for_no_value_takes_none() -> None:
+    with pytest.raises(Refusal, match="cannot set output parameters because node is not expecting any raw parameters"):
+        set_node(workflow(), parse("displayName=a"), NOW, outputs={"x": "1"})
 
 
 def test_a_comma_in_a_selectors_value_stands_behind_a_backslash() -> None:

@@ -231,12 +231,13 @@ def test_a_resubmission_is_a_new_workflow_with_the_old_ones_spec() -> None:
     made = resubmit(thing, "abcde", NOW, parameters={"p": "1"}, priority=4)
 
     assert made["metadata"] == {
-        "name": "w-abcde", "namespace": "n", "annotations": {"note": "kept"},
+        "name": "w-abcde", "generateName": "w-", "namespace": "n", "annotations": {"note": "kept"},
         "labels": {"mine": "kept", labels.RESUBMITTED_FROM: "w"},
     }  # fmt: skip
     arguments = {"parameters": [{"name": "p", "value": "1"}]}
     assert made["spec"] == {"entrypoint": "main", "arguments": arguments, "priority": 4}
     assert "status" not in made
+    assert resubmit(made, "fghij", NOW)["metadata"]["name"] == "w-fghij"  # and not w-abcde-fghij
     thing["metadata"]["generateName"] = "from-"
     assert resubmit(thing, "abcde", NOW)["metadata"]["name"] == "from-abcde"
 

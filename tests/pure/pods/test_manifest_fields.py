@@ -236,6 +236,23 @@ def test_secrets_of_artifacts_are_mounted_into_init_and_wait_alone() -> None:
     assert all(len(volume["name"]) <= 63 for volume in by_secret.values())
 
 
+@pytest.mark.spec("PARAM-4", "PARAM-5")
+@pytest.mark.parametrize(
+    ("default", "text"), [("a\n\n", "a\n"), ("\n", ""), (True, "true"), (1.0, "1"), (1500000, "1500000")]
+)
+def test_a_default_is_a_text_less_one_newline_as_what_is_written_is(default: Any, text: str) -> None:
+    outputs = {"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p", "default": default}}]}
+    pod = build({"container": {"image": "i", "command": ["c"]}, "outputs": outputs})
+    assert told(pod, "main")["parameters"] == [{"name": "p", "path": "/tmp/p", "default": text}]
+
+
+@pytest.mark.spec("RES-9")
+def test_the_default_of_a_resources_output_is_a_text() -> None:
+    outputs = {"parameters": [{"name": "p", "valueFrom": {"jsonPath": "{.x}", "default": False}}]}
+    pod = build({"resource": {"action": "get", "manifest": "x"}, "outputs": outputs})
+    assert told(pod, "main")["parameters"] == [{"name": "p", "jsonPath": "{.x}", "default": "false"}]
+
+
 @pytest.mark.spec("DATA-3")
 def test_a_data_template_is_our_program_alone() -> None:
     data = {"source": {"artifactPaths": {"name": "b", "s3": {}}}, "transformation": [{"expression": "data"}]}
