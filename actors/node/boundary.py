@@ -49,11 +49,7 @@ class Boundary(Called):
         limit = template.get("parallelism")
         if self.gate is None and (limit is not None or template.get("failFast")):
             self.gate = Gate(int(limit) if limit else None, bool(template.get("failFast")), patient=bool(limit))
-            over = self.run.found_over_inside(self.status.name)
-            stay = {call: name for call, name in over.items() if call in self.run.lockers}  # see _vacated
-            self.gate.restore(self.run.recorded_inside(self.id) | self.run.found_inside(self.status.name) | stay)
-            self.gate.owed.update(over.keys() - stay.keys())
-            self.gate.failed = self.gate.fail_fast and self.run.recorded_failure(self.id)
+            self._restore(self.gate)
         self.scope = self.scope or dict(self.instance.variables)
         if self.captured is None:
             self.captured = results_referenced(template)  # looked for once: the template may be large
@@ -62,6 +58,19 @@ class Boundary(Called):
             template_scope=call.resolved.scope, kind=self.kind, depth=call.depth, on_exit=call.on_exit,
             gate=self.address if self.gate else None, captured=self.captured, order=call.order,
         )  # fmt: skip
+
+    def _restore(self, gate: Gate) -> None:
+        """Who was inside when the record was written, or has a pod that was found. Of those with a pod on record none
+        may be left, and its place given to another, as between attempts; who has a lock would have kept it."""
+        run = self.run
+        recorded, over = run.recorded_inside(self.id), run.found_over_inside(self.status.name)
+        doubtful = (recorded.keys() & run.recorded_inside(None).keys()) - run.lockers
+        gate.restore({call: recorded[call] for call in doubtful}, doubtful=True)
+        gate.restore({call: recorded[call] for call in recorded.keys() - doubtful})
+        stay = {call: name for call, name in over.items() if call in run.lockers}  # see _vacated
+        gate.restore(run.found_inside(self.status.name) | stay)
+        gate.owed.update(over.keys() - stay.keys())
+        gate.failed = gate.fail_fast and run.recorded_failure(self.id)
 
     def told(self, sender: Address, word: Any, now: float) -> list[Command]:
         """Children ask for permits; orders are passed on to them."""

@@ -11,6 +11,7 @@ from actors.messages import (
     Edited,
     FoundOver,
     NodeChanged,
+    NodeFlag,
     NodeStatus,
     Phase,
     ReturnsPermit,
@@ -65,6 +66,14 @@ TRIED = "w.A[0].s(0)"
 CALL = ids.node_id("w", "w.A[0].s")
 
 
+def an_attempt(name: str) -> NodeStatus:
+    """On record, of a call in the template's first group."""
+    return NodeStatus(
+        id=ids.node_id("w", name), name=name, display_name=name, type="Pod", phase="Pending", started_at=STAMP,
+        boundary_id=ids.node_id("w", "w.A"), node_flag=NodeFlag(retried=True),
+    )  # fmt: skip
+
+
 def admitted(node: Played, commands: list[Command]) -> list[Tell]:
     """Whom it is said to, and whom once all have spoken."""
     later = [wake for wake in of(WakeAt, commands) if wake.tag == PERMITS]
@@ -89,6 +98,26 @@ def test_a_pod_that_ends_before_its_call_asks_again_leaves_its_place_to_others_u
     freed = admitted(node, node.told(FoundOver(TRIED)))
     assert [tell.to.part for tell in freed] == ([] if locked else ["other"])
     assert [tell.to.part for tell in of(Tell, node.told(WantsPermit(CALL, "w.A[0].s")))] == [CALL]
+
+
+@pytest.mark.spec("PAR-4")
+@pytest.mark.parametrize(("locked", "first"), [(False, False), (False, True), (True, False)])
+def test_a_place_on_record_that_went_to_another_between_attempts_is_the_others_while_its_pod_works(
+    *, locked: bool, first: bool
+) -> None:
+    """The attempt on record has lost its pod; its call gave its place away, and neither was written any more."""
+    other = "w.A[0].t(0)"
+    run = a_run(attempt=an_attempt(TRIED))
+    run.found = {other: None}
+    run.lockers = frozenset({CALL} if locked else ())  # then it never left
+    node = Played(a_call(run, LIMITED))
+    node.hears_of_birth()
+    asks = [WantsPermit(ids.node_id("w", "w.A[0].t"), "w.A[0].t"), WantsPermit(CALL, "w.A[0].s")]
+
+    given = [tell.to.part for word in (asks[::-1] if first else asks) for tell in admitted(node, node.told(word))]
+    assert sorted(given) == sorted([asks[0].node_id, *([CALL] if locked else [])])
+    freed = admitted(node, node.told(ReturnsPermit(asks[0].node_id)))
+    assert [tell.to.part for tell in freed] == ([] if locked else [CALL])
 
 
 @pytest.mark.spec("FF-2")
