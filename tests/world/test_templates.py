@@ -303,6 +303,45 @@ async def test_claims_are_made_before_and_deleted_after(outcome: Outcome, rule: 
     assert bool(done["status"].get("persistentVolumeClaims")) is kept
 
 
+@pytest.mark.spec("VOL-2")
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_claim_that_is_there_is_used_if_it_is_the_workflows_and_never_if_it_is_not(own: bool) -> None:
+    asked = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claims_wanted = json.dumps([{"metadata": {"name": "work"}, "spec": asked}])
+    text = flow("  - {name: main, container: {image: b, command: [c], volumeMounts: [{name: work, mountPath: /w}]}}\n",
+                volumeClaimTemplates=claims_wanted, volumeClaimGC="{strategy: OnWorkflowCompletion}")  # fmt: skip
+    meta: Object = {"name": "w-work", "namespace": "default"}
+    claim: Object = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": asked}
+    async with world(table()) as here:
+        if not own:
+            await here.api.create(CLAIMS, claim)
+        ref = await here.submit(text)
+        if own:
+            owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "w", "uid": ref.uid}
+            meta["ownerReferences"] = [{**owner, "controller": True}]
+            await here.api.create(CLAIMS, claim)
+        done = await here.end_of(ref)
+        await here.at_rest(ref)
+        claims = [claim["metadata"]["name"] for claim in (await here.api.list(CLAIMS)).items]
+
+    said = done["status"]["phase"], done["status"].get("message", "")
+    if own:
+        assert (said, claims) == (("Succeeded", ""), [])
+    else:
+        assert said == ("Error", "pvc create error: w-work pvc already exists with different ownerreference")
+        assert claims == ["w-work"]
+
+
+@pytest.mark.spec("VOL-2")
+async def test_a_claim_needs_a_name() -> None:
+    spec = "{accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}"
+    text = flow("  - {name: main, container: {image: b, command: [c]}}\n", volumeClaimTemplates=f"[{{spec: {spec}}}]")
+    done = await run(text)
+
+    said = done["status"]["phase"], done["status"]["message"]
+    assert said == ("Error", "pvc create error: volumeClaimTemplates[0].metadata.name is required")
+
+
 @pytest.mark.spec("PGC-1")
 @pytest.mark.spec("PGC-2")
 @pytest.mark.spec("PGC-3")
