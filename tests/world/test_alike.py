@@ -124,6 +124,8 @@ async def test_a_mount_without_its_volume_is_told_in_upstreams_words() -> None:
     [
         ("{strategy: OnPodCompletion}", "OnPodCompletion/5s"),
         ("{strategy: OnWorkflowSuccess, deleteDelayDuration: 30000ms}", "OnWorkflowSuccess/30s"),
+        ('{strategy: OnWorkflowSuccess, deleteDelayDuration: "30"}', "OnWorkflowSuccess/30s"),
+        ("{deleteDelayDuration: 10s}", "/10s"),
         ("{strategy: OnWorkflowSuccess, deleteDelayDuration: soon}", "OnWorkflowSuccess/5s"),
     ],
 )
