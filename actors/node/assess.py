@@ -155,6 +155,10 @@ def _scan(pod: Mapping[str, Any], expect: Expectation, reports: Reports) -> tupl
 
 
 def _nothing_bad(pod: Mapping[str, Any], expect: Expectation, ended_well: set[str]) -> tuple[str, str]:
+    meta, status = pod.get("metadata") or {}, pod.get("status") or {}
+    if not status.get("initContainerStatuses") and not status.get("containerStatuses"):
+        name, namespace = meta.get("name", ""), meta.get("namespace", "")
+        return "Failed", f"can't find failed message for pod {name} namespace {namespace}"
     main_ok = all(name in ended_well for name in _mains(expect))
     has_wait = any(entry.get("name") == paths.WAIT for entry in (pod.get("spec") or {}).get("containers") or ())
     wait_ok = not has_wait or paths.WAIT in ended_well
@@ -164,12 +168,6 @@ def _nothing_bad(pod: Mapping[str, Any], expect: Expectation, ended_well: set[st
         return "Failed", "pod failed: wait container did not complete successfully"
     if wait_ok and has_wait:
         return "Failed", "pod failed: main container did not complete successfully"
-    if not has_wait:
-        meta = pod.get("metadata") or {}
-        return (
-            "Failed",
-            f"can't find failed message for pod {meta.get('name', '')} namespace {meta.get('namespace', '')}",
-        )
     return "Failed", "pod failed: neither main nor wait container completed successfully"
 
 
@@ -227,8 +225,7 @@ def _set_verdict(entry: Mapping[str, Any], *, over: bool, pod: Mapping[str, Any]
         return ContainerVerdict("Failed", "Pod Failed whilst container running")
     if running:
         return ContainerVerdict("Running", started_at=str(running.get("startedAt") or ""))
-    waiting = state.get("waiting") or {}
-    return ContainerVerdict("Pending", str(waiting.get("reason") or ""))
+    return ContainerVerdict("Pending")
 
 
 def _finished_at(pod: Mapping[str, Any]) -> str:

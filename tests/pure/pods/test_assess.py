@@ -133,6 +133,16 @@ def told(content: Any, limit: int = 1500) -> str:
             "pod failed: neither main nor wait container completed successfully",
         ),
         (pod("Failed"), "Failed", "can't find failed message for pod p namespace ns"),
+        (
+            pod("Failed") | {"spec": {"containers": [{"name": "wait"}, {"name": "main"}], "nodeName": "host-1"}},
+            "Failed",
+            "can't find failed message for pod p namespace ns",
+        ),
+        (
+            pod("Failed", running("main")),
+            "Failed",
+            "pod failed: neither main nor wait container completed successfully",
+        ),
         (pod("Unknown"), "Error", "Unexpected pod phase for p: Unknown"),
         (
             pod("Running", running("wait"), ended("main", 128, "StartError", "exec: nope")),
@@ -243,6 +253,7 @@ def test_the_containers_of_a_set_are_judged_one_by_one() -> None:
     verdicts = assess(seen, expect).containers
     assert [verdict.phase for verdict in verdicts.values()] == ["Succeeded", "Error", "Failed", "Running", "Pending"]
     assert verdicts["c"].message == "c: Error (exit code 3): "
+    assert verdicts["e"] == ContainerVerdict("Pending")
     assert verdicts["a"] == ContainerVerdict("Succeeded", "", "2026-01-01T00:00:00Z", "2026-01-01T00:00:20Z", "0")
     over = assess(pod("Failed", ended("a"), running("d"), message="Evicted"), expect)
     assert over.containers["d"].message == "Pod Failed whilst container running"
