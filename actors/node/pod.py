@@ -294,6 +294,8 @@ class PodNode(PodLook):
             restarted = self._restart(self.pod, now)
             if restarted is not None:
                 return restarted
+        if self._gets_ready(seen.phase) and not seen.daemoned:
+            return []
         before = self.status
         entries = container_entries(self, seen, now)
         fields = fields_of(seen, template)
@@ -306,6 +308,10 @@ class PodNode(PodLook):
         self.now_is("Running" if runs else "Pending", now, seen.message, **fields)
         said = [*entries, *self.announce()] if self.status != before or entries else []
         return [*said, *self._listen(now)] if runs else said
+
+    def _gets_ready(self, pod_phase: str) -> bool:
+        """A daemon is Pending until it is ready, though its pod runs (DMN-1)."""
+        return pod_phase == "Running" and self.status.phase == "Pending" and bool(self.instance.template.get("daemon"))
 
     def _listen(self, now: float) -> list[Command]:
         """Ask so often as the installation wishes what the pod says of its progress, where somebody in it tells it."""
@@ -353,10 +359,13 @@ class PodNode(PodLook):
             return []
         if pod is None or not self._is_mine(pod):
             return super().timed_out(now)
-        if (pod.get("status") or {}).get("phase", "Pending") == "Pending":
+        pod_phase = (pod.get("status") or {}).get("phase", "Pending")
+        if pod_phase == "Pending":
             self.pod = pod
             return super().timed_out(now)
         said = self._found(pod, now)
+        if self._gets_ready(pod_phase):
+            return [*said, *super().timed_out(now)]
         return [*said, WakeAt(now + 1.0, "pendingTimeout")] if self.status.phase == "Pending" else said
 
     def waiting(self) -> str:
