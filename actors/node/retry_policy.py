@@ -18,11 +18,14 @@ BACKOFF_TOO_LONG = "Backoff would exceed max duration limit"
 EXPRESSION_FALSE = "retryStrategy.expression evaluated to false"
 LONGEST_S = float((1 << 63) // 10**9)  # what a duration of upstream's can hold: 292 years
 TRANSIENT = (
-    "exceeded quota", "Too Many Requests", "TLS handshake timeout", "i/o timeout", "connection timed out",
-    "connection reset by peer", "connection refused", "connection closed by foreign host", "unexpected EOF",
-    "etcdserver: leader changed", "http2: client connection lost", "server sent GOAWAY", "no such host",
-    "error reading from server", "invalid connection",
+    "net/http: TLS handshake timeout", "i/o timeout", "connection timed out", "connection reset by peer",
+    "connect: connection refused", "Connection closed by foreign host", "http2: client connection lost",
+    "http2: server sent GOAWAY and closed the connection", "request did not complete within requested timeout",
+    "unexpected error when reading response body", "stream error when reading response body", "invalid connection",
+    "etcdserver: leader changed", "etcdserver: request timed out", "etcdserver: too many requests",
+    "client rate limiter Wait returned an error", "upper: no more rows in",
 )  # fmt: skip
+"""What upstream calls transient by its text alone; what it tells by a code or a type no message has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,23 @@ def test_the_policy_says_which_ends_are_tried_again(strategy: dict[str, Any], ph
 
 
 @pytest.mark.spec("RTY-3")
-def test_transient_texts_are_tried_again() -> None:
-    failed = attempts(1, "Error", message="Post https://x: net/http: TLS handshake timeout")
+@pytest.mark.parametrize(
+    ("message", "again"),
+    [
+        ("Post https://x: net/http: TLS handshake timeout", True),
+        ("dial tcp 10.0.0.1:443: connect: connection refused", True),
+        ("etcdserver: request timed out", True),
+        ("client rate limiter Wait returned an error: context deadline exceeded", True),
+        ("main: Error (exit code 1): connection refused by the referee", False),
+        ("dial tcp: lookup x: no such host", False),
+        ("429 Too Many Requests", False),
+    ],
+)
+def test_transient_texts_are_tried_again(message: str, again: bool) -> None:
+    failed = attempts(1, "Error", message=message)
 
-    assert decide({"retryPolicy": "OnTransientError"}, failed, {}, START + 20) == Again()
+    expected = Again() if again else GiveUp(message)
+    assert decide({"limit": 3, "retryPolicy": "OnTransientError"}, failed, {}, START + 20) == expected
 
 
 @pytest.mark.spec("RTY-4")
