@@ -26,6 +26,7 @@ from actors.names import ids
 from actors.node.assess import assess
 from actors.node.assessment import ContainerVerdict, expected_of, fields_of
 from actors.node.container_nodes import close_containers, container_entries, last_containers, on_record
+from actors.node.dropped import dropped
 from actors.node.manifest_request import PodSettings
 from actors.node.pod_look import CONFIRM, DOUBT, DOUBT_S, PodLook
 from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin
@@ -179,7 +180,7 @@ class PodNode(PodLook):
         match command:
             case Create(tag="pod:create"):
                 self.creating, self.refusals = False, 0
-                return self._made(result, now)
+                return [*self._made(result, now), *dropped(self.run.address, command.object, result, now)]
             case Read(tag="pod:adopt") | Read(tag="pod:confirm"):
                 return self._found(result, now)
             case Read(tag="pod:overdue"):
