@@ -337,4 +337,7 @@ def test_sidecars_are_native_and_come_after_the_users_init_containers() -> None:
     assert side["restartPolicy"] == "Always"
     assert "mirrorVolumeMounts" not in side
     assert [m["mountPath"] for m in side["volumeMounts"]] == ["/w", "/i"]
+    for name in ("setup", "side", "main"):
+        told = env(container(pod, name))
+        assert (told["ARGO_CONTAINER_NAME"], told["ARGO_NODE_ID"]) == (name, "wf-123")
     assert [v["name"] for v in pod["spec"]["volumes"]] == ["w", "unused", "tiphys-shim", "input-artifacts"]
