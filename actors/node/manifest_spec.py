@@ -23,6 +23,10 @@ _NAMED = frozenset(
 )
 
 
+OF_PODS = _NAMED | {"volumes", "podMetadata", "podSpecPatch"}
+"""What a pod takes from its workflow's spec: here a tag may also name an input of the template, and the pod (EXPR-12)."""
+
+
 def pod_fields(request: PodRequest) -> dict[str, Any]:
     """The pod spec without containers and volumes."""
     fields: dict[str, Any] = {"restartPolicy": "Never"}

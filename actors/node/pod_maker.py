@@ -7,6 +7,7 @@ program began, through no fault of its own, another one is made. (TMPL-14, RTY-1
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +20,10 @@ from actors.names.durations import parse_duration_or_seconds
 from actors.names.timestamps import seconds
 from actors.node.called import Called
 from actors.node.image_question import ImageQuestion, question_for
+from actors.node.inputs import texts
 from actors.node.manifest import pod_for
 from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings, UnknownEntrypoint
+from actors.node.manifest_spec import OF_PODS
 from actors.node.refusals import CREATE_BACKOFF_S, passes
 from actors.node.release import INPUTS_ANNOTATION, inputs_annotation, release_patch
 from actors.node.restarts import restart_reason
@@ -38,6 +41,13 @@ IMAGE_QUESTIONS_MAX = 5  # to a registry that does not answer; then the node is 
 @dataclass(frozen=True, slots=True)
 class Begin:
     """Said by a node's actor to itself: all that the cache has of its pod has been told by now."""
+
+
+def _spec(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The workflow's spec with what its pods take from it filled in."""
+    taken = {field: spec[field] for field in OF_PODS & spec.keys()}
+    filled = substitute(taken, texts(values)) if taken else taken
+    return spec if filled is taken else {**spec, **filled}
 
 
 class PodMaker(Called):
@@ -97,9 +107,10 @@ class PodMaker(Called):
         values = {**self.instance.variables, **run.globals()}
         written = key_format(run.repository or {})
         return PodRequest(
-            workflow_name=run.name, namespace=run.address.namespace, workflow_uid=run.address.uid, spec=run.spec,
-            template=self.instance.template, node_id=self.id, node_name=self.status.name, pod_name=self.pod_name,
-            boundary=call.boundary_template, include_result=call.include_result, on_exit=call.on_exit,
+            workflow_name=run.name, namespace=run.address.namespace, workflow_uid=run.address.uid,
+            spec=_spec(run.spec, values), template=self.instance.template, boundary=call.boundary_template,
+            node_id=self.id, node_name=self.status.name, pod_name=self.pod_name,
+            include_result=call.include_result, on_exit=call.on_exit,
             active_deadline_s=self._deadline_s(now), annotations=annotations, claims=run.claims,
             repository=run.repository, key_format=substitute(written, values) if written else None,
             avoid_hosts=call.avoid_hosts, settings=self._settings(),
