@@ -17,7 +17,7 @@ from actors.contract.repository import BadLocation, key_format
 from actors.language.tags import SubstitutionError, substitute
 from actors.names import ids
 from actors.names.durations import parse_duration_or_seconds
-from actors.names.timestamps import seconds
+from actors.names.timestamps import rfc3339, seconds
 from actors.node.called import Called
 from actors.node.image_question import ImageQuestion, question_for
 from actors.node.inputs import texts
@@ -111,8 +111,8 @@ class PodMaker(Called):
             spec=_spec(run.spec, values), template=self.instance.template, boundary=call.boundary_template,
             node_id=self.id, node_name=self.status.name, pod_name=self.pod_name,
             include_result=call.include_result, on_exit=call.on_exit,
-            active_deadline_s=self._deadline_s(now), annotations=annotations, claims=run.claims,
-            repository=run.repository, key_format=substitute(written, values) if written else None,
+            active_deadline_s=self._deadline_s(now), deadline=self._told_deadline(), annotations=annotations,
+            claims=run.claims, repository=run.repository, key_format=substitute(written, values) if written else None,
             avoid_hosts=call.avoid_hosts, settings=self._settings(),
         )  # fmt: skip
 
@@ -123,6 +123,12 @@ class PodMaker(Called):
         if text:
             limits.append(seconds(self.status.started_at or "") + parse_duration_or_seconds(str(text)))
         return max(1, int(min(limits) - now)) if limits else None
+
+    def _told_deadline(self) -> str:
+        """When the workflow or the retry's maxDuration ends it, whichever is first; empty when nothing does."""
+        of_workflow = None if self.call.on_exit else self.run.deadline
+        known = [end for end in (of_workflow, self.call.deadline) if end is not None]
+        return rfc3339(min(known)) if known else ""
 
     def _not_created(self, error: ApiError, now: float) -> list[Command]:
         """Refused for good or for a while; or nobody knows, and what is there is looked at before it is asked again."""
