@@ -133,9 +133,12 @@ def _automount(request: PodRequest) -> bool | None:
 
 
 def _active_deadline(request: PodRequest) -> int | None:
-    if request.active_deadline_s is not None:
-        return request.active_deadline_s
-    text = request.template.get("activeDeadlineSeconds")
+    return request.active_deadline_s if request.active_deadline_s is not None else own_deadline_s(request.template)
+
+
+def own_deadline_s(template: Mapping[str, Any]) -> int | None:
+    """A template's `activeDeadlineSeconds`. Raises BadTemplate for what is no number."""
+    text = template.get("activeDeadlineSeconds")
     if text is None:
         return None
     try:

@@ -23,7 +23,7 @@ from actors.node.image_question import ImageQuestion, question_for
 from actors.node.inputs import texts
 from actors.node.manifest import pod_for
 from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings, UnknownEntrypoint
-from actors.node.manifest_spec import OF_PODS
+from actors.node.manifest_spec import OF_PODS, own_deadline_s
 from actors.node.refusals import CREATE_BACKOFF_S, passes
 from actors.node.release import INPUTS_ANNOTATION, inputs_annotation, release_patch
 from actors.node.restarts import restart_reason
@@ -117,12 +117,17 @@ class PodMaker(Called):
         )  # fmt: skip
 
     def _deadline_s(self, now: float) -> int | None:
-        """What is left of `timeout` or of the retry's maxDuration; None leaves it to the template."""
-        text = self.instance.template.get("timeout")
-        limits = [self.call.deadline] if self.call.deadline is not None else []
+        """What is left of `timeout`, which takes the place of the template's own deadline, and of the retry's
+        maxDuration, which does not; None leaves it to the template."""
+        template, ends = self.instance.template, self.call.deadline
+        text = template.get("timeout")
         if text:
-            limits.append(seconds(self.status.started_at or "") + parse_duration_or_seconds(str(text)))
-        return max(1, int(min(limits) - now)) if limits else None
+            end = seconds(self.status.started_at or "") + parse_duration_or_seconds(str(text))
+            ends = end if ends is None else min(ends, end)
+        if ends is None:
+            return None
+        left, own = max(1, int(ends - now)), None if text else own_deadline_s(template)
+        return left if own is None else min(left, own)
 
     def _told_deadline(self) -> str:
         """When the workflow or the retry's maxDuration ends it, whichever is first; empty when nothing does."""
