@@ -34,6 +34,7 @@ from runtime.objects import PODS, Object, Reference, reference
 
 ADOPT, CREATE, IMAGE, RESTART = "pod:adopt", "pod:create", "pod:image", "pod:restart"
 RELEASE = "pod:release"
+RATE_LIMITED = "resource creation rate-limit reached"
 REGISTRY = "registry"  # the service that knows how images start
 IMAGE_QUESTIONS_MAX = 5  # to a registry that does not answer; then the node is an Error
 
@@ -81,7 +82,8 @@ class PodMaker(Called):
         wait_s = self.settings.pace.wait_s(now) if self.settings.pace and not self.paced else 0.0
         self.paced = wait_s > 0
         if self.paced:
-            return [WakeAt(now + wait_s, CREATE)]
+            self.now_is("Pending", now, RATE_LIMITED)
+            return [*self.announce(), WakeAt(now + wait_s, CREATE)]
         try:
             pod = pod_for(self._request(now))
         except UnknownEntrypoint as error:
