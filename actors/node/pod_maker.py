@@ -36,6 +36,7 @@ ADOPT, CREATE, IMAGE, RESTART = "pod:adopt", "pod:create", "pod:image", "pod:res
 RELEASE = "pod:release"
 RATE_LIMITED = "resource creation rate-limit reached"
 REGISTRY = "registry"  # the service that knows how images start
+LEFT_S_MIN = 1  # of a template's `timeout`: with less no pod is made
 IMAGE_QUESTIONS_MAX = 5  # to a registry that does not answer; then the node is an Error
 
 
@@ -120,11 +121,13 @@ class PodMaker(Called):
 
     def _deadline_s(self, now: float) -> int | None:
         """What is left of `timeout`, which takes the place of the template's own deadline, and of the retry's
-        maxDuration, which does not; None leaves it to the template."""
+        maxDuration, which does not; None leaves it to the template. Raises BadTemplate when it is not worth a pod."""
         template, ends = self.instance.template, self.call.deadline
         text = template.get("timeout")
         if text:
             end = seconds(self.status.started_at or "") + parse_duration_or_seconds(str(text))
+            if int(end - now) <= LEFT_S_MIN:
+                raise BadTemplate(f"{self.status.name} exceeded its deadline")
             ends = end if ends is None else min(ends, end)
         if ends is None:
             return None

@@ -36,6 +36,15 @@ async def test_a_deadline_goes_through_all_that_is_nested() -> None:
     assert done["status"]["finishedAt"] < "2026-01-01T00:00:25Z"
 
 
+@pytest.mark.spec("TMO-3")
+async def test_where_a_time_out_leaves_a_pod_no_time_it_is_an_error() -> None:
+    done = await run(flow("  - {name: main, timeout: 1s, container: {image: b, command: [c]}}\n"))
+
+    said = "w exceeded its deadline"
+    assert (phases(done), named(done)["w"]["message"]) == ({"w": "Error"}, said)
+    assert done["status"]["message"] == f"error in entry template execution: {said}"
+
+
 @pytest.mark.spec("TMO-1")
 @pytest.mark.spec("RTY-7")
 async def test_a_pod_is_told_when_workflow_or_retries_end_and_an_exit_handler_of_no_end() -> None:
