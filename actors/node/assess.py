@@ -6,7 +6,7 @@ outputs. A frame that is not there never turns a failure into something else. (D
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -102,6 +102,13 @@ def _running(pod: Mapping[str, Any], expect: Expectation) -> Assessment:
     return Assessment("Running", daemoned=expect.daemon and ready)
 
 
+def ends_early(pod: Mapping[str, Any], expect: Expectation) -> bool:
+    """Whether a container of a set has failed beside others that go on: the whole pod ends with it (CSET-2)."""
+    status = pod.get("status") or {}
+    codes = [code for _, code in _codes(status, expect.containers)]
+    return status.get("phase") == "Running" and None in codes and any(codes)
+
+
 def _finished(pod: Mapping[str, Any], expect: Expectation, logs: Mapping[str, bytes]) -> Assessment:
     reports = read_reports(pod, logs)
     if reports.needs_log is not None:
@@ -126,9 +133,22 @@ def _verdict(pod: Mapping[str, Any], expect: Expectation, reports: Reports) -> t
         if expect.daemon:
             return "Failed", "daemon container ended by itself"
         return "Succeeded", ""
+    failed = _first_to_fail(pod, expect)
+    if failed is not None:
+        return "Failed", blame(failed, failed["state"]["terminated"], reports)
     if status.get("message"):
         return "Failed", str(status["message"])
     return _scan(pod, expect, reports)
+
+
+def _first_to_fail(pod: Mapping[str, Any], expect: Expectation) -> Mapping[str, Any] | None:
+    """The container of a set on whose account we have ended its pod; of the others we know why they were killed."""
+    status, spec = pod.get("status") or {}, pod.get("spec") or {}
+    if status.get("reason") != "DeadlineExceeded" or spec.get("activeDeadlineSeconds") != 1:
+        return None
+    failed = [(entry, code) for entry, code in _codes(status, expect.containers) if code]
+    failed.sort(key=lambda one: (one[0]["state"]["terminated"].get("finishedAt") or "", one[1] in _STOPPED))
+    return failed[0][0] if failed else None
 
 
 def _scan(pod: Mapping[str, Any], expect: Expectation, reports: Reports) -> tuple[str, str]:
@@ -172,6 +192,12 @@ def _nothing_bad(pod: Mapping[str, Any], expect: Expectation, ended_well: set[st
 
 
 # ------------------------------------------------------------------------------------------------ containers
+
+
+def _codes(status: Mapping[str, Any], names: Sequence[str]) -> list[tuple[Mapping[str, Any], int | None]]:
+    """The statuses of these containers, each with its exit code; None while it has not ended."""
+    found = [entry for entry in status.get("containerStatuses") or () if entry.get("name") in names]
+    return [(entry, ((entry.get("state") or {}).get("terminated") or {}).get("exitCode")) for entry in found]
 
 
 def _mains(expect: Expectation) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from actors.messages import (
     WorkflowEnded,
 )
 from actors.names import ids
-from actors.node.assess import assess
+from actors.node.assess import assess, ends_early
 from actors.node.assessment import ContainerVerdict, expected_of, fields_of
 from actors.node.container_nodes import close_containers, container_entries, last_containers, on_record
 from actors.node.dropped import dropped
@@ -268,7 +268,7 @@ class PodNode(PodLook):
                 return [] if self.collected else self._collect(now)
             case "pod:kill":
                 self.told_to_end = self.killing = False
-                return self._kill()
+                return self._kill() if self.status.ended else self._look(now)
             case "pod:restart":
                 return self._look(now)
             case "pod:doubt" if self.collected or (not self.seen and not self.status.ended):
@@ -285,7 +285,8 @@ class PodNode(PodLook):
         if self.pod is None or self.status.ended:
             return []
         template = self.instance.template
-        seen = assess(self.pod, expected_of(template, include_result=self.call.include_result), self.logs)
+        expect = expected_of(template, include_result=self.call.include_result)
+        seen = assess(self.pod, expect, self.logs)
         if seen.needs_log is not None:
             if self.reading_log:
                 return []
@@ -308,6 +309,8 @@ class PodNode(PodLook):
         runs = "Running" in (seen.phase, self.status.phase)  # who has seen it run may yet be shown an older state
         self.now_is("Running" if runs else "Pending", now, seen.message, **fields)
         said = [*entries, *self.announce()] if self.status != before or entries else []
+        if ends_early(self.pod, expect):
+            said += self._kill(broken=True)
         return [*said, *self._listen(now)] if runs else said
 
     def _gets_ready(self, pod_phase: str) -> bool:

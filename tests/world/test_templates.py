@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runtime.objects import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, Object
+from runtime.objects import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, Object, reference
 from tests.world.flows import FAIL, arguments_of, flow, named, nodes, phases, run, table
 from tests.world.world import Outcome, World, world
 from tiphys.controllers import ControllerSettings
@@ -276,6 +276,25 @@ async def test_containers_of_a_set_end_with_their_pod(vanishes: bool, phase: str
 
     assert (named(done)["w.one"]["phase"], named(done)["w.one"]["message"]) == (phase, message)
     assert done["status"]["phase"] == phase
+
+
+@pytest.mark.spec("CSET-2")
+async def test_a_container_that_fails_ends_those_of_its_set_that_still_run() -> None:
+    one, two = ({"name": name, "image": "b", "command": ["c"]} for name in ("one", "two"))
+    text = flow(f"  - {{name: main, containerSet: {{containers: {json.dumps([two, one])}}}}}\n")
+    async with world(table(w=Outcome(delay_s=3000))) as here:
+        ref = await here.submit(text)
+        await here.after(5)
+        (pod,) = (await here.api.list(PODS)).items
+        pod["status"]["containerStatuses"][1]["state"] = {"terminated": {"exitCode": 3, "reason": "Error"}}
+        await here.api.patch(reference(PODS, pod), {"status": pod["status"]}, subresource="status")
+        done = await here.end_of(ref)
+
+    found = named(done)
+    assert (found["w"]["phase"], found["w"]["message"]) == ("Failed", "one: Error (exit code 3)")
+    assert (found["w.one"]["phase"], found["w.two"]["phase"]) == ("Failed", "Failed")
+    assert found["w.two"]["message"] == "Pod Failed whilst container running"
+    assert done["status"]["finishedAt"] < "2026-01-01T00:00:10Z"
 
 
 @pytest.mark.spec("VOL-2")
