@@ -144,7 +144,7 @@ def own_deadline_s(template: Mapping[str, Any]) -> int | None:
     try:
         return int(str(text))
     except ValueError as error:
-        raise BadTemplate(f"activeDeadlineSeconds: {text!r} is not a whole number of seconds") from error
+        raise BadTemplate(f"value '{text}' cannot be resolved to an int") from error
 
 
 def _away_from(affinity: Mapping[str, Any] | None, request: PodRequest) -> dict[str, Any]:

@@ -147,6 +147,8 @@ async def test_a_backoff_without_a_duration_is_an_error() -> None:
     assert (named(done)["w"]["phase"], named(done)["w"]["message"]) == (
         "Error", "no base duration specified for retryStrategy"
     )  # fmt: skip
+    told = "error in entry template execution: no base duration specified for retryStrategy"
+    assert (done["status"]["phase"], done["status"]["message"]) == ("Error", told)
 
 
 @pytest.mark.spec("RTY-8")

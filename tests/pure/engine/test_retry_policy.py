@@ -198,13 +198,15 @@ def test_max_duration_ends_it_before_and_after_the_wait() -> None:
 @pytest.mark.parametrize(
     ("strategy", "says"),
     [
-        ({"limit": "many"}, "limit"), ({"backoff": {"duration": 1, "factor": "1.5"}}, "factor: '1.5' is not a whole"),
+        ({"limit": "many"}, "^value 'many' cannot be resolved to an int$"),
+        ({"backoff": {"duration": 1, "factor": "1.5"}}, "^value '1.5' cannot be resolved to an int$"),
         ({"backoff": {"factor": 2}, "limit": 1}, "no base duration"),
-        ({"retryPolicy": "Sometimes"}, "retryPolicy"),
-            ({"expression": "1"}, "^unable to cast expression result"),
+        ({"retryPolicy": "Sometimes"}, "^Sometimes is not a valid RetryPolicy$"),
+        ({"expression": "asInt("}, "^unexpected token EOF"), ({"expression": "nobody > 1"}, "^unknown name nobody"),
+        ({"expression": "1"}, "^unable to cast expression result"),
     ],
 )  # fmt: skip
-def test_a_strategy_that_cannot_be_read_says_which_field(strategy: dict[str, Any], says: str) -> None:
+def test_a_strategy_that_cannot_be_read_is_told_in_upstreams_words(strategy: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         decide(strategy, attempts(), {}, START + 20)
 
