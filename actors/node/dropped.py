@@ -1,4 +1,4 @@
-"""What the API server has left out of a pod that it made is told in an Event: nothing else would say so. (POD-4, POD-5.)
+"""What the API server has left out of a pod that it made is told in an Event: nothing else would say so. (POD-4, 5)
 
 A server that does not have a feature drops its fields and makes the pod without them.
 """

@@ -24,7 +24,7 @@ _NAMED = frozenset(
 
 
 OF_PODS = _NAMED | {"volumes", "podMetadata", "podSpecPatch"}
-"""What a pod takes from its workflow's spec: here a tag may also name an input of the template, and the pod (EXPR-12)."""
+"""What a pod takes from the spec of its workflow: here a tag may also name an input of the template, or the pod."""
 
 
 def pod_fields(request: PodRequest) -> dict[str, Any]:

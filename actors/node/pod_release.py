@@ -49,7 +49,7 @@ class PodRelease(PodMaker):
         """End the pod: one that runs by its deadline (its log stays), one that never started by deleting it.
 
         What the clock ends waits until that is on record: the next life's clock may be behind, and it would make the
-        pod again. A stop is not what a clock says, nor that the pod is broken: what it says itself is its node's end."""
+        pod again. A stop is not what a clock says; nor is that the pod is broken, whose own end will be its node's."""
         sure = broken or self.recorded or self.run.stopped(on_exit=self.call.on_exit)
         if self.pod is None or self.told_to_end or not sure:
             return []

@@ -137,10 +137,8 @@ def failed(state: WorkflowState, command: Command, error: api.ApiError, now: flo
             return edits.look_at_template(state, None, now)
         case Read(tag=guard.GUARD):
             return guard.again(state, now)
-        case Create(tag=opening.CLAIM):
+        case Create(tag=opening.CLAIM) | Read(tag=opening.CLAIM):
             return _claim_refused(state, command, error, now)
-        case Read(tag=opening.CLAIM):
-            return [WakeAt(now + RETRY_READ_S, f"{opening.CLAIM}:{command.ref.name}")]
         case Create(tag="budget") | Read(tag="budget") | Delete(tag="budget"):
             return disruption.refused(state, command, error, now)
         case Delete(tag="expiry"):
@@ -179,10 +177,14 @@ def _unanswered(state: WorkflowState, query: Any, error: api.ApiError, now: floa
     return []
 
 
-def _claim_refused(state: WorkflowState, command: Create, error: api.ApiError, now: float) -> list[Command]:
+def _claim_refused(state: WorkflowState, command: Create | Read, error: api.ApiError, now: float) -> list[Command]:
+    name = command.ref.name if isinstance(command, Read) else command.object["metadata"]["name"]
+    again: list[Command] = [WakeAt(now + RETRY_READ_S, f"{opening.CLAIM}:{name}")]
+    if isinstance(command, Read):
+        return again
     if isinstance(error, api.AlreadyExists):
-        return [Read(Reference(CLAIMS, state.address.namespace, command.object["metadata"]["name"]), opening.CLAIM)]
+        return [Read(Reference(CLAIMS, state.address.namespace, name), opening.CLAIM)]
     if isinstance(error, api.Refused) and "exceeded quota" not in error.message:
         raise opening.Unfit(f"pvc create error: {error.message}", "Error")
     state.message = f"Waiting for a PVC to be created. {error.message}"
-    return [WakeAt(now + RETRY_READ_S, f"{opening.CLAIM}:{command.object['metadata']['name']}")]
+    return again

@@ -214,7 +214,7 @@ def test_artifacts_on_a_users_volume_are_handled_there() -> None:
         ({"volumes": [{"name": "tiphys-shim"}]}, None, "tiphys-shim"),
         ({"podSpecPatch": "{"}, None, "PodSpecPatch"),
         ({"podSpecPatch": "[1]"}, None, "PodSpecPatch"),
-        ({"activeDeadlineSeconds": "{{x}}"}, None, "activeDeadlineSeconds"),
+        ({"activeDeadlineSeconds": "{{x}}"}, None, "cannot be resolved to an int"),
         ({"container": {"command": ["x"]}}, None, "no image"),
         ({"container": None}, None, "no container"),
     ],
