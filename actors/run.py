@@ -232,14 +232,18 @@ def refused(node: NodeStatus, workflow: str, statuses: Mapping[str, NodeStatus])
 
     Seen from the record, since who asks may have begun after the node's end: an entry of type Skipped, steps and a DAG
     are an Error with words of their own for no other reason; a pod that was never made has seen no host; of a suspended
-    node its words tell; and a Retry node ends with the words of such an attempt if its policy allows no other."""
+    node its words tell; and a Retry node ends with the words of such an attempt if its policy allows no other.
+    Its strategy could not be read where it is an Error and the last attempt has merely Failed."""
     if node.phase != "Error" or node.message in {"", TOO_DEEP}:
         return False
     if node.type == "Retry":
         names = (ids.attempt(node.name, number) for number in itertools.count())
         found = (statuses.get(ids.node_id(workflow, name)) for name in names)
         last = deque((each for each in itertools.takewhile(bool, found) if each is not None), maxlen=1)
-        return any(each.message == node.message and refused(each, workflow, statuses) for each in last)
+        return any(
+            each.phase == "Failed" or (each.message == node.message and refused(each, workflow, statuses))
+            for each in last
+        )
     if node.type == "Pod":
         return not node.host_node_name and node.message != POD_DELETED
     if node.type == "Suspend":  # else somebody has set it

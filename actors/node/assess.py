@@ -6,7 +6,7 @@ outputs. A frame that is not there never turns a failure into something else. (D
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -102,6 +102,13 @@ def _running(pod: Mapping[str, Any], expect: Expectation) -> Assessment:
     return Assessment("Running", daemoned=expect.daemon and ready)
 
 
+def ends_early(pod: Mapping[str, Any], expect: Expectation) -> bool:
+    """Whether a container of a set has failed beside others that go on: the whole pod ends with it (CSET-2)."""
+    status = pod.get("status") or {}
+    codes = [code for _, code in _codes(status, expect.containers)]
+    return status.get("phase") == "Running" and None in codes and any(codes)
+
+
 def _finished(pod: Mapping[str, Any], expect: Expectation, logs: Mapping[str, bytes]) -> Assessment:
     reports = read_reports(pod, logs)
     if reports.needs_log is not None:
@@ -126,9 +133,22 @@ def _verdict(pod: Mapping[str, Any], expect: Expectation, reports: Reports) -> t
         if expect.daemon:
             return "Failed", "daemon container ended by itself"
         return "Succeeded", ""
+    failed = _first_to_fail(pod, expect)
+    if failed is not None:
+        return "Failed", blame(failed, failed["state"]["terminated"], reports)
     if status.get("message"):
         return "Failed", str(status["message"])
     return _scan(pod, expect, reports)
+
+
+def _first_to_fail(pod: Mapping[str, Any], expect: Expectation) -> Mapping[str, Any] | None:
+    """The container of a set on whose account we have ended its pod; of the others we know why they were killed."""
+    status, spec = pod.get("status") or {}, pod.get("spec") or {}
+    if status.get("reason") != "DeadlineExceeded" or spec.get("activeDeadlineSeconds") != 1:
+        return None
+    failed = [(entry, code) for entry, code in _codes(status, expect.containers) if code]
+    failed.sort(key=lambda one: (one[0]["state"]["terminated"].get("finishedAt") or "", one[1] in _STOPPED))
+    return failed[0][0] if failed else None
 
 
 def _scan(pod: Mapping[str, Any], expect: Expectation, reports: Reports) -> tuple[str, str]:
@@ -155,6 +175,10 @@ def _scan(pod: Mapping[str, Any], expect: Expectation, reports: Reports) -> tupl
 
 
 def _nothing_bad(pod: Mapping[str, Any], expect: Expectation, ended_well: set[str]) -> tuple[str, str]:
+    meta, status = pod.get("metadata") or {}, pod.get("status") or {}
+    if not status.get("initContainerStatuses") and not status.get("containerStatuses"):
+        name, namespace = meta.get("name", ""), meta.get("namespace", "")
+        return "Failed", f"can't find failed message for pod {name} namespace {namespace}"
     main_ok = all(name in ended_well for name in _mains(expect))
     has_wait = any(entry.get("name") == paths.WAIT for entry in (pod.get("spec") or {}).get("containers") or ())
     wait_ok = not has_wait or paths.WAIT in ended_well
@@ -164,16 +188,16 @@ def _nothing_bad(pod: Mapping[str, Any], expect: Expectation, ended_well: set[st
         return "Failed", "pod failed: wait container did not complete successfully"
     if wait_ok and has_wait:
         return "Failed", "pod failed: main container did not complete successfully"
-    if not has_wait:
-        meta = pod.get("metadata") or {}
-        return (
-            "Failed",
-            f"can't find failed message for pod {meta.get('name', '')} namespace {meta.get('namespace', '')}",
-        )
     return "Failed", "pod failed: neither main nor wait container completed successfully"
 
 
 # ------------------------------------------------------------------------------------------------ containers
+
+
+def _codes(status: Mapping[str, Any], names: Sequence[str]) -> list[tuple[Mapping[str, Any], int | None]]:
+    """The statuses of these containers, each with its exit code; None while it has not ended."""
+    found = [entry for entry in status.get("containerStatuses") or () if entry.get("name") in names]
+    return [(entry, ((entry.get("state") or {}).get("terminated") or {}).get("exitCode")) for entry in found]
 
 
 def _mains(expect: Expectation) -> tuple[str, ...]:
@@ -227,8 +251,7 @@ def _set_verdict(entry: Mapping[str, Any], *, over: bool, pod: Mapping[str, Any]
         return ContainerVerdict("Failed", "Pod Failed whilst container running")
     if running:
         return ContainerVerdict("Running", started_at=str(running.get("startedAt") or ""))
-    waiting = state.get("waiting") or {}
-    return ContainerVerdict("Pending", str(waiting.get("reason") or ""))
+    return ContainerVerdict("Pending")
 
 
 def _finished_at(pod: Mapping[str, Any]) -> str:

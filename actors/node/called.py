@@ -190,7 +190,8 @@ class Called(Working):
                 try:
                     commands.append(WakeAt(began + parse_duration_or_seconds(str(text)), field))
                 except ValueError as error:
-                    return self.unable(f"invalid timeout format {error}", now)
+                    message = f"invalid timeout format {error}"
+                    return self.erred(message, now) if self.status.type == "Pod" else self.unable(message, now)
         return commands
 
     def _taken_over(self, known: NodeStatus) -> list[Command]:

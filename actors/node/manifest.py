@@ -83,7 +83,7 @@ def pod_for(request: PodRequest) -> dict[str, Any]:
     mounts = _after_inputs(shape)
     template = request.template
     sidecars = [containers.sidecar(request, entry, mounts) for entry in template.get("sidecars") or ()]
-    user_inits = [containers.user_init(entry, mounts) for entry in template.get("initContainers") or ()]
+    user_inits = [containers.user_init(request, entry, mounts) for entry in template.get("initContainers") or ()]
     tellers = [teller(request)] if shape.tells else []
     spec: dict[str, Any] = {"containers": wait + main}
     if init or user_inits or sidecars:

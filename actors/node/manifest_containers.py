@@ -85,12 +85,14 @@ def sidecar(
     return _with_env(built, own_env(request, str(built.get("name", ""))))
 
 
-def user_init(container: Mapping[str, Any], main_mounts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One of the template's initContainers: untouched but for mirrored mounts (SIDE-3)."""
+def user_init(
+    request: PodRequest, container: Mapping[str, Any], main_mounts: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """One of the template's initContainers: untouched but for mirrored mounts and our variables (SIDE-3)."""
     built = dict(container)
     if built.pop("mirrorVolumeMounts", False):
         built["volumeMounts"] = _mirrored(built.get("volumeMounts") or (), main_mounts, "")
-    return built
+    return _with_env(built, own_env(request, str(built.get("name", ""))))
 
 
 def executor_container(

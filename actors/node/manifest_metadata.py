@@ -22,7 +22,7 @@ def metadata(request: PodRequest, *, source: str, outputs_wanted: bool) -> dict[
         "name": request.pod_name,
         "namespace": request.namespace,
         "labels": _merged(request, "labels") | _labels(request),
-        "annotations": _merged(request, "annotations") | _annotations(request, source),
+        "annotations": _default_container(request) | _merged(request, "annotations") | _annotations(request, source),
         "ownerReferences": [owner_reference(request.workflow_name, request.workflow_uid)],
     }
     if outputs_wanted and _is_held(request, meta["labels"]):
@@ -62,6 +62,12 @@ def _merged(request: PodRequest, field: str) -> dict[str, str]:
     return {key: str(value) for key, value in {**of_workflow, **of_template}.items()}
 
 
+def _default_container(request: PodRequest) -> dict[str, str]:
+    """Whose log is shown when none is named: main's, or the last one's of a set without main; who writes it wins."""
+    names = [str(entry.get("name")) for entry in (request.template.get("containerSet") or {}).get("containers") or ()]
+    return {labels.DEFAULT_CONTAINER: names[-1] if names and paths.MAIN not in names else paths.MAIN}
+
+
 def _labels(request: PodRequest) -> dict[str, str]:
     own = {labels.WORKFLOW: request.workflow_name, labels.COMPLETED: "false"}
     if request.on_exit:
@@ -77,12 +83,11 @@ def _annotations(request: PodRequest, source: str) -> dict[str, str]:
         labels.NODE_ID: request.node_id,
         labels.NODE_NAME: request.node_name,
         paths.NONCE_ANNOTATION: pod_nonce(request),
-        labels.DEFAULT_CONTAINER: paths.MAIN,
     }
-    rule: Mapping[str, Any] = request.spec.get("podGC") or {}
-    if rule.get("strategy"):
+    rule: Mapping[str, Any] | None = request.spec.get("podGC")
+    if rule is not None:
         delay_s = collection_delay_s(rule, request.settings.deletion_delay_s)
-        own[labels.POD_GC_STRATEGY] = f"{rule['strategy']}/{format_duration(delay_s)}"
+        own[labels.POD_GC_STRATEGY] = f"{rule.get('strategy') or ''}/{format_duration(delay_s)}"
     if request.settings.traced:
         own |= tracing.span_annotations(request.workflow_uid, request.node_id)
     if source:

@@ -23,6 +23,10 @@ _NAMED = frozenset(
 )
 
 
+OF_PODS = _NAMED | {"volumes", "podMetadata", "podSpecPatch"}
+"""What a pod takes from the spec of its workflow: here a tag may also name an input of the template, or the pod."""
+
+
 def pod_fields(request: PodRequest) -> dict[str, Any]:
     """The pod spec without containers and volumes."""
     fields: dict[str, Any] = {"restartPolicy": "Never"}
@@ -30,8 +34,6 @@ def pod_fields(request: PodRequest) -> dict[str, Any]:
         _named(fields, request)
     _take(fields, "automountServiceAccountToken", _automount(request))
     _take(fields, "activeDeadlineSeconds", _active_deadline(request))
-    if request.avoid_hosts:
-        fields["affinity"] = _away_from(fields.get("affinity"), request)
     return fields
 
 
@@ -77,7 +79,8 @@ def pod_volumes(
 
 
 def patched(request: PodRequest, spec: dict[str, Any]) -> dict[str, Any]:
-    """The finished spec under the workflow's podSpecPatch, then the template's (POD-3)."""
+    """The finished spec under the workflow's podSpecPatch, then the template's (POD-3); whatever they say, another
+    attempt stays away from hosts of earlier ones (RTY-10)."""
     for where, text in (
         ("spec.podSpecPatch", request.spec.get("podSpecPatch")),
         (f"template {request.template.get('name', '')!r}: podSpecPatch", request.template.get("podSpecPatch")),
@@ -85,14 +88,29 @@ def patched(request: PodRequest, spec: dict[str, Any]) -> dict[str, Any]:
         if not text:
             continue
         try:
-            spec = strategic_merge(spec, parse_patch(str(text), where))
+            spec = strategic_merge(spec, _of_sidecars(parse_patch(str(text), where), spec))
         except BadPatch as error:
             raise BadTemplate(BAD_PATCH) from error
         spec = _without_absent(spec)
+    if request.avoid_hosts:
+        spec = {**spec, "affinity": _away_from(spec.get("affinity"), request)}
     return spec
 
 
 # ------------------------------------------------------------------------------------------------ inside
+
+
+def _of_sidecars(patch: dict[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A patch that finds sidecars where they are here: upstream's are containers, ours are native (SIDE-1)."""
+    native = {one["name"] for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"}
+    entries = patch.get("containers") or []
+    meant = [one for one in entries if one.get("name") in native]
+    if not meant:
+        return patch
+    rest = {field: value for field, value in patch.items() if field != "containers"}
+    others = [one for one in entries if one.get("name") not in native]
+    more = {"containers": others} if others else {}
+    return {**rest, **more, "initContainers": [*(patch.get("initContainers") or ()), *meant]}
 
 
 def _without_absent(spec: dict[str, Any]) -> dict[str, Any]:
@@ -129,15 +147,18 @@ def _automount(request: PodRequest) -> bool | None:
 
 
 def _active_deadline(request: PodRequest) -> int | None:
-    if request.active_deadline_s is not None:
-        return request.active_deadline_s
-    text = request.template.get("activeDeadlineSeconds")
+    return request.active_deadline_s if request.active_deadline_s is not None else own_deadline_s(request.template)
+
+
+def own_deadline_s(template: Mapping[str, Any]) -> int | None:
+    """A template's `activeDeadlineSeconds`. Raises BadTemplate for what is no number."""
+    text = template.get("activeDeadlineSeconds")
     if text is None:
         return None
     try:
         return int(str(text))
     except ValueError as error:
-        raise BadTemplate(f"activeDeadlineSeconds: {text!r} is not a whole number of seconds") from error
+        raise BadTemplate(f"value '{text}' cannot be resolved to an int") from error
 
 
 def _away_from(affinity: Mapping[str, Any] | None, request: PodRequest) -> dict[str, Any]:

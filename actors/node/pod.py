@@ -23,9 +23,10 @@ from actors.messages import (
     WorkflowEnded,
 )
 from actors.names import ids
-from actors.node.assess import assess
+from actors.node.assess import assess, ends_early
 from actors.node.assessment import ContainerVerdict, expected_of, fields_of
 from actors.node.container_nodes import close_containers, container_entries, last_containers, on_record
+from actors.node.dropped import dropped
 from actors.node.manifest_request import PodSettings
 from actors.node.pod_look import CONFIRM, DOUBT, DOUBT_S, PodLook
 from actors.node.pod_maker import ADOPT, RELEASE, RESTART, Begin
@@ -179,7 +180,7 @@ class PodNode(PodLook):
         match command:
             case Create(tag="pod:create"):
                 self.creating, self.refusals = False, 0
-                return self._made(result, now)
+                return [*self._made(result, now), *dropped(self.run.address, command.object, result, now)]
             case Read(tag="pod:adopt") | Read(tag="pod:confirm"):
                 return self._found(result, now)
             case Read(tag="pod:overdue"):
@@ -267,7 +268,7 @@ class PodNode(PodLook):
                 return [] if self.collected else self._collect(now)
             case "pod:kill":
                 self.told_to_end = self.killing = False
-                return self._kill()
+                return self._kill() if self.status.ended else self._look(now)
             case "pod:restart":
                 return self._look(now)
             case "pod:doubt" if self.collected or (not self.seen and not self.status.ended):
@@ -284,7 +285,8 @@ class PodNode(PodLook):
         if self.pod is None or self.status.ended:
             return []
         template = self.instance.template
-        seen = assess(self.pod, expected_of(template, include_result=self.call.include_result), self.logs)
+        expect = expected_of(template, include_result=self.call.include_result)
+        seen = assess(self.pod, expect, self.logs)
         if seen.needs_log is not None:
             if self.reading_log:
                 return []
@@ -294,6 +296,8 @@ class PodNode(PodLook):
             restarted = self._restart(self.pod, now)
             if restarted is not None:
                 return restarted
+        if self._gets_ready(seen.phase) and not seen.daemoned:
+            return []
         before = self.status
         entries = container_entries(self, seen, now)
         fields = fields_of(seen, template)
@@ -305,7 +309,13 @@ class PodNode(PodLook):
         runs = "Running" in (seen.phase, self.status.phase)  # who has seen it run may yet be shown an older state
         self.now_is("Running" if runs else "Pending", now, seen.message, **fields)
         said = [*entries, *self.announce()] if self.status != before or entries else []
+        if ends_early(self.pod, expect):
+            said += self._kill(broken=True)
         return [*said, *self._listen(now)] if runs else said
+
+    def _gets_ready(self, pod_phase: str) -> bool:
+        """A daemon is Pending until it is ready, though its pod runs (DMN-1)."""
+        return pod_phase == "Running" and self.status.phase == "Pending" and bool(self.instance.template.get("daemon"))
 
     def _listen(self, now: float) -> list[Command]:
         """Ask so often as the installation wishes what the pod says of its progress, where somebody in it tells it."""
@@ -353,10 +363,13 @@ class PodNode(PodLook):
             return []
         if pod is None or not self._is_mine(pod):
             return super().timed_out(now)
-        if (pod.get("status") or {}).get("phase", "Pending") == "Pending":
+        pod_phase = (pod.get("status") or {}).get("phase", "Pending")
+        if pod_phase == "Pending":
             self.pod = pod
             return super().timed_out(now)
         said = self._found(pod, now)
+        if self._gets_ready(pod_phase):
+            return [*said, *super().timed_out(now)]
         return [*said, WakeAt(now + 1.0, "pendingTimeout")] if self.status.phase == "Pending" else said
 
     def waiting(self) -> str:

@@ -7,6 +7,7 @@ program began, through no fault of its own, another one is made. (TMPL-14, RTY-1
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,11 +17,13 @@ from actors.contract.repository import BadLocation, key_format
 from actors.language.tags import SubstitutionError, substitute
 from actors.names import ids
 from actors.names.durations import parse_duration_or_seconds
-from actors.names.timestamps import seconds
+from actors.names.timestamps import rfc3339, seconds
 from actors.node.called import Called
 from actors.node.image_question import ImageQuestion, question_for
+from actors.node.inputs import texts
 from actors.node.manifest import pod_for
 from actors.node.manifest_request import BadTemplate, PodRequest, PodSettings, UnknownEntrypoint
+from actors.node.manifest_spec import OF_PODS, own_deadline_s
 from actors.node.refusals import CREATE_BACKOFF_S, passes
 from actors.node.release import INPUTS_ANNOTATION, inputs_annotation, release_patch
 from actors.node.restarts import restart_reason
@@ -31,13 +34,22 @@ from runtime.objects import PODS, Object, Reference, reference
 
 ADOPT, CREATE, IMAGE, RESTART = "pod:adopt", "pod:create", "pod:image", "pod:restart"
 RELEASE = "pod:release"
+RATE_LIMITED = "resource creation rate-limit reached"
 REGISTRY = "registry"  # the service that knows how images start
+LEFT_S_MIN = 1  # of a template's `timeout`: with less no pod is made
 IMAGE_QUESTIONS_MAX = 5  # to a registry that does not answer; then the node is an Error
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
     """Said by a node's actor to itself: all that the cache has of its pod has been told by now."""
+
+
+def _spec(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The workflow's spec with what its pods take from it filled in."""
+    taken = {field: spec[field] for field in OF_PODS & spec.keys()}
+    filled = substitute(taken, texts(values)) if taken else taken
+    return spec if filled is taken else {**spec, **filled}
 
 
 class PodMaker(Called):
@@ -71,7 +83,8 @@ class PodMaker(Called):
         wait_s = self.settings.pace.wait_s(now) if self.settings.pace and not self.paced else 0.0
         self.paced = wait_s > 0
         if self.paced:
-            return [WakeAt(now + wait_s, CREATE)]
+            self.now_is("Pending", now, RATE_LIMITED)
+            return [*self.announce(), WakeAt(now + wait_s, CREATE)]
         try:
             pod = pod_for(self._request(now))
         except UnknownEntrypoint as error:
@@ -97,21 +110,35 @@ class PodMaker(Called):
         values = {**self.instance.variables, **run.globals()}
         written = key_format(run.repository or {})
         return PodRequest(
-            workflow_name=run.name, namespace=run.address.namespace, workflow_uid=run.address.uid, spec=run.spec,
-            template=self.instance.template, node_id=self.id, node_name=self.status.name, pod_name=self.pod_name,
-            boundary=call.boundary_template, include_result=call.include_result, on_exit=call.on_exit,
-            active_deadline_s=self._deadline_s(now), annotations=annotations, claims=run.claims,
-            repository=run.repository, key_format=substitute(written, values) if written else None,
+            workflow_name=run.name, namespace=run.address.namespace, workflow_uid=run.address.uid,
+            spec=_spec(run.spec, values), template=self.instance.template, boundary=call.boundary_template,
+            node_id=self.id, node_name=self.status.name, pod_name=self.pod_name,
+            include_result=call.include_result, on_exit=call.on_exit,
+            active_deadline_s=self._deadline_s(now), deadline=self._told_deadline(), annotations=annotations,
+            claims=run.claims, repository=run.repository, key_format=substitute(written, values) if written else None,
             avoid_hosts=call.avoid_hosts, settings=self._settings(),
         )  # fmt: skip
 
     def _deadline_s(self, now: float) -> int | None:
-        """What is left of `timeout` or of the retry's maxDuration; None leaves it to the template."""
-        text = self.instance.template.get("timeout")
-        limits = [self.call.deadline] if self.call.deadline is not None else []
+        """What is left of `timeout`, which takes the place of the template's own deadline, and of the retry's
+        maxDuration, which does not; None leaves it to the template. Raises BadTemplate when it is not worth a pod."""
+        template, ends = self.instance.template, self.call.deadline
+        text = template.get("timeout")
         if text:
-            limits.append(seconds(self.status.started_at or "") + parse_duration_or_seconds(str(text)))
-        return max(1, int(min(limits) - now)) if limits else None
+            end = seconds(self.status.started_at or "") + parse_duration_or_seconds(str(text))
+            if int(end - now) <= LEFT_S_MIN:
+                raise BadTemplate(f"{self.status.name} exceeded its deadline")
+            ends = end if ends is None else min(ends, end)
+        if ends is None:
+            return None
+        left, own = max(1, int(ends - now)), None if text else own_deadline_s(template)
+        return left if own is None else min(left, own)
+
+    def _told_deadline(self) -> str:
+        """When the workflow or the retry's maxDuration ends it, whichever is first; empty when nothing does."""
+        of_workflow = None if self.call.on_exit else self.run.deadline
+        known = [end for end in (of_workflow, self.call.deadline) if end is not None]
+        return rfc3339(min(known)) if known else ""
 
     def _not_created(self, error: ApiError, now: float) -> list[Command]:
         """Refused for good or for a while; or nobody knows, and what is there is looked at before it is asked again."""

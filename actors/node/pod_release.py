@@ -45,12 +45,12 @@ class PodRelease(PodMaker):
         self.vanished = self.pod is None
         return [*self.announce(), Read(self._reference(), RELEASE)]
 
-    def _kill(self) -> list[Command]:
+    def _kill(self, *, broken: bool = False) -> list[Command]:
         """End the pod: one that runs by its deadline (its log stays), one that never started by deleting it.
 
         What the clock ends waits until that is on record: the next life's clock may be behind, and it would make the
-        pod again. A stop is not what a clock says."""
-        sure = self.recorded or self.run.stopped(on_exit=self.call.on_exit)
+        pod again. A stop is not what a clock says; nor is that the pod is broken, whose own end will be its node's."""
+        sure = broken or self.recorded or self.run.stopped(on_exit=self.call.on_exit)
         if self.pod is None or self.told_to_end or not sure:
             return []
         if not self._works(self.pod):

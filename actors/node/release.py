@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from actors.names import labels
-from actors.names.durations import parse_duration
+from actors.names.durations import parse_duration_or_seconds
 from actors.names.label_selectors import selects
 from runtime.objects import Object
 
@@ -68,7 +68,7 @@ def collection_delay_s(rule: Mapping[str, Any], default_s: float = DELETE_DELAY_
     """Seconds between a pod's release and its deletion; what is no duration, or a negative one, changes nothing."""
     delay = rule.get("deleteDelayDuration")
     try:
-        given_s = parse_duration(str(delay)) if delay not in (None, "") else -1.0
+        given_s = parse_duration_or_seconds(str(delay)) if delay not in (None, "") else -1.0
     except ValueError:
         return default_s
     return given_s if given_s >= 0 else default_s

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from actors.language.expression import ExpressionError, evaluate, nest
+from actors.language.expression import ExpressionError, compile_expression, evaluate, nest
 from actors.language.functions import Functions
 from actors.messages import NodeStatus
 from actors.names.durations import parse_duration_or_seconds
@@ -18,11 +18,14 @@ BACKOFF_TOO_LONG = "Backoff would exceed max duration limit"
 EXPRESSION_FALSE = "retryStrategy.expression evaluated to false"
 LONGEST_S = float((1 << 63) // 10**9)  # what a duration of upstream's can hold: 292 years
 TRANSIENT = (
-    "exceeded quota", "Too Many Requests", "TLS handshake timeout", "i/o timeout", "connection timed out",
-    "connection reset by peer", "connection refused", "connection closed by foreign host", "unexpected EOF",
-    "etcdserver: leader changed", "http2: client connection lost", "server sent GOAWAY", "no such host",
-    "error reading from server", "invalid connection",
+    "net/http: TLS handshake timeout", "i/o timeout", "connection timed out", "connection reset by peer",
+    "connect: connection refused", "Connection closed by foreign host", "http2: client connection lost",
+    "http2: server sent GOAWAY and closed the connection", "request did not complete within requested timeout",
+    "unexpected error when reading response body", "stream error when reading response body", "invalid connection",
+    "etcdserver: leader changed", "etcdserver: request timed out", "etcdserver: too many requests",
+    "client rate limiter Wait returned an error", "upper: no more rows in",
 )  # fmt: skip
+"""What upstream calls transient by its text alone; what it tells by a code or a type no message has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +87,16 @@ def decide(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str,
 
 
 def _limit(strategy: Mapping[str, Any]) -> int | None:
-    return _whole("limit", strategy.get("limit"))
+    return _whole(strategy.get("limit"))
 
 
-def _whole(field: str, value: Any) -> int | None:
+def _whole(value: Any) -> int | None:
     if value in (None, ""):
         return None
     try:
         return int(str(value))
     except ValueError:
-        raise ValueError(f"retryStrategy.{field}: {value!r} is not a whole number") from None
+        raise ValueError(f"value '{value}' cannot be resolved to an int") from None
 
 
 def _longest(backoff: Mapping[str, Any]) -> float | None:
@@ -107,7 +110,7 @@ def wait_s(backoff: Mapping[str, Any], count: int) -> float:
     if base in (None, ""):
         raise ValueError("no base duration specified for retryStrategy")
     wait = parse_duration_or_seconds(str(base))
-    times = _whole("backoff.factor", backoff.get("factor"))
+    times = _whole(backoff.get("factor"))
     if times is not None and times > 0:
         wait = min(LONGEST_S, wait * min(LONGEST_S, times ** min(max(count - 1, 0), 64)))
     cap = backoff.get("cap")
@@ -131,17 +134,19 @@ def _policy_allows(strategy: Mapping[str, Any], last: NodeStatus) -> bool:
             return last.phase == "Error"
         case "OnTransientError":
             return any(text in last.message for text in TRANSIENT)
-    raise ValueError(
-        f"retryStrategy.retryPolicy: {policy!r} is not one of Always, OnFailure, OnError, OnTransientError"
-    )
+    raise ValueError(f"{policy} is not a valid RetryPolicy")
 
 
 def _expression_holds(strategy: Mapping[str, Any], attempts: Attempts, values: Mapping[str, Any], now: float) -> bool:
     known = {**values, "retries": str(attempts.count - 1), **last_retry(attempts, unknown_exit_code="-1")}
+    text = str(strategy["expression"])
+    compile_expression(text)  # what is no expression is told as it is
     try:
-        found = evaluate(str(strategy["expression"]), nest(known), functions=Functions(now))
+        found = evaluate(text, nest(known), functions=Functions(now))
     except ExpressionError as error:
-        raise ValueError(f"unable to evaluate expression '{strategy['expression']}': {error}") from error
+        if str(error).startswith("unknown name "):  # upstream's compiler says so already
+            raise
+        raise ValueError(f"unable to evaluate expression '{text}': {error}") from error
     if found is not True and found is not False:
         raise ValueError(f"unable to cast expression result '{found}' to bool")
     return found

@@ -22,7 +22,7 @@ from actors.workflow.beginning import EXPIRY
 from actors.workflow.state import WorkflowState, is_completed
 from runtime import api
 from runtime.messages import Ask, Command, Create, Delete, Read, WakeAt, WriteStatus
-from runtime.objects import Object, Reference
+from runtime.objects import CLAIMS, Object, Reference
 
 RETRY_READ_S = 2.0  # after an API server that did not answer
 
@@ -44,7 +44,9 @@ def done(state: WorkflowState, command: Command, result: Any, now: float) -> lis
         case Read(tag=guard.GUARD):
             return edits.look_at_template(state, result, now)
         case Create(tag=opening.CLAIM):
-            return _claim_made(state, command, now)
+            return _claim_made(state, command.object["metadata"]["name"], now)
+        case Read(tag=opening.CLAIM):
+            return _claim_found(state, result, now)
         case Create(tag=disruption.BUDGET) | Read(tag=disruption.BUDGET) | Delete(tag=disruption.BUDGET):
             return disruption.answered(state, command, result)
         case Ask(query=SaveNodes()):
@@ -100,8 +102,18 @@ def _written(state: WorkflowState, result: Object, now: float) -> list[Command]:
     return commands
 
 
-def _claim_made(state: WorkflowState, command: Create, now: float) -> list[Command]:
-    state.claims_wanted.discard(command.object["metadata"]["name"])
+def _claim_found(state: WorkflowState, claim: Object, now: float) -> list[Command]:
+    """One of that name is there: this workflow's from before, or somebody else's, which it neither uses nor deletes."""
+    name, owners = claim["metadata"]["name"], claim["metadata"].get("ownerReferences") or ()
+    if state.ended:
+        return []
+    if all(owner.get("uid") != state.address.uid for owner in owners):
+        raise opening.Unfit(f"pvc create error: {name} pvc already exists with different ownerreference", "Error")
+    return _claim_made(state, name, now)
+
+
+def _claim_made(state: WorkflowState, name: str, now: float) -> list[Command]:
+    state.claims_wanted.discard(name)
     if state.claims_wanted:
         return []
     state.status_extra["persistentVolumeClaims"] = opening.claims_status(state)
@@ -125,7 +137,7 @@ def failed(state: WorkflowState, command: Command, error: api.ApiError, now: flo
             return edits.look_at_template(state, None, now)
         case Read(tag=guard.GUARD):
             return guard.again(state, now)
-        case Create(tag=opening.CLAIM):
+        case Create(tag=opening.CLAIM) | Read(tag=opening.CLAIM):
             return _claim_refused(state, command, error, now)
         case Create(tag="budget") | Read(tag="budget") | Delete(tag="budget"):
             return disruption.refused(state, command, error, now)
@@ -165,10 +177,14 @@ def _unanswered(state: WorkflowState, query: Any, error: api.ApiError, now: floa
     return []
 
 
-def _claim_refused(state: WorkflowState, command: Create, error: api.ApiError, now: float) -> list[Command]:
+def _claim_refused(state: WorkflowState, command: Create | Read, error: api.ApiError, now: float) -> list[Command]:
+    name = command.ref.name if isinstance(command, Read) else command.object["metadata"]["name"]
+    again: list[Command] = [WakeAt(now + RETRY_READ_S, f"{opening.CLAIM}:{name}")]
+    if isinstance(command, Read):
+        return again
     if isinstance(error, api.AlreadyExists):
-        return _claim_made(state, command, now)
+        return [Read(Reference(CLAIMS, state.address.namespace, name), opening.CLAIM)]
     if isinstance(error, api.Refused) and "exceeded quota" not in error.message:
         raise opening.Unfit(f"pvc create error: {error.message}", "Error")
     state.message = f"Waiting for a PVC to be created. {error.message}"
-    return [WakeAt(now + RETRY_READ_S, f"{opening.CLAIM}:{command.object['metadata']['name']}")]
+    return again

@@ -32,7 +32,7 @@ def create(state: WorkflowState, owner: dict[str, Any]) -> list[Command]:
         "metadata": {
             "name": name, "namespace": namespace, "labels": {labels.WORKFLOW: name}, "ownerReferences": [owner],
         },
-        "spec": {**wished, "selector": {"matchLabels": {labels.WORKFLOW: name}}},
+        "spec": {"selector": {"matchLabels": {labels.WORKFLOW: name}}, **wished},
     }  # fmt: skip
     return [Create(DISRUPTION_BUDGETS, thing, BUDGET)]
 

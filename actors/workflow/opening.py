@@ -264,7 +264,7 @@ def _computed(key: str, written: str, known: dict[str, Any], functions: Function
 
 
 def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Command]:
-    """Claims and a budget to make, and the deadline to watch."""
+    """Claims and a budget to make, and the deadline to watch. Raises Unfit for a claim without a name."""
     commands: list[Command] = []
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None:
@@ -272,8 +272,10 @@ def _needs(state: WorkflowState, spec: dict[str, Any], now: float) -> list[Comma
         state.running.past_deadline = now >= state.running.deadline  # else what goes on would begin before it is told
         commands.append(WakeAt(max(now, state.running.deadline), DEADLINE))
     claims = []
-    for template in spec.get("volumeClaimTemplates") or ():
+    for number, template in enumerate(spec.get("volumeClaimTemplates") or ()):
         name = (template.get("metadata") or {}).get("name", "")
+        if not name:
+            raise Unfit(f"pvc create error: volumeClaimTemplates[{number}].metadata.name is required", "Error")
         claim = f"{state.address.name}-{name}"
         claims.append((name, claim))
         state.claims_wanted.add(claim)

@@ -33,6 +33,7 @@ ELSEWHERE = {
     ),
     "actors/node/group.py": ("case EndDaemon():",),  # daemons are told themselves, never the group around them
     "actors/node/retry.py": ("if not status.phase:",),  # an attempt has its permit already: none is denied
+    "actors/node/retry_policy.py": ('if str(error).startswith("unknown name "):',),  # expressions name what there is
     "actors/lock/decide.py": ("if entry is None or self.paused or not self.ready(entry[1]):",),  # locks of a database
     "actors/workflow/pods.py": ("if ids.node_id(state.address.name, name) != node_id:",),  # agents' and collectors'
     "actors/workflow/writing.py": (

@@ -99,6 +99,29 @@ async def test_a_pod_spec_patch_may_mount_a_volume_of_the_template() -> None:
     assert pods["w"]["spec"]["containers"][0]["volumeMounts"][0]["mountPath"] == "/v"
 
 
+@pytest.mark.spec("EXPR-12")
+@pytest.mark.spec("VOL-1")
+@pytest.mark.spec("POD-3")
+async def test_what_a_workflow_says_of_its_pods_may_name_their_inputs_and_themselves() -> None:
+    text = flow("""
+  - name: leafy
+    inputs: {parameters: [{name: p}]}
+    container: {image: b, command: [c], volumeMounts: [{name: v, mountPath: /v}]}
+  - name: main
+    steps: [[{name: a, template: leafy, arguments: {parameters: [{name: p, value: hi}]}}]]
+""", volumes='[{name: v, persistentVolumeClaim: {claimName: "c-{{inputs.parameters.p}}"}}]',
+        nodeSelector='{disk: "{{inputs.parameters.p}}"}', hostAliases='[{ip: 1.2.3.4, hostnames: ["{{pod.name}}"]}]',
+        podMetadata='{labels: {p: "{{inputs.parameters.p}}"}, annotations: {n: "{{pod.name}}"}}',
+        podSpecPatch="'subdomain: \"{{inputs.parameters.p}}\"'")  # fmt: skip
+    pod = (await pods_of(text))["w[0].a"]
+    spec, name = pod["spec"], pod["metadata"]["name"]
+
+    assert spec["volumes"] == [{"name": "v", "persistentVolumeClaim": {"claimName": "c-hi"}}]
+    assert (spec["nodeSelector"], spec["subdomain"]) == ({"disk": "hi"}, "hi")
+    assert spec["hostAliases"] == [{"ip": "1.2.3.4", "hostnames": [name]}]
+    assert (pod["metadata"]["labels"]["p"], pod["metadata"]["annotations"]["n"]) == ("hi", name)
+
+
 @pytest.mark.spec("POD-3")
 @pytest.mark.parametrize("patch", ["containers: foo", "containers: [foo]", "initContainers: {a: b}"])
 async def test_a_patch_of_the_wrong_shape_is_an_error_of_its_node(patch: str) -> None:
@@ -124,6 +147,8 @@ async def test_a_mount_without_its_volume_is_told_in_upstreams_words() -> None:
     [
         ("{strategy: OnPodCompletion}", "OnPodCompletion/5s"),
         ("{strategy: OnWorkflowSuccess, deleteDelayDuration: 30000ms}", "OnWorkflowSuccess/30s"),
+        ('{strategy: OnWorkflowSuccess, deleteDelayDuration: "30"}', "OnWorkflowSuccess/30s"),
+        ("{deleteDelayDuration: 10s}", "/10s"),
         ("{strategy: OnWorkflowSuccess, deleteDelayDuration: soon}", "OnWorkflowSuccess/5s"),
     ],
 )

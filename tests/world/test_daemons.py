@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from runtime.objects import Object
+from runtime.objects import PODS, Object
 from tests.world.flows import arguments_of, flow, named, node_id, nodes, phases, run, table
 from tests.world.world import Outcome, world
 
@@ -55,6 +55,21 @@ async def test_while_it_serves_it_is_running_and_daemoned() -> None:
         daemon = named(await here.api.get(ref))["w[0].d"]
 
     assert (daemon["phase"], daemon["daemoned"], daemon["podIP"]) == ("Running", True, "10.0.0.1")
+
+
+@pytest.mark.spec("DMN-1")
+@pytest.mark.parametrize(("limit", "phase"), [("", "Pending"), ("pendingTimeout: 10s", "Failed")])
+async def test_a_daemon_is_pending_until_it_is_ready(limit: str, phase: str) -> None:
+    text = STEPS.replace("daemon: true", f"daemon: true{chr(10)}    {limit}")
+    async with world(table(d=Outcome(delay_s=3000, never_ready=True))) as here:
+        ref = await here.submit(text)
+        await here.after(30)
+        daemon = named(await here.api.get(ref))["w[0].d"]
+        (pod,) = (await here.api.list(PODS)).items
+
+    assert (daemon["phase"], daemon.get("message", "")) == (phase, "timeout" if limit else "")
+    assert "daemoned" not in daemon
+    assert pod["status"]["phase"] == ("Failed" if limit else "Running")
 
 
 @pytest.mark.spec("DMN-2")

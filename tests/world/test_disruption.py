@@ -43,6 +43,17 @@ async def test_the_budget_is_there_while_the_workflow_runs() -> None:
 
 
 @pytest.mark.spec("POD-7")
+async def test_a_budget_may_choose_its_pods_itself() -> None:
+    text = GUARDED.replace("{minAvailable: 9999}", "{minAvailable: 1, selector: {matchLabels: {app: mine}}}")
+    async with world(lambda name, pod: Outcome(delay_s=10.0)) as here:
+        await here.submit(text)
+        await anyio.sleep(2)
+        (budget,) = await budgets(here)
+
+    assert budget["spec"] == {"minAvailable": 1, "selector": {"matchLabels": {"app": "mine"}}}
+
+
+@pytest.mark.spec("POD-7")
 async def test_a_workflow_that_is_stopped_before_it_began_leaves_none_behind() -> None:
     text = GUARDED.replace("spec:", "spec:\n  suspend: true")
     async with world(lambda name, pod: Outcome()) as here:

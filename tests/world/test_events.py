@@ -193,3 +193,44 @@ async def test_a_group_whose_end_its_template_overrules_has_one_end() -> None:
         "Normal WorkflowNodeRunning: Running node w[0]",
         f"Warning WorkflowNodeFailed: Failed node w[0]: {why}",
     ]
+
+
+class OldServer:
+    """An API server that knows no resources of whole pods and no claims to devices."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    async def create(self, resource: Resource, thing: Object, *, dry_run: bool = False) -> Object:
+        if resource == PODS:
+            spec = {key: value for key, value in thing["spec"].items() if key not in ("resources", "resourceClaims")}
+            thing = {**thing, "spec": spec}
+        return await self._api.create(resource, thing, dry_run=dry_run)
+
+
+@pytest.mark.spec("POD-4")
+@pytest.mark.spec("POD-5")
+@pytest.mark.parametrize("old", [True, False])
+async def test_what_the_server_leaves_out_of_a_pod_is_told(old: bool) -> None:
+    asked = {
+        "podResources": "{limits: {cpu: 1}}",
+        "resourceClaims": "[{name: gpu, resourceClaimTemplateName: gpu}]",
+    }
+    text = workflow("\n  - {name: main, steps: [[{name: a, template: leaf}]]}\n", **asked)
+    async with world(lambda name, pod: Outcome(), coat=OldServer if old else None) as here:
+        await here.end_of(await here.submit(text))
+        found = [entry for entry in await events(here) if entry["reason"].endswith("Dropped")]
+        (pod,) = (await here.api.list(PODS)).items
+
+    name = pod["metadata"]["name"]
+    said = [
+        f'Warning PodLevelResourcesDropped: pod "{name}": the API server dropped podResources; the PodLevelResources '
+        "feature gate (beta since Kubernetes v1.34) is not enabled on this cluster",
+        f'Warning ResourceClaimsDropped: pod "{name}": the API server dropped resourceClaims; check that the '
+        "DynamicResourceAllocation feature gate is enabled on this cluster and that no admission webhook removed the "
+        "field",
+    ]
+    assert told(found) == (said if old else [])

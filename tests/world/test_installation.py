@@ -12,7 +12,7 @@ from actors.node.manifest_request import PodSettings
 from actors.pace import Pace
 from actors.queue.mind import QueueSettings
 from runtime.objects import NAMESPACES, Object, Reference
-from tests.world.flows import arguments_of, flow, run, table
+from tests.world.flows import arguments_of, flow, named, run, table
 from tests.world.world import Outcome, World, world
 from tiphys.controllers import ControllerSettings
 
@@ -138,6 +138,10 @@ async def test_pods_are_created_no_faster_than_the_installation_says() -> None:
         await here.after(5.5)
 
         assert 12 <= len(here.created) <= 15
+        waiting = [node for node in named(await here.api.get(ref)).values() if node.get("phase") == "Pending"]
+        assert [node["message"] for node in waiting if node.get("message")] == [
+            "resource creation rate-limit reached"
+        ] * (20 - len(here.created))
         assert (await here.end_of(ref))["status"]["phase"] == "Succeeded"
         await here.at_rest(ref)
         assert len(here.created) == 20

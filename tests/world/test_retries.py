@@ -107,6 +107,18 @@ async def test_the_longest_duration_is_a_deadline_of_every_attempt_but_the_first
     assert 15 <= second["spec"]["activeDeadlineSeconds"] < 35
 
 
+@pytest.mark.spec("RTY-7")
+@pytest.mark.spec("TMO-2")
+async def test_the_longest_duration_takes_no_attempt_its_own_deadline() -> None:
+    strategy = "{limit: 10, backoff: {duration: 5s, maxDuration: 45s}}"
+    text = retried(strategy).replace("    retryStrategy:", "    activeDeadlineSeconds: 12\n    retryStrategy:")
+    async with world(until(1, Outcome(code=1, delay_s=10))) as here:
+        await here.end_of(await here.submit(text))
+        pods = (await here.api.list(PODS)).items
+
+    assert [pod["spec"]["activeDeadlineSeconds"] for pod in pods] == [12, 12]
+
+
 @pytest.mark.spec("RTY-6")
 async def test_waits_grow_by_the_factor_and_the_node_says_so() -> None:
     async with world(until(2)) as here:
@@ -135,6 +147,8 @@ async def test_a_backoff_without_a_duration_is_an_error() -> None:
     assert (named(done)["w"]["phase"], named(done)["w"]["message"]) == (
         "Error", "no base duration specified for retryStrategy"
     )  # fmt: skip
+    told = "error in entry template execution: no base duration specified for retryStrategy"
+    assert (done["status"]["phase"], done["status"]["message"]) == ("Error", told)
 
 
 @pytest.mark.spec("RTY-8")

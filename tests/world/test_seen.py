@@ -91,7 +91,7 @@ async def test_what_the_engine_cannot_run_is_said_of_the_entry_template() -> Non
 """))  # fmt: skip
 
     said = 'invalid timeout format unable to parse 3x as a duration: time: unknown unit "x" in duration "3x"'
-    assert nodes(done)["w"]["message"] == said
+    assert (nodes(done)["w"]["type"], nodes(done)["w"]["message"]) == ("Pod", said)
     assert done["status"]["phase"] == "Error"
     assert done["status"]["message"] == f"error in entry template execution: {said}"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runtime.objects import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, Object
+from runtime.objects import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, Object, reference
 from tests.world.flows import FAIL, arguments_of, flow, named, nodes, phases, run, table
 from tests.world.world import Outcome, World, world
 from tiphys.controllers import ControllerSettings
@@ -278,6 +278,25 @@ async def test_containers_of_a_set_end_with_their_pod(vanishes: bool, phase: str
     assert done["status"]["phase"] == phase
 
 
+@pytest.mark.spec("CSET-2")
+async def test_a_container_that_fails_ends_those_of_its_set_that_still_run() -> None:
+    one, two = ({"name": name, "image": "b", "command": ["c"]} for name in ("one", "two"))
+    text = flow(f"  - {{name: main, containerSet: {{containers: {json.dumps([two, one])}}}}}\n")
+    async with world(table(w=Outcome(delay_s=3000))) as here:
+        ref = await here.submit(text)
+        await here.after(5)
+        (pod,) = (await here.api.list(PODS)).items
+        pod["status"]["containerStatuses"][1]["state"] = {"terminated": {"exitCode": 3, "reason": "Error"}}
+        await here.api.patch(reference(PODS, pod), {"status": pod["status"]}, subresource="status")
+        done = await here.end_of(ref)
+
+    found = named(done)
+    assert (found["w"]["phase"], found["w"]["message"]) == ("Failed", "one: Error (exit code 3)")
+    assert (found["w.one"]["phase"], found["w.two"]["phase"]) == ("Failed", "Failed")
+    assert found["w.two"]["message"] == "Pod Failed whilst container running"
+    assert done["status"]["finishedAt"] < "2026-01-01T00:00:10Z"
+
+
 @pytest.mark.spec("VOL-2")
 @pytest.mark.spec("VOL-3")
 @pytest.mark.spec("VOL-4")
@@ -301,6 +320,45 @@ async def test_claims_are_made_before_and_deleted_after(outcome: Outcome, rule: 
     assert {"name": "work", "persistentVolumeClaim": {"claimName": "w-work"}} in pod["spec"]["volumes"]
     assert claims == (["w-work"] if kept else [])
     assert bool(done["status"].get("persistentVolumeClaims")) is kept
+
+
+@pytest.mark.spec("VOL-2")
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_claim_that_is_there_is_used_if_it_is_the_workflows_and_never_if_it_is_not(own: bool) -> None:
+    asked = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claims_wanted = json.dumps([{"metadata": {"name": "work"}, "spec": asked}])
+    text = flow("  - {name: main, container: {image: b, command: [c], volumeMounts: [{name: work, mountPath: /w}]}}\n",
+                volumeClaimTemplates=claims_wanted, volumeClaimGC="{strategy: OnWorkflowCompletion}")  # fmt: skip
+    meta: Object = {"name": "w-work", "namespace": "default"}
+    claim: Object = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": asked}
+    async with world(table()) as here:
+        if not own:
+            await here.api.create(CLAIMS, claim)
+        ref = await here.submit(text)
+        if own:
+            owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "w", "uid": ref.uid}
+            meta["ownerReferences"] = [{**owner, "controller": True}]
+            await here.api.create(CLAIMS, claim)
+        done = await here.end_of(ref)
+        await here.at_rest(ref)
+        claims = [claim["metadata"]["name"] for claim in (await here.api.list(CLAIMS)).items]
+
+    said = done["status"]["phase"], done["status"].get("message", "")
+    if own:
+        assert (said, claims) == (("Succeeded", ""), [])
+    else:
+        assert said == ("Error", "pvc create error: w-work pvc already exists with different ownerreference")
+        assert claims == ["w-work"]
+
+
+@pytest.mark.spec("VOL-2")
+async def test_a_claim_needs_a_name() -> None:
+    spec = "{accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}"
+    text = flow("  - {name: main, container: {image: b, command: [c]}}\n", volumeClaimTemplates=f"[{{spec: {spec}}}]")
+    done = await run(text)
+
+    said = done["status"]["phase"], done["status"]["message"]
+    assert said == ("Error", "pvc create error: volumeClaimTemplates[0].metadata.name is required")
 
 
 @pytest.mark.spec("PGC-1")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.objects import PODS
+from actors.names.timestamps import rfc3339, seconds
+from runtime.objects import PODS, Object
 from tests.world.flows import flow, named, nodes, phases, run, table
 from tests.world.world import Outcome, world
 
@@ -33,6 +34,38 @@ async def test_a_deadline_goes_through_all_that_is_nested() -> None:
     assert found["w.B"]["message"] == "Step exceeded its deadline"
     assert done["status"]["phase"] == "Failed"
     assert done["status"]["finishedAt"] < "2026-01-01T00:00:25Z"
+
+
+@pytest.mark.spec("TMO-3")
+async def test_where_a_time_out_leaves_a_pod_no_time_it_is_an_error() -> None:
+    done = await run(flow("  - {name: main, timeout: 1s, container: {image: b, command: [c]}}\n"))
+
+    said = "w exceeded its deadline"
+    assert (phases(done), named(done)["w"]["message"]) == ({"w": "Error"}, said)
+    assert done["status"]["message"] == f"error in entry template execution: {said}"
+
+
+@pytest.mark.spec("TMO-1")
+@pytest.mark.spec("RTY-7")
+async def test_a_pod_is_told_when_workflow_or_retries_end_and_an_exit_handler_of_no_end() -> None:
+    told: dict[str, str] = {}
+
+    def note(name: str, pod: Object) -> Outcome:
+        (main,) = pod["spec"]["containers"]
+        told[name] = next(entry["value"] for entry in main["env"] if entry["name"] == "ARGO_DEADLINE")
+        return Outcome(code=0 if name == "w.onExit" else 1)
+
+    retry = "{limit: 1, backoff: {duration: 1s, maxDuration: 30s}}"
+    text = flow(f"  - {{name: main, retryStrategy: {retry}, container: {{image: b, command: [c]}}}}\n",
+                activeDeadlineSeconds=90, onExit="leaf")  # fmt: skip
+    done = await run(text, note)
+
+    first = named(done)["w(0)"]["startedAt"]
+    assert told == {
+        "w(0)": rfc3339(seconds(done["status"]["startedAt"]) + 90),
+        "w(1)": rfc3339(seconds(first) + 30),
+        "w.onExit": "0001-01-01T00:00:00Z",
+    }
 
 
 @pytest.mark.spec("TMO-1")

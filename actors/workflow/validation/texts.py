@@ -135,7 +135,8 @@ def _judge_condition(findings: Findings, place: Place, condition: str) -> None:
 def judge_delay(findings: Findings, place: Place, spec: Json) -> None:
     """Judge how long a workflow's pods are kept."""
     if findings.thorough:
-        _judge_duration(findings, place.at("podGC"), spec.get("podGC"), "deleteDelayDuration", parse_duration)
+        rule = spec.get("podGC")
+        _judge_duration(findings, place.at("podGC"), rule, "deleteDelayDuration", parse_duration_or_seconds)
 
 
 def _judge_duration(

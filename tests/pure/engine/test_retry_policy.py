@@ -63,10 +63,23 @@ def test_the_policy_says_which_ends_are_tried_again(strategy: dict[str, Any], ph
 
 
 @pytest.mark.spec("RTY-3")
-def test_transient_texts_are_tried_again() -> None:
-    failed = attempts(1, "Error", message="Post https://x: net/http: TLS handshake timeout")
+@pytest.mark.parametrize(
+    ("message", "again"),
+    [
+        ("Post https://x: net/http: TLS handshake timeout", True),
+        ("dial tcp 10.0.0.1:443: connect: connection refused", True),
+        ("etcdserver: request timed out", True),
+        ("client rate limiter Wait returned an error: context deadline exceeded", True),
+        ("main: Error (exit code 1): connection refused by the referee", False),
+        ("dial tcp: lookup x: no such host", False),
+        ("429 Too Many Requests", False),
+    ],
+)
+def test_transient_texts_are_tried_again(message: str, again: bool) -> None:
+    failed = attempts(1, "Error", message=message)
 
-    assert decide({"retryPolicy": "OnTransientError"}, failed, {}, START + 20) == Again()
+    expected = Again() if again else GiveUp(message)
+    assert decide({"limit": 3, "retryPolicy": "OnTransientError"}, failed, {}, START + 20) == expected
 
 
 @pytest.mark.spec("RTY-4")
@@ -185,13 +198,15 @@ def test_max_duration_ends_it_before_and_after_the_wait() -> None:
 @pytest.mark.parametrize(
     ("strategy", "says"),
     [
-        ({"limit": "many"}, "limit"), ({"backoff": {"duration": 1, "factor": "1.5"}}, "factor: '1.5' is not a whole"),
+        ({"limit": "many"}, "^value 'many' cannot be resolved to an int$"),
+        ({"backoff": {"duration": 1, "factor": "1.5"}}, "^value '1.5' cannot be resolved to an int$"),
         ({"backoff": {"factor": 2}, "limit": 1}, "no base duration"),
-        ({"retryPolicy": "Sometimes"}, "retryPolicy"),
-            ({"expression": "1"}, "^unable to cast expression result"),
+        ({"retryPolicy": "Sometimes"}, "^Sometimes is not a valid RetryPolicy$"),
+        ({"expression": "asInt("}, "^unexpected token EOF"), ({"expression": "nobody > 1"}, "^unknown name nobody"),
+        ({"expression": "1"}, "^unable to cast expression result"),
     ],
 )  # fmt: skip
-def test_a_strategy_that_cannot_be_read_says_which_field(strategy: dict[str, Any], says: str) -> None:
+def test_a_strategy_that_cannot_be_read_is_told_in_upstreams_words(strategy: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         decide(strategy, attempts(), {}, START + 20)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.contract import frame
-from actors.node.assess import assess
+from actors.node.assess import assess, ends_early
 from actors.node.assessment import ContainerVerdict, Expectation
 
 NONCE = "0123456789abcdef"
@@ -133,6 +133,16 @@ def told(content: Any, limit: int = 1500) -> str:
             "pod failed: neither main nor wait container completed successfully",
         ),
         (pod("Failed"), "Failed", "can't find failed message for pod p namespace ns"),
+        (
+            pod("Failed") | {"spec": {"containers": [{"name": "wait"}, {"name": "main"}], "nodeName": "host-1"}},
+            "Failed",
+            "can't find failed message for pod p namespace ns",
+        ),
+        (
+            pod("Failed", running("main")),
+            "Failed",
+            "pod failed: neither main nor wait container completed successfully",
+        ),
         (pod("Unknown"), "Error", "Unexpected pod phase for p: Unknown"),
         (
             pod("Running", running("wait"), ended("main", 128, "StartError", "exec: nope")),
@@ -243,9 +253,42 @@ def test_the_containers_of_a_set_are_judged_one_by_one() -> None:
     verdicts = assess(seen, expect).containers
     assert [verdict.phase for verdict in verdicts.values()] == ["Succeeded", "Error", "Failed", "Running", "Pending"]
     assert verdicts["c"].message == "c: Error (exit code 3): "
+    assert verdicts["e"] == ContainerVerdict("Pending")
     assert verdicts["a"] == ContainerVerdict("Succeeded", "", "2026-01-01T00:00:00Z", "2026-01-01T00:00:20Z", "0")
     over = assess(pod("Failed", ended("a"), running("d"), message="Evicted"), expect)
     assert over.containers["d"].message == "Pod Failed whilst container running"
+
+
+@pytest.mark.spec("CSET-2")
+@pytest.mark.parametrize(
+    ("containers", "early"),
+    [
+        ((ended("a", 1), running("b")), True),
+        ((ended("a", 1), waiting("b", "ContainerCreating")), True),
+        ((ended("a"), running("b")), False),
+        ((running("a"), running("b")), False),
+        ((ended("a", 1), ended("b"), running("wait")), False),
+        ((ended("istio-proxy", 1), running("a"), running("b")), False),
+    ],
+)
+def test_a_pod_ends_early_when_one_of_its_set_has_failed_beside_others(containers: Any, early: bool) -> None:
+    assert ends_early(pod("Running", *containers), Expectation(containers=("a", "b"))) is early
+    assert not ends_early(pod("Running", *containers), PLAIN)
+
+
+@pytest.mark.spec("CSET-2")
+def test_of_a_set_that_was_ended_early_who_failed_is_blamed_and_not_the_deadline() -> None:
+    killed, late = ended("a", 143), {"reason": "DeadlineExceeded", "message": "Pod was active too long"}
+    seen = pod("Failed", killed, ended("b", 1), **late)
+    seen["spec"]["activeDeadlineSeconds"] = 1
+    expect = Expectation(containers=("a", "b"))
+    assert assess(seen, expect).message == "b: Error (exit code 1)"
+    out_of_memory = ended("b", 137, "OOMKilled")
+    out_of_memory["state"]["terminated"]["finishedAt"] = "2026-01-01T00:00:05Z"
+    seen["status"]["containerStatuses"][1] = out_of_memory
+    assert assess(seen, expect).message == "b: OOMKilled (exit code 137)"
+    seen["spec"]["activeDeadlineSeconds"] = 60
+    assert assess(seen, expect).message == "Pod was active too long"
 
 
 def test_the_first_of_a_set_to_fail_is_blamed() -> None:

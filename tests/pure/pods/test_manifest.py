@@ -49,6 +49,16 @@ def test_the_templates_metadata_wins_over_the_workflows() -> None:
     assert (meta["labels"]["a"], meta["labels"]["b"], meta["annotations"]["c"]) == ("template", "spec", "1")
 
 
+@pytest.mark.spec("POD-2")
+@pytest.mark.parametrize(("names", "shown"), [(["main", "b"], "main"), (["a", "b"], "b")])
+def test_the_container_whose_log_is_shown_is_main_or_the_last_of_a_set_without_it(names: list[str], shown: str) -> None:
+    key, containers = "kubectl.kubernetes.io/default-container", [{"name": name, "image": "x"} for name in names]
+    group = {"name": "t", "containerSet": {"containers": containers}}
+    assert build(group)["metadata"]["annotations"][key] == shown
+    mine = group | {"metadata": {"annotations": {key: "a-sidecar"}}}
+    assert build(mine)["metadata"]["annotations"][key] == "a-sidecar"
+
+
 @pytest.mark.spec("PGC-4")
 def test_only_pods_whose_outputs_are_wanted_have_the_finalizer() -> None:
     assert "finalizers" not in build(HELLO)["metadata"]
@@ -204,7 +214,7 @@ def test_artifacts_on_a_users_volume_are_handled_there() -> None:
         ({"volumes": [{"name": "tiphys-shim"}]}, None, "tiphys-shim"),
         ({"podSpecPatch": "{"}, None, "PodSpecPatch"),
         ({"podSpecPatch": "[1]"}, None, "PodSpecPatch"),
-        ({"activeDeadlineSeconds": "{{x}}"}, None, "activeDeadlineSeconds"),
+        ({"activeDeadlineSeconds": "{{x}}"}, None, "cannot be resolved to an int"),
         ({"container": {"command": ["x"]}}, None, "no image"),
         ({"container": None}, None, "no container"),
     ],
@@ -327,4 +337,7 @@ def test_sidecars_are_native_and_come_after_the_users_init_containers() -> None:
     assert side["restartPolicy"] == "Always"
     assert "mirrorVolumeMounts" not in side
     assert [m["mountPath"] for m in side["volumeMounts"]] == ["/w", "/i"]
+    for name in ("setup", "side", "main"):
+        told = env(container(pod, name))
+        assert (told["ARGO_CONTAINER_NAME"], told["ARGO_NODE_ID"]) == (name, "wf-123")
     assert [v["name"] for v in pod["spec"]["volumes"]] == ["w", "unused", "tiphys-shim", "input-artifacts"]

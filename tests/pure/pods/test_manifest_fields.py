@@ -84,6 +84,8 @@ def test_hosts_of_earlier_attempts_are_excluded_in_every_term() -> None:
     found = merged["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert [term["matchExpressions"][-1]["key"] for term in found] == ["kubernetes.io/hostname"] * 2
     assert "podAffinity" in merged
+    patched = build(HELLO | {"podSpecPatch": json.dumps({"affinity": own})}, avoid_hosts=("h1",))["spec"]["affinity"]
+    assert patched == merged
 
 
 @pytest.mark.spec("VOL-1")
@@ -137,6 +139,21 @@ def test_of_a_patch_that_cannot_be_applied_only_that_is_said(patch: str) -> None
     for template, spec in ((HELLO | {"podSpecPatch": patch}, {}), (HELLO, {"podSpecPatch": patch})):
         with pytest.raises(BadTemplate, match=r"^Error applying PodSpecPatch$"):
             build(template, spec)
+
+
+@pytest.mark.spec("POD-3")
+@pytest.mark.spec("SIDE-1")
+def test_a_patch_of_a_container_that_is_a_sidecar_reaches_it() -> None:
+    template = HELLO | {"sidecars": [{"name": "side", "image": "nginx"}]}
+    patch = "containers: [{name: side, resources: {limits: {cpu: 1}}}, {name: main, tty: true}]"
+    pod = build(template | {"podSpecPatch": patch})
+    assert names(pod) == (["side"], ["main"])
+    side = container(pod, "side")
+    assert (side["image"], side["resources"], side["restartPolicy"]) == ("nginx", {"limits": {"cpu": 1}}, "Always")
+    assert container(pod, "main")["tty"] is True
+    alone = build(template | {"podSpecPatch": "containers: [{name: side, tty: true}]"})
+    assert names(alone) == (["side"], ["main"])
+    assert container(alone, "side")["tty"] is True
 
 
 def test_a_patch_reaches_wait_and_adds_containers() -> None:
