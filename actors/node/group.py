@@ -16,7 +16,7 @@ from actors.arguments import complete_nested
 from actors.language.aggregate import AggregateError
 from actors.language.expression import ExpressionError
 from actors.language.functions import Functions
-from actors.language.loops import Item, expand, is_loop
+from actors.language.loops import Item, LoopError, expand, is_loop
 from actors.language.tags import SubstitutionError, substitute
 from actors.language.when import WhenError
 from actors.messages import TIMED_OUT, ChildChanged, Edited, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
@@ -158,13 +158,10 @@ class Group(Behaviour):
         return Plan(sites)
 
     def _items(self, whole: Site, now: float) -> list[Item] | None:
-        """What a loop runs over: nothing when that need not be known, since `when` is false whatever the item."""
-        values = whole.values(self.call.scope)
+        """What a loop runs over. Raises BadGroup."""
         try:
-            return expand(loop_fields(whole.step, values, self.run.functions(whole.id, now)))
+            return items_of(whole, whole.values(self.call.scope), self.run.functions(whole.id, now))
         except CALL_ERRORS as error:
-            if whole.unwanted(values):
-                return []
             unresolved = isinstance(error, SubstitutionError | ExpressionError)
             raise BadGroup(f"{UNRESOLVED}{error}" if unresolved else str(error)) from error
 
@@ -329,6 +326,19 @@ class Group(Behaviour):
         """Which calls hold it."""
         names = [self.by_id[site].status.display_name for site in sorted(self.unsettled)]
         return f"for {', '.join(names[:10])}" + (" …" if len(names) > 10 else "") if names else "for nothing"
+
+
+def items_of(site: Site, values: Mapping[str, Any], functions: Functions) -> list[Item] | None:
+    """What a step or task loops over, None when it does not. Raises CALL_ERRORS.
+
+    Of one whose `when` is false whatever the item nothing is filled in any more: what is no list as it is written,
+    since it speaks of what others have made, is no items (LOOP-2)."""
+    if not site.unwanted(values):
+        return expand(loop_fields(site.step, values, functions))
+    try:
+        return expand(site.step)
+    except LoopError:
+        return []
 
 
 def loop_fields(step: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> dict[str, Any]:

@@ -75,6 +75,23 @@ async def test_a_loop_over_what_is_no_list_is_an_error_unless_it_is_skipped(when
         assert "withParam value could not be parsed as a JSON list" in nodes(done)["[0]"]["message"]
 
 
+@pytest.mark.spec("LOOP-2")
+@pytest.mark.spec("COND-3")
+@pytest.mark.parametrize("kind", ["steps", "tasks"])
+@pytest.mark.parametrize("loop", ["withParam: '[{{%s.a.exitCode}}, 1]'", "withSequence: {end: '{{%s.a.exitCode}}'}"])
+async def test_of_a_loop_that_does_not_run_what_others_made_is_not_looked_at(kind: str, loop: str) -> None:
+    looping = f'template: leaf, when: "1 == 2", {loop % kind}'
+    body = f"steps: [[{{name: a, template: leaf}}], [{{name: b, {looping}}}]]"
+    if kind == "tasks":
+        after = f"{{name: b, depends: a, {looping}}}, {{name: c, template: leaf, depends: b.Skipped}}"
+        body = f"dag: {{tasks: [{{name: a, template: leaf}}, {after}]}}"
+    done = await run(flow(f"  - name: main\n    {body}\n"))
+
+    assert (nodes(done)["b"]["phase"], nodes(done)["b"]["message"]) == ("Skipped", "Skipped, empty params")
+    assert not any(name.startswith("b(") for name in nodes(done))
+    assert kind == "steps" or nodes(done)["c"]["phase"] == "Succeeded"
+
+
 @pytest.mark.spec("LOOP-3")
 @pytest.mark.parametrize(
     ("sequence", "values"),
