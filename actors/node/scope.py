@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from actors.language.aggregate import aggregate
+from actors.language.jsontext import parameter_text
 from actors.messages import NodeStatus
 
 NO_ARTIFACT: dict[str, Any] = {}
@@ -52,7 +53,7 @@ def _absent(prefix: str, declared: Mapping[str, Any]) -> dict[str, Any]:
     outputs = declared.get("outputs") or {}
     for entry in outputs.get("parameters") or ():
         default = (entry.get("valueFrom") or {}).get("default")
-        values[f"{prefix}.outputs.parameters.{entry['name']}"] = None if default is None else str(default)
+        values[f"{prefix}.outputs.parameters.{entry['name']}"] = None if default is None else parameter_text(default)
     for entry in outputs.get("artifacts") or ():
         values[f"{prefix}.outputs.artifacts.{entry['name']}"] = NO_ARTIFACT
     if any(kind in declared for kind in ("script", "container", "containerSet", "http", "data", "plugin")):

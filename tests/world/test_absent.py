@@ -52,6 +52,24 @@ async def test_the_producers_default_is_a_value(build: object, kind: str, phase:
     assert nodes(done)["C"]["inputs"]["parameters"][0]["value"] == "producer"
 
 
+@pytest.mark.spec("ABS-1")
+@pytest.mark.parametrize(("default", "text"), [("true", "true"), ("1.0", "1"), ("2.5e+7", "25000000")])
+async def test_a_default_that_is_no_text_is_the_text_of_a_parameter(default: str, text: str) -> None:
+    done = await run(
+        flow(f"""
+  - name: made
+    outputs: {{parameters: [{{name: p, valueFrom: {{path: /tmp/p, default: {default}}}}}]}}
+    container: {{image: busybox, command: [echo]}}
+  - name: main
+    steps:
+    - - {{name: P, template: made, when: "false"}}
+    - - {{name: C, {argument("steps")}}}
+""")
+    )
+
+    assert nodes(done)["C"]["inputs"]["parameters"][0]["value"] == text
+
+
 @pytest.mark.spec("ABS-2")
 @KINDS
 async def test_a_pure_reference_leaves_the_consumers_default(build: object, kind: str, phase: str) -> None:
