@@ -154,7 +154,7 @@ class Group(Behaviour):
         for site in sites:
             known = self.run.known.get(site.id)
             if known is None or not known.ended:
-                self._prepare(site, now)
+                self._prepare(site, whole, now)
         return Plan(sites)
 
     def _items(self, whole: Site, now: float) -> list[Item] | None:
@@ -165,15 +165,29 @@ class Group(Behaviour):
             unresolved = isinstance(error, SubstitutionError | ExpressionError)
             raise BadGroup(f"{UNRESOLVED}{error}" if unresolved else str(error)) from error
 
-    def _prepare(self, site: Site, now: float) -> None:
+    def _prepare(self, site: Site, whole: Site, now: float) -> None:
         try:
             site.prepare(self.call.scope, now)
         except WhenError as error:
             if site.item is None:  # an item's own condition is an Error of that item
                 raise BadGroup(f"{UNRESOLVED}{error}") from error
         except CALL_ERRORS as error:
-            of_artifact = "unable to resolve references: " if str(error).startswith("Unable to resolve: ") else ""
-            raise BadGroup(str(error) if site.item is not None else f"{UNRESOLVED}{of_artifact}{error}") from error
+            raise BadGroup(self._wrong(site, whole, error)) from error
+
+    def _wrong(self, site: Site, whole: Site, error: Exception) -> str:
+        """What the group says of a call that cannot be read: of an item, whether its step can be, whatever the item."""
+        if site.item is not None:
+            if self.status.type == "TaskGroup":
+                return str(error)
+            whole.functions = site.functions
+            try:
+                whole.filled(self.call.scope)
+            except CALL_ERRORS as whatever:
+                error = whatever
+            else:
+                return str(error)
+        of_artifact = "unable to resolve references: " if str(error).startswith("Unable to resolve: ") else ""
+        return f"{UNRESOLVED}{of_artifact}{error}"
 
     def _looped(self, place: Place, step: Mapping[str, Any], items: Sequence[Item]) -> list[Site]:
         name = step.get("name", "")

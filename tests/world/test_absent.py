@@ -103,6 +103,16 @@ async def test_inside_a_longer_text_it_is_an_error_at_once(build: object, kind: 
     assert done["status"]["phase"] == phase
 
 
+@pytest.mark.spec("ABS-4")
+@pytest.mark.parametrize("text", ["a {{%s.P.outputs.parameters.p}}", "{{item}} {{%s.P.outputs.parameters.p}}"])
+async def test_of_a_loop_too_a_group_says_that_it_is_a_reference_which_is_absent(text: str) -> None:
+    done = await run(steps("make", argument("steps", text=text) + ", withItems: [1]"))
+
+    why = "output is an absent optional (skipped/omitted node with no default)"
+    said = f"failed to resolve references: unable to substitute {{{{steps.P.outputs.parameters.p}}}}: {why}"
+    assert (nodes(done)["[1]"]["phase"], nodes(done)["[1]"]["message"]) == ("Error", said)
+
+
 @pytest.mark.spec("ABS-5")
 @KINDS
 async def test_an_expression_may_fall_back(build: object, kind: str, phase: str) -> None:

@@ -125,6 +125,17 @@ async def test_inside_a_loop_every_tag_must_resolve_and_outside_it_stays() -> No
 
 
 @pytest.mark.spec("LOOP-6")
+@pytest.mark.parametrize(("kind", "refused"), [("steps", "[0]"), ("tasks", "a")])
+async def test_a_condition_that_asks_for_what_an_item_does_not_have_cannot_be_resolved(kind: str, refused: str) -> None:
+    looping = """{name: a, template: leaf, withParam: '[{"x": 1}]', when: "{{item.y}} == 1"}"""
+    body = f"steps: [[{looping}]]" if kind == "steps" else f"dag: {{tasks: [{looping}]}}"
+    done = await run(flow(f"  - name: main\n    {body}\n"))
+
+    assert (nodes(done)[refused]["phase"], nodes(done)[refused]["message"]) == ("Error", "failed to resolve {{item.y}}")
+    assert "a(0:x:1)" not in nodes(done)
+
+
+@pytest.mark.spec("LOOP-6")
 @pytest.mark.spec("DAG-14")
 @pytest.mark.parametrize("dies", [False, True])
 async def test_of_a_task_of_which_one_item_cannot_be_resolved_nothing_runs_but_its_exit_handler(dies: bool) -> None:
