@@ -260,6 +260,8 @@ def test_every_expression_of_upstreams_examples_can_be_read():
         ("[round(2.3), round(2.5), round(-2.3), round(-2.5)]", [2, 3, -2, -3]),
         ("[a == 1, 1 == a, a == [1], a == [1, 2], a == ['1']]", [False, False, True, False, False]),
         ("[sprig.atoi('99999999999999999999'), sprig.atoi('-99999999999999999999')]", [2**63 - 1, -(2**63)]),
+        ("[sprig.int('1.5'), sprig.int('-1.9'), sprig.int('.5'), sprig.int('1.5e3')]", [1, -1, 0, 0]),
+        ("[sprig.int(' 1'), sprig.add1('2.7'), sprig.int('010.5')]", [0, 3, 8]),
     ],
 )
 def test_numbers_and_lists_are_rounded_compared_and_read_as_in_go(text, value):
