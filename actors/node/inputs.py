@@ -113,7 +113,8 @@ def texts(values: Mapping[str, Any]) -> dict[str, Any]:
 def local_variables(call: Call) -> dict[str, Any]:
     """What every template may say about its own node (§ variables: template scope)."""
     local: dict[str, Any] = {"node.name": call.node_name, **call.variables}
-    local["pod.name"] = ids.pod_name(call.run.name, call.node_name, call.resolved.name)
+    if template_type(call.template) in POD_TYPES and not call.repeated:  # each attempt has a pod of its own
+        local["pod.name"] = ids.pod_name(call.run.name, call.node_name, call.resolved.name)
     if call.kind and call.caller:
         local[f"{call.kind}.name"] = call.caller
     return local

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from actors.names import labels
+from actors.names import ids, labels
 from runtime.objects import CONFIGMAPS, Object
 from tests.world.flows import FAIL, arguments_of, flow, named, nodes, run, table
 from tests.world.world import Outcome, world
@@ -399,6 +399,26 @@ async def test_the_node_data_of_a_retried_call_are_its_last_attempts(kind: str, 
 
     last = nodes(done)["a(1)"]
     assert value(done, "c") == f"{last['id']} {last['startedAt']} {last['finishedAt']}"
+
+
+@pytest.mark.parametrize(("kind", "body"), [("steps", "steps: [[%s]]"), ("tasks", "dag: {tasks: [%s]}")])
+async def test_the_name_of_a_pod_is_known_where_there_is_a_pod(kind: str, body: str) -> None:
+    given = "arguments: {parameters: [{name: m, value: '{{=pod.name}}'}]}"
+    calls = ", ".join(f"{{name: {name}, template: {name}, {given}}}" for name in ("leaf", "again"))
+    done = await run(
+        flow(f"""
+  - name: again
+    retryStrategy: {{limit: 1}}
+    inputs: {{parameters: [{{name: m}}]}}
+    container: {{image: busybox, command: [sh]}}
+  - name: main
+    {body % calls}
+""")
+    )
+
+    said = {name: entry["inputs"]["parameters"][0]["value"] for name, entry in nodes(done).items() if "inputs" in entry}
+    pods = {name: ids.pod_name("w", nodes(done)[name]["name"], name.partition("(")[0]) for name in ("leaf", "again(0)")}
+    assert said == {**pods, "again": "{{=pod.name}}"}
 
 
 @pytest.mark.parametrize(("kind", "body"), [("steps", "steps: [[%s]]"), ("tasks", "dag: {tasks: [%s]}")])
