@@ -186,8 +186,8 @@ class Group(Behaviour):
                 error = whatever
             else:
                 return str(error)
-        of_artifact = "unable to resolve references: " if str(error).startswith("Unable to resolve: ") else ""
-        return f"{UNRESOLVED}{of_artifact}{error}"
+        artifacts = isinstance(error, ExpressionError) or str(error).startswith("Unable to resolve: ")  # a tag's differ
+        return f"{UNRESOLVED}{'unable to resolve references: ' if artifacts else ''}{error}"
 
     def _looped(self, place: Place, step: Mapping[str, Any], items: Sequence[Item]) -> list[Site]:
         name = step.get("name", "")

@@ -209,3 +209,24 @@ async def test_a_loop_over_it_is_an_error(build: object, kind: str, phase: str) 
     done = await run(build("make", f"template: leaf, withParam: '{{{{{kind}.P.outputs.parameters.p}}}}'"))  # type: ignore[operator]
 
     assert done["status"]["phase"] == phase
+
+
+@pytest.mark.parametrize("loop", ["", "withItems: [1]"])
+async def test_of_an_artifact_whose_expression_fails_a_group_says_that_it_is_a_reference(loop: str) -> None:
+    done = await run(
+        flow(f"""
+  - name: take
+    inputs: {{artifacts: [{{name: a, path: /tmp/a}}]}}
+    container: {{image: busybox, command: [echo]}}
+  - name: main
+    steps:
+    - - {{name: P, template: leaf}}
+    - - name: C
+        template: take
+        arguments: {{artifacts: [{{name: a, fromExpression: "steps.P.outputs.artifacts.a"}}]}}
+        {loop}
+""")
+    )
+
+    said = "failed to resolve references: unable to resolve references: cannot fetch artifacts from <nil> (1:17)"
+    assert nodes(done)["[1]"]["message"].partition("\n")[0] == said
