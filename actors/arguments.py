@@ -89,7 +89,7 @@ def arguments_for(
     artifacts = []
     for entry in arguments.get("artifacts") or ():
         try:
-            artifacts.append(artifact_for(entry, values, functions))
+            artifacts.append(artifact_for(entry, values, functions, unresolved=unresolved))
         except (SubstitutionError, ExpressionError):
             if not entry.get("optional") or not (entry.get("from") or entry.get("fromExpression")):
                 raise  # one that comes from elsewhere and may be missing is not passed
@@ -110,7 +110,13 @@ def _argument(
     return filled
 
 
-def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions = NOTHING) -> dict[str, Any]:
+def artifact_for(
+    entry: Mapping[str, Any],
+    values: Mapping[str, Any],
+    functions: Functions = NOTHING,
+    *,
+    unresolved: Unresolvable = "references",
+) -> dict[str, Any]:
     """An artifact argument with its location: from another node, from an expression, or as it says itself."""
     found: Mapping[str, Any] | None = None
     if entry.get("from"):
@@ -124,7 +130,7 @@ def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any], functions:
             found = None
     else:
         whole = complete_nested(dict(entry), values)
-        filled: dict[str, Any] = substitute(whole, values, unresolved="references", functions=functions)
+        filled: dict[str, Any] = substitute(whole, values, unresolved=unresolved, functions=functions)
         return filled
     if not found or not driver_of(found):
         return {"name": entry["name"], ABSENT: True}

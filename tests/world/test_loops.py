@@ -125,6 +125,27 @@ async def test_inside_a_loop_every_tag_must_resolve_and_outside_it_stays() -> No
 
 
 @pytest.mark.spec("LOOP-6")
+@pytest.mark.parametrize("loop", ["", "withItems: [1]"])
+async def test_inside_a_loop_the_tags_of_an_artifact_must_resolve_too(loop: str) -> None:
+    done = await run(
+        flow(f"""
+  - name: take
+    inputs: {{artifacts: [{{name: a, path: /tmp/a}}]}}
+    container: {{image: busybox, command: [echo]}}
+  - name: main
+    steps:
+    - - name: a
+        template: take
+        arguments: {{artifacts: [{{name: a, raw: {{data: "{{{{ jinja }}}}"}}}}]}}
+        {loop}
+""")
+    )
+
+    assert done["status"]["phase"] == ("Failed" if loop else "Succeeded")
+    assert nodes(done)["[0]"].get("message") == ("failed to resolve {{ jinja }}" if loop else None)
+
+
+@pytest.mark.spec("LOOP-6")
 @pytest.mark.parametrize(("kind", "refused"), [("steps", "[0]"), ("tasks", "a")])
 async def test_a_condition_that_asks_for_what_an_item_does_not_have_cannot_be_resolved(kind: str, refused: str) -> None:
     looping = """{name: a, template: leaf, withParam: '[{"x": 1}]', when: "{{item.y}} == 1"}"""
