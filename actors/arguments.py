@@ -12,7 +12,7 @@ from typing import Any
 from actors.contract.repository import DRIVERS, BadLocation, driver_of, with_sub_path
 from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import NOTHING, Functions
-from actors.language.gotext import printed
+from actors.language.gotext import printed, quoted
 from actors.language.jsontext import parameter_text
 from actors.language.render import render
 from actors.language.tags import AbsentOptional, SubstitutionError, Unresolvable, Unresolved, substitute
@@ -216,7 +216,7 @@ def _output_value(source: Mapping[str, Any], values: Mapping[str, Any], function
     if source.get("expression") is not None:
         found = evaluate(str(source["expression"]), nest(values), functions=functions)
         if found is None and source.get("default") is None:
-            raise BadOutput(f'failed to evaluate expression "{source["expression"]}"')
+            raise BadOutput(f"failed to evaluate expression {quoted(str(source['expression']))}")
         return None if found is None else printed(found)  # as Go prints it, which only of text and numbers is JSON
     text = source.get("parameter")
     if isinstance(text, str) and text.strip() in values:

@@ -17,6 +17,7 @@ import orjson
 from actors.language.expression import Compiled, ExpressionError, compile_expression, environment, run
 from actors.language.functions import Functions
 from actors.language.gotext import quoted
+from actors.language.jsontext import dumps
 from actors.language.render import render
 
 Unresolvable: TypeAlias = Literal["keep", "fail", "references"]
@@ -122,6 +123,11 @@ def results_referenced(tree: Any) -> frozenset[str]:
         for prefix, dotted, bracketed in _RESULT.findall(text)
         if prefix in prefixes
     )
+
+
+def in_json(tag: str, *, html: bool = True) -> str:
+    """A tag's text as messages show it: upstream meets it in JSON, where a quote has a backslash before it."""
+    return dumps(tag, html=html)[1:-1]
 
 
 def _has(tree: Any, field: str) -> bool:
@@ -248,9 +254,9 @@ class _Pass:
         value = self._values[name]
         if value is None:
             reason = "output is an absent optional (skipped/omitted node with no default)"
-            raise AbsentOptional(name, f"unable to substitute {{{{{tag}}}}}: {reason}")
+            raise AbsentOptional(name, f"unable to substitute {{{{{in_json(tag)}}}}}: {reason}")
         if not isinstance(value, str):
-            raise NotText(name, f"failed to resolve {{{{{tag}}}}} to string")
+            raise NotText(name, f"failed to resolve {{{{{in_json(tag)}}}}} to string")
         return value
 
     def _unknown(self, tag: str, name: str) -> str:
@@ -260,12 +266,12 @@ class _Pass:
             value = self._values[inner]
             if value is None:
                 reason = f"{quoted(inner)} is an absent optional"
-                raise AbsentOptional(inner, f"unable to substitute nested tag {{{{{tag}}}}}: {reason}")
+                raise AbsentOptional(inner, f"unable to substitute nested tag {{{{{in_json(tag)}}}}}: {reason}")
             if isinstance(value, str):
                 return f"{_OPEN}{tag[:inner_at]}{value}"  # the outer tag, now complete, is the next pass's
         artifact = self._mode == "references" and ".outputs.artifacts." in name
         if self._must_resolve(name) and not artifact:
-            raise Unresolved(name, f"failed to resolve {{{{{tag}}}}}")
+            raise Unresolved(name, f"failed to resolve {{{{{in_json(tag)}}}}}")
         return f"{_OPEN}{tag}{_CLOSE}"
 
     def _expression(self, text: str) -> str:
@@ -292,7 +298,7 @@ class _Pass:
             raise BadExpression(text, f"failed to evaluate expression: {error}") from error
         if may_stay:
             return verbatim
-        raise BadExpression(text, f"failed to evaluate expression {quoted(text)}")
+        raise BadExpression(text, f"failed to evaluate expression {quoted(in_json(text, html=False))}")
 
     def _environment(self, compiled: Compiled) -> dict[str, Any]:
         env = self._environments.get(compiled.reach)
