@@ -9,6 +9,7 @@ EXPR-12.)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from actors.arguments import ABSENT, complete_nested
 from actors.contract.repository import driver_of
 from actors.language.functions import NOTHING, Functions
 from actors.language.jsontext import parameter_text, parameters_text
-from actors.language.tags import substitute
+from actors.language.tags import SubstitutionError, substitute
 from actors.names import ids
 from actors.names.config_maps import UNLABELLED, lacking
 from actors.run import Call
@@ -47,10 +48,17 @@ def config_maps(call: Call) -> list[tuple[str, bool]]:
     for declared in (call.template.get("inputs") or {}).get("parameters") or ():
         source = _config_map_source(declared, given.get(declared["name"]))
         if source:
-            key = source["configMapKeyRef"]
-            name = substitute(key.get("name", ""), call.run.globals())
-            found.append((name, bool(key.get("optional")) or source.get("default") is not None))
+            optional = bool(source["configMapKeyRef"].get("optional")) or source.get("default") is not None
+            with suppress(SubstitutionError):  # told when the input is to have its value
+                found.append((_entry(call, source)[0], optional))
     return found
+
+
+def _entry(call: Call, source: Mapping[str, Any]) -> tuple[str, str]:
+    """The ConfigMap and the key in it that a source names; only globals can be known. Raises SubstitutionError."""
+    wanted, known = source["configMapKeyRef"], call.run.globals()
+    name, key = (substitute(wanted.get(part, ""), known, unresolved="fail") for part in ("name", "key"))
+    return name, key
 
 
 def instantiate(
@@ -204,8 +212,10 @@ def _from_config_map(
     call: Call, name: str, source: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | None]
 ) -> str:
     """The value of input `name`: the entry's, or the source's own default where the entry does not exist."""
-    wanted = source["configMapKeyRef"]
-    place, key = (substitute(wanted.get(part, ""), call.run.globals()) for part in ("name", "key"))
+    try:
+        place, key = _entry(call, source)
+    except SubstitutionError as error:
+        raise BadInputs(f"failed to substitute configMapKeyRef: {error}") from error
     offered = config.get(place)
     found = (offered or {}).get(key)
     if found is not None:

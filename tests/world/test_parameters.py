@@ -109,6 +109,24 @@ async def test_nothing_but_its_own_default_stands_in_for_a_config_map(declared: 
 
 
 @pytest.mark.spec("PARAM-3")
+@pytest.mark.parametrize("field", ["name", "key"])
+async def test_an_input_names_its_config_map_by_what_the_whole_workflow_knows(field: str) -> None:
+    named = {"name": "c", "key": "k", field: "{{inputs.parameters.o}}"}
+    text = flow(f"""
+  - name: own
+    inputs: {{parameters: [{{name: o, value: c}}, {{name: m, valueFrom: {{configMapKeyRef: {json.dumps(named)}}}}}]}}
+    container: {{image: busybox, command: [echo]}}
+  - name: main
+    steps: [[{{name: a, template: own}}]]
+""")
+
+    done = await with_map(text, k="from the map", c="from the map")
+
+    why = "failed to substitute configMapKeyRef: failed to resolve {{inputs.parameters.o}}"
+    assert (nodes(done)["a"]["phase"], nodes(done)["a"]["message"]) == ("Error", why)
+
+
+@pytest.mark.spec("PARAM-3")
 async def test_a_workflow_argument_beside_a_missing_config_map_has_no_default_of_its_own() -> None:
     text = flow("  - {name: main, container: {image: b, command: [c]}}\n",
                 arguments=f"{{parameters: [{{name: p, default: d, {MAP}}}]}}")  # fmt: skip
