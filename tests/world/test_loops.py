@@ -45,6 +45,14 @@ async def test_a_map_is_its_json_and_its_fields_are_texts() -> None:
     assert given(done) == {"a(0:os:debian,version:9)": 'debian-9-{"os":"debian","version":9}'}
 
 
+@pytest.mark.spec("LOOP-4")
+@pytest.mark.spec("LOOP-5")
+async def test_escapes_that_json_does_not_need_are_read() -> None:
+    done = await run(looped(r"""withParam: '["\u00e9", {"k": "\u00e9"}]'""", "{{item}}"))
+
+    assert given(done) == {"a(0:é)": "é", "a(1:k:é)": '{"k":"é"}'}
+
+
 @pytest.mark.spec("LOOP-1")
 async def test_an_empty_literal_list_is_no_loop() -> None:
     done = await run(looped("withItems: []"))
@@ -154,6 +162,14 @@ async def test_a_condition_that_asks_for_what_an_item_does_not_have_cannot_be_re
 
     assert (nodes(done)[refused]["phase"], nodes(done)[refused]["message"]) == ("Error", "failed to resolve {{item.y}}")
     assert "a(0:x:1)" not in nodes(done)
+
+
+@pytest.mark.spec("LOOP-7")
+async def test_an_item_that_does_not_run_need_not_resolve_its_arguments() -> None:
+    done = await run(looped("""withParam: '[{"x": 1, "y": 2}, {"x": 3}]', when: "{{item.x}} == 1\"""", "{{item.y}}"))
+
+    assert (done["status"]["phase"], given(done)) == ("Succeeded", {"a(0:x:1,y:2)": "2"})
+    assert nodes(done)["a(1:x:3)"]["phase"] == "Skipped"
 
 
 @pytest.mark.spec("LOOP-6")
