@@ -252,6 +252,8 @@ class _Pass:
         if name not in self._values:
             return self._unknown(tag, name)
         value = self._values[name]
+        if isinstance(value, dict) and ".artifacts." in name:  # for `from` and expressions, never for text
+            return self._unknown(tag, name)
         if value is None:
             reason = "output is an absent optional (skipped/omitted node with no default)"
             raise AbsentOptional(name, f"unable to substitute {{{{{in_json(tag)}}}}}: {reason}")
