@@ -90,13 +90,15 @@ def substitute(
     *,
     unresolved: Unresolvable = "keep",
     functions: Functions | None = None,
+    late: frozenset[str] = frozenset(),
 ) -> Any:
     """Replace the tags in every string of a JSON tree, keys included; parts without tags are shared, not copied.
+    Expressions that look into what is `late` (`workflow.outputs`) are left to a later pass.
 
     `unresolved`: "keep" leaves unknown tags, "references" insists on those of `steps.` and `tasks.` (except artifacts),
     "fail" insists on all. A value of None is an absent optional. Raises a SubstitutionError.
     """
-    return _Pass(values, unresolved, functions).walk(tree) if _mentions(tree, _OPEN) else tree
+    return _Pass(values, unresolved, functions, late).walk(tree) if _mentions(tree, _OPEN) else tree
 
 
 def tags_in(tree: Any) -> list[Tag]:
@@ -208,7 +210,10 @@ def use_expressions(on: bool) -> None:
 class _Pass:
     """One substitution over one tree."""
 
-    def __init__(self, values: Mapping[str, Any], unresolved: Unresolvable, functions: Functions | None) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], unresolved: Unresolvable, functions: Functions | None, late: frozenset[str]
+    ) -> None:
+        self._late = late
         self._values = values
         self._mode = unresolved
         self._functions = functions
@@ -281,12 +286,14 @@ class _Pass:
             compiled = compile_expression(text)
         except ExpressionError as error:  # not an expression in any pass
             raise BadExpression(text, f"failed to evaluate expression: {error}") from error
+        verbatim = f"{_OPEN}={text}{_CLOSE}"
+        if not self._late.isdisjoint(compiled.reach):
+            return verbatim
         env = self._environment(compiled)
         missing = compiled.missing(env)
         for name in missing:
             if self._must_resolve(name):
                 raise Unresolved(name, f"failed to evaluate expression: {name} is missing")
-        verbatim = f"{_OPEN}={text}{_CLOSE}"
         if not LATE_NAMES.isdisjoint(missing):
             return verbatim
         may_stay = bool(missing) or self._mode == "keep"

@@ -17,7 +17,7 @@ from actors.language.aggregate import AggregateError
 from actors.language.expression import ExpressionError
 from actors.language.functions import Functions
 from actors.language.loops import Item, LoopError, expand, is_loop
-from actors.language.tags import SubstitutionError, substitute
+from actors.language.tags import SubstitutionError, Unresolvable, substitute
 from actors.language.when import WhenError
 from actors.messages import TIMED_OUT, ChildChanged, Edited, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
 from actors.names import ids
@@ -350,14 +350,20 @@ def items_of(site: Site, values: Mapping[str, Any], functions: Functions) -> lis
     if not site.unwanted(values):
         return expand(loop_fields(site.step, values, functions))
     try:
-        return expand(site.step)
+        return expand(loop_fields(site.step, site.place.run.exports, functions, unresolved="keep"))
     except LoopError:
         return []
 
 
-def loop_fields(step: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> dict[str, Any]:
+def loop_fields(
+    step: Mapping[str, Any],
+    values: Mapping[str, Any],
+    functions: Functions,
+    *,
+    unresolved: Unresolvable = "references",
+) -> dict[str, Any]:
     """The loop of a step with its tags filled in."""
     fields = {key: step[key] for key in ("withItems", "withParam", "withSequence") if step.get(key) is not None}
     whole = complete_nested(fields, values)
-    filled: dict[str, Any] = substitute(whole, values, unresolved="references", functions=functions)
+    filled: dict[str, Any] = substitute(whole, values, unresolved=unresolved, functions=functions)
     return filled

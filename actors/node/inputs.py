@@ -25,6 +25,9 @@ from actors.names.config_maps import UNLABELLED, lacking
 from actors.run import Call
 from actors.templates import POD_TYPES, template_type
 
+COMPOSITES = frozenset({"steps", "dag"})
+OF_CALLS = ("steps", "dag", "outputs")  # of a composite: what its calls are, and what becomes of theirs
+GLOBAL_OUTPUTS = "workflow.outputs"
 KEPT_OF_INPUT = ("name", "path", "mode", "recurseMode", "optional")  # an argument replaces all else of an artifact
 
 
@@ -75,15 +78,18 @@ def instantiate(
         own = local_variables(call) | input_variables(inputs) | _output_paths(plain["body"])
         return Instance({**plain["body"], "inputs": inputs} if inputs else plain["body"], inputs, own)
     known = {**texts(call.run.globals()), **local_variables(call)}
-    if template_type(call.template) in {"steps", "dag"}:
+    composite = template_type(call.template) in COMPOSITES
+    if composite:
         del known["workflow.duration"]  # its calls say how long it is by then
     parameters = substitute(parameters, known, functions=functions)
     artifacts = substitute(artifacts, known, functions=functions)
     inputs = {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    calls = {key: body.pop(key) for key in OF_CALLS if composite and key in body}
     body = substitute(body, known, functions=functions)
     own = local_variables(call) | input_variables(inputs) | _output_paths(body)
     values = texts(known | own)
     body = substitute(complete_nested(body, values), values, functions=functions)
+    body |= _calls_filled(calls, known, values, functions)
     if _has_tags(inputs):
         inputs = substitute(complete_nested(inputs, values), values, functions=functions)
         own |= input_variables(inputs)
@@ -93,6 +99,18 @@ def instantiate(
     if inputs:
         body["inputs"] = inputs
     return Instance(body, inputs, own)
+
+
+def _calls_filled(
+    calls: Mapping[str, Any], known: Mapping[str, Any], values: Mapping[str, Any], functions: Functions
+) -> dict[str, Any]:
+    """The calls of a composite as far as they can be filled in before they are made: what of the global outputs is
+    known by then they say themselves, since those inside it may make others (PARAM-7)."""
+    for each in (known, values):
+        lasting = {name: value for name, value in each.items() if not name.startswith(f"{GLOBAL_OUTPUTS}.")}
+        written = calls if each is known else complete_nested(calls, lasting)
+        calls = substitute(written, lasting, functions=functions, late=frozenset({GLOBAL_OUTPUTS}))
+    return dict(calls)
 
 
 def _without_tags(tree: dict[str, Any]) -> dict[str, Any] | None:

@@ -201,6 +201,47 @@ async def test_a_global_output_is_seen_by_whoever_starts_later_and_the_last_writ
     assert done["status"]["outputs"]["parameters"] == [{"name": "shared", "value": "2"}]
 
 
+@pytest.mark.spec("PARAM-7")
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "{{workflow.outputs.parameters.g}}",
+        "{{=workflow.outputs.parameters.g}}",
+        "{{=workflow.outputs?.parameters?.g ?? 'none'}}",
+        "{{workflow.outputs.parameters.{{inputs.parameters.which}}}}",
+    ],
+)
+@pytest.mark.parametrize("body", ["steps: [[{%s}], [{%s}]]", "dag: {tasks: [{%s}, {depends: again, %s}]}"])
+async def test_a_call_sees_the_newest_global_output_though_its_template_began_with_an_older_one(
+    body: str, tag: str, dies: bool
+) -> None:
+    call = 'name: %s, template: %s, arguments: {parameters: [{name: m, value: "%s"}]}'
+    calls = call % ("again", "told", "2"), call % ("b", "leaf", tag)
+    text = flow(f"""
+  - name: told
+    inputs: {{parameters: [{{name: m}}]}}
+    container: {{image: busybox, command: [echo]}}
+    outputs: {{parameters: [{{name: p, globalName: g, value: "{{{{inputs.parameters.m}}}}"}}]}}
+  - name: inner
+    inputs: {{parameters: [{{name: which, value: g}}]}}
+    {body % calls}
+  - name: main
+    steps:
+    - - {{name: first, template: told, arguments: {{parameters: [{{name: m, value: "1"}}]}}}}
+    - - {{name: deep, template: inner}}
+""")
+    async with world(table(again=Outcome(delay_s=60))) as here:
+        ref = await here.submit(text)
+        await here.after(30)
+        if dies:
+            here.die()
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+
+    assert value(done, "b") == "2"
+
+
 @pytest.mark.spec("PARAM-4")
 async def test_an_output_that_was_not_written_is_its_default_or_an_error() -> None:
     text = flow("""
