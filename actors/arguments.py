@@ -12,7 +12,7 @@ from typing import Any
 from actors.contract.repository import DRIVERS, BadLocation, driver_of, with_sub_path
 from actors.language.expression import ExpressionError, evaluate, nest
 from actors.language.functions import NOTHING, Functions
-from actors.language.gotext import printed
+from actors.language.gotext import printed, quoted
 from actors.language.jsontext import parameter_text
 from actors.language.render import render
 from actors.language.tags import AbsentOptional, SubstitutionError, Unresolvable, Unresolved, substitute
@@ -89,7 +89,7 @@ def arguments_for(
     artifacts = []
     for entry in arguments.get("artifacts") or ():
         try:
-            artifacts.append(artifact_for(entry, values, functions))
+            artifacts.append(artifact_for(entry, values, functions, unresolved=unresolved))
         except (SubstitutionError, ExpressionError):
             if not entry.get("optional") or not (entry.get("from") or entry.get("fromExpression")):
                 raise  # one that comes from elsewhere and may be missing is not passed
@@ -110,7 +110,13 @@ def _argument(
     return filled
 
 
-def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any], functions: Functions = NOTHING) -> dict[str, Any]:
+def artifact_for(
+    entry: Mapping[str, Any],
+    values: Mapping[str, Any],
+    functions: Functions = NOTHING,
+    *,
+    unresolved: Unresolvable = "references",
+) -> dict[str, Any]:
     """An artifact argument with its location: from another node, from an expression, or as it says itself."""
     found: Mapping[str, Any] | None = None
     if entry.get("from"):
@@ -124,7 +130,7 @@ def artifact_for(entry: Mapping[str, Any], values: Mapping[str, Any], functions:
             found = None
     else:
         whole = complete_nested(dict(entry), values)
-        filled: dict[str, Any] = substitute(whole, values, unresolved="references", functions=functions)
+        filled: dict[str, Any] = substitute(whole, values, unresolved=unresolved, functions=functions)
         return filled
     if not found or not driver_of(found):
         return {"name": entry["name"], ABSENT: True}
@@ -210,7 +216,7 @@ def _output_value(source: Mapping[str, Any], values: Mapping[str, Any], function
     if source.get("expression") is not None:
         found = evaluate(str(source["expression"]), nest(values), functions=functions)
         if found is None and source.get("default") is None:
-            raise BadOutput(f'failed to evaluate expression "{source["expression"]}"')
+            raise BadOutput(f"failed to evaluate expression {quoted(str(source['expression']))}")
         return None if found is None else printed(found)  # as Go prints it, which only of text and numbers is JSON
     text = source.get("parameter")
     if isinstance(text, str) and text.strip() in values:

@@ -177,6 +177,14 @@ class Call:
         """The template as written (inputs not yet substituted)."""
         return self.resolved.template
 
+    @property
+    def repeated(self) -> bool:
+        """Whether a Retry node stands between the caller and the template (RTY-1)."""
+        if self.retried:
+            return False
+        own = self.template.get("retryStrategy")
+        return (own if own is not None else self.run.spec.get("retryStrategy")) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Leftover:

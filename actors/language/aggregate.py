@@ -47,7 +47,9 @@ def aggregate(children: Iterable[tuple[Iterable[Mapping[str, Any]] | None, str |
             columns.setdefault(name, []).append(value)
         if result is not None:
             results.append(_result(result))
-    return Aggregates(dumps(sets), {name: _column(values) for name, values in columns.items()}, dumps(results))
+    return Aggregates(
+        dumps(sets), {name: _column(values) for name, values in columns.items()}, dumps(results, sort=False)
+    )
 
 
 def _result(text: str) -> Any:

@@ -19,6 +19,9 @@ from actors.language.syntax import Node
 
 Closure: TypeAlias = Callable[[Frame], Any]
 
+CHECKED = frozenset({"+", "-", "*", "/", "%", "**", "^", "<", ">", "<=", ">="})
+"""Operators that upstream refuses before it runs, in other words, where it knows of what types the operands are."""
+
 
 def compile_tree(tree: Node, text: str) -> Closure:
     """Turn a tree into a closure. Raises ExpressionError for what can be seen without values."""
@@ -107,8 +110,11 @@ class _Compiler:
         if symbol == "??":
             return self._located(node, lambda frame: right(frame) if (value := left(frame)) is None else value)
         operator = operators.BINARY[symbol]
-        if symbol in {"==", "!="} and _typed(node.left, scope) and _typed(node.right, scope):
-            operator = _strictly(symbol, operator)
+        if _typed(node.left, scope) and _typed(node.right, scope):
+            if symbol in {"==", "!="}:
+                operator = _strictly(symbol, operator)
+            elif symbol in CHECKED:
+                operator = _checked(symbol, operator)
         return self._located(node, lambda frame: operator(left(frame), right(frame), frame.meter))
 
     def _member(self, node: syntax.Member, scope: Mapping[str, int]) -> Closure:
@@ -216,10 +222,26 @@ def _strictly(symbol: str, operator: operators.Operator) -> operators.Operator:
     def compare(a: Any, b: Any, meter: Meter) -> Any:
         kinds = {_basic_kind(a), _basic_kind(b)}
         if len(kinds) == 2 and None not in kinds:
-            raise Fault(f"invalid operation: {symbol} (mismatched types {go_type(a)} and {go_type(b)})")
+            raise _mismatched(symbol, a, b)
         return operator(a, b, meter)
 
     return compare
+
+
+def _checked(symbol: str, operator: operators.Operator) -> operators.Operator:
+    def compute(a: Any, b: Any, meter: Meter) -> Any:
+        try:
+            return operator(a, b, meter)
+        except Fault as fault:
+            kinds = {_basic_kind(a), _basic_kind(b)}
+            undefined = kinds != {"number"} or str(fault).startswith("invalid operation: ")
+            raise _mismatched(symbol, a, b) if undefined and None not in kinds else fault from None
+
+    return compute
+
+
+def _mismatched(symbol: str, a: Any, b: Any) -> Fault:
+    return Fault(f"invalid operation: {symbol} (mismatched types {go_type(a)} and {go_type(b)})")
 
 
 def _basic_kind(value: Any) -> str | None:

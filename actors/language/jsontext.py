@@ -101,12 +101,13 @@ def _quoted(character: str) -> str:
     return {"'": "'\\''", "\\": "'\\\\'", "\n": "'\\n'", "\t": "'\\t'"}.get(character, f"'{character}'")
 
 
-def dumps(value: Any, *, html: bool = True, indent: str = "") -> str:
-    """Write a value as Go's encoder does; html=False keeps `<>&` as they are, indent spreads it over lines.
+def dumps(value: Any, *, html: bool = True, indent: str = "", sort: bool = True) -> str:
+    """Write a value as Go's encoder does; html=False keeps `<>&` as they are, indent spreads it over lines. sort=False
+    leaves keys in their order, as Go does of JSON that it has not looked into.
 
     Raises ValueError for what JSON cannot hold: a function, NaN, an infinity, more than 200 levels.
     """
-    return _dump(value, _Style(_WITH_HTML if html else _ALWAYS, indent), 0)
+    return _dump(value, _Style(_WITH_HTML if html else _ALWAYS, indent, sort=sort), 0)
 
 
 PARAMETER = ("name", "default", "value", "valueFrom", "globalName", "enum", "description")
@@ -136,13 +137,14 @@ def parameters_text(parameters: Sequence[Mapping[str, Any]]) -> str:
 
 
 class _Style:
-    """How text is escaped and lines are broken."""
+    """How text is escaped, lines are broken and keys are ordered."""
 
-    __slots__ = ("escape", "indent")
+    __slots__ = ("escape", "indent", "sort")
 
-    def __init__(self, escape: re.Pattern[str], indent: str) -> None:
+    def __init__(self, escape: re.Pattern[str], indent: str, *, sort: bool) -> None:
         self.escape = escape
         self.indent = indent
+        self.sort = sort
 
     def quote(self, text: str) -> str:
         return f'"{self.escape.sub(_escape, text)}"'
@@ -161,7 +163,8 @@ def _dump(value: Any, style: _Style, depth: int) -> str:
         return style.quote(value)
     if isinstance(value, Mapping):
         colon = ": " if style.indent else ":"
-        pairs = sorted((key_text(key), item) for key, item in value.items())
+        named = ((key_text(key), item) for key, item in value.items())
+        pairs = sorted(named) if style.sort else list(named)
         inner = [f"{style.quote(key)}{colon}{_dump(item, style, depth + 1)}" for key, item in pairs]
         return style.block("{", inner, "}", depth)
     if isinstance(value, (list, tuple)):

@@ -1,8 +1,8 @@
 """A loop is a list of items, each with its text, its part of a node's name, and the variables it sets.
 
 `withItems` is a literal list, `withParam` JSON text, `withSequence` numbers run through a printf format. An item's text
-is its own JSON spelling (`1.0` of a JSON text stays `1.0`; that of a spec is `1`, as an API server keeps it), because
-names of nodes and values of parameters are made from it.
+is its own JSON spelling, because names of nodes and values of parameters are made from it: `1.0` of a JSON text stays
+`1.0`, that of a spec is `1`, as an API server keeps it. The keys of a map are sorted, but not those of what is inside.
 """
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ def _bounded(length: int, loop: str) -> None:
 
 
 def _as_kept(value: Any) -> Any:
-    """A literal of a spec as it comes back from an API server, which keeps 1.0 as 1."""
+    """A literal of a spec as it comes back from an API server, which keeps 1.0 as 1 and keys in their order."""
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_BELOW:
         return int(value)
     if isinstance(value, dict):
-        return {key: _as_kept(entry) for key, entry in value.items()}
+        return {key: _as_kept(value[key]) for key in sorted(value)}
     return [_as_kept(entry) for entry in value] if isinstance(value, list) else value
 
 
@@ -149,11 +149,11 @@ def _integer(value: Any, default: int) -> int:
 def _item(value: Any) -> Item:
     if isinstance(value, dict):
         inner = {key: printed(entry) for key, entry in value.items()}
-        text = dumps(_spelled(value))
+        text = dumps(_spelled(dict(sorted(value.items()))), sort=False)
         description = ",".join(sorted(f"{key}:{entry}" for key, entry in inner.items()))
         variables = {f"item.{key}": entry for key, entry in inner.items()}
     elif isinstance(value, list):
-        text, description, variables = dumps(_spelled(value)), f"[{' '.join(map(printed, value))}]", {}
+        text, description, variables = dumps(_spelled(value), sort=False), f"[{' '.join(map(printed, value))}]", {}
     elif value is None:  # upstream reads null as a list without elements
         text, description, variables = "null", "[]", {}
     else:
@@ -164,7 +164,7 @@ def _item(value: Any) -> Item:
 
 def printed(value: Any) -> str:
     """Write an element as upstream prints one: a string is its JSON spelling without the quotes, escapes included."""
-    text = dumps(_spelled(value), html=False)
+    text = dumps(_spelled(value), html=False, sort=False)
     return text[1:-1] if isinstance(value, str) else text
 
 

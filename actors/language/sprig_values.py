@@ -14,7 +14,7 @@ from actors.language.gotext import printed
 
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _OCTAL = re.compile(r"[+-]?0[0-7]+", re.ASCII)
-_ZERO_DECIMALS = re.compile(r"\.0*$")
+_DECIMAL = re.compile(r"([-+]?)([0-9]*)\.[0-9]*", re.ASCII)
 
 
 def empty(value: Any) -> bool:
@@ -37,11 +37,14 @@ def to_int(value: Any) -> int:
     if isinstance(value, float):
         return int(value) if math.isfinite(value) and abs(value) < 2.0**63 else -(2**63)
     if isinstance(value, str):
-        return _integer(_ZERO_DECIMALS.sub("", value))
+        decimal = _DECIMAL.fullmatch(value)
+        return _integer(f"{decimal[1]}{decimal[2] or '0'}" if decimal else value)
     return 0
 
 
 def _integer(text: str) -> int:
+    if any(character.isspace() for character in text):  # blanks, which Python would pass over
+        return 0
     try:
         number = int(text, 8) if _OCTAL.fullmatch(text) else int(text, 0)
     except ValueError:

@@ -17,6 +17,7 @@ import orjson
 from actors.language.expression import Compiled, ExpressionError, compile_expression, environment, run
 from actors.language.functions import Functions
 from actors.language.gotext import quoted
+from actors.language.jsontext import dumps
 from actors.language.render import render
 
 Unresolvable: TypeAlias = Literal["keep", "fail", "references"]
@@ -89,13 +90,15 @@ def substitute(
     *,
     unresolved: Unresolvable = "keep",
     functions: Functions | None = None,
+    late: frozenset[str] = frozenset(),
 ) -> Any:
     """Replace the tags in every string of a JSON tree, keys included; parts without tags are shared, not copied.
+    Expressions that look into what is `late` (`workflow.outputs`) are left to a later pass.
 
     `unresolved`: "keep" leaves unknown tags, "references" insists on those of `steps.` and `tasks.` (except artifacts),
     "fail" insists on all. A value of None is an absent optional. Raises a SubstitutionError.
     """
-    return _Pass(values, unresolved, functions).walk(tree) if _mentions(tree, _OPEN) else tree
+    return _Pass(values, unresolved, functions, late).walk(tree) if _mentions(tree, _OPEN) else tree
 
 
 def tags_in(tree: Any) -> list[Tag]:
@@ -122,6 +125,11 @@ def results_referenced(tree: Any) -> frozenset[str]:
         for prefix, dotted, bracketed in _RESULT.findall(text)
         if prefix in prefixes
     )
+
+
+def in_json(tag: str, *, html: bool = True) -> str:
+    """A tag's text as messages show it: upstream meets it in JSON, where a quote has a backslash before it."""
+    return dumps(tag, html=html)[1:-1]
 
 
 def _has(tree: Any, field: str) -> bool:
@@ -202,7 +210,10 @@ def use_expressions(on: bool) -> None:
 class _Pass:
     """One substitution over one tree."""
 
-    def __init__(self, values: Mapping[str, Any], unresolved: Unresolvable, functions: Functions | None) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], unresolved: Unresolvable, functions: Functions | None, late: frozenset[str]
+    ) -> None:
+        self._late = late
         self._values = values
         self._mode = unresolved
         self._functions = functions
@@ -246,11 +257,13 @@ class _Pass:
         if name not in self._values:
             return self._unknown(tag, name)
         value = self._values[name]
+        if isinstance(value, dict) and ".artifacts." in name:  # for `from` and expressions, never for text
+            return self._unknown(tag, name)
         if value is None:
             reason = "output is an absent optional (skipped/omitted node with no default)"
-            raise AbsentOptional(name, f"unable to substitute {{{{{tag}}}}}: {reason}")
+            raise AbsentOptional(name, f"unable to substitute {{{{{in_json(tag)}}}}}: {reason}")
         if not isinstance(value, str):
-            raise NotText(name, f"failed to resolve {{{{{tag}}}}} to string")
+            raise NotText(name, f"failed to resolve {{{{{in_json(tag)}}}}} to string")
         return value
 
     def _unknown(self, tag: str, name: str) -> str:
@@ -260,12 +273,12 @@ class _Pass:
             value = self._values[inner]
             if value is None:
                 reason = f"{quoted(inner)} is an absent optional"
-                raise AbsentOptional(inner, f"unable to substitute nested tag {{{{{tag}}}}}: {reason}")
+                raise AbsentOptional(inner, f"unable to substitute nested tag {{{{{in_json(tag)}}}}}: {reason}")
             if isinstance(value, str):
                 return f"{_OPEN}{tag[:inner_at]}{value}"  # the outer tag, now complete, is the next pass's
         artifact = self._mode == "references" and ".outputs.artifacts." in name
         if self._must_resolve(name) and not artifact:
-            raise Unresolved(name, f"failed to resolve {{{{{tag}}}}}")
+            raise Unresolved(name, f"failed to resolve {{{{{in_json(tag)}}}}}")
         return f"{_OPEN}{tag}{_CLOSE}"
 
     def _expression(self, text: str) -> str:
@@ -273,12 +286,14 @@ class _Pass:
             compiled = compile_expression(text)
         except ExpressionError as error:  # not an expression in any pass
             raise BadExpression(text, f"failed to evaluate expression: {error}") from error
+        verbatim = f"{_OPEN}={text}{_CLOSE}"
+        if not self._late.isdisjoint(compiled.reach):
+            return verbatim
         env = self._environment(compiled)
         missing = compiled.missing(env)
         for name in missing:
             if self._must_resolve(name):
                 raise Unresolved(name, f"failed to evaluate expression: {name} is missing")
-        verbatim = f"{_OPEN}={text}{_CLOSE}"
         if not LATE_NAMES.isdisjoint(missing):
             return verbatim
         may_stay = bool(missing) or self._mode == "keep"
@@ -292,7 +307,7 @@ class _Pass:
             raise BadExpression(text, f"failed to evaluate expression: {error}") from error
         if may_stay:
             return verbatim
-        raise BadExpression(text, f"failed to evaluate expression {quoted(text)}")
+        raise BadExpression(text, f"failed to evaluate expression {quoted(in_json(text, html=False))}")
 
     def _environment(self, compiled: Compiled) -> dict[str, Any]:
         env = self._environments.get(compiled.reach)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from actors.language.loops import Item, expand, is_loop
+from actors.language.loops import Item, is_loop
 from actors.messages import FAILED, ChildChanged, Edge, NodeStatus, Phase, ReturnsPermit
 from actors.names import ids
 from actors.node.boundary import Boundary
 from actors.node.called import FAILED_FAST
 from actors.node.crash import crashed
 from actors.node.dag_graph import BEFORE, Graph, Task, build
-from actors.node.group import NO_ITEMS, GroupCall, loop_fields
+from actors.node.group import NO_ITEMS, GroupCall, items_of
 from actors.node.site import CALL_ERRORS, Site
 from actors.run import FAIL_FAST, Call
 from runtime.messages import Address, Command, Spawn, Tell
@@ -93,12 +93,9 @@ class DagNode(Boundary):
                 self.unreadable.setdefault(task.name, self.unreadable[need])
 
     def _begin_loop(self, task: Task, site: Site, parents: tuple[str, ...], now: float) -> list[Command]:
-        values = site.values(self.scope)
         try:
-            items = expand(loop_fields(task.declared, values, self.run.functions(site.id, now)))
+            items = items_of(site, site.values(self.scope), self.run.functions(site.id, now))
         except CALL_ERRORS as error:
-            if site.unwanted(values):
-                return self._never_runs(task, "Skipped", NO_ITEMS, now)
             return self._never_runs(task, "Error", str(error), now)
         if items is None:
             return self._kept(task.name, site.begin(self.scope, parents, now))

@@ -16,8 +16,8 @@ from actors.arguments import complete_nested
 from actors.language.aggregate import AggregateError
 from actors.language.expression import ExpressionError
 from actors.language.functions import Functions
-from actors.language.loops import Item, expand, is_loop
-from actors.language.tags import SubstitutionError, substitute
+from actors.language.loops import Item, LoopError, expand, is_loop
+from actors.language.tags import SubstitutionError, Unresolvable, substitute
 from actors.language.when import WhenError
 from actors.messages import TIMED_OUT, ChildChanged, Edited, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
 from actors.names import ids
@@ -154,29 +154,40 @@ class Group(Behaviour):
         for site in sites:
             known = self.run.known.get(site.id)
             if known is None or not known.ended:
-                self._prepare(site, now)
+                self._prepare(site, whole, now)
         return Plan(sites)
 
     def _items(self, whole: Site, now: float) -> list[Item] | None:
-        """What a loop runs over: nothing when that need not be known, since `when` is false whatever the item."""
-        values = whole.values(self.call.scope)
+        """What a loop runs over. Raises BadGroup."""
         try:
-            return expand(loop_fields(whole.step, values, self.run.functions(whole.id, now)))
+            return items_of(whole, whole.values(self.call.scope), self.run.functions(whole.id, now))
         except CALL_ERRORS as error:
-            if whole.unwanted(values):
-                return []
             unresolved = isinstance(error, SubstitutionError | ExpressionError)
             raise BadGroup(f"{UNRESOLVED}{error}" if unresolved else str(error)) from error
 
-    def _prepare(self, site: Site, now: float) -> None:
+    def _prepare(self, site: Site, whole: Site, now: float) -> None:
         try:
             site.prepare(self.call.scope, now)
         except WhenError as error:
             if site.item is None:  # an item's own condition is an Error of that item
                 raise BadGroup(f"{UNRESOLVED}{error}") from error
         except CALL_ERRORS as error:
-            of_artifact = "unable to resolve references: " if str(error).startswith("Unable to resolve: ") else ""
-            raise BadGroup(str(error) if site.item is not None else f"{UNRESOLVED}{of_artifact}{error}") from error
+            raise BadGroup(self._wrong(site, whole, error)) from error
+
+    def _wrong(self, site: Site, whole: Site, error: Exception) -> str:
+        """What the group says of a call that cannot be read: of an item, whether its step can be, whatever the item."""
+        if site.item is not None:
+            if self.status.type == "TaskGroup":
+                return str(error)
+            whole.functions = site.functions
+            try:
+                whole.filled(self.call.scope)
+            except CALL_ERRORS as whatever:
+                error = whatever
+            else:
+                return str(error)
+        artifacts = isinstance(error, ExpressionError) or str(error).startswith("Unable to resolve: ")  # a tag's differ
+        return f"{UNRESOLVED}{'unable to resolve references: ' if artifacts else ''}{error}"
 
     def _looped(self, place: Place, step: Mapping[str, Any], items: Sequence[Item]) -> list[Site]:
         name = step.get("name", "")
@@ -331,9 +342,28 @@ class Group(Behaviour):
         return f"for {', '.join(names[:10])}" + (" …" if len(names) > 10 else "") if names else "for nothing"
 
 
-def loop_fields(step: Mapping[str, Any], values: Mapping[str, Any], functions: Functions) -> dict[str, Any]:
+def items_of(site: Site, values: Mapping[str, Any], functions: Functions) -> list[Item] | None:
+    """What a step or task loops over, None when it does not. Raises CALL_ERRORS.
+
+    Of one whose `when` is false whatever the item nothing is filled in any more: what is no list as it is written,
+    since it speaks of what others have made, is no items (LOOP-2)."""
+    if not site.unwanted(values):
+        return expand(loop_fields(site.step, values, functions))
+    try:
+        return expand(loop_fields(site.step, site.place.run.exports, functions, unresolved="keep"))
+    except LoopError:
+        return []
+
+
+def loop_fields(
+    step: Mapping[str, Any],
+    values: Mapping[str, Any],
+    functions: Functions,
+    *,
+    unresolved: Unresolvable = "references",
+) -> dict[str, Any]:
     """The loop of a step with its tags filled in."""
     fields = {key: step[key] for key in ("withItems", "withParam", "withSequence") if step.get(key) is not None}
     whole = complete_nested(fields, values)
-    filled: dict[str, Any] = substitute(whole, values, unresolved="references", functions=functions)
+    filled: dict[str, Any] = substitute(whole, values, unresolved=unresolved, functions=functions)
     return filled

@@ -9,6 +9,7 @@ EXPR-12.)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,15 @@ from actors.arguments import ABSENT, complete_nested
 from actors.contract.repository import driver_of
 from actors.language.functions import NOTHING, Functions
 from actors.language.jsontext import parameter_text, parameters_text
-from actors.language.tags import substitute
+from actors.language.tags import SubstitutionError, substitute
 from actors.names import ids
 from actors.names.config_maps import UNLABELLED, lacking
 from actors.run import Call
 from actors.templates import POD_TYPES, template_type
 
+COMPOSITES = frozenset({"steps", "dag"})
+OF_CALLS = ("steps", "dag", "outputs")  # of a composite: what its calls are, and what becomes of theirs
+GLOBAL_OUTPUTS = "workflow.outputs"
 KEPT_OF_INPUT = ("name", "path", "mode", "recurseMode", "optional")  # an argument replaces all else of an artifact
 
 
@@ -47,10 +51,17 @@ def config_maps(call: Call) -> list[tuple[str, bool]]:
     for declared in (call.template.get("inputs") or {}).get("parameters") or ():
         source = _config_map_source(declared, given.get(declared["name"]))
         if source:
-            key = source["configMapKeyRef"]
-            name = substitute(key.get("name", ""), call.run.globals())
-            found.append((name, bool(key.get("optional")) or source.get("default") is not None))
+            optional = bool(source["configMapKeyRef"].get("optional")) or source.get("default") is not None
+            with suppress(SubstitutionError):  # told when the input is to have its value
+                found.append((_entry(call, source)[0], optional))
     return found
+
+
+def _entry(call: Call, source: Mapping[str, Any]) -> tuple[str, str]:
+    """The ConfigMap and the key in it that a source names; only globals can be known. Raises SubstitutionError."""
+    wanted, known = source["configMapKeyRef"], call.run.globals()
+    name, key = (substitute(wanted.get(part, ""), known, unresolved="fail") for part in ("name", "key"))
+    return name, key
 
 
 def instantiate(
@@ -67,15 +78,18 @@ def instantiate(
         own = local_variables(call) | input_variables(inputs) | _output_paths(plain["body"])
         return Instance({**plain["body"], "inputs": inputs} if inputs else plain["body"], inputs, own)
     known = {**texts(call.run.globals()), **local_variables(call)}
-    if template_type(call.template) in {"steps", "dag"}:
+    composite = template_type(call.template) in COMPOSITES
+    if composite:
         del known["workflow.duration"]  # its calls say how long it is by then
     parameters = substitute(parameters, known, functions=functions)
     artifacts = substitute(artifacts, known, functions=functions)
     inputs = {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    calls = {key: body.pop(key) for key in OF_CALLS if composite and key in body}
     body = substitute(body, known, functions=functions)
     own = local_variables(call) | input_variables(inputs) | _output_paths(body)
     values = texts(known | own)
     body = substitute(complete_nested(body, values), values, functions=functions)
+    body |= _calls_filled(calls, known, values, functions)
     if _has_tags(inputs):
         inputs = substitute(complete_nested(inputs, values), values, functions=functions)
         own |= input_variables(inputs)
@@ -85,6 +99,18 @@ def instantiate(
     if inputs:
         body["inputs"] = inputs
     return Instance(body, inputs, own)
+
+
+def _calls_filled(
+    calls: Mapping[str, Any], known: Mapping[str, Any], values: Mapping[str, Any], functions: Functions
+) -> dict[str, Any]:
+    """The calls of a composite as far as they can be filled in before they are made: what of the global outputs is
+    known by then they say themselves, since those inside it may make others (PARAM-7)."""
+    for each in (known, values):
+        lasting = {name: value for name, value in each.items() if not name.startswith(f"{GLOBAL_OUTPUTS}.")}
+        written = calls if each is known else complete_nested(calls, lasting)
+        calls = substitute(written, lasting, functions=functions, late=frozenset({GLOBAL_OUTPUTS}))
+    return dict(calls)
 
 
 def _without_tags(tree: dict[str, Any]) -> dict[str, Any] | None:
@@ -113,7 +139,8 @@ def texts(values: Mapping[str, Any]) -> dict[str, Any]:
 def local_variables(call: Call) -> dict[str, Any]:
     """What every template may say about its own node (§ variables: template scope)."""
     local: dict[str, Any] = {"node.name": call.node_name, **call.variables}
-    local["pod.name"] = ids.pod_name(call.run.name, call.node_name, call.resolved.name)
+    if template_type(call.template) in POD_TYPES and not call.repeated:  # each attempt has a pod of its own
+        local["pod.name"] = ids.pod_name(call.run.name, call.node_name, call.resolved.name)
     if call.kind and call.caller:
         local[f"{call.kind}.name"] = call.caller
     return local
@@ -203,8 +230,10 @@ def _from_config_map(
     call: Call, name: str, source: Mapping[str, Any], config: Mapping[str, Mapping[str, str] | None]
 ) -> str:
     """The value of input `name`: the entry's, or the source's own default where the entry does not exist."""
-    wanted = source["configMapKeyRef"]
-    place, key = (substitute(wanted.get(part, ""), call.run.globals()) for part in ("name", "key"))
+    try:
+        place, key = _entry(call, source)
+    except SubstitutionError as error:
+        raise BadInputs(f"failed to substitute configMapKeyRef: {error}") from error
     offered = config.get(place)
     found = (offered or {}).get(key)
     if found is not None:

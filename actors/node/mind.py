@@ -63,7 +63,7 @@ class NodeMind:
             raise TypeError(f"{address} is born by its parent, with a Call")
         if argument.resolved.sought:
             return SoughtNode(argument)
-        if _is_retried(argument):
+        if argument.repeated:
             return RetryNode(argument)
         kind = template_type(argument.template)
         if kind in POD_TYPES:
@@ -113,14 +113,6 @@ class NodeMind:
         if isinstance(state, Called) and state.locking == ASKED:
             return state.status.message or "for its locks"
         return state.waiting()
-
-
-def _is_retried(call: Call) -> bool:
-    """Whether a Retry node stands between the caller and the template (RTY-1)."""
-    if call.retried:
-        return False
-    own = call.template.get("retryStrategy")
-    return (own if own is not None else call.run.spec.get("retryStrategy")) is not None
 
 
 def _is_answer(message: Message) -> bool:

@@ -70,6 +70,7 @@ class Site:
         self.step = step
         self.name: str = step.get("name", "")
         self.item = item
+        self._unresolved: Unresolvable = "references" if item is None else "fail"  # which tags must resolve (LOOP-6)
         self.status = new_status(node_name, place.run, "Skipped", boundary_name=place.boundary_name)
         self.called: Call | None = None  # once it runs
         self.attempt: NodeStatus | None = None  # the last one, if it is retried
@@ -218,17 +219,19 @@ class Site:
             with suppress(*CALL_ERRORS):
                 self.callee = self._named(self.step, values)
             return
+        self.prepared = self.filled(scope)
+
+    def filled(self, scope: MutableMapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """What is called and with which arguments. Raises CALL_ERRORS."""
+        values = self.values(scope)
         if "inline" in self.step:  # its own tags are its own business
             around = ChainMap(dict(self.item or {}), scope, self.place.run.exports)
             step = complete_nested({"inline": self.step["inline"]}, around)
             step = substitute(step, around, unresolved="keep", functions=self.functions)
         else:
             step = self.callee = self._named(self.step, values)
-        unresolved: Unresolvable = "references" if self.item is None else "fail"
-        arguments = arguments_for(
-            self.step.get("arguments") or {}, values, unresolved=unresolved, functions=self.functions
-        )
-        self.prepared = (step, arguments)
+        arguments = self.step.get("arguments") or {}
+        return step, arguments_for(arguments, values, unresolved=self._unresolved, functions=self.functions)
 
     def _named(self, call: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         """What a call, this one or a hook's, names, with its tags filled in. Raises CALL_ERRORS."""
@@ -239,7 +242,7 @@ class Site:
     def when(self, values: Mapping[str, Any]) -> str:
         """The step's condition with its tags filled in."""
         written = complete_nested(self.step.get("when") or "", values)
-        text: str = substitute(written, values, unresolved="references", functions=self.functions)
+        text: str = substitute(written, values, unresolved=self._unresolved, functions=self.functions)
         return text
 
     def wanted(self, values: Mapping[str, Any]) -> bool:

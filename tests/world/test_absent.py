@@ -52,6 +52,24 @@ async def test_the_producers_default_is_a_value(build: object, kind: str, phase:
     assert nodes(done)["C"]["inputs"]["parameters"][0]["value"] == "producer"
 
 
+@pytest.mark.spec("ABS-1")
+@pytest.mark.parametrize(("default", "text"), [("true", "true"), ("1.0", "1"), ("2.5e+7", "25000000")])
+async def test_a_default_that_is_no_text_is_the_text_of_a_parameter(default: str, text: str) -> None:
+    done = await run(
+        flow(f"""
+  - name: made
+    outputs: {{parameters: [{{name: p, valueFrom: {{path: /tmp/p, default: {default}}}}}]}}
+    container: {{image: busybox, command: [echo]}}
+  - name: main
+    steps:
+    - - {{name: P, template: made, when: "false"}}
+    - - {{name: C, {argument("steps")}}}
+""")
+    )
+
+    assert nodes(done)["C"]["inputs"]["parameters"][0]["value"] == text
+
+
 @pytest.mark.spec("ABS-2")
 @KINDS
 async def test_a_pure_reference_leaves_the_consumers_default(build: object, kind: str, phase: str) -> None:
@@ -83,6 +101,16 @@ async def test_inside_a_longer_text_it_is_an_error_at_once(build: object, kind: 
     assert "output is an absent optional" in refused["message"]
     assert ("C" in nodes(done)) == (kind == "tasks")  # a group whose steps cannot all be read begins none
     assert done["status"]["phase"] == phase
+
+
+@pytest.mark.spec("ABS-4")
+@pytest.mark.parametrize("text", ["a {{%s.P.outputs.parameters.p}}", "{{item}} {{%s.P.outputs.parameters.p}}"])
+async def test_of_a_loop_too_a_group_says_that_it_is_a_reference_which_is_absent(text: str) -> None:
+    done = await run(steps("make", argument("steps", text=text) + ", withItems: [1]"))
+
+    why = "output is an absent optional (skipped/omitted node with no default)"
+    said = f"failed to resolve references: unable to substitute {{{{steps.P.outputs.parameters.p}}}}: {why}"
+    assert (nodes(done)["[1]"]["phase"], nodes(done)["[1]"]["message"]) == ("Error", said)
 
 
 @pytest.mark.spec("ABS-5")
@@ -181,3 +209,24 @@ async def test_a_loop_over_it_is_an_error(build: object, kind: str, phase: str) 
     done = await run(build("make", f"template: leaf, withParam: '{{{{{kind}.P.outputs.parameters.p}}}}'"))  # type: ignore[operator]
 
     assert done["status"]["phase"] == phase
+
+
+@pytest.mark.parametrize("loop", ["", "withItems: [1]"])
+async def test_of_an_artifact_whose_expression_fails_a_group_says_that_it_is_a_reference(loop: str) -> None:
+    done = await run(
+        flow(f"""
+  - name: take
+    inputs: {{artifacts: [{{name: a, path: /tmp/a}}]}}
+    container: {{image: busybox, command: [echo]}}
+  - name: main
+    steps:
+    - - {{name: P, template: leaf}}
+    - - name: C
+        template: take
+        arguments: {{artifacts: [{{name: a, fromExpression: "steps.P.outputs.artifacts.a"}}]}}
+        {loop}
+""")
+    )
+
+    said = "failed to resolve references: unable to resolve references: cannot fetch artifacts from <nil> (1:17)"
+    assert nodes(done)["[1]"]["message"].partition("\n")[0] == said

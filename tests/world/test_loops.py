@@ -45,6 +45,14 @@ async def test_a_map_is_its_json_and_its_fields_are_texts() -> None:
     assert given(done) == {"a(0:os:debian,version:9)": 'debian-9-{"os":"debian","version":9}'}
 
 
+@pytest.mark.spec("LOOP-4")
+@pytest.mark.spec("LOOP-5")
+async def test_escapes_that_json_does_not_need_are_read() -> None:
+    done = await run(looped(r"""withParam: '["\u00e9", {"k": "\u00e9"}]'""", "{{item}}"))
+
+    assert given(done) == {"a(0:é)": "é", "a(1:k:é)": '{"k":"é"}'}
+
+
 @pytest.mark.spec("LOOP-1")
 async def test_an_empty_literal_list_is_no_loop() -> None:
     done = await run(looped("withItems: []"))
@@ -73,6 +81,23 @@ async def test_a_loop_over_what_is_no_list_is_an_error_unless_it_is_skipped(when
     assert done["status"]["phase"] == phase
     if phase == "Failed":
         assert "withParam value could not be parsed as a JSON list" in nodes(done)["[0]"]["message"]
+
+
+@pytest.mark.spec("LOOP-2")
+@pytest.mark.spec("COND-3")
+@pytest.mark.parametrize("kind", ["steps", "tasks"])
+@pytest.mark.parametrize("loop", ["withParam: '[{{%s.a.exitCode}}, 1]'", "withSequence: {end: '{{%s.a.exitCode}}'}"])
+async def test_of_a_loop_that_does_not_run_what_others_made_is_not_looked_at(kind: str, loop: str) -> None:
+    looping = f'template: leaf, when: "1 == 2", {loop % kind}'
+    body = f"steps: [[{{name: a, template: leaf}}], [{{name: b, {looping}}}]]"
+    if kind == "tasks":
+        after = f"{{name: b, depends: a, {looping}}}, {{name: c, template: leaf, depends: b.Skipped}}"
+        body = f"dag: {{tasks: [{{name: a, template: leaf}}, {after}]}}"
+    done = await run(flow(f"  - name: main\n    {body}\n"))
+
+    assert (nodes(done)["b"]["phase"], nodes(done)["b"]["message"]) == ("Skipped", "Skipped, empty params")
+    assert not any(name.startswith("b(") for name in nodes(done))
+    assert kind == "steps" or nodes(done)["c"]["phase"] == "Succeeded"
 
 
 @pytest.mark.spec("LOOP-3")
@@ -105,6 +130,46 @@ async def test_inside_a_loop_every_tag_must_resolve_and_outside_it_stays() -> No
 
     done = await run(looped("when: 'true'", "{{ jinja }}"))
     assert given(done) == {"a": "{{ jinja }}"}
+
+
+@pytest.mark.spec("LOOP-6")
+@pytest.mark.parametrize("loop", ["", "withItems: [1]"])
+async def test_inside_a_loop_the_tags_of_an_artifact_must_resolve_too(loop: str) -> None:
+    done = await run(
+        flow(f"""
+  - name: take
+    inputs: {{artifacts: [{{name: a, path: /tmp/a}}]}}
+    container: {{image: busybox, command: [echo]}}
+  - name: main
+    steps:
+    - - name: a
+        template: take
+        arguments: {{artifacts: [{{name: a, raw: {{data: "{{{{ jinja }}}}"}}}}]}}
+        {loop}
+""")
+    )
+
+    assert done["status"]["phase"] == ("Failed" if loop else "Succeeded")
+    assert nodes(done)["[0]"].get("message") == ("failed to resolve {{ jinja }}" if loop else None)
+
+
+@pytest.mark.spec("LOOP-6")
+@pytest.mark.parametrize(("kind", "refused"), [("steps", "[0]"), ("tasks", "a")])
+async def test_a_condition_that_asks_for_what_an_item_does_not_have_cannot_be_resolved(kind: str, refused: str) -> None:
+    looping = """{name: a, template: leaf, withParam: '[{"x": 1}]', when: "{{item.y}} == 1"}"""
+    body = f"steps: [[{looping}]]" if kind == "steps" else f"dag: {{tasks: [{looping}]}}"
+    done = await run(flow(f"  - name: main\n    {body}\n"))
+
+    assert (nodes(done)[refused]["phase"], nodes(done)[refused]["message"]) == ("Error", "failed to resolve {{item.y}}")
+    assert "a(0:x:1)" not in nodes(done)
+
+
+@pytest.mark.spec("LOOP-7")
+async def test_an_item_that_does_not_run_need_not_resolve_its_arguments() -> None:
+    done = await run(looped("""withParam: '[{"x": 1, "y": 2}, {"x": 3}]', when: "{{item.x}} == 1\"""", "{{item.y}}"))
+
+    assert (done["status"]["phase"], given(done)) == ("Succeeded", {"a(0:x:1,y:2)": "2"})
+    assert nodes(done)["a(1:x:3)"]["phase"] == "Skipped"
 
 
 @pytest.mark.spec("LOOP-6")

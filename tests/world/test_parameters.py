@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from actors.names import labels
+from actors.names import ids, labels
 from runtime.objects import CONFIGMAPS, Object
 from tests.world.flows import FAIL, arguments_of, flow, named, nodes, run, table
 from tests.world.world import Outcome, world
@@ -109,6 +109,24 @@ async def test_nothing_but_its_own_default_stands_in_for_a_config_map(declared: 
 
 
 @pytest.mark.spec("PARAM-3")
+@pytest.mark.parametrize("field", ["name", "key"])
+async def test_an_input_names_its_config_map_by_what_the_whole_workflow_knows(field: str) -> None:
+    named = {"name": "c", "key": "k", field: "{{inputs.parameters.o}}"}
+    text = flow(f"""
+  - name: own
+    inputs: {{parameters: [{{name: o, value: c}}, {{name: m, valueFrom: {{configMapKeyRef: {json.dumps(named)}}}}}]}}
+    container: {{image: busybox, command: [echo]}}
+  - name: main
+    steps: [[{{name: a, template: own}}]]
+""")
+
+    done = await with_map(text, k="from the map", c="from the map")
+
+    why = "failed to substitute configMapKeyRef: failed to resolve {{inputs.parameters.o}}"
+    assert (nodes(done)["a"]["phase"], nodes(done)["a"]["message"]) == ("Error", why)
+
+
+@pytest.mark.spec("PARAM-3")
 async def test_a_workflow_argument_beside_a_missing_config_map_has_no_default_of_its_own() -> None:
     text = flow("  - {name: main, container: {image: b, command: [c]}}\n",
                 arguments=f"{{parameters: [{{name: p, default: d, {MAP}}}]}}")  # fmt: skip
@@ -195,6 +213,47 @@ async def test_a_global_output_is_seen_by_whoever_starts_later_and_the_last_writ
 
     assert (value(done, "b"), value(done, "d")) == ("1", "2")
     assert done["status"]["outputs"]["parameters"] == [{"name": "shared", "value": "2"}]
+
+
+@pytest.mark.spec("PARAM-7")
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "{{workflow.outputs.parameters.g}}",
+        "{{=workflow.outputs.parameters.g}}",
+        "{{=workflow.outputs?.parameters?.g ?? 'none'}}",
+        "{{workflow.outputs.parameters.{{inputs.parameters.which}}}}",
+    ],
+)
+@pytest.mark.parametrize("body", ["steps: [[{%s}], [{%s}]]", "dag: {tasks: [{%s}, {depends: again, %s}]}"])
+async def test_a_call_sees_the_newest_global_output_though_its_template_began_with_an_older_one(
+    body: str, tag: str, dies: bool
+) -> None:
+    call = 'name: %s, template: %s, arguments: {parameters: [{name: m, value: "%s"}]}'
+    calls = call % ("again", "told", "2"), call % ("b", "leaf", tag)
+    text = flow(f"""
+  - name: told
+    inputs: {{parameters: [{{name: m}}]}}
+    container: {{image: busybox, command: [echo]}}
+    outputs: {{parameters: [{{name: p, globalName: g, value: "{{{{inputs.parameters.m}}}}"}}]}}
+  - name: inner
+    inputs: {{parameters: [{{name: which, value: g}}]}}
+    {body % calls}
+  - name: main
+    steps:
+    - - {{name: first, template: told, arguments: {{parameters: [{{name: m, value: "1"}}]}}}}
+    - - {{name: deep, template: inner}}
+""")
+    async with world(table(again=Outcome(delay_s=60))) as here:
+        ref = await here.submit(text)
+        await here.after(30)
+        if dies:
+            here.die()
+        await here.end_of(ref)
+        done = await here.at_rest(ref)
+
+    assert value(done, "b") == "2"
 
 
 @pytest.mark.spec("PARAM-4")
@@ -413,6 +472,26 @@ async def test_the_node_data_of_a_retried_call_are_its_last_attempts(kind: str, 
 
     last = nodes(done)["a(1)"]
     assert value(done, "c") == f"{last['id']} {last['startedAt']} {last['finishedAt']}"
+
+
+@pytest.mark.parametrize(("kind", "body"), [("steps", "steps: [[%s]]"), ("tasks", "dag: {tasks: [%s]}")])
+async def test_the_name_of_a_pod_is_known_where_there_is_a_pod(kind: str, body: str) -> None:
+    given = "arguments: {parameters: [{name: m, value: '{{=pod.name}}'}]}"
+    calls = ", ".join(f"{{name: {name}, template: {name}, {given}}}" for name in ("leaf", "again"))
+    done = await run(
+        flow(f"""
+  - name: again
+    retryStrategy: {{limit: 1}}
+    inputs: {{parameters: [{{name: m}}]}}
+    container: {{image: busybox, command: [sh]}}
+  - name: main
+    {body % calls}
+""")
+    )
+
+    said = {name: entry["inputs"]["parameters"][0]["value"] for name, entry in nodes(done).items() if "inputs" in entry}
+    pods = {name: ids.pod_name("w", nodes(done)[name]["name"], name.partition("(")[0]) for name in ("leaf", "again(0)")}
+    assert said == {**pods, "again": "{{=pod.name}}"}
 
 
 @pytest.mark.parametrize(("kind", "body"), [("steps", "steps: [[%s]]"), ("tasks", "dag: {tasks: [%s]}")])

@@ -240,6 +240,25 @@ async def test_a_name_without_its_braces_is_the_output_of_that_name() -> None:
     assert outputs == {"made": "made", "other": "none"}
 
 
+@pytest.mark.spec("STEP-8")
+@pytest.mark.parametrize("calls", ["steps: [[{name: a, template: leaf}]]", "dag: {tasks: [{name: a, template: leaf}]}"])
+async def test_what_a_template_knows_anyhow_it_may_hand_out(calls: str) -> None:
+    done = await run(
+        flow(f"""
+  - name: main
+    inputs: {{parameters: [{{name: i, value: of the input}}]}}
+    {calls}
+    outputs:
+      parameters:
+      - {{name: input, valueFrom: {{parameter: "{{{{inputs.parameters.i}}}}"}}}}
+      - {{name: name, valueFrom: {{expression: workflow.name}}}}
+""")
+    )
+
+    outputs = {entry["name"]: entry["value"] for entry in named(done)["w"]["outputs"]["parameters"]}
+    assert outputs == {"input": "of the input", "name": "w"}
+
+
 @pytest.mark.spec("STEP-7")
 async def test_a_step_may_not_refer_to_a_step_beside_it() -> None:
     done = await run(flow("""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from actors.language.tags import tags_in
+from actors.language.tags import in_json, tags_in
 from actors.workflow.validation.findings import Findings, Json, Place, entries, mapping, text
 
 FAMILIES = ("item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks.")
@@ -116,7 +116,7 @@ def judge_tags(findings: Findings, place: Place, tree: Any, scope: Scope) -> Non
     """Report every tag of a tree that does not resolve."""
     for written, path in unresolved(tree, scope):
         where = Place(place.names, f"{place.path}.{path}" if path else place.path)
-        findings.error(where, f"failed to resolve {{{{{written}}}}}")
+        findings.error(where, f"failed to resolve {{{{{in_json(written)}}}}}")
 
 
 def of_inputs(template: Json) -> frozenset[str]:

@@ -44,6 +44,7 @@ def test_inputs_and_the_rest_stand_in_an_instance_with_and_without_tags(number: 
     [
         ({"parameter": "{{steps.a.outputs.parameters.o}}"}, '^Unable to resolve: "steps.a.outputs.parameters.o"$'),
         ({"expression": "none ?? nil"}, '^failed to evaluate expression "none'),
+        ({"expression": 'get(nil, "x")'}, r'^failed to evaluate expression "get\(nil, \\"x\\"\)"$'),
         ({"expression": "1 +"}, "^(?!outputs)"),
     ],
 )

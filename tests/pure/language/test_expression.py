@@ -260,7 +260,28 @@ def test_every_expression_of_upstreams_examples_can_be_read():
         ("[round(2.3), round(2.5), round(-2.3), round(-2.5)]", [2, 3, -2, -3]),
         ("[a == 1, 1 == a, a == [1], a == [1, 2], a == ['1']]", [False, False, True, False, False]),
         ("[sprig.atoi('99999999999999999999'), sprig.atoi('-99999999999999999999')]", [2**63 - 1, -(2**63)]),
+        ("[sprig.int('1.5'), sprig.int('-1.9'), sprig.int('.5'), sprig.int('1.5e3')]", [1, -1, 0, 0]),
+        ("[sprig.int(' 1'), sprig.add1('2.7'), sprig.int('010.5')]", [0, 3, 8]),
     ],
 )
 def test_numbers_and_lists_are_rounded_compared_and_read_as_in_go(text, value):
     assert evaluate(text, {"a": [1]}) == value
+
+
+@pytest.mark.spec("EXPR-7")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("item + 1", "invalid operation: + (mismatched types string and int) (1:6)"),
+        ("2 > retries", "invalid operation: > (mismatched types int and string) (1:3)"),
+        ("retries ** 2", "invalid operation: ** (mismatched types string and int) (1:9)"),
+        ("3.0 % 2", "invalid operation: % (mismatched types float64 and int) (1:5)"),
+        ("true < false", "invalid operation: < (mismatched types bool and bool) (1:6)"),
+        ("inputs.n + 1", "invalid operation: string + int (1:10)"),
+        ("1 % 0", "runtime error: integer divide by zero (1:3)"),
+    ],
+)
+def test_of_a_variable_by_itself_the_types_are_told_as_before_it_runs_and_of_its_fields_as_then(text, said):
+    with pytest.raises(ExpressionError) as refused:
+        evaluate(text, {"item": "1", "retries": "0", "inputs": {"n": "1"}})
+    assert str(refused.value).partition("\n")[0] == said

@@ -118,6 +118,27 @@ def test_a_loop_has_at_most_a_hundred_thousand_items_unless_told_otherwise():
         limit_items(ITEMS_MAX)
 
 
+@pytest.mark.spec("LOOP-4")
+@pytest.mark.spec("LOOP-5")
+def test_inside_an_item_of_a_text_keys_stay_in_their_order_and_those_of_a_spec_are_sorted():
+    written = '[{"o": {"b": 1, "a": 2}, "l": [{"d": 1, "c": 2}]}, [{"b": 1, "a": 2}]]'
+    mapped, listed = expand({"withParam": written})
+    assert mapped.text == '{"l":[{"d":1,"c":2}],"o":{"b":1,"a":2}}'
+    assert (mapped.variables["item.o"], mapped.variables["item.l"]) == ('{"b":1,"a":2}', '[{"d":1,"c":2}]')
+    assert (mapped.description, listed.description) == ('l:[{"d":1,"c":2}],o:{"b":1,"a":2}', '[{"b":1,"a":2}]')
+    assert listed.text == '[{"b":1,"a":2}]'
+
+    kept, _ = expand({"withItems": json.loads(written)})
+    assert (kept.text, kept.variables["item.o"]) == ('{"l":[{"c":2,"d":1}],"o":{"a":2,"b":1}}', '{"a":2,"b":1}')
+
+
+@pytest.mark.spec("LOOP-8")
+def test_results_of_a_loop_keep_the_order_of_their_keys_and_embedded_parameters_do_not():
+    found = aggregate([([{"name": "p", "value": '{"b": 1, "a": 2}'}], '{"b": 1, "a": {"d": 1, "c": "<"}}')])
+    assert found.result == '[{"b":1,"a":{"d":1,"c":"\\u003c"}}]'
+    assert found.by_name == {"p": '[{"a":2,"b":1}]'}
+
+
 scalars = st.text() | st.integers(-(2**53), 2**53) | st.booleans() | st.none()
 values = st.recursive(
     scalars, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(), v, max_size=4), max_leaves=10

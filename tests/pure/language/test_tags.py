@@ -263,3 +263,27 @@ def test_long_strings_are_read_without_being_remembered():
     before = tags._cached_parts.cache_info().currsize
     assert substitute(text, {"a": "1"}).endswith("x1")
     assert tags._cached_parts.cache_info().currsize == before
+
+
+@pytest.mark.spec("EXPR-3")
+@pytest.mark.spec("EXPR-10")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{{ x | default("<y>") }}', r"failed to resolve {{ x | default(\"\u003cy\u003e\") }}"),
+        ('{{=get(m, "<y>")}}', r'failed to evaluate expression "get(m, \\\"<y>\\\")"'),
+    ],
+)
+def test_a_tag_is_told_as_it_stands_in_json(text: str, said: str) -> None:
+    with pytest.raises(tags.SubstitutionError) as refused:
+        substitute(text, {"m.k": "v"}, unresolved="fail")
+    assert str(refused.value) == said
+
+
+@pytest.mark.spec("EXPR-3")
+@pytest.mark.parametrize("name", ["inputs.artifacts.a", "steps.s.outputs.artifacts.a"])
+def test_an_artifact_in_a_text_is_a_name_that_nobody_knows(name: str) -> None:
+    values = {name: {"name": "a", "s3": {"key": "k"}}}
+    assert substitute(f"at {{{{{name}}}}}", values, unresolved="references") == f"at {{{{{name}}}}}"
+    with pytest.raises(tags.Unresolved, match=re.escape(f"failed to resolve {{{{{name}}}}}") + "$"):
+        substitute(f"at {{{{{name}}}}}", values, unresolved="fail")
