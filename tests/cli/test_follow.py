@@ -159,6 +159,20 @@ async def test_a_failure_shows_the_end_of_its_log(api: InProcessApi) -> None:
     assert shown[-1] == "  2 more failed"
 
 
+@pytest.mark.parametrize(
+    ("message", "names", "whose"),
+    [
+        ("main: Error (exit code 1)", [], "main"),
+        ("b: Error (exit code 3)", ["a", "b", "c"], "b"),
+        ("main: Error (exit code 3)", ["a", "main", "c"], "main"),
+        ("Evicted", ["a", "b"], "b"),
+        ("Evicted", ["main", "b"], "main"),
+    ],
+)
+def test_of_a_container_set_the_log_of_who_is_blamed_is_shown(message: str, names: list[str], whose: str) -> None:
+    assert failures.blamed(message, names) == whose
+
+
 async def test_a_pod_that_is_gone_is_said_to_be_gone(api: InProcessApi) -> None:
     lines = await failures.last_lines(api, Reference(PODS, "default", "gone"))
     assert lines == ["(the pod is gone, and its log with it)"]

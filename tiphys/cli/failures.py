@@ -5,14 +5,16 @@ The log is read from the API server while the pod is still there; a pod that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from actors.contract import frame
+from actors.contract.paths import MAIN
 from runtime.api import Api, ApiError, Gone, LogOptions
 from runtime.objects import PODS, Object, Reference
 from tiphys.cli import nodes as status
 from tiphys.cli import tree
+from tiphys.cli.logs import container_sets
 from tiphys.cli.nodes import Node
 from tiphys.cli.screen import Screen
 
@@ -47,15 +49,24 @@ async def read(api: Api, workflow: Object) -> list[Failure]:
     """The failures of a workflow with the last lines of their logs. An unreadable log becomes a sentence."""
     namespace = status.text(workflow["metadata"], "namespace")
     failures = []
+    sets = container_sets(workflow)
     for node in failed_pods(workflow)[:PODS_SHOWN]:
         pod = tree.pod_of(workflow, node)
-        lines = await last_lines(api, Reference(PODS, namespace, pod))
+        container = blamed(status.text(node, "message"), sets.get(status.text(node, "id"), ()))
+        lines = await last_lines(api, Reference(PODS, namespace, pod), container)
         title = f"{status.text(node, 'name')} ({pod})"
         failures.append(Failure(tree.one_line(title), tree.one_line(status.text(node, "message")), lines))
     return failures
 
 
-async def last_lines(api: Api, pod: Reference, container: str = "main") -> list[str]:
+def blamed(message: str, names: Sequence[str]) -> str:
+    """Whose log tells why a pod failed: of a container set with these names that of the container which its message
+    begins with, else of main or the last one, as kubectl shows it."""
+    told = [name for name in names if message.startswith(f"{name}: ")]
+    return told[0] if told else names[-1] if names and MAIN not in names else MAIN
+
+
+async def last_lines(api: Api, pod: Reference, container: str = MAIN) -> list[str]:
     """The end of a container's log, without the lines that carry results; a sentence when there is none."""
     options = LogOptions(container=container, tail_lines=LINES_SHOWN * 2)
     raw = bytearray()

@@ -81,7 +81,7 @@ def sources(workflow: Object, container: str = "") -> list[Source]:
         if status.text(node, "type") == "Pod"
         and status.text(node, "phase") not in ("", "Pending", "Skipped", "Omitted")
     ]
-    sets = _container_sets(workflow)
+    sets = container_sets(workflow)
     found.sort(key=lambda node: (status.text(node, "startedAt"), status.text(node, "name")))
     return [
         Source(tree.pod_of(workflow, node), node, name)
@@ -90,7 +90,7 @@ def sources(workflow: Object, container: str = "") -> list[Source]:
     ]
 
 
-def _container_sets(workflow: Object) -> dict[str, list[str]]:
+def container_sets(workflow: Object) -> dict[str, list[str]]:
     """The containers of each container set, by its node's id."""
     nodes, found = status.nodes_of(workflow), dict[str, list[str]]()
     for node in nodes.values():
