@@ -63,6 +63,12 @@ def lock_names(owner: dict[str, Any]) -> list[str]:
     return [entry.get("name") or entry["configMapKeyRef"]["key"] for entry in entries]
 
 
+def unread(step: dict[str, Any]) -> bool:
+    """Whether a step's list is none as it is written: bad JSON, or what another makes where the condition is false."""
+    listed = step.get("withParam", "")
+    return listed == UNREADABLE_LOOP or (step.get("when") == "false" and listed.startswith("{{"))
+
+
 class Oracle:
     """One workflow's prediction: `phases` by node name, then `end`."""
 
@@ -232,7 +238,7 @@ class Oracle:
     def items(self, name: str, step: dict[str, Any], inside: str) -> list[tuple[str, str]]:
         if "withSequence" in step:
             found = [str(number) for number in range(int(step["withSequence"]["count"]))]
-        elif step.get("withParam") == UNREADABLE_LOOP:  # which nobody reads where the condition is false
+        elif unread(step):
             return [(name, "")]
         elif "withParam" in step:
             found = json.loads(self.filled(step["withParam"], "", inside))
@@ -253,9 +259,7 @@ class Oracle:
         return step.get("withParam") == UNREADABLE_LOOP and step.get("when") != "false"
 
     def over_nothing(self, step: dict[str, Any], inside: str) -> bool:
-        if step.get("withParam") == UNREADABLE_LOOP:
-            return False
-        return "withParam" in step and json.loads(self.filled(step["withParam"], "", inside)) == []
+        return "withParam" in step and not unread(step) and json.loads(self.filled(step["withParam"], "", inside)) == []
 
     def nothing(self, name: str, parents: list[str]) -> list[str]:
         """A loop over nothing is one node that was skipped."""
@@ -324,7 +328,7 @@ class Oracle:
             elif self.loop_unreadable(task):
                 self.edge(parents, full)
                 self.never_ran(full, task, place)
-            elif {"withItems", "withParam", "withSequence"} & task.keys() and task.get("withParam") != UNREADABLE_LOOP:
+            elif {"withItems", "withParam", "withSequence"} & task.keys() and not unread(task):
                 self.edge(parents, full)
                 self.loop(full, task, place)
             else:
