@@ -23,7 +23,6 @@ class Missing(NamedTuple):
 
 MISSING: dict[str, Missing] = {
     "kind.WorkflowEventBinding": Missing("EVT-2", "event bindings"),
-    "metric.provider.wavefront": Missing("RO-PR-6", "metrics of Wavefront"),
     "metric.provider.skywalking": Missing("RO-PR-11", "metrics of SkyWalking"),
 }
 

@@ -10,7 +10,9 @@ from typing import Any, Final
 from actors.analysis.plan import MetricPlan
 from actors.analysis.query import SecretName, SecretTexts
 
-DEFAULT_SECRETS: Final = {"datadog": "datadog", "newRelic": "newrelic", "influxdb": "influxdb"}
+DEFAULT_SECRETS: Final = {
+    "datadog": "datadog", "newRelic": "newrelic", "influxdb": "influxdb", "wavefront": "wavefront-api-tokens",
+}  # fmt: skip
 """The Secret of the controller's namespace that holds a provider's credentials, unless the metric names another."""
 
 

@@ -95,9 +95,11 @@ async def test_a_providers_own_secret_is_handed_to_it_present_or_not():
         namespaced = {"datadog": {"query": "q", "secretRef": {"name": "d", "namespaced": True}}}
         await here.create(SECRETS, {"metadata": {"name": "d"}, "stringData": {"api-key": "a"}})
         ref = await here.create(RUNS, run_of("r", metric("a", provider=namespaced),
-                                             metric("b", provider={"newRelic": {"query": "q"}})))  # fmt: skip
+                                             metric("b", provider={"newRelic": {"query": "q"}}),
+                                             metric("c", provider={"wavefront": {"address": "w"}})))  # fmt: skip
         await here.phase(ref, "Successful")
 
         credentials = {query.metric["name"]: query.credentials for query in here.script.queries}
         assert credentials["a"] == {("default", "d"): {"api-key": "a"}}
         assert credentials["b"] == {("system", "newrelic"): None}
+        assert credentials["c"] == {("system", "wavefront-api-tokens"): None}

@@ -342,8 +342,8 @@ def test_conditions_see_what_is_no_number(value):
 
 
 async def test_a_provider_that_is_not_there_says_what_to_do():
-    later = await measure(query({"wavefront": {"query": "q"}}))
+    later = await measure(query({"skywalking": {"query": "q"}}))
     none = await measure(query({"plugin": {"acme/sample": {}}}))
 
-    assert later.message.startswith("provider wavefront is not there yet")
+    assert later.message.startswith("provider skywalking is not there yet")
     assert "tiphys.metric_providers" in none.message

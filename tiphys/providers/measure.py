@@ -25,9 +25,10 @@ MODULES: Final = {
     "graphite": "graphite",
     "influxdb": "influxdb",
     "kayenta": "kayenta",
+    "wavefront": "wavefront",
 }
 
-NOT_YET: Final = frozenset({"wavefront", "skywalking"})
+NOT_YET: Final = frozenset({"skywalking"})
 
 log = Log()
 

@@ -104,10 +104,10 @@ def test_a_schedules_workflow_is_looked_into():
 
 @pytest.mark.parametrize("kind", ["AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"])
 def test_a_provider_that_is_not_there_yet_is_said_of_its_metric(kind):
-    metrics = [{"name": "a", "provider": {"web": {"url": "u"}}}, {"name": "b", "provider": {"wavefront": {}}}]
+    metrics = [{"name": "a", "provider": {"web": {"url": "u"}}}, {"name": "b", "provider": {"skywalking": {}}}]
     thing = {**workflow(metrics=metrics), "kind": kind}
 
-    assert found(thing) == [("spec.metrics[1].provider.wavefront", "RO-PR-6", "error")]
+    assert found(thing) == [("spec.metrics[1].provider.skywalking", "RO-PR-11", "error")]
 
 
 def test_the_table_names_only_fields_that_exist():
