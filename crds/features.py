@@ -23,7 +23,6 @@ class Missing(NamedTuple):
 
 MISSING: dict[str, Missing] = {
     "kind.WorkflowEventBinding": Missing("EVT-2", "event bindings"),
-    "metric.provider.skywalking": Missing("RO-PR-11", "metrics of SkyWalking"),
 }
 
 ANALYSES = frozenset({"AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"})

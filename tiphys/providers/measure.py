@@ -26,9 +26,8 @@ MODULES: Final = {
     "influxdb": "influxdb",
     "kayenta": "kayenta",
     "wavefront": "wavefront",
+    "skywalking": "skywalking",
 }
-
-NOT_YET: Final = frozenset({"skywalking"})
 
 log = Log()
 
@@ -50,8 +49,6 @@ def provider(name: str) -> Provider:
     """The provider of this name. Raises ProviderError for one that is not there."""
     if name in MODULES:
         return cast("Provider", import_module(f"tiphys.providers.{MODULES[name]}").measure)
-    if name in NOT_YET:
-        raise ProviderError(f"provider {name} is not there yet: ask for the same value with web or prometheus")
     found = [point for point in entry_points(group=GROUP) if point.name == name]
     if not found:
         remedy = f"install a package with an entry point of that name in the group {GROUP}"

@@ -29,6 +29,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MISSING, "spec.priority", Missing("PRI-1", "priorities", "warning"))
     monkeypatch.setitem(MISSING, "template.http", Missing("TMPL-9", "http templates"))
     monkeypatch.setitem(MISSING, "artifact.hdfs", Missing("DRV-5", "HDFS artifacts"))
+    monkeypatch.setitem(MISSING, "metric.provider.skywalking", Missing("RO-PR-11", "metrics of SkyWalking"))
 
 
 @pytest.mark.usefixtures("without")
@@ -102,12 +103,26 @@ def test_a_schedules_workflow_is_looked_into():
     assert found(thing) == [("spec.workflowSpec.executorPlugins", "AGENT-6", "error")]
 
 
+@pytest.mark.usefixtures("without")
 @pytest.mark.parametrize("kind", ["AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"])
 def test_a_provider_that_is_not_there_yet_is_said_of_its_metric(kind):
     metrics = [{"name": "a", "provider": {"web": {"url": "u"}}}, {"name": "b", "provider": {"skywalking": {}}}]
     thing = {**workflow(metrics=metrics), "kind": kind}
 
     assert found(thing) == [("spec.metrics[1].provider.skywalking", "RO-PR-11", "error")]
+
+
+@pytest.mark.spec("RO-PR-6")
+@pytest.mark.spec("RO-PR-11")
+def test_metrics_of_wavefront_and_skywalking_are_there():
+    wavefront = {"address": "example.wavefront.com", "query": "ts(x)"}
+    skywalking = {"address": "http://oap:12800", "query": "query { a }", "interval": "5m"}
+    metrics = [
+        {"name": "a", "provider": {"wavefront": wavefront}},
+        {"name": "b", "provider": {"skywalking": skywalking}},
+    ]
+
+    assert found({**workflow(metrics=metrics), "kind": "AnalysisRun"}) == []
 
 
 def test_the_table_names_only_fields_that_exist():
