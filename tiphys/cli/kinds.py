@@ -38,6 +38,7 @@ KNOWN: Final = {
         Resource("gateway.networking.k8s.io/v1", "GRPCRoute", "grpcroutes"),
         Resource("gateway.networking.k8s.io/v1alpha2", "TLSRoute", "tlsroutes"),
         Resource("gateway.networking.k8s.io/v1alpha2", "TCPRoute", "tcproutes"),
+        Resource("getambassador.io/v2", "Mapping", "mappings"),
         Resource("traefik.io/v1alpha1", "TraefikService", "traefikservices"),
         Resource("apisix.apache.org/v2", "ApisixRoute", "apisixroutes"),
         Resource("split.smi-spec.io/v1alpha1", "TrafficSplit", "trafficsplits"),
@@ -58,7 +59,7 @@ KNOWN: Final = {
 ROUTED: Final = frozenset(
     {
         "VirtualService", "DestinationRule", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "TraefikService",
-        "ApisixRoute", "TrafficSplit",
+        "ApisixRoute", "TrafficSplit", "Mapping",
     }
 )  # fmt: skip
 """Objects of traffic routers: any version of their group will do, since only a few fields of them are read."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from actors.rollout.model import Ro
 from actors.rollout.traffic.alb import Alb
+from actors.rollout.traffic.ambassador import MAPPINGS, Ambassador
 from actors.rollout.traffic.apisix import ROUTES, Apisix
 from actors.rollout.traffic.gateway import GRPC, HTTP, TCP, Gateway
 from actors.rollout.traffic.istio import DESTINATION_RULES, VIRTUAL_SERVICES, Istio
@@ -104,7 +105,7 @@ def cluster(*things: Object) -> Cluster:
     return found
 
 
-ALL_KINDS = (INGRESSES, SERVICES, SPLITS, ROUTES, VIRTUAL_SERVICES, DESTINATION_RULES, HTTP, GRPC, TCP)
+ALL_KINDS = (INGRESSES, MAPPINGS, SERVICES, SPLITS, ROUTES, VIRTUAL_SERVICES, DESTINATION_RULES, HTTP, GRPC, TCP)
 Weights = Callable[[Cluster], dict[str, int]]
 
 
@@ -173,6 +174,17 @@ def _gateway_weights(found: Cluster) -> dict[str, int]:
     return backends(next(rule for rule in rules if len(rule["backendRefs"]) > 1)["backendRefs"])
 
 
+def _mapping_weights(found: Cluster) -> dict[str, int]:
+    known = found.get(Reference(MAPPINGS, NAMESPACE, "echo-canary"))
+    weight = int(known["spec"]["weight"]) if known is not None else 0
+    return {"canary": weight, "stable": 100 - weight}
+
+
+def mapping(name: str = "echo", **more: Any) -> Object:
+    """A Mapping of the stable Service."""
+    return thing(MAPPINGS, name, {"prefix": "/echo", "rewrite": "/", "service": "stable:8080", **more})
+
+
 def gateway_route(resource: Resource = HTTP) -> Object:
     """A route with a rule for both Services, and one that is somebody else's."""
     pair = [{"name": "canary", "port": 80, "weight": 0}, {"name": "stable", "port": 80, "weight": 100}]
@@ -199,6 +211,9 @@ CASES = {
     "smi": Case(
         Smi(), rollout({"smi": {}}), [],
         lambda found: backends(found.one(SPLITS, "demo")["spec"]["backends"], "service")),
+    "ambassador": Case(
+        Ambassador(), rollout({"ambassador": {"mappings": ["echo"]}}), [mapping()], _mapping_weights,
+        lambda found: found.one(MAPPINGS, "echo")),
     "traefik": Case(
         Traefik(), rollout({"traefik": {"weightedTraefikServiceName": "tr"}}),
         [thing(SERVICES, "tr", {"weighted": {"services": [
