@@ -177,6 +177,8 @@ TRAFFIC: Final = (
     Right("split.smi-spec.io", ("trafficsplits",), "SMI", {**_ROUTED, **_MADE}),
     Right("getambassador.io", ("mappings",), "Ambassador", {**_ROUTED, **_MADE, **_LET_GO}),
     Right("x.getambassador.io", ("ambassadormappings",), "Ambassador", {**_ROUTED, **_MADE, **_LET_GO}),
+    Right("appmesh.k8s.aws", ("virtualservices",), "App Mesh"),
+    Right("appmesh.k8s.aws", ("virtualrouters", "virtualnodes"), "App Mesh", _ROUTED),
     Right("traefik.io", ("traefikservices",), "Traefik", _ROUTED),
     Right("apisix.apache.org", ("apisixroutes",), "APISIX", {**_ROUTED, **_MADE, **_LET_GO}),
 )

@@ -12,6 +12,7 @@ from typing import Final
 from actors.analysis.state import AnalysisSettings
 from actors.rollout.balancer_query import TAG
 from actors.rollout.traffic.ambassador import API_VERSION, Ambassador
+from actors.rollout.traffic.appmesh import VERSION, AppMesh
 from actors.rollout.traffic.protocol import Router
 from actors.rollout.traffic.routers import ROUTERS
 
@@ -36,9 +37,10 @@ def balancer_tag() -> str:
 
 
 def routers() -> Mapping[str, Router]:
-    """The routers, with the version that upstream's `--ambassador-api-version` names."""
+    """The routers, with the versions that upstream's `--ambassador-api-version` and `--appmesh-crd-version` name."""
     ambassador = Ambassador(os.environ.get("TIPHYS_AMBASSADOR_API_VERSION") or API_VERSION)
-    return MappingProxyType({**ROUTERS, ambassador.key: ambassador})
+    app_mesh = AppMesh(os.environ.get("TIPHYS_APPMESH_CRD_VERSION") or VERSION)
+    return MappingProxyType({**ROUTERS, ambassador.key: ambassador, app_mesh.key: app_mesh})
 
 
 def _token_namespace() -> str:

@@ -97,7 +97,7 @@ class Fault(NamedTuple):
 
 
 class Router(Protocol):
-    """One way to move traffic. Stateless. What most routers answer to the last two questions is inherited."""
+    """One way to move traffic. Stateless. What most routers answer to the last three questions is inherited."""
 
     key: str
     """Its field of `trafficRouting`."""
@@ -123,6 +123,11 @@ class Router(Protocol):
     def plan(self, ro: Ro, objects: Objects, shift: Shift) -> Moves | Refusal:
         """What makes the objects say what the shift says; no changes when they do already."""
         ...
+
+    def follows(self, ro: Ro, objects: Objects) -> tuple[Reference, ...]:
+        """Further objects to be known, which those that are known already name."""
+        del ro, objects
+        return ()
 
     def verify(self, ro: Ro, objects: Objects, shift: Shift) -> bool | None:
         """Whether the router has confirmed the weights; None when it never says. False is asked again in 10 s."""
