@@ -13,7 +13,7 @@ from typing import Final, cast
 from actors.rollout.plan import PluginAnswer, PluginQuery
 from actors.rollout.state import RolloutSettings
 from runtime.log import Log
-from tiphys.providers.surroundings import balancer_tag, verifies_weights
+from tiphys.providers.surroundings import balancer_tag, routers, verifies_weights
 
 GROUP: Final = "tiphys.step_plugins"
 
@@ -25,7 +25,9 @@ log = Log()
 def rollout_settings() -> RolloutSettings:
     """The settings of an installation with the plugins of its packages, and of where it runs."""
     names = frozenset(point.name for point in entry_points(group=GROUP))
-    return RolloutSettings(step_plugins=names, verifies_weights=verifies_weights(), balancer_tag=balancer_tag())
+    return RolloutSettings(
+        routers=routers(), step_plugins=names, verifies_weights=verifies_weights(), balancer_tag=balancer_tag()
+    )
 
 
 async def ask(query: PluginQuery) -> PluginAnswer:

@@ -151,7 +151,7 @@ class RolloutMind:
                 state.orphans.pop(ref.uid, None)
                 state.keep(ref, result)
             case Delete(ref):
-                _mark_deleted(state, ref)
+                state.mark_deleted(ref)
             case Read(ref, tag="whose"):
                 self._belongs(state, ref, result)
             case Read(ref):
@@ -388,10 +388,3 @@ def _counts(command: Command) -> bool:
 def _named(resource: Any, thing: Object) -> Reference:
     meta = thing["metadata"]
     return Reference(resource, meta.get("namespace", ""), meta["name"], meta.get("uid", ""))
-
-
-def _mark_deleted(state: RolloutState, ref: Reference) -> None:
-    kept = state.of(ref.resource)
-    if kept is not None and ref.uid in kept:
-        thing = kept[ref.uid]
-        kept[ref.uid] = {**thing, "metadata": {**thing["metadata"], "deletionTimestamp": "now"}}

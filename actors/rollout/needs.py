@@ -74,7 +74,7 @@ def of(
     for ref in (*_reached(wanted, templates), *unread(wanted, templates)):
         found[template_reference(ref, ro.namespace)] = None
     for router in routers_of(ro, routers):
-        found |= dict.fromkeys(router.needs(ro))
+        found |= dict.fromkeys((*router.needs(ro), *router.follows(ro, known)))
     return found
 
 

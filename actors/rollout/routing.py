@@ -6,7 +6,6 @@ canary has no available pod. Nothing moves while stable has too few pods for wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from actors.rollout.model import Ro
 from actors.rollout.scaling import canary_weight, is_at_counts, meets_threshold
 from actors.rollout.scene import Scene, Stalled
 from actors.rollout.services import canary_and_stable, carries_another, ensure, rolling_back_to
-from actors.rollout.traffic.protocol import Destination, Refusal, Router, Shift
+from actors.rollout.traffic.protocol import Destination, Moves, Refusal, Router, Shift
 from actors.rollout.traffic.routers import routers_of
 from runtime.objects import Object
 
@@ -27,13 +26,17 @@ def reconcile(scene: Scene) -> None:
     if not routers:
         canary["weights"] = None
         return
-    shift = decide(scene)
+    shift = replace(decide(scene), now=scene.now)
     scene.stable_share = shift.stable
     if not _stable_can_carry(scene, shift):
         return
-    refusals = [refusal for router in routers for refusal in _tell(scene, router, shift)]
+    answers = [_tell(scene, router, shift) for router in routers]
+    refusals = [answer.message for answer in answers if isinstance(answer, Refusal)]
     if refusals:
         raise Stalled(refusals[0], again_s=scene.world.verify_s)
+    settles_s = max(answer.settles_s for answer in answers if isinstance(answer, Moves))
+    if settles_s > 0:
+        raise Stalled("until its routers have taken the weights over", again_s=settles_s)
     _record(scene, shift)
     _verify(scene, routers, shift)
 
@@ -136,15 +139,16 @@ def _stable_can_carry(scene: Scene, shift: Shift) -> bool:
     return sets.serving(scene.stable) >= wanted or meets_threshold(scene, scene.stable, wanted)
 
 
-def _tell(scene: Scene, router: Router, shift: Shift) -> Iterator[str]:
-    """Tell one router; its refusal, if that is its answer: the others are told all the same."""
+def _tell(scene: Scene, router: Router, shift: Shift) -> Moves | Refusal:
+    """Tell one router, and take its answer in; when that is a refusal, the others are told all the same."""
     answer = router.plan(scene.ro, scene.world.known, shift_of(scene.ro, router, shift))
     if isinstance(answer, Refusal):
+        scene.said += answer.warnings
         scene.say("TrafficRoutingError", answer.message, warning=True)
-        yield answer.message
-        return
-    scene.changes += answer.changes
-    scene.said += answer.said
+    else:
+        scene.changes += answer.changes
+        scene.said += answer.said
+    return answer
 
 
 def shift_of(ro: Ro, router: Router, shift: Shift) -> Shift:

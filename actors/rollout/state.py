@@ -146,6 +146,15 @@ class RolloutState:
         elif ref._replace(uid="") in self.known:
             self.known[ref._replace(uid="")] = None
 
+    def mark_deleted(self, ref: Reference) -> None:
+        """An object was asked to go; it may still be there."""
+        kept, key = self.of(ref.resource), ref._replace(uid="")
+        if kept is not None and ref.uid in kept:
+            kept[ref.uid] = _ending(kept[ref.uid])
+        known = self.known.get(key)
+        if known is not None and known["metadata"].get("uid") == ref.uid:
+            self.known[key] = _ending(known)
+
     def pods_to_check(self) -> frozenset[str]:
         """The ReplicaSets whose pods have to be looked at: their controller has seen the newest template."""
         uids = self.sets.keys() if self.unchecked is None else self.unchecked & self.sets.keys()
@@ -158,6 +167,10 @@ class RolloutState:
     def hashes(self) -> list[str]:
         """The hashes of its ReplicaSets."""
         return sorted({hash_of(one) for one in self.sets.values()} - {""})
+
+
+def _ending(thing: Object) -> Object:
+    return {**thing, "metadata": {**thing["metadata"], "deletionTimestamp": "now"}}
 
 
 def is_newer(thing: Object, known: Object | None) -> bool:

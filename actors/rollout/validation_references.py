@@ -134,7 +134,7 @@ def _routing(ro: Ro, known: Objects, routers: Mapping[str, Router]) -> Iterator[
                 yield invalid(f"spec.strategy.steps[{index}].{field}", step[field], text)
     for router in named:
         for fault in router.check(ro, known):
-            if fault.value is None:
+            if fault.value is None and fault.is_internal:
                 yield internal(fault.path, fault.message)
             else:
                 yield invalid(fault.path, fault.value, fault.message)

@@ -142,7 +142,7 @@ smi C SMIExperimentStep: upstream_ingresses::SMIExperimentStep
 smi_ingress C SMIIngressCanaryStep: upstream_ingresses::SMIIngressCanaryStep
 apisix C APISIXCanaryStep: upstream_ingresses::APISIXCanaryStep
 apisix C APISIXCanarySetHeaderStep: upstream_ingresses::APISIXCanarySetHeaderStep
-appmesh C AppMeshCanaryRollout: -
+appmesh C AppMeshCanaryRollout: appmesh::AppMeshCanaryRollout
 aws A ALBCanaryUpdate: balancers::a_step_waits_until_every_load_balancer_has_its_weight
 aws A ALBCanaryUpdateMultiIngress: balancers::a_step_waits_until_every_load_balancer_has_its_weight
 aws A ALBBlueGreenUpdate: -
@@ -168,7 +168,6 @@ step_plugin P RolloutSkipPluginWhenDisabled: plugins::a_disabled_plugin_is_skipp
 """
 
 EXCEPTED = {
-    "AppMeshCanaryRollout": "App Mesh is refused when the Rollout is read",
     "ALBBlueGreenUpdate": "needs load balancers of AWS",
 }
 """Cases without a test of ours, and why."""

@@ -48,6 +48,9 @@ class Recorder:
     def needs(self, ro: Ro) -> tuple[Reference, ...]:
         return ()
 
+    def follows(self, ro: Ro, objects: Objects) -> tuple[Reference, ...]:
+        return ()
+
     def check(self, ro: Ro, objects: Objects) -> list[Fault]:
         return []
 

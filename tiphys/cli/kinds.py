@@ -38,6 +38,9 @@ KNOWN: Final = {
         Resource("gateway.networking.k8s.io/v1", "GRPCRoute", "grpcroutes"),
         Resource("gateway.networking.k8s.io/v1alpha2", "TLSRoute", "tlsroutes"),
         Resource("gateway.networking.k8s.io/v1alpha2", "TCPRoute", "tcproutes"),
+        Resource("getambassador.io/v2", "Mapping", "mappings"),
+        Resource("appmesh.k8s.aws/v1beta2", "VirtualRouter", "virtualrouters"),
+        Resource("appmesh.k8s.aws/v1beta2", "VirtualNode", "virtualnodes"),
         Resource("traefik.io/v1alpha1", "TraefikService", "traefikservices"),
         Resource("apisix.apache.org/v2", "ApisixRoute", "apisixroutes"),
         Resource("split.smi-spec.io/v1alpha1", "TrafficSplit", "trafficsplits"),
@@ -58,20 +61,26 @@ KNOWN: Final = {
 ROUTED: Final = frozenset(
     {
         "VirtualService", "DestinationRule", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "TraefikService",
-        "ApisixRoute", "TrafficSplit",
+        "ApisixRoute", "TrafficSplit", "Mapping", "VirtualRouter", "VirtualNode",
     }
 )  # fmt: skip
 """Objects of traffic routers: any version of their group will do, since only a few fields of them are read."""
 
+NAMESAKES: Final = {
+    ("appmesh.k8s.aws", "VirtualService"): Resource("appmesh.k8s.aws/v1beta2", "VirtualService", "virtualservices")
+}
+"""Objects of traffic routers whose kind is also another router's: by group and kind."""
+
 
 def resource_of(api_version: str, kind: str) -> Resource:
     """The resource of a document. Raises ValueError, with the nearest known spelling, for one that is not known."""
-    known = KNOWN.get(kind)
+    group = api_version.rpartition("/")[0]
+    known = NAMESAKES.get((group, kind)) or KNOWN.get(kind)
     if known is None:
         near = difflib.get_close_matches(kind, KNOWN, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"unknown kind {kind!r} in {api_version}{hint}")
-    if kind in ROUTED and known.group == api_version.rpartition("/")[0]:
+    if kind in ROUTED and known.group == group:
         return known
     if known.api_version != api_version:
         raise ValueError(f"{kind} is served as apiVersion {known.api_version}, not {api_version!r}")

@@ -50,6 +50,7 @@ class Right:
 _OWNED = {"update": "to own what it makes, where OwnerReferencesPermissionEnforcement is on"}
 _ROUTED = {"patch": "weights and headers of a canary"}
 _MADE = {"create": "the canary's own one beside it, which goes with its Rollout"}
+_LET_GO = {"delete": "when the Rollout needs it no more"}
 
 WORKFLOWS: Final = (
     Right(
@@ -174,13 +175,12 @@ TRAFFIC: Final = (
         "gateway.networking.k8s.io", ("httproutes", "grpcroutes", "tcproutes", "tlsroutes"), "the Gateway API", _ROUTED
     ),
     Right("split.smi-spec.io", ("trafficsplits",), "SMI", {**_ROUTED, **_MADE}),
+    Right("getambassador.io", ("mappings",), "Ambassador", {**_ROUTED, **_MADE, **_LET_GO}),
+    Right("x.getambassador.io", ("ambassadormappings",), "Ambassador", {**_ROUTED, **_MADE, **_LET_GO}),
+    Right("appmesh.k8s.aws", ("virtualservices",), "App Mesh"),
+    Right("appmesh.k8s.aws", ("virtualrouters", "virtualnodes"), "App Mesh", _ROUTED),
     Right("traefik.io", ("traefikservices",), "Traefik", _ROUTED),
-    Right(
-        "apisix.apache.org",
-        ("apisixroutes",),
-        "APISIX",
-        {**_ROUTED, **_MADE, "delete": "when the Rollout needs it no more"},
-    ),
+    Right("apisix.apache.org", ("apisixroutes",), "APISIX", {**_ROUTED, **_MADE, **_LET_GO}),
 )
 
 OWN: Final = (

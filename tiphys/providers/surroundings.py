@@ -1,14 +1,20 @@
 """Where this controller runs says where it looks for providers' credentials, where Jobs of metrics are made, and
-whether AWS is asked about its load balancers."""
+whether AWS is asked about its load balancers. Of routers' objects it says which version of their API is asked for."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from actors.analysis.state import AnalysisSettings
 from actors.rollout.balancer_query import TAG
+from actors.rollout.traffic.ambassador import API_VERSION, Ambassador
+from actors.rollout.traffic.appmesh import VERSION, AppMesh
+from actors.rollout.traffic.protocol import Router
+from actors.rollout.traffic.routers import ROUTERS
 
 TOKEN_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 UPSTREAMS: Final = "argo-rollouts"
@@ -28,6 +34,13 @@ def verifies_weights() -> bool:
 def balancer_tag() -> str:
     """The tag of target groups that says whose they are: upstream's `--alb-tag-key-resource-id`."""
     return os.environ.get("TIPHYS_ALB_TAG_KEY_RESOURCE_ID") or TAG
+
+
+def routers() -> Mapping[str, Router]:
+    """The routers, with the versions that upstream's `--ambassador-api-version` and `--appmesh-crd-version` name."""
+    ambassador = Ambassador(os.environ.get("TIPHYS_AMBASSADOR_API_VERSION") or API_VERSION)
+    app_mesh = AppMesh(os.environ.get("TIPHYS_APPMESH_CRD_VERSION") or VERSION)
+    return MappingProxyType({**ROUTERS, ambassador.key: ambassador, app_mesh.key: app_mesh})
 
 
 def _token_namespace() -> str:

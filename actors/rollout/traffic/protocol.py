@@ -2,7 +2,7 @@
 
 A router reads the objects that it needs from `Objects` (newest known states; None: looked for and not there) and
 answers with the changes that make them say what the `Shift` says. Said twice, there is nothing to change. It never
-reads a clock and never calls anybody, so a test of a router is a table of objects.
+reads a clock (the `Shift` says when it is) and never calls anybody, so a test of a router is a table of objects.
 
 Order of a Rollout: the canary's Service first, then the router, then pods of the stable version go. `plan` is asked
 at every decision, also when nothing moved: whoever edits a router's object by hand is corrected.
@@ -11,7 +11,7 @@ at every decision, also when nothing moved: whoever edits a router's object by h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
 from actors.kube_events import Said
@@ -58,6 +58,7 @@ class Shift:
     unready: frozenset[str] = frozenset()  # hashes of versions that want pods and have not all of them available
     canary_service: str = ""  # the Service of the side that is new (with ping-pong: its present role)
     stable_service: str = ""
+    now: float = field(default=0.0, compare=False)  # seconds since the epoch
 
     @property
     def stable(self) -> int:
@@ -66,28 +67,37 @@ class Shift:
 
 
 class Moves(NamedTuple):
-    """What a router answers: changes, in order, and the Events to tell when they are done."""
+    """What a router answers: changes, in order, and the Events to tell when they are done.
+
+    `settles_s`: so long whoever carries the traffic needs to take them over; nothing else is decided before that."""
 
     changes: tuple[Change, ...] = ()
     said: tuple[Said, ...] = ()
+    settles_s: float = 0.0
 
 
 class Refusal(NamedTuple):
-    """It cannot be done now; the message says why, and what would help. It is tried again when something changes."""
+    """It cannot be done now; the message says why, and what would help. It is tried again when something changes.
+
+    `warnings` are Events of the router's own, told before that of the refusal."""
 
     message: str
+    warnings: tuple[Said, ...] = ()
 
 
 class Fault(NamedTuple):
-    """Something in the Rollout, or in an object that it refers to, that makes it unfit: upstream's field errors."""
+    """Something in the Rollout, or in an object that it refers to, that makes it unfit: upstream's field errors.
+
+    One without a value is an internal error for upstream, or (`is_internal=False`) an invalid value that is null."""
 
     path: str  # spec.strategy.canary.trafficRouting.nginx.stableIngress
     value: object
     message: str
+    is_internal: bool = True
 
 
 class Router(Protocol):
-    """One way to move traffic. Stateless. What most routers answer to the last two questions is inherited."""
+    """One way to move traffic. Stateless. What most routers answer to the last three questions is inherited."""
 
     key: str
     """Its field of `trafficRouting`."""
@@ -113,6 +123,11 @@ class Router(Protocol):
     def plan(self, ro: Ro, objects: Objects, shift: Shift) -> Moves | Refusal:
         """What makes the objects say what the shift says; no changes when they do already."""
         ...
+
+    def follows(self, ro: Ro, objects: Objects) -> tuple[Reference, ...]:
+        """Further objects to be known, which those that are known already name."""
+        del ro, objects
+        return ()
 
     def verify(self, ro: Ro, objects: Objects, shift: Shift) -> bool | None:
         """Whether the router has confirmed the weights; None when it never says. False is asked again in 10 s."""

@@ -8,7 +8,9 @@ from typing import Final
 
 from actors.rollout.model import Ro
 from actors.rollout.traffic.alb import Alb
+from actors.rollout.traffic.ambassador import Ambassador
 from actors.rollout.traffic.apisix import Apisix
+from actors.rollout.traffic.appmesh import AppMesh
 from actors.rollout.traffic.gateway import Gateway
 from actors.rollout.traffic.istio import Istio
 from actors.rollout.traffic.nginx import Nginx
@@ -19,7 +21,17 @@ from actors.rollout.traffic.traefik import Traefik
 ORDER: Final = ("istio", "nginx", "alb", "smi", "ambassador", "appMesh", "traefik", "apisix", "plugins")
 """The order in which several routers of one Rollout are told."""
 
-ALL: Final[tuple[Router, ...]] = (Istio(), Nginx(), Alb(), Smi(), Traefik(), Apisix(), Gateway())
+ALL: Final[tuple[Router, ...]] = (
+    Istio(),
+    Nginx(),
+    Alb(),
+    Smi(),
+    Ambassador(),
+    AppMesh(),
+    Traefik(),
+    Apisix(),
+    Gateway(),
+)
 
 ROUTERS: Final[Mapping[str, Router]] = MappingProxyType({router.key: router for router in ALL})
 """By their field of `trafficRouting`."""

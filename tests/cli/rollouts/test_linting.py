@@ -39,6 +39,29 @@ spec:
   metrics:
   - {name: m, SETTINGS, successCondition: "result > 1", provider: {web: {url: "http://x"}}}
 """
+MESHES = """---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: app}
+spec: {http: [{route: [{destination: {host: stable}}, {destination: {host: canary}}]}]}
+---
+apiVersion: appmesh.k8s.aws/v1beta2
+kind: VirtualService
+metadata: {name: app}
+spec: {provider: {virtualRouter: {virtualRouterRef: {name: app}}}}
+---
+apiVersion: appmesh.k8s.aws/v1beta2
+kind: VirtualRouter
+metadata: {name: app}
+spec: {routes: [{name: main, httpRoute: {action: {weightedTargets: TARGETS}}}]}
+"""
+MESHED = """
+      trafficRouting:
+        istio: {virtualService: {name: app}}
+        appMesh:
+          virtualService: {name: app}
+          virtualNodeGroup: {canaryVirtualNodeRef: {name: new}, stableVirtualNodeRef: {name: old}}
+"""
 
 
 def found(tmp_path: Path, text: str) -> list[Finding]:
@@ -102,3 +125,13 @@ spec:
     assert [wrong.problem.message for wrong in found(tmp_path, deployment + rollout)] == [
         "spec.template.spec.containers: Required value"
     ]
+
+
+def test_two_meshes_may_have_a_virtual_service_of_one_name(tmp_path: Path) -> None:
+    text = ROLLOUT.replace("WEIGHT", "20").rstrip() + MESHED + MESHES
+    node = "{virtualNodeRef: {name: new}, weight: 0}"
+    assert found(tmp_path, text.replace("TARGETS", f"[{node}, {node}]")) == []
+    [wrong] = found(tmp_path, text.replace("TARGETS", f"[{node}]"))
+    assert (
+        "Invalid number of weightedTargets (1) for AppMesh virtual-router app and route main" in wrong.problem.message
+    )

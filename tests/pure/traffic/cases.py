@@ -10,7 +10,10 @@ from typing import Any
 
 from actors.rollout.model import Ro
 from actors.rollout.traffic.alb import Alb
+from actors.rollout.traffic.ambassador import MAPPINGS, Ambassador
 from actors.rollout.traffic.apisix import ROUTES, Apisix
+from actors.rollout.traffic.appmesh import AppMesh, virtual_nodes, virtual_routers
+from actors.rollout.traffic.appmesh import virtual_services as meshed_services
 from actors.rollout.traffic.gateway import GRPC, HTTP, TCP, Gateway
 from actors.rollout.traffic.istio import DESTINATION_RULES, VIRTUAL_SERVICES, Istio
 from actors.rollout.traffic.nginx import INGRESSES, Nginx
@@ -99,12 +102,25 @@ def cluster(*things: Object) -> Cluster:
     """A cluster with these objects."""
     found = Cluster()
     for each in things:
-        resource = next(one for one in ALL_KINDS if one.kind == each["kind"])
+        resource = next(one for one in ALL_KINDS if (one.api_version, one.kind) == (each["apiVersion"], each["kind"]))
         found[Reference(resource, each["metadata"]["namespace"], each["metadata"]["name"])] = each
     return found
 
 
-ALL_KINDS = (INGRESSES, SERVICES, SPLITS, ROUTES, VIRTUAL_SERVICES, DESTINATION_RULES, HTTP, GRPC, TCP)
+MESHED = (meshed_services(), virtual_routers(), virtual_nodes())
+ALL_KINDS = (
+    *MESHED,
+    INGRESSES,
+    MAPPINGS,
+    SERVICES,
+    SPLITS,
+    ROUTES,
+    VIRTUAL_SERVICES,
+    DESTINATION_RULES,
+    HTTP,
+    GRPC,
+    TCP,
+)
 Weights = Callable[[Cluster], dict[str, int]]
 
 
@@ -173,6 +189,47 @@ def _gateway_weights(found: Cluster) -> dict[str, int]:
     return backends(next(rule for rule in rules if len(rule["backendRefs"]) > 1)["backendRefs"])
 
 
+def _mapping_weights(found: Cluster) -> dict[str, int]:
+    known = found.get(Reference(MAPPINGS, NAMESPACE, "echo-canary"))
+    weight = int(known["spec"]["weight"]) if known is not None else 0
+    return {"canary": weight, "stable": 100 - weight}
+
+
+def mapping(name: str = "echo", **more: Any) -> Object:
+    """A Mapping of the stable Service."""
+    return thing(MAPPINGS, name, {"prefix": "/echo", "rewrite": "/", "service": "stable:8080", **more})
+
+
+def _appmesh_weights(found: Cluster) -> dict[str, int]:
+    route = found.one(virtual_routers(), "router")["spec"]["routes"][0]
+    targets = route["httpRoute"]["action"]["weightedTargets"]
+    return {each["virtualNodeRef"]["name"].removesuffix("-node"): each["weight"] for each in targets}
+
+
+def app_mesh(**service: Any) -> dict[str, Any]:
+    """What a Rollout says of App Mesh."""
+    nodes = {f"{side}VirtualNodeRef": {"name": f"{side}-node"} for side in ("canary", "stable")}
+    return {"appMesh": {"virtualService": {"name": "service", **service}, "virtualNodeGroup": nodes}}
+
+
+def meshed_route(name: str = "primary", kind: str = "httpRoute") -> dict[str, Any]:
+    """A route that shares requests between the two nodes."""
+    pair = (("canary-node", 0), ("stable-node", 100))
+    targets = [{"virtualNodeRef": {"name": node}, "weight": weight} for node, weight in pair]
+    return {"name": name, kind: {"match": {"prefix": "/"}, "action": {"weightedTargets": targets}}}
+
+
+def meshed(*routes: Any) -> list[Object]:
+    """A VirtualService, its VirtualRouter and two VirtualNodes."""
+    provider = {"virtualRouter": {"virtualRouterRef": {"name": "router"}}}
+    return [
+        thing(meshed_services(), "service", {"provider": provider}),
+        thing(virtual_routers(), "router", {"routes": list(routes or (meshed_route(),))}),
+        *(thing(virtual_nodes(), f"{side}-node", {"podSelector": {"matchLabels": {"app": "demo"}}})
+          for side in ("canary", "stable")),
+    ]  # fmt: skip
+
+
 def gateway_route(resource: Resource = HTTP) -> Object:
     """A route with a rule for both Services, and one that is somebody else's."""
     pair = [{"name": "canary", "port": 80, "weight": 0}, {"name": "stable", "port": 80, "weight": 100}]
@@ -199,6 +256,12 @@ CASES = {
     "smi": Case(
         Smi(), rollout({"smi": {}}), [],
         lambda found: backends(found.one(SPLITS, "demo")["spec"]["backends"], "service")),
+    "ambassador": Case(
+        Ambassador(), rollout({"ambassador": {"mappings": ["echo"]}}), [mapping()], _mapping_weights,
+        lambda found: found.one(MAPPINGS, "echo")),
+    "appMesh": Case(
+        AppMesh(), rollout(app_mesh(routes=["primary"])), meshed(meshed_route(), meshed_route("other")),
+        _appmesh_weights, lambda found: found.one(virtual_routers(), "router")["spec"]["routes"][1]),
     "traefik": Case(
         Traefik(), rollout({"traefik": {"weightedTraefikServiceName": "tr"}}),
         [thing(SERVICES, "tr", {"weighted": {"services": [

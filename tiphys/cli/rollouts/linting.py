@@ -65,7 +65,8 @@ def _among(ref: Reference, together: Sequence[tuple[Resource, Object]]) -> Objec
     for resource, thing in together:
         meta = thing["metadata"]
         namespace = meta.get("namespace") or ref.namespace
-        if (resource.kind, meta.get("name"), namespace) == (ref.resource.kind, ref.name, ref.namespace):
+        kind = resource.group, resource.kind  # two meshes have a VirtualService
+        if (*kind, meta.get("name"), namespace) == (ref.resource.group, ref.resource.kind, ref.name, ref.namespace):
             return {**thing, "metadata": {"namespace": ref.namespace, "uid": "", "generation": 1, **meta}}
     return None
 
