@@ -103,10 +103,16 @@ def _running(pod: Mapping[str, Any], expect: Expectation) -> Assessment:
 
 
 def ends_early(pod: Mapping[str, Any], expect: Expectation) -> bool:
-    """Whether a container of a set has failed beside others that go on: the whole pod ends with it (CSET-2)."""
+    """Whether a container of a set has failed beside others that go on: the whole pod ends with it (CSET-2). Those that
+    wait for one that failed end by themselves, and say why."""
     status = pod.get("status") or {}
-    codes = [code for _, code in _codes(status, expect.containers)]
-    return status.get("phase") == "Running" and None in codes and any(codes)
+    if not expect.containers or status.get("phase") != "Running":
+        return False
+    codes = {entry.get("name"): code for entry, code in _codes(status, expect.containers)}
+    over = {name for name, code in codes.items() if code}
+    for _ in expect.after if over else ():
+        over |= {name for name, others in expect.after.items() if not over.isdisjoint(others)}
+    return bool(over) and any(code is None and name not in over for name, code in codes.items())
 
 
 def _finished(pod: Mapping[str, Any], expect: Expectation, logs: Mapping[str, bytes]) -> Assessment:

@@ -18,6 +18,7 @@ class Expectation(msgspec.Struct, frozen=True):
     daemon: bool = False
     containers: Sequence[str] = ()  # a containerSet's, in order; empty for all other templates
     resource: bool = False  # a resource template: its program is ours
+    after: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)  # of a set: which wait for which others
 
 
 class ContainerVerdict(msgspec.Struct, frozen=True):
@@ -48,11 +49,13 @@ class Assessment(msgspec.Struct, frozen=True):
 
 def expected_of(template: Mapping[str, Any], *, include_result: bool) -> Expectation:
     """What a resolved template promises of its pod."""
+    containers = (template.get("containerSet") or {}).get("containers") or ()
     return Expectation(
         outputs=template.get("outputs") or {},
         include_result=include_result,
         daemon=bool(template.get("daemon")),
-        containers=tuple(entry["name"] for entry in (template.get("containerSet") or {}).get("containers") or ()),
+        containers=tuple(entry["name"] for entry in containers),
+        after={entry["name"]: entry["dependencies"] for entry in containers if entry.get("dependencies")},
         resource=bool(template.get("resource")),
     )
 

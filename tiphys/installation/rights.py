@@ -176,7 +176,6 @@ TRAFFIC: Final = (
     ),
     Right("split.smi-spec.io", ("trafficsplits",), "SMI", {**_ROUTED, **_MADE}),
     Right("getambassador.io", ("mappings",), "Ambassador", {**_ROUTED, **_MADE, **_LET_GO}),
-    Right("x.getambassador.io", ("ambassadormappings",), "Ambassador", {**_ROUTED, **_MADE, **_LET_GO}),
     Right("appmesh.k8s.aws", ("virtualservices",), "App Mesh"),
     Right("appmesh.k8s.aws", ("virtualrouters", "virtualnodes"), "App Mesh", _ROUTED),
     Right("traefik.io", ("traefikservices",), "Traefik", _ROUTED),

@@ -277,6 +277,14 @@ def test_a_pod_ends_early_when_one_of_its_set_has_failed_beside_others(container
 
 
 @pytest.mark.spec("CSET-2")
+@pytest.mark.parametrize(("beside", "early"), [(["c"], False), (["b", "c"], False), (["b", "c", "d"], True)])
+def test_who_waits_for_one_of_its_set_that_failed_is_left_to_end_by_itself(beside: list[str], early: bool) -> None:
+    expect = Expectation(containers=("c", "b", "a", "d"), after={"c": ["b"], "b": ["a"]})
+    seen = pod("Running", ended("a", 3), *map(running, beside))
+    assert ends_early(seen, expect) is early
+
+
+@pytest.mark.spec("CSET-2")
 def test_of_a_set_that_was_ended_early_who_failed_is_blamed_and_not_the_deadline() -> None:
     killed, late = ended("a", 143), {"reason": "DeadlineExceeded", "message": "Pod was active too long"}
     seen = pod("Failed", killed, ended("b", 1), **late)
