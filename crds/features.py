@@ -21,9 +21,7 @@ class Missing(NamedTuple):
     severity: Severity = "error"
 
 
-MISSING: dict[str, Missing] = {
-    "kind.WorkflowEventBinding": Missing("EVT-2", "event bindings"),
-}
+MISSING: dict[str, Missing] = {}
 
 ANALYSES = frozenset({"AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"})
 

@@ -61,10 +61,10 @@ def in_pod(folder: Path = POD_FOLDER) -> Access:
     return Access(f"https://{shown}:{port}", tls, bearer(lambda: token.read_text().strip()), namespace)
 
 
-def from_kubeconfig(path: str | None = None, context: str | None = None) -> Access:
+def from_kubeconfig(path: str | None = None, context: str | None = None, *, anonymous: bool = False) -> Access:
     """The access of a kubeconfig: `path`, else the first existing file of $KUBECONFIG, else ~/.kube/config.
 
-    Raises BadKubeconfig."""
+    An `anonymous` one is the server and how to trust it, and says nothing of who we are. Raises BadKubeconfig."""
     file = _file(path)
     config = _load(file)
     name = context or config.get("current-context") or ""
@@ -72,7 +72,8 @@ def from_kubeconfig(path: str | None = None, context: str | None = None) -> Acce
         raise BadKubeconfig(f"{file}: no current-context: choose one with --context")
     entry = _named(config, "contexts", name, file)["context"]
     cluster = _named(config, "clusters", entry.get("cluster", ""), file)["cluster"]
-    user = _named(config, "users", entry["user"], file)["user"] if entry.get("user") else {}
+    named = entry.get("user") and not anonymous
+    user = _named(config, "users", entry["user"], file)["user"] if named else {}
     url = str(cluster.get("server") or "").rstrip("/")
     if not url:
         raise BadKubeconfig(f"{file}: cluster {entry.get('cluster')!r} has no server")

@@ -14,9 +14,9 @@ import orjson
 
 from actors.names.gojson import encode, typed
 from actors.names.pod_fields import POD_TEMPLATE, pod_types
+from actors.names.suffixes import ALPHABET
 
 HASH_LABEL: Final = "rollouts-pod-template-hash"
-ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 _OFFSET, _PRIME, _WORD = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
 _METADATA: Final = b'{"metadata":{'
 _CREATION: Final = b'"creationTimestamp":null'

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from crds.features import MISSING, Missing
 from tiphys.cli import lint, lint_forms, main
 from tiphys.cli.documents import parse, read
 from tiphys.cli.problems import InputError
 from tiphys.cli.screen import Screen
 
 ROOT = Path(__file__).resolve().parents[2]
+OURS = sorted(path for folder in ("", "events") for path in (ROOT / "examples" / folder).glob("*.yaml"))
 CALLER = """apiVersion: argoproj.io/v1alpha1
 kind: Workflow
 metadata: {name: caller}
@@ -41,7 +43,7 @@ spec:
 """
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 def test_every_good_example_has_no_problem(path: Path) -> None:
     assert lint.check_or_raise(read([str(path)]), lint.RUNNING) == []
 
@@ -166,13 +168,57 @@ def test_what_upstream_says_without_a_remedy_has_one_for_programs(tmp_path: Path
         (LIBRARY.replace("[echo]", "7"), "wrong-value"),
         (LIBRARY.replace("templates:", "entrypoint: nowhere\n  templates:"), "invalid-workflow"),
         (CALLER, "template-elsewhere"),
-        (BINDING, "not-supported"),
+        (BINDING.replace('"true"', '"payload."'), "invalid-binding"),
     ],
 )
 def test_each_finding_belongs_to_a_rule(text: str, rule: str, tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text(text)
     (report,) = lint.reports([str(tmp_path)])
     assert {finding.rule for finding in report.findings} == {rule}
+
+
+def test_what_this_version_does_not_do_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MISSING, "kind.WorkflowEventBinding", Missing("EVT-2", "event bindings"))
+    (tmp_path / "f.yaml").write_text(BINDING)
+    (report,) = lint.reports([str(tmp_path)])
+    assert {finding.rule for finding in report.findings} == {"not-supported"}
+
+
+@pytest.mark.spec("EVT-2")
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        ("spec.event.selector", 'selector: "payload.a =="', "unexpected token EOF"),
+        ("spec.event.selector", 'selector: "body.a == 1"', "unknown name body: an event has payload, metadata,"),
+        ("spec.submit.metadata.name", "name: hello world", "unexpected token"),
+        ("spec.submit.metadata.labels.a", 'labels: {a: "=x"}', "unexpected token"),
+        ("spec.submit.arguments.parameters[0]", "parameters: [{name: p, value: x}]", "write valueFrom.event"),
+        ("spec.submit.arguments.parameters[0].valueFrom.event", "event: payload +", "unexpected token EOF"),
+    ],
+)
+def test_what_cannot_be_evaluated_in_a_binding_is_found_at_its_place(
+    field: str, text: str, said: str, tmp_path: Path
+) -> None:
+    key = text.partition(":")[0]
+    given = {
+        "selector": 'selector: "true"',
+        "name": "name: payload.name",
+        "labels": "labels: {}",
+        "parameters": "parameters: []",
+        "event": "parameters: []",
+    } | {key: f"parameters: [{{name: p, valueFrom: {{{text}}}}}]" if key == "event" else text}
+    lines = ["apiVersion: argoproj.io/v1alpha1", "kind: WorkflowEventBinding", "metadata: {name: b}", "spec:"]
+    lines += ["  event:", f"    {given['selector']}", "  submit:", "    workflowTemplateRef: {name: t}"]
+    lines += ["    metadata:", f"      {given['name']}", f"      {given['labels']}", "    arguments:"]
+    lines += [f"      {given['event' if key == 'event' else 'parameters']}"]
+    (tmp_path / "f.yaml").write_text("\n".join(lines) + "\n")
+
+    (report,) = lint.reports([str(tmp_path)])
+
+    (found,) = report.findings
+    assert (found.rule, found.path) == ("invalid-binding", field)
+    assert said in found.problem.message
+    assert lint.check_or_raise(read([str(tmp_path / "f.yaml")]), lint.SUBMITTING) == [found.problem]
 
 
 BROKEN = """apiVersion: argoproj.io/v1alpha1
@@ -231,8 +277,6 @@ def test_what_upstream_would_run_is_no_reason_not_to_run_it() -> None:
 NOT_TAKEN = {
     "fun-with-gifs.yaml": "no metadata.name", "k8s-jobs.yaml": "no metadata.name",
     "k8s-patch-json-workflow.yaml": "given twice", "workflow-count-resourcequota.yaml": "unknown kind 'ResourceQuota'",
-    "event-consumer-workfloweventbinding.yaml": "not there yet",
-    "github-path-filter-workfloweventbinding.yaml": "not there yet",
 }  # fmt: skip
 EXAMPLES = Path(os.environ.get("TIPHYS_CONFORMANCE", ROOT / "../shared/conformance")) / "workflows/examples"
 

@@ -1,4 +1,4 @@
-"""WorkflowEventBindings are stored as upstream's clients write them; what is none is refused; lint says the rest."""
+"""WorkflowEventBindings are stored as upstream's clients write them; what is none is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import yaml
 
 import crds
 from crds.check import check
-from crds.features import unsupported
 from runtime.api import Api, Refused, Selection
 from runtime.objects import CRDS, Object, Reference, Resource
 from tiphys.devcluster.inprocess import InProcessApi
@@ -76,13 +75,6 @@ def test_what_is_no_binding_is_named_with_its_field(spec: Any, path: str) -> Non
 async def test_the_server_refuses_what_is_no_binding(api: Api, spec: Any) -> None:
     with pytest.raises(Refused):
         await api.create(BINDINGS, binding(spec))
-
-
-@pytest.mark.spec("KIND-5")
-def test_whoever_lints_one_is_told_that_nothing_acts_upon_it() -> None:
-    (problem,) = unsupported(binding({"event": {"selector": "true"}, "submit": SUBMIT}))
-
-    assert problem.feature == "EVT-2"
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason=f"the conformance data is not at {DATA}")

@@ -129,10 +129,13 @@ def test_another_image_is_also_that_of_the_helpers(deploy: Path, tmp_path: Path)
 @needs_kubectl
 def test_components_may_be_added(deploy: Path, tmp_path: Path) -> None:
     shutil.copytree(deploy, tmp_path, dirs_exist_ok=True)
-    parts = "resources: [overlays/namespaced]\ncomponents: [components/monitoring, components/network-policy]\n"
+    names = ", ".join(f"components/{name}" for name in ("monitoring", "network-policy", "event-server"))
+    parts = f"resources: [overlays/namespaced]\ncomponents: [{names}]\n"
     (tmp_path / "kustomization.yaml").write_text(parts)
 
-    assert {"ServiceMonitor", "PrometheusRule", "NetworkPolicy"} <= set(kinds(kustomized(tmp_path)))
+    things = kustomized(tmp_path)
+    assert {"ServiceMonitor", "PrometheusRule", "NetworkPolicy"} <= set(kinds(things))
+    assert "tiphys-server" in {thing["metadata"]["name"] for thing in things if thing["kind"] == "Deployment"}
 
 
 def templated(*values: str) -> list[dict[str, Any]]:

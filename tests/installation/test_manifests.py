@@ -19,7 +19,7 @@ from tiphys.installation import rights
 from tiphys.installation.applying import apply
 from tiphys.installation.choice import Choice, Scope
 from tiphys.installation.manifests import manifests
-from tiphys.installation.roles import controller_roles, features, people_roles
+from tiphys.installation.roles import controller_roles, event_server_roles, features, people_roles
 from tiphys.installation.text import document, documents
 
 CHOICES = [
@@ -27,13 +27,15 @@ CHOICES = [
     Choice(scope="namespaced", namespace="mine"),
     Choice(scope="managed", managed="team", executor_plugins=True, cache_period="1h"),
     Choice(replicas=2, network_policy=True, executor_plugins=True),
+    Choice(event_server=True, network_policy=True, instance_id="mine"),
+    Choice(event_server=True, scope="managed", managed="team"),
 ]
 
 
-def pod_of(choice: Choice) -> Object:
-    (found,) = [thing for thing in manifests(choice) if thing["kind"] == "Deployment"]
-    spec: Object = found["spec"]["template"]["spec"]
-    return spec
+def pods_of(choice: Choice) -> list[Object]:
+    found = [thing for thing in manifests(choice) if thing["kind"] == "Deployment"]
+    assert len(found) == 1 + choice.event_server
+    return [thing["spec"]["template"]["spec"] for thing in found]
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -56,17 +58,17 @@ def test_what_is_printed_is_what_is_applied(choice: Choice) -> None:
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_the_controller_is_restricted_by_pod_securitys_standard(choice: Choice) -> None:
-    spec = pod_of(choice)
-    (container,) = spec["containers"]
+def test_every_pod_is_restricted_by_pod_securitys_standard(choice: Choice) -> None:
+    for spec in pods_of(choice):
+        (container,) = spec["containers"]
 
-    assert spec["securityContext"]["runAsNonRoot"]
-    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}
-    }  # fmt: skip
-    assert {"livenessProbe", "readinessProbe", "startupProbe"} <= set(container)
+        assert spec["securityContext"]["runAsNonRoot"]
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}
+        }  # fmt: skip
+        assert {"livenessProbe", "readinessProbe"} <= set(container)
 
 
 @pytest.mark.parametrize("scope", get_args(Scope))
@@ -90,10 +92,18 @@ def test_whatever_is_watched_may_be_watched_and_nothing_else_is_asked_for(
 
 
 def test_every_verb_says_why() -> None:
-    for right in (*rights.WORKFLOWS, *rights.ROLLOUTS, *rights.TRAFFIC, *rights.OWN, *rights.EXECUTOR):
+    for right in (
+        *rights.WORKFLOWS,
+        *rights.ROLLOUTS,
+        *rights.TRAFFIC,
+        *rights.OWN,
+        *rights.EXECUTOR,
+        *rights.EVENT_SERVER,
+        *rights.WEBHOOKS,
+    ):
         assert right.reasons, right
         assert all(right.reasons.values()), right
-    for role in controller_roles(Choice(executor_plugins=True)):
+    for role in (*controller_roles(Choice(executor_plugins=True)), *event_server_roles(Choice())):
         if "rules" in role:
             assert document(role).count("  # ") >= len(role["rules"])
 
@@ -113,8 +123,20 @@ def test_the_controller_may_read_no_secrets_and_has_no_wildcards(choice: Choice)
             assert "*" not in [*rule["resources"], *rule["verbs"], *rule["apiGroups"]]
 
 
+def test_what_takes_events_reads_secrets_only_where_a_namespace_lets_it() -> None:
+    bound = {role["roleRef"]["name"] for role in event_server_roles(Choice()) if "roleRef" in role}
+    rules = {role["metadata"]["name"]: role["rules"] for role in event_server_roles(Choice()) if "rules" in role}
+
+    assert bound == {"tiphys-server"}
+    assert [rule["resources"] for rule in rules["tiphys-server"]] == [["events"]]
+    assert [rule["resources"] for rule in rules["tiphys-webhooks"]] == [["secrets"], ["serviceaccounts"]]
+    (alone, binding) = event_server_roles(Choice(scope="namespaced", namespace="mine", event_server=True))
+    assert {binding["kind"], alone["kind"]} == {"RoleBinding", "Role"}
+    assert [rule["resources"] for rule in alone["rules"]] == [["events"], ["secrets"], ["serviceaccounts"]]
+
+
 def test_one_namespace_needs_nothing_of_the_whole_cluster() -> None:
-    kinds = {thing["kind"] for thing in manifests(Choice(scope="namespaced", definitions=False))}
+    kinds = {thing["kind"] for thing in manifests(Choice(scope="namespaced", event_server=True, definitions=False))}
 
     assert not {kind for kind in kinds if kind.startswith("Cluster")}
 

@@ -20,6 +20,7 @@ from tiphys.cli import (
     commands_local,
     commands_node,
     commands_rerun,
+    commands_server,
     commands_simulate,
     commands_steer,
     commands_sync,
@@ -31,7 +32,7 @@ from tiphys.cli.problems import EXIT_BAD_INPUT, InputError
 from tiphys.cli.rollouts import commands as commands_rollouts
 from tiphys.configuration.problems import BadConfiguration
 
-SWITCHES: Final = ("watch", "wait", "log", "strict", "controllers")
+SWITCHES: Final = ("watch", "wait", "log", "strict", "controllers", "secure")
 """Flags that may be written with =true or =false."""
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ commands_local.register(app)
 commands_controller.register(app)
 commands_insight.register(app)
 commands_node.register(app)
+commands_server.register(app)
 commands_bench.register(app)
 commands_install.register(app)
 commands_cluster.register(app)

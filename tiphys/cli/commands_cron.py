@@ -178,10 +178,13 @@ def backfill(
     maxworkflowcount: Annotated[int, typer.Option(help="Runs that one workflow makes at most.")] = 1000,
 ) -> Act:
     """Make the runs that a CronWorkflow would have made between two moments in the past."""
+    from random import SystemRandom  # noqa: PLC0415
+
+    from actors.names.suffixes import suffix  # noqa: PLC0415
     from tiphys.cli import cron_backfill, cron_verbs  # noqa: PLC0415
     from tiphys.cli.connect import Connection  # noqa: PLC0415
 
-    chosen = name or cron_verbs.five_letters()
+    chosen = name or suffix(SystemRandom())
     wish = cron_backfill.Backfill(chosen, start, end, argname, format_, parallel, maxworkflowcount)
 
     async def act(at: Connection) -> int:

@@ -55,6 +55,9 @@ def install(
     database: Annotated[
         bool, typer.Option("--database", help="With the right to read the Secrets of its own namespace (persistence).")
     ] = False,
+    event_server: Annotated[
+        bool, typer.Option("--event-server", help="And what takes events from outside (WorkflowEventBindings).")
+    ] = False,
     network_policy: Annotated[bool, typer.Option("--network-policy", help="With a NetworkPolicy.")] = False,
     monitoring: Annotated[
         bool, typer.Option("--monitoring", help="With a ServiceMonitor (Prometheus' operator must be there).")
@@ -77,7 +80,7 @@ def install(
         _choice(namespace, namespaced, managed_namespace, only, executor_plugins),
         image=image or IMAGE, replicas=replicas or (2 if ha or shards else 1), shards=shards,
         instance_id=instance_id, cache_period=cache_period, database=database,
-        network_policy=network_policy, monitoring=monitoring, definitions=crds,
+        event_server=event_server, network_policy=network_policy, monitoring=monitoring, definitions=crds,
     )  # fmt: skip
     if dry_run:
         from tiphys.installation.text import documents  # noqa: PLC0415

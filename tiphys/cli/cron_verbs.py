@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import secrets
 import sys
 import time
 from collections.abc import Sequence
@@ -154,11 +153,6 @@ async def backfill(at: Connection, name: str, wish: Backfill, now: float) -> int
     made = [await at.api.create(WORKFLOWS, maker) for maker in makers]
     _print(cron_backfill.summary(name, wish, made, runs, now))
     return EXIT_SUCCEEDED
-
-
-def five_letters() -> str:
-    """A name for what has none."""
-    return "".join(secrets.choice("bcdfghjklmnpqrstvwxz2456789") for _ in range(5))
 
 
 def show(cron: Object, form: str) -> None:

@@ -37,6 +37,7 @@ RULES: Final = {
     "wrong-value": "Every field holds a value of its type, as the API server's schema has it.",
     "invalid-workflow": "Every name that is used exists, and every value that is needed is there.",
     "fails-later": "What a run has to read can be read: conditions, expressions, retries, lengths of time, loops.",
+    "invalid-binding": "An event can be submitted: the expressions of its WorkflowEventBinding can be read.",
     "invalid-rollout": "A Rollout, an analysis and what they refer to are as their controller takes them.",
     "cannot-fail": "An analysis can fail.",
     "template-elsewhere": "A template that is referred to is among the files, or in the cluster later.",
@@ -98,6 +99,7 @@ def findings(document: Document, together: Sequence[Document], rules: Rules) -> 
     if sound:
         found += _meaning(document, together, rules)
         found += _of_rollouts(document, together)
+        found += _of_bindings(document, rules)
     return found + [_finding(document, missing, "not-supported") for missing in unsupported(document.object)]
 
 
@@ -151,6 +153,18 @@ def _of_rollouts(document: Document, together: Sequence[Document]) -> list[Findi
             wrong.path,
         )
         for wrong in linting.wrongs(document.object, others)
+    ]
+
+
+def _of_bindings(document: Document, rules: Rules) -> list[Finding]:
+    """What an event could not be submitted by."""
+    from actors.eventbinding.validation import problems  # noqa: PLC0415
+
+    if document.resource.kind != "WorkflowEventBinding":
+        return []
+    return [
+        Finding(document.problem(wrong.message, wrong.path), rules.ahead, "invalid-binding", wrong.path)
+        for wrong in problems(document.object)
     ]
 
 

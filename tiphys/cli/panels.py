@@ -14,7 +14,8 @@ PANELS: Final[dict[str, tuple[str, ...]]] = {
         "suspend", "resume", "stop", "terminate", "retry", "resubmit", "delete", "archive",
     ),
     "The controller and its cluster": (
-        "install", "check", "uninstall", "controller", "node", "actors", "replay", "bench", "executor-plugin", "auth",
+        "install", "check", "uninstall", "controller", "server", "node", "actors", "replay", "bench", "executor-plugin",
+        "auth",
     ),
     "This program": ("version", "completion"),
     "Rollouts, schedules, templates": ("rollouts", "cron", "template", "cluster-template", "sync"),

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from actors.cron.child import submitted_manifest
+from actors.eventbinding.submission import TemplateRef, by_reference
 from actors.names import timestamps
 from runtime.api import Api
 from runtime.objects import Object, Reference
@@ -20,10 +21,6 @@ ORIGINS: Final = {
     "cwft": CLUSTER_WORKFLOW_TEMPLATES,
     "cronworkflow": CRON_WORKFLOWS,
     "cronwf": CRON_WORKFLOWS,
-}
-LABELS: Final = {
-    WORKFLOW_TEMPLATES: "workflows.argoproj.io/workflow-template",
-    CLUSTER_WORKFLOW_TEMPLATES: "workflows.argoproj.io/cluster-workflow-template",
 }
 
 
@@ -50,10 +47,7 @@ def workflow_of(template: Object, ref: Reference) -> Object:
     """The Workflow that runs a template by reference, or is a run of a CronWorkflow."""
     if ref.resource == CRON_WORKFLOWS:
         return submitted_manifest(template, time.time())
-    cluster = {} if ref.resource.namespaced else {"clusterScope": True}
-    spec = {"workflowTemplateRef": {"name": ref.name, **cluster}}
-    meta = {"generateName": f"{ref.name}-", "labels": {LABELS[ref.resource]: ref.name}}
-    return {"apiVersion": WORKFLOWS.api_version, "kind": WORKFLOWS.kind, "metadata": meta, "spec": spec}
+    return by_reference(TemplateRef(ref.name, not ref.resource.namespaced))
 
 
 async def from_template(api: Api, namespace: str, text: str) -> Document:

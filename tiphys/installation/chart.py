@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from actors.names.buckets import BUCKETS
 from runtime.objects import Object
-from tiphys.installation import roles, workload
+from tiphys.installation import eventserver, roles, workload
 from tiphys.installation.choice import IMAGE, NAME, Choice
 from tiphys.installation.rights import PARTS
 from tiphys.installation.text import documents, plain
@@ -22,6 +22,7 @@ VERSION: Final = "0.1.0"
 HERE: Final = "{{ .Release.Namespace }}"
 THERE: Final = "{{ .Values.managedNamespace | default .Release.Namespace }}"
 PULLED: Final = "{{ .Values.image }}"
+INSTANCE: Final = "{{ .Values.instanceID }}"
 
 ONE: Final = Choice(namespace=HERE, scope="managed", managed=THERE)
 CLUSTER: Final = 'eq .Values.scope "cluster"'
@@ -37,6 +38,7 @@ VALUES: Final[dict[str, tuple[Any, str]]] = {
     "only": ("", "workflows or rollouts: the others are somebody else's"),
     "instanceID": ("", "only objects labelled so"),
     "executorPlugins": (False, "those that ConfigMaps define are offered to all workflows"),
+    "eventServer": (False, "and what takes events from outside (docs/events.md)"),
     "networkPolicy": (False, "let in metrics and probes, let out DNS, HTTPS, Prometheus and traces"),
     "monitoring": (False, "ServiceMonitor and rules: kinds of Prometheus' operator"),
     "dashboards": (False, "ConfigMaps with Grafana's dashboards, labelled grafana_dashboard"),
@@ -68,6 +70,7 @@ def files() -> dict[str, str]:
         "chart/templates/rbac.yaml": _rbac(),
         "chart/templates/controller.yaml": _controller(),
         "chart/templates/options.yaml": _options(),
+        "chart/templates/event-server.yaml": _event_server(),
         "chart/templates/configuration.yaml": CONFIGURATION,
         "chart/rules/rules.yaml": plain(alerts.operator()),
         **{f"chart/dashboards/{name}": text for name, text in dashboards.files().items()},
@@ -221,6 +224,20 @@ def _options() -> str:
             f"{{{{- if .Values.dashboards }}}}\n{_DASHBOARDS}{{{{- end }}}}\n",
         ]
     )
+
+
+def _event_server() -> str:
+    """What takes events, where it is asked for."""
+    there = Choice(namespace=HERE, image=PULLED, instance_id=INSTANCE)
+    pulled = "imagePullPolicy: {{ .Values.imagePullPolicy }}"
+    text = documents(eventserver.objects(there)).replace(f"image: '{PULLED}'", f"image: '{PULLED}'\n          {pulled}")
+    found = [
+        _when(f"and .Values.eventServer ({CLUSTER})", roles.event_server_roles(there)),
+        _when(f"and .Values.eventServer (not ({CLUSTER}))", roles.event_server_roles(ONE)),
+        f"{{{{- if .Values.eventServer }}}}\n{text}{{{{- end }}}}\n",
+        _when("and .Values.eventServer .Values.networkPolicy", [eventserver.network_policy(there)]),
+    ]
+    return "---\n".join(found)
 
 
 def _when(condition: str, things: list[Object]) -> str:

@@ -12,6 +12,8 @@ Scope: TypeAlias = Literal["cluster", "namespaced", "managed"]
 
 NAME: Final = "tiphys"
 CONTROLLER: Final = "tiphys-controller"
+EVENT_SERVER: Final = "tiphys-server"
+WEBHOOKS: Final = "tiphys-webhooks"
 IMAGE: Final = "tiphys:0.1.0"
 PORT: Final = 9090
 PART_OF: Final = {"app.kubernetes.io/part-of": NAME}
@@ -33,6 +35,7 @@ class Choice:
     executor_plugins: bool = False
     cache_period: str = ""  # how often remembered results are looked through, "1h"; empty: never
     database: bool = False  # its configuration names one, whose password is in a Secret of its own namespace
+    event_server: bool = False  # which takes events from outside
     network_policy: bool = False
     monitoring: bool = False  # ServiceMonitor and rules: kinds that only Prometheus' operator serves
     definitions: bool = True  # the CustomResourceDefinitions too

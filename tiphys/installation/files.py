@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from crds import KINDS
 from runtime.objects import Object
-from tiphys.installation import chart, roles, workload
+from tiphys.installation import chart, eventserver, roles, workload
 from tiphys.installation.choice import CONTROLLER, NAME, PART_OF, Choice
 from tiphys.installation.text import documents, plain
 from tiphys.observability import alerts, dashboards
@@ -143,6 +143,10 @@ def _components() -> dict[str, str]:
     return {
         "components/network-policy/policy.yaml": plain(_anywhere(workload.network_policy(choice))),
         "components/network-policy/kustomization.yaml": _kustomization("Component", resources=["policy.yaml"]),
+        "components/event-server/server.yaml": documents(
+            [*roles.event_server_roles(choice), *map(_anywhere, eventserver.objects(choice))]
+        ),
+        "components/event-server/kustomization.yaml": _kustomization("Component", resources=["server.yaml"]),
         **{f"components/monitoring/{name}": text for name, text in rules.items()},
         "components/monitoring/kustomization.yaml": _kustomization("Component", resources=list(rules)),
         "prometheus/rules.yaml": plain(alerts.rules()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import crds
 from runtime.objects import Object
-from tiphys.installation import roles, workload
+from tiphys.installation import eventserver, roles, workload
 from tiphys.installation.choice import PART_OF, Choice
 
 
@@ -22,6 +22,8 @@ def manifests(choice: Choice) -> list[Object]:
         found.append(workload.network_policy(choice))
     if choice.monitoring:
         found.append(workload.service_monitor(choice))
+    if choice.event_server:
+        found += [*roles.event_server_roles(choice), *eventserver.objects(choice)]
     return found
 
 

@@ -40,7 +40,7 @@ async def remove(
     api: Api, choice: Choice, *, definitions: bool, namespace: bool, wall: Callable[[], float] = time.time
 ) -> AsyncIterator[str]:
     """Take the installation away; each step as a line. Raises ApiError and StillThere."""
-    everything = replace(choice, replicas=2, network_policy=True, monitoring=True)
+    everything = replace(choice, replicas=2, network_policy=True, monitoring=True, event_server=True)
     ours = frozenset(pod["metadata"]["uid"] for pod in await _pods(api, choice))
     async for line in _end(api, choice):
         yield line

@@ -217,6 +217,17 @@ def _enabled(table: Iterable[Right], features: Iterable[Feature]) -> list[Right]
     return [right for right in table if right.feature in enabled]
 
 
+EVENT_SERVER: Final = (
+    Right("", ("events",), verbs={"create": "what is wrong with a WorkflowEventBinding, for people to read"}),
+)
+"""All that the server may do itself: the rest is done with the rights of whoever sends an event."""
+
+WEBHOOKS: Final = (
+    Right("", ("secrets",), verbs={"get": "argo-workflows-webhook-clients, and the tokens of accounts that it names"}),
+    Right("", ("serviceaccounts",), verbs={"get": "which Secret has the token of an account"}),
+)
+"""What it may do besides where webhooks are taken; bound in one namespace after the other."""
+
 EXECUTOR: Final = (
     Right(
         ARGO,

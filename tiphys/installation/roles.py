@@ -11,8 +11,10 @@ from typing import Any, Final, get_args
 
 from crds import GROUP, KINDS
 from runtime.objects import Object
-from tiphys.installation.choice import NAME, PART_OF, Choice
+from tiphys.installation.choice import EVENT_SERVER, NAME, PART_OF, WEBHOOKS, Choice
+from tiphys.installation.rights import EVENT_SERVER as SERVING
 from tiphys.installation.rights import EXECUTOR, OWN, PARTS, Feature, Right, own_rights, rights
+from tiphys.installation.rights import WEBHOOKS as HOOKED
 
 API: Final = "rbac.authorization.k8s.io"
 USE: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
@@ -41,6 +43,16 @@ def controller_roles(choice: Choice) -> list[Object]:
     return found
 
 
+def event_server_roles(choice: Choice) -> list[Object]:
+    """What takes events may write Events. To read what webhooks know, it is let in each namespace that takes some; in
+    the one that it looks after, it is."""
+    if choice.scope == "cluster":
+        alone = _role("ClusterRole", WEBHOOKS, HOOKED)
+        return [*_bound("ClusterRole", EVENT_SERVER, SERVING, choice, choice.watched, EVENT_SERVER), alone]
+    table = (*SERVING, *HOOKED)
+    return _bound("Role", EVENT_SERVER, table, choice, choice.watched, EVENT_SERVER)
+
+
 def people_roles() -> list[Object]:
     """What Kubernetes' own view, edit and admin mean for our kinds, and what an agent's service account needs."""
     mine = [kind.plural for kind in KINDS.values() if kind.name not in INTERNAL]
@@ -62,6 +74,8 @@ def reasons(thing: Object) -> list[list[str]]:
         **{f"{NAME}-{part}": rights(get_args(Feature), (part,)) for part in PARTS},
         f"{NAME}-own": OWN,
         f"{NAME}-executor": EXECUTOR,
+        EVENT_SERVER: (*SERVING, *HOOKED),
+        WEBHOOKS: HOOKED,
     }
     if thing["kind"] not in ("Role", "ClusterRole"):
         return []
@@ -79,21 +93,24 @@ def _role(kind: str, name: str, table: Sequence[Right], namespace: str = "") -> 
     return {"apiVersion": f"{API}/v1", "kind": kind, "metadata": meta, "rules": [right.rule() for right in table]}
 
 
-def _bound(kind: str, name: str, table: Sequence[Right], choice: Choice, namespace: str) -> list[Object]:
-    """A role with its binding."""
-    return [_role(kind, name, table, namespace), _binding(f"{kind}Binding", kind, name, choice, namespace)]
+def _bound(
+    kind: str, name: str, table: Sequence[Right], choice: Choice, namespace: str, account: str = NAME
+) -> list[Object]:
+    """A role with its binding to a service account of the installation."""
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": choice.namespace}
+    return [_role(kind, name, table, namespace), _binding(kind, name, subject, namespace)]
 
 
-def _binding(kind: str, role: str, name: str, choice: Choice, namespace: str = "") -> Object:
+def _binding(role: str, name: str, subject: Object, namespace: str = "") -> Object:
     meta: dict[str, Any] = {"name": name, "labels": dict(PART_OF)}
     if namespace:
         meta["namespace"] = namespace
     return {
         "apiVersion": f"{API}/v1",
-        "kind": kind,
+        "kind": f"{role}Binding",
         "metadata": meta,
         "roleRef": {"apiGroup": API, "kind": role, "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": choice.namespace}],
+        "subjects": [subject],
     }
 
 

@@ -14,6 +14,19 @@ from tiphys.installation.choice import CONTROLLER, NAME, PART_OF, PORT, Choice
 SELECTOR: Final = {"app.kubernetes.io/name": NAME}
 LABELS: Final = {**SELECTOR, **PART_OF}
 NOBODY: Final = 65532
+UNPRIVILEGED: Final[dict[str, Any]] = {
+    "runAsNonRoot": True,
+    "runAsUser": NOBODY,
+    "runAsGroup": NOBODY,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+RESTRICTED: Final[dict[str, Any]] = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+TMP: Final[dict[str, Any]] = {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}
+TMP_MOUNT: Final = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  the pod's own
 GRACE_S: Final = 30
 """Until it is killed: writes in flight are finished, then the lease is given back."""
 
@@ -82,14 +95,9 @@ def _pod(choice: Choice) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "serviceAccountName": NAME,
         "terminationGracePeriodSeconds": GRACE_S,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": NOBODY,
-            "runAsGroup": NOBODY,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": dict(UNPRIVILEGED),
         "containers": [_container(choice)],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+        "volumes": [dict(TMP)],
     }
     if choice.highly_available:
         spread = {"topologyKey": "kubernetes.io/hostname", "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}
@@ -108,12 +116,8 @@ def _container(choice: Choice) -> dict[str, Any]:
         "livenessProbe": _probe("/livez", period=10, failures=3),
         "readinessProbe": _probe("/readyz", period=5, failures=3),
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  the pod's own
+        "securityContext": dict(RESTRICTED),
+        "volumeMounts": [dict(TMP_MOUNT)],
     }
 
 

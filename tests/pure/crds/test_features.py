@@ -87,7 +87,8 @@ def test_saying_no_is_not_asking_for_it(spec):
     assert found(workflow(**spec)) == []
 
 
-def test_a_kind_that_nobody_acts_upon_says_so():
+def test_a_kind_that_nobody_acts_upon_says_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(MISSING, "kind.WorkflowEventBinding", Missing("EVT-2", "event bindings"))
     binding = {"event": {"selector": "true"}, "submit": {"workflowTemplateRef": {"name": "t"}}}
     meta = {"name": "x"}
     thing = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowEventBinding", "metadata": meta, "spec": binding}
