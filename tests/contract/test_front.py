@@ -285,6 +285,26 @@ def test_a_bad_kubeconfig_is_named_with_what_is_wrong(tmp_path: Path, text: str,
     assert str(path) in str(bad.value)
 
 
+@pytest.mark.parametrize(
+    "user", ["{token: mine}", "{username: me, password: mine}", "{client-certificate: /nowhere, client-key: /nowhere}"]
+)
+async def test_an_anonymous_access_says_nothing_of_the_user(tmp_path: Path, user: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(
+        f"current-context: x\ncontexts: [{{name: x, context: {{cluster: c, user: u}}}}]\n"
+        f"clusters: [{{name: c, cluster: {{server: 'https://there:1'}}}}]\nusers: [{{name: u, user: {user}}}]\n"
+    )
+    access = from_kubeconfig(str(path), anonymous=True)
+
+    assert access.url == "https://there:1"
+    assert await access.headers() == {}
+    if "nowhere" in user:
+        with pytest.raises(BadKubeconfig, match="/nowhere cannot be read"):
+            from_kubeconfig(str(path))
+    else:
+        assert await from_kubeconfig(str(path)).headers() != {}
+
+
 async def test_what_was_answered_is_there_after_a_restart(tmp_path: Path) -> None:
     settings = Settings(definitions=[GIZMO], store=tmp_path / "data" / "objects.db")
     async with DevCluster(settings) as first:
