@@ -111,6 +111,12 @@ def test_who_made_a_workflow_is_on_its_labels() -> None:
 
 
 @pytest.mark.spec("EVT-3")
+@given(st.text())
+def test_claims_of_any_length_are_read(name: str) -> None:
+    assert claims(token(sub=name)) == {"sub": name}
+
+
+@pytest.mark.spec("EVT-3")
 @pytest.mark.parametrize("text", ["", "opaque", "a.b.c", "a.!.c", "a.WzFd.c"])
 def test_a_token_that_says_nothing_makes_no_labels(text: str) -> None:
     assert creator(claims(text)) == {}

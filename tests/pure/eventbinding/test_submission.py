@@ -212,15 +212,21 @@ def test_what_says_who_made_it_cannot_be_claimed_by_the_binding() -> None:
 @pytest.mark.spec("EVT-2")
 @pytest.mark.parametrize(("instance", "marked"), [("", "other"), ("mine", ""), ("mine", "other")])
 def test_a_template_of_another_instance_is_not_submitted(instance: str, marked: str) -> None:
-    with pytest.raises(Undispatched, match="'t' is not managed by the current Argo Server"):
+    with pytest.raises(Undispatched) as raised:
         workflow(binding(), template({INSTANCE: marked} if marked else {}), occasion(instance_id=instance))
+
+    why = "failed to validate workflow template instanceid: 't' is not managed by the current Argo Server"
+    assert str(raised.value) == why
 
 
 @pytest.mark.spec("EVT-2")
 def test_a_workflow_belongs_to_the_instance_that_submits_it() -> None:
-    made = workflow(binding(), template({INSTANCE: "mine"}), occasion(instance_id="mine"))
+    other = {"labels": {INSTANCE: "other"}}
+    made = workflow(binding(), template({INSTANCE: "mine"}, workflowMetadata=other), occasion(instance_id="mine"))
+    of_none = workflow(binding(), template(workflowMetadata=other), occasion())
 
     assert made["metadata"]["labels"][INSTANCE] == "mine"
+    assert INSTANCE not in of_none["metadata"]["labels"]
 
 
 @pytest.mark.spec("EVT-2")
@@ -235,7 +241,11 @@ def test_a_cluster_template_is_referred_to_as_one() -> None:
 
 @pytest.mark.spec("EVT-2")
 def test_a_binding_may_only_listen() -> None:
-    assert template_of({"metadata": {}, "spec": {"event": {"selector": "true"}}}) is None
+    listens = {"metadata": {}, "spec": {"event": {"selector": "true"}}}
+
+    assert template_of(listens) is None
+    with pytest.raises(LookupError):
+        workflow(listens, template(), occasion())
 
 
 @pytest.mark.spec("EVT-1")
