@@ -123,12 +123,14 @@ class NodeChanged(msgspec.Struct, frozen=True):
     """To the journal: this is the node's state; `parent` is the id of the node that started it.
 
     With `wants_record`, the sender hears `Recorded` once a status write that contains this state is acknowledged.
-    With `crashed`, others say so of a node whose actor is no more: an end of which that one has told itself stands."""
+    With `crashed`, others say so of a node whose actor is no more: an end of which that one has told itself stands.
+    With `unproven`, nothing is left to be seen of its end: its place is its own until that is on record."""
 
     status: NodeStatus
     parent: str = ""
     wants_record: bool = False
     crashed: bool = False
+    unproven: bool = False
 
 
 class Edge(msgspec.Struct, frozen=True):

@@ -121,7 +121,8 @@ class PodNode(PodLook):
                 return []  # it asks when it begins
             case Recorded():
                 self.recorded = True
-                return self._release(now)
+                untold, self.untold = self.untold, ()
+                return [*untold, *self._release(now)]
             case EndDaemon():
                 return [] if self.status.ended else self._serve_no_more(now)
             case WorkflowEnded(phase):
@@ -376,6 +377,8 @@ class PodNode(PodLook):
         """What would move it on."""
         if not self.begun:
             return "for a permit to begin (parallelism or suspension)" if self.asking else "for its inputs"
+        if self.status.ended and self.untold:
+            return "for its end to be on record"
         if self.status.ended:
             return f"for pod {self.pod_name} to be released" if not self.released else "for nothing"
         return f"for pod {self.pod_name}: {self.status.phase} {self.status.message}".rstrip()

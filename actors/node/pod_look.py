@@ -72,7 +72,7 @@ class PodLook(PodRelease):
             owners = [f"{o['kind']} {o['name']}" for o in pod["metadata"].get("ownerReferences") or ()] or ["nobody"]
             text = f"pod {self.pod_name} exists already and belongs to {', '.join(owners)}: delete or rename it"
             self.released = True
-            return self.erred(text, now)
+            return self._unproven(self.erred(text, now))
         leaves = pod["metadata"].get("deletionTimestamp") and self.status.phase == "Pending" and self.pod is None
         known = self.run.known.get(self.id)
         if leaves and not has_outcome(pod, known.started_at if known else None):
@@ -102,4 +102,4 @@ class PodLook(PodRelease):
             return self._release(now)
         if self.status.phase == "Pending":
             return self._create(now)
-        return self.end("Error", now, POD_DELETED)
+        return self._unproven(self.end("Error", now, POD_DELETED))

@@ -15,6 +15,7 @@ import msgspec
 
 from actors.contract.repository import BadLocation, key_format
 from actors.language.tags import SubstitutionError, substitute
+from actors.messages import NodeChanged
 from actors.names import ids
 from actors.names.durations import parse_duration_or_seconds
 from actors.names.timestamps import rfc3339, seconds
@@ -29,7 +30,7 @@ from actors.node.release import INPUTS_ANNOTATION, inputs_annotation, release_pa
 from actors.node.restarts import restart_reason
 from actors.run import Call
 from runtime.api import AlreadyExists, ApiError, Gone, Refused, Unavailable, Withdrawn
-from runtime.messages import Ask, Command, Create, Delete, Patch, Read, WakeAt, Withdraw
+from runtime.messages import Ask, Command, Create, Delete, Patch, Read, Tell, WakeAt, Withdraw
 from runtime.objects import PODS, Object, Reference, reference
 
 ADOPT, CREATE, IMAGE, RESTART = "pod:adopt", "pod:create", "pod:image", "pod:restart"
@@ -65,6 +66,7 @@ class PodMaker(Called):
         self.paced = False  # it waits for its turn to be created
         self.released = False
         self.entrypoints: dict[str, Any] = {}  # image -> entrypoint and command, as its registry says
+        self.untold: tuple[Command, ...] = ()  # of its end, until that is on record
 
     @property
     def pod_name(self) -> str:
@@ -151,10 +153,29 @@ class PodMaker(Called):
             return [Read(self._reference(), ADOPT)]
         if isinstance(error, Refused | Gone) and not passes(error):
             self.released = True
-            return self.erred(error.message, now)
+            return self._unproven(self.erred(error.message, now))
         self.now_is("Pending", now, error.message)
         again = ADOPT if isinstance(error, Unavailable) else CREATE
         return [*self.announce(), WakeAt(now + self._patience_s(), again)]
+
+    def _unproven(self, ended: list[Command]) -> list[Command]:
+        """Keep from everybody but the journal, until it is on record, an end of which nothing is left to be seen.
+
+        The next life would make the pod again, beside whatever had been begun upon this end."""
+        first: list[Command] = []
+        later: list[Command] = []
+        for said in ended:
+            match said:
+                case Tell(to, NodeChanged() as word) if word.status.id == self.id:
+                    first.append(Tell(to, msgspec.structs.replace(word, unproven=True)))
+                case Tell(_, NodeChanged()):
+                    first.append(said)
+                case Tell():
+                    later.append(said)
+                case _:
+                    first.append(said)
+        self.untold = tuple(later)
+        return first
 
     def _patience_s(self) -> float:
         """How long to wait before the next try, longer each time."""

@@ -31,7 +31,8 @@ class PodRelease(PodMaker):
     @property
     def retires(self) -> bool:
         """Nothing is left to do for this node."""
-        return self.status.ended and self.released and not self.killing and not self.creating
+        busy = self.killing or self.creating or bool(self.untold)
+        return self.status.ended and self.released and not busy
 
     @property
     def wants_record(self) -> bool:

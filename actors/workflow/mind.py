@@ -226,7 +226,8 @@ class WorkflowMind:
         export(state, status)
         written = [*locks.node_changed(state, status), *writing.changed(state, state.limits, now)]
         written += forsaken.found_below(state, status, now)
-        if status.ended and state.gate is not None and status.id in state.gate.inside:  # it may have crashed
+        left = status.ended and not word.unproven
+        if left and state.gate is not None and status.id in state.gate.inside:  # it may have crashed
             admitted = state.gate.leave(status.id)
             written += [Tell(state.running.node_address(entry), Permit()) for entry in admitted]
         return [*written, *self._daemon_changed(state, status, now)]

@@ -90,6 +90,7 @@ LIVE: Final[tuple[Live, ...]] = (
     Live("for its own object", "the cache shows it"),
     Live("for {} to be read", "the API server answers; an object that is not there ends the workflow with an error"),
     Live("for its pods to be released", "its last status write was acknowledged and each pod has been labelled"),
+    Live("for its end to be on record", "the API server takes the status write with it"),
     Live("for its end to be written", "the API server takes its last status write"),
     Live("for its locks {}", "their holders release them"),
     Live("to be resumed (spec.suspend)", "tiphys resume"),
