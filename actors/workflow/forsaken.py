@@ -43,7 +43,9 @@ def _end_below(state: WorkflowState, node_id: str, now: float, *, daemons: bool)
     for below, status in list(known.items()):  # also those that have not said anything since a restart
         serves = status.daemoned and below in state.journal.unended  # in this life: whoever it serves will end it
         if not status.ended and (daemons or not serves) and node_id in _above(state, below):
-            commands += _end(state, _lost(status, known[node_id], now))
+            recorded = state.running.known.get(below)
+            stands = recorded is not None and recorded.ended  # it was only to be looked at once more
+            commands += _end(state, recorded if recorded and stands else _lost(status, known[node_id], now))
     return [*commands, *writing.changed(state, state.limits, now)] if commands else []
 
 

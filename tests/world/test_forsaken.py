@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from actors.lock_messages import WHOLE, holder_key
-from actors.messages import ChildChanged, NodeChanged, NodeStatus
+from actors.messages import ChildChanged, Forsaken, NodeChanged, NodeStatus
 from actors.names import ids
-from actors.workflow import locks
+from actors.workflow import forsaken, locks
 from actors.workflow.locks import Ledger, forsake
 from actors.workflow.mind import WorkflowMind
 from actors.workflow.state import WorkflowState
@@ -156,6 +156,23 @@ def test_a_lock_on_record_goes_back_when_whoever_got_it_does_not_ask_again_withi
     freed, again = locks.unclaimed(state, 160.0)
     assert (freed, state.locks.claims[node_id].stage) == (free, "leaving" if free else "held")
     assert bool(again) is works, "looked at again as long as its pod works"
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded", ""])
+def test_an_end_on_record_of_a_group_that_was_looked_at_once_more_stands_whatever_crashes_above(phase: str) -> None:
+    """A group is opened again for a moment after a restart, to see whether a hook of it is still to run."""
+    root = NodeStatus(id="w", name="w", type="DAG", phase="Error", message="a bug")
+    group = NodeStatus(id="w-1", name="w.T", type="TaskGroup", phase="Running", boundary_id="w")
+    recorded = msgspec.structs.replace(group, phase=phase, message="as recorded", finished_at="2026-01-01T00:00:08Z")
+    state = WorkflowState(Address("workflow", "default", "w", "uid-of-w"))
+    state.run = a_run(group=recorded) if phase else a_run()
+    state.journal.change(root, WHOLE)
+    state.journal.change(group, "w")
+
+    forsaken.heard(state, Forsaken("w", "w"), 100.0)
+
+    found = state.journal.statuses["w-1"]
+    assert found == recorded if phase else (found.phase, found.message) == ("Error", "a bug")
 
 
 @pytest.mark.spec("DAG-9")
