@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from actors.messages import COMPLETED, EXECUTABLE, ChildChanged, Edited, NodeChanged, NodeStatus, Phase
-from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.run import Run
 from runtime.api import ApiError
@@ -131,15 +130,3 @@ class Behaviour:
         """Somebody wrote this node's entry: most nodes keep what they are and put it on record again."""
         del word, now
         return [Tell(self.run.address, NodeChanged(self.status, self.parent.part))]
-
-
-def new_status(name: str, run: Run, node_type: str, **fields: Any) -> NodeStatus:
-    """The status of a node that has not begun."""
-    boundary_name = fields.pop("boundary_name", "")
-    return NodeStatus(
-        id=ids.node_id(run.name, name),
-        name=name,
-        display_name=ids.display_name(name, boundary_name),
-        type=node_type,
-        **fields,
-    )

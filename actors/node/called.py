@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from actors import unheard
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError
 from actors.lock_messages import BadLock, LockAwaited, LockGranted, LockRefused, WantsLocks, lock_keys, shown
@@ -20,7 +21,6 @@ from actors.messages import (
     DeadlineExceeded,
     Denied,
     NodeChanged,
-    NodeFlag,
     NodeStatus,
     Permit,
     Phase,
@@ -34,11 +34,10 @@ from actors.names.config_maps import parameters_in
 from actors.names.durations import parse_duration_or_seconds
 from actors.names.timestamps import seconds
 from actors.node import memo
-from actors.node.behaviour import new_status
 from actors.node.inputs import BadInputs, config_maps, instantiate
 from actors.node.working import RETRY_READ_S, Working
 from actors.run import DEPTH_MAX, TOO_DEEP, Call, fails_fast
-from actors.templates import NODE_TYPES, POD_TYPES, template_type
+from actors.templates import POD_TYPES, template_type
 from runtime.api import ApiError, Gone
 from runtime.messages import Address, Command, Read, Stop, Tell, WakeAt
 from runtime.objects import CONFIGMAPS, Reference
@@ -56,14 +55,7 @@ class Called(Working):
     gated = True  # counts against its boundary's parallelism
 
     def __init__(self, call: Call, node_type: str = "") -> None:
-        flag = NodeFlag(hooked=call.hooked, retried=call.retried) if call.hooked or call.retried else None
-        status = new_status(
-            call.node_name, call.run, node_type or NODE_TYPES.get(template_type(call.template), "Skipped"),
-            boundary_name=call.boundary_name, boundary_id=call.boundary,
-            template_name="" if call.resolved.reference else call.resolved.name, template_ref=call.resolved.reference,
-            template_scope=call.caller_scope or call.resolved.scope, node_flag=flag,
-        )  # fmt: skip
-        super().__init__(call, status)
+        super().__init__(call, unheard.called(call, node_type))
         self.asking: list[Address] = []  # whose permit is still wanted
         self.permits: list[Address] = []  # whose permit must be returned
         self.config: dict[str, Any] = {}  # parameters of a ConfigMap; None: it is not there

@@ -12,8 +12,8 @@ from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.node.assess import CONTAINER_DELETED
 from actors.node.assessment import Assessment, ContainerVerdict
-from actors.node.behaviour import new_status
 from actors.run import Call
+from actors.unheard import new_status
 from runtime.messages import Command, Tell
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What is said of a node that has not spoken yet, or whose actor has crashed: whoever started it speaks for it."""
+"""What is said of a node whose actor has crashed: whoever started it speaks for it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import msgspec
 
 from actors.messages import ChildChanged, Forsaken, NodeChanged, NodeStatus
 from actors.names.timestamps import rfc3339
-from actors.run import Call, Run
-from actors.templates import POD_TYPES, template_type
+from actors.run import Run
 from runtime.messages import Address, Command, Tell
 
 
@@ -28,15 +27,3 @@ def crashed(run: Run, owner: Address, known: NodeStatus, text: str, now: float) 
         Tell(run.address, Forsaken(status.id, status.name)),
         Tell(owner, ChildChanged(status, (status.id,), error=text)),
     ]
-
-
-def unheard(known: NodeStatus, call: Call) -> NodeStatus:
-    """What a call's node will say first."""
-    if template_type(call.template) not in POD_TYPES:
-        return known
-    if call.template.get("retryStrategy") is not None or call.run.spec.get("retryStrategy") is not None:
-        return known  # a Retry node stands for it
-    return msgspec.structs.replace(
-        known, type="Pod", boundary_id=call.boundary, template_scope=call.caller_scope,
-        template_name="" if call.resolved.reference else call.resolved.name, template_ref=call.resolved.reference,
-    )  # fmt: skip

@@ -21,12 +21,13 @@ from actors.language.tags import SubstitutionError, Unresolvable, substitute
 from actors.language.when import WhenError
 from actors.messages import TIMED_OUT, ChildChanged, Edited, EndDaemon, NodeStatus, Phase, ReturnsPermit, Shutdown
 from actors.names import ids
-from actors.node.behaviour import Behaviour, new_status
+from actors.node.behaviour import Behaviour
 from actors.node.called import FAILED_FAST
 from actors.node.crash import crashed
 from actors.node.scope import loop_variables, node_variables
 from actors.node.site import CALL_ERRORS, Place, Site
 from actors.run import FAIL_FAST, Run
+from actors.unheard import new_status
 from runtime.messages import Address, Command, Tell
 
 NO_ITEMS = "Skipped, empty params"

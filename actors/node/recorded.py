@@ -22,14 +22,19 @@ from actors.templates import TemplateNotFound
 def ends_of(run: Run, known: NodeStatus, step: Mapping[str, Any], scope: str) -> tuple[str, ...]:
     """The nodes that what follows a recorded call hangs on; `step` has called it, from `scope`."""
     if known.type == "Retry":
-        recorded = itertools.takewhile(run.known.__contains__, _attempts(run, known))
-        return tuple(deque(recorded, maxlen=1)) or (known.id,)
+        return ends_of_attempts(run, known)
     if known.type == "Pod":
         with suppress(TemplateNotFound):  # then it never was a set of containers
             called = run.library.resolve({"templateRef": known.template_ref} if known.template_ref else step, scope)
             last = last_containers(run.name, known.name, called.template)
             return tuple(node_id for node_id in last if node_id in run.known) or (known.id,)
     return known.outbound_nodes or (known.id,)
+
+
+def ends_of_attempts(run: Run, known: NodeStatus) -> tuple[str, ...]:
+    """The last recorded attempt of a Retry node; the node itself as long as it has none."""
+    recorded = itertools.takewhile(run.known.__contains__, _attempts(run, known))
+    return tuple(deque(recorded, maxlen=1)) or (known.id,)
 
 
 def _attempts(run: Run, known: NodeStatus) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from actors import unheard
 from actors.language.expression import ExpressionError
 from actors.language.tags import SubstitutionError, substitute
 from actors.messages import (
@@ -26,13 +27,12 @@ from actors.messages import (
 )
 from actors.names import ids
 from actors.names.timestamps import seconds
-from actors.node.behaviour import new_status
 from actors.node.called import ASKED, FAILED_FAST, HELD, Called
 from actors.node.crash import crashed
 from actors.node.inputs import texts
+from actors.node.recorded import ends_of_attempts
 from actors.node.retry_policy import Again, Attempts, GiveUp, Wait, decide, last_retry, maximum_end
 from actors.run import Call, fails_fast, refused
-from actors.templates import NODE_TYPES, template_type
 from runtime.messages import Address, Command, Spawn, Tell, WakeAt
 
 BACKOFF = "retry:backoff"
@@ -222,13 +222,7 @@ class RetryNode(Called):
 
     def _unheard(self) -> NodeStatus:
         """An attempt that crashed before it said anything: as its own first word would have been."""
-        name, own = ids.attempt(self.status.name, self.number), self.status
-        return new_status(
-            name, self.run, NODE_TYPES.get(template_type(self.call.template), "Skipped"),
-            boundary_name=self.call.boundary_name, boundary_id=own.boundary_id, template_name=own.template_name,
-            template_ref=own.template_ref, template_scope=own.template_scope,
-            node_flag=NodeFlag(hooked=self.call.hooked, retried=True),
-        )  # fmt: skip
+        return unheard.called(replace(self.call, node_name=ids.attempt(self.status.name, self.number), retried=True))
 
     # ------------------------------------------------------------------------------------------ what follows
 
@@ -275,7 +269,9 @@ class RetryNode(Called):
 
     def outbound(self) -> tuple[str, ...]:
         """The last attempt itself, whatever it is made of."""
-        return (self._attempt_id(self.number),) if self.number >= 0 else (self.id,)
+        if self.number >= 0:
+            return (self._attempt_id(self.number),)
+        return ends_of_attempts(self.run, self.status)  # after a restart: of a daemon it is told at once
 
     def leaves(self) -> frozenset[str]:
         """What its last attempt passes on: where the strategy cannot be read, that is not its own end."""

@@ -31,12 +31,11 @@ from actors.messages import (
 )
 from actors.names import ids
 from actors.names.timestamps import rfc3339
-from actors.node.behaviour import new_status
-from actors.node.crash import unheard
 from actors.node.recorded import ends_of, leaves_of
 from actors.node.scope import node_variables
 from actors.run import Call, Run, refused
 from actors.templates import TemplateNotFound, template_type
+from actors.unheard import new_status, unspoken
 from runtime.messages import Address, Command, Spawn, Tell
 
 CALL_ERRORS = (SubstitutionError, ExpressionError, WhenError, TemplateNotFound, ValueError)
@@ -206,7 +205,7 @@ class Site:
     def last_said(self, node_id: str) -> NodeStatus:
         """What the call's node, or a hook's, has said last; before its first word, what that would have been."""
         known, call = self.hooks.get(node_id, self.status), self.called
-        return known if known.phase or call is None or node_id != self.id else unheard(known, call)
+        return known if known.phase or call is None or node_id != self.id else unspoken(call)
 
     def prepare(self, scope: MutableMapping[str, Any], now: float) -> None:
         """Fill in all that the call refers to; nothing begins. A second time it does nothing. Raises CALL_ERRORS."""
@@ -391,8 +390,8 @@ class Site:
             stamp = rfc3339(now)
             self.hooks[status.id] = msgspec.structs.replace(
                 status, phase="Error", message=str(error), started_at=stamp, finished_at=stamp,
-                boundary_id=place.boundary,
+                boundary_id=place.boundary, template_scope=place.template_scope,
             )  # fmt: skip
             return [Tell(place.run.address, NodeChanged(self.hooks[status.id], place.owner.part)), edge]
-        self.hooks[status.id] = known or msgspec.structs.replace(unheard(status, call), phase="Pending")
+        self.hooks[status.id] = known or msgspec.structs.replace(unspoken(call), phase="Pending")
         return [edge, Spawn(call.address, call)]

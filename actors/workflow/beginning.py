@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from actors.gate import Gate
 from actors.lock_messages import BadLock
-from actors.messages import NodeStatus
 from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.packing import VERSION, version_of
+from actors.unheard import unspoken
 from actors.workflow import collecting, ending, estimates, guard, locks, offloading, opening, pods, turn, writing
 from actors.workflow.leftovers import leftovers_of_finished, run_of_finished
 from actors.workflow.retention import expires_at
 from actors.workflow.state import WorkflowState, is_completed, newer
-from runtime.messages import Command, Read, Tell, WakeAt
+from runtime.messages import Command, Read, Spawn, Tell, WakeAt
 from runtime.objects import Object
 
 EXPIRY, BIRTH = "expiry", "birth"
@@ -151,8 +151,9 @@ def begin(state: WorkflowState, now: float) -> list[Command]:
     if known is not None and known.ended:
         state.root = known
         return [*found, *ending.after(state, now)]  # of hooks and the exit handler
-    state.root = known or NodeStatus(id=state.running.name, name=state.running.name)
-    return [*found, *opening.spawn_root(state)]
+    call = opening.root_call(state)
+    state.root = known or unspoken(call)
+    return [*found, Spawn(call.address, call)]
 
 
 def heed_spec(state: WorkflowState) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from actors.arguments import arguments_for
 from actors.language.expression import ExpressionError, evaluate_bool, nest
 from actors.messages import Edge, EndDaemon, NodeStatus, WorkflowEnded
@@ -11,6 +13,7 @@ from actors.names import ids
 from actors.names.timestamps import rfc3339
 from actors.run import Call, refused
 from actors.templates import TemplateNotFound
+from actors.unheard import unspoken
 from actors.workflow import agents, collecting, disruption, locks, writing
 from actors.workflow.opening import entry_call
 from actors.workflow.state import WorkflowState
@@ -74,7 +77,7 @@ def fire_hooks(state: WorkflowState, now: float) -> list[Command]:
             if fires or known is not None:  # what fired before a restart is still waited for
                 _set_failures(state)
                 call = entry_call(state, hook, node_name, hooked=True, arguments=_hook_arguments(state, hook, now))
-                state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Pending")
+                state.hooks[node_id] = msgspec.structs.replace(unspoken(call), phase="Pending")
                 commands += [Tell(state.address, Edge((run.name,), node_id)), Spawn(call.address, call)]
         except (ExpressionError, TemplateNotFound, ValueError) as error:
             state.hooks[node_id] = NodeStatus(id=node_id, name=node_name, phase="Error", message=str(error))
@@ -119,7 +122,7 @@ def _call_exit_handler(state: WorkflowState, now: float) -> list[Command]:
     except (ExpressionError, TemplateNotFound, ValueError) as error:
         state.exit_node = NodeStatus(type="Skipped", phase="Error", message=str(error))
         return []
-    state.exit_node = NodeStatus(id=call.id, name=node_name, phase="Pending")
+    state.exit_node = msgspec.structs.replace(unspoken(call), phase="Pending")
     return [Spawn(call.address, call)]
 
 

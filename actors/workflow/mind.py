@@ -288,8 +288,8 @@ class WorkflowMind:
             return collecting.crashed(now)
         if agents.is_agent(state, child):
             return agents.crashed(state, detail)
-        known = state.journal.statuses.get(child.part, NodeStatus(id=child.part, name=child.part, type="Skipped"))
-        if known.ended:
+        known = state.journal.statuses.get(child.part) or state.called(child.part)
+        if known is None or known.ended:  # or of no node at all: it only looked after a pod
             return [*forsaken.heard(state, Bereft(child.part), now), *ending.after(state, now)]
         stamp = rfc3339(now)
         status = msgspec.structs.replace(

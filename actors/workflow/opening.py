@@ -30,7 +30,7 @@ from actors.workflow.validation import LibraryRef
 from actors.workflow.validation.workflow import LABEL_VALUE
 from actors.workflow.variables import MissingValue, before_labelling, workflow_variables
 from crds.features import unsupported
-from runtime.messages import Command, Create, Read, Spawn, WakeAt
+from runtime.messages import Command, Create, Read, WakeAt
 from runtime.objects import CLAIMS, CONFIGMAPS, Object
 
 GATHER, GLANCE, CLAIM, DEADLINE = "gather", "glance", "claim", "deadline"
@@ -326,8 +326,8 @@ def entry_call(state: WorkflowState, call: dict[str, Any], node_name: str, **mor
     )  # fmt: skip
 
 
-def spawn_root(state: WorkflowState) -> list[Command]:
-    """Start the entrypoint with the workflow's arguments. Raises Unfit."""
+def root_call(state: WorkflowState) -> Call:
+    """The call of the entrypoint, with the workflow's arguments. Raises Unfit."""
     run = state.running
     arguments = {
         "parameters": [
@@ -341,7 +341,6 @@ def spawn_root(state: WorkflowState) -> list[Command]:
         "artifacts": (run.spec.get("arguments") or {}).get("artifacts") or [],
     }
     try:
-        call = entry_call(state, {"template": run.spec.get("entrypoint")}, run.name, arguments=arguments)
+        return entry_call(state, {"template": run.spec.get("entrypoint")}, run.name, arguments=arguments)
     except TemplateNotFound as error:
         raise Unfit(f"error in entry template execution: {error}", "Error") from error
-    return [Spawn(call.address, call)]

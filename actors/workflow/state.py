@@ -135,6 +135,11 @@ class WorkflowState:
         """Forget everything: the workflow begins anew from its object."""
         WorkflowState.__init__(self, self.address, limits=self.limits)
 
+    def called(self, node_id: str) -> NodeStatus | None:
+        """The first node, a hook or the exit handler, as the workflow has called it or heard of it last."""
+        ends = {status.id: status for status in (self.root, self.exit_node) if status is not None}
+        return ends.get(node_id) or self.hooks.get(node_id)
+
     @property
     def caught_up(self) -> bool:
         """Whether the cache has what this life knows: before that, a successor would begin with an older state."""

@@ -48,10 +48,18 @@ def _outcome() -> Outcome:
     outputs = {"exitCode": "3", "parameters": [{"name": "greeting", "value": "hello"}]}
     hello: dict[str, Any]
     hello = {"id": node_id(WORKFLOW, STEP), "name": STEP, "displayName": "hello", "type": "Pod", "phase": "Failed"}
-    hello |= {"templateName": "print", "message": "main: Error (exit code 3)", "outputs": outputs}
+    hello |= {
+        "templateName": "print",
+        "boundaryID": WORKFLOW,
+        "message": "main: Error (exit code 3)",
+        "outputs": outputs,
+    }
+    times = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:05Z"}
+    nodes = {node["id"]: node | times | {"templateScope": f"local/{WORKFLOW}"} for node in (root, hello)}
+    completed = {"type": "Completed", "status": "True"}
     workflow = {
         "metadata": {"name": WORKFLOW, "labels": {"workflows.argoproj.io/completed": "true"}},
-        "status": {"phase": "Failed", "message": message, "nodes": {root["id"]: root, hello["id"]: hello}},
+        "status": {"phase": "Failed", "message": message, "nodes": nodes, "conditions": [completed], **times},
     }
     pod = {
         "metadata": {"name": POD, "uid": "1", "labels": {"a/b": "c"}},
@@ -87,6 +95,21 @@ LIES: dict[str, Callable[[Outcome], object]] = {
     "a node's message is another": lambda o: _hello(o).update(message="main: Error (exit code 3): oh"),
     "a node's type is another": lambda o: _hello(o).update(type="Suspend"),
     "a node's id is not the formula's": lambda o: _hello(o).update(id="steps-x-1"),
+    "a node is kept under another id": lambda o: o.workflow["status"]["nodes"].update({"steps-x-1": _hello(o)}),
+    "a node's type is none of upstream's": lambda o: _hello(o).update(type="Task"),
+    "a node is shown by its whole name": lambda o: _hello(o).update(displayName=STEP),
+    "a node's template is nowhere": lambda o: _hello(o).update(templateScope=""),
+    "a node's boundary is a pod": lambda o: o.workflow["status"]["nodes"][WORKFLOW].update(type="Pod"),
+    "a group has no boundary": lambda o: _hello(o).update(type="StepGroup", boundaryID=""),
+    "a node has a field of our own": lambda o: _hello(o).update(pod=POD),
+    "a node's flag is one of our own": lambda o: _hello(o).update(nodeFlag={"looped": True}),
+    "a node never finished": lambda o: _hello(o).pop("finishedAt"),
+    "a node's time has fractions": lambda o: _hello(o).update(startedAt="2026-01-01T00:00:00.5Z"),
+    "a node's progress is a share": lambda o: _hello(o).update(progress="100%"),
+    "what a node used is a text": lambda o: _hello(o).update(resourcesDuration={"cpu": "1"}),
+    "the status has a field of our own": lambda o: o.workflow["status"].update(actors=3),
+    "no condition says that it is completed": lambda o: o.workflow["status"].update(conditions=[]),
+    "a condition is one of our own": lambda o: o.workflow["status"]["conditions"].append({"type": "Quarantined"}),
     "a node is missing": lambda o: o.workflow["status"]["nodes"].pop(node_id(WORKFLOW, STEP)),
     "a node must not be there": lambda o: _hello(o).update(displayName="bye"),
     "an output has another value": lambda o: _hello(o)["outputs"].update(parameters=[]),

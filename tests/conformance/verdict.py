@@ -17,6 +17,7 @@ from actors.names.labels import COMPONENT
 from runtime.objects import Object
 from tests.conformance.cluster import PodRecord
 from tests.conformance.harness import Outcome, belongs_to, template_of, title
+from tests.upstream_view import deviations
 from tiphys.cli import nodes as status
 
 Node = Mapping[str, Any]
@@ -28,8 +29,10 @@ def problems(outcome: Outcome, expect: Mapping[str, Any]) -> list[str]:
     if outcome.problem:
         return [f"{outcome.problem} (phase {outcome.phase})", *_blockers(outcome.workflow)]
     name = outcome.workflow["metadata"]["name"]
-    found = list(status.nodes_of(outcome.workflow).values())
+    nodes = status.nodes_of(outcome.workflow)
+    found = list(nodes.values())
     return [
+        *deviations(outcome.workflow, nodes),
         *_the_end(outcome.workflow, expect),
         *_nodes(found, expect, outcome, name),
         *_surroundings(outcome, expect),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ import anyio
 
 from actors.names import ids, labels
 from runtime.objects import PODS, Object
+from tests.upstream_view import misnamed
 from tests.world.oracle import Expected, Oracle, lock_names
 from tiphys.devcluster.server import ApiServer
 from tiphys.devcluster.storage import Bucket, Change
@@ -138,6 +139,8 @@ class Judge:
         if known is None:
             self.wrong(f"a pod was made for {name}, which must not run")
             return
+        for text in misnamed(pod, workflow, known.template):
+            self.wrong(text)
         self._within_limits(workflow, oracle, known)
         self._kept_away(pod, workflow, oracle.templates.get(known.template) or {})
 
@@ -331,6 +334,26 @@ def compare(oracle: Oracle, end: str, thing: Object) -> list[str]:
         if ran and node.value is not None and node.template in {"say", "memo"} and given.get("m") != node.value:
             wrong.append(f"{name} was given {given.get('m')!r}, not {node.value!r}")
     return wrong
+
+
+def drawn(oracle: Oracle, nodes: Mapping[str, Object]) -> Iterator[str]:
+    """In what the graph of the nodes, their types and edges and where templates end, is not what the oracle draws.
+
+    Which nodes there are is compared elsewhere: this looks at those that are there. A set's containers that nobody saw
+    have no node, and their pod stands for them."""
+    there = {node["name"]: node for node in nodes.values()}
+    if any(kind == "Container" and name not in there for name, kind in oracle.types.items()):
+        return
+    for name, node in there.items():
+        if node["type"] != oracle.types.get(name):
+            yield f"{name} is a {node['type']}, not a {oracle.types.get(name)}"
+        leads = {nodes[one]["name"] for one in node.get("children") or () if one in nodes}
+        if leads != (wanted := there.keys() & oracle.children.get(name, ())):
+            yield f"{name} leads to {sorted(leads)}, not {sorted(wanted)}"
+        if node["type"] in {"Steps", "DAG"}:
+            ends = {nodes[one]["name"] for one in node.get("outboundNodes") or () if one in nodes}
+            if ends != (wanted := (there.keys() & oracle.outbound[name]) - {name}):
+                yield f"{name} ends in {sorted(ends)}, not {sorted(wanted)}"
 
 
 def finished_well(thing: Object, *, clocks_agree: bool, struck: bool = False) -> list[str]:

@@ -94,11 +94,15 @@ class Oracle:
     def end(self) -> str:
         """The workflow's phase."""
         hooks = self.spec.get("hooks") or {}
-        if "running" in hooks:
-            self.call(f"{self.name}.hooks.running", hooks["running"]["template"])
+        fired = [f"{self.name}.hooks.running"] if "running" in hooks else []
+        if fired:
+            self.call(fired[0], hooks["running"]["template"])
         phase = self.call(self.name, self.spec["entrypoint"])
         if "over" in hooks and phase == "Succeeded":
-            self.call(f"{self.name}.hooks.over", hooks["over"]["template"])
+            fired.append(f"{self.name}.hooks.over")
+            self.call(fired[-1], hooks["over"]["template"])
+        for hook in fired:
+            self.edge([self.name], hook)
         if "onExit" in self.spec:
             left = self.call(f"{self.name}.onExit", self.spec["onExit"])
             cannot_run = self.hows.get(f"{self.name}.onExit") == ENGINE  # whatever came before it (EXIT-5)

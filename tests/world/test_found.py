@@ -85,6 +85,9 @@ FOUND = [
     (1657299, "mixed", "after a restart a pod was let go before the end of its node, below one over, was on record"),
     (1659462, "mixed", "a loop that failFast had ended before any item began was Running again after a restart"),
     (2024084, "mixed", "a live read told of a retry before the room that gives turns was there, and no turn came"),
+    (2400000, "mixed", "a template whose actor crashed before its first word had no scope and no boundary on record"),
+    (2400028, "mixed", "the first node, whose actor crashed before its first word, had no name to be shown by"),
+    (2400148, "mixed", "after a restart what followed a retried daemon hung on its Retry node, not on its attempt"),
     (1000, "away", "a result could not be remembered while the API server was away, and its node became an Error"),
 ]
 

@@ -12,7 +12,7 @@ from actors.workflow.state import WORKFLOWS
 from runtime.objects import PODS, Object, Reference
 from tests.definitions import serve_our_kinds
 from tests.virtual_time import VirtualClock
-from tests.world.judge import Judge
+from tests.world.judge import Judge, drawn
 from tests.world.oracle import Oracle
 from tiphys.devcluster.inprocess import InProcessApi
 from tiphys.devcluster.server import ApiServer
@@ -92,3 +92,60 @@ async def test_a_pod_may_be_made_after_its_nodes_end_where_a_deadline_can_overta
     await api.create(PODS, POD)
 
     assert judge.broken == [f"a pod was made for {NODE}, whose end is on record"] * wrong
+
+
+FLOW = {
+    "entrypoint": "main",
+    "templates": [
+        {"name": "main", "steps": [[{"name": "a", "template": "leaf"}], [{"name": "b", "template": "leaf"}]]},
+        {"name": "leaf", "container": {}},
+    ],
+}
+GRAPH = {
+    "w": ("Steps", ["w[0]"], ["w[1].b"]),
+    "w[0]": ("StepGroup", ["w[0].a"], []),
+    "w[0].a": ("Pod", ["w[1]"], []),
+    "w[1]": ("StepGroup", ["w[1].b"], []),
+    "w[1].b": ("Pod", [], []),
+}
+
+
+def differences(**changed: tuple[str, list[str], list[str]]) -> list[str]:
+    """In what a graph differs from that of FLOW."""
+    oracle = Oracle(FLOW, lambda node: "Succeeded")
+    oracle.end()
+    return list(drawn(oracle, {name: _drawn(name, *node) for name, node in {**GRAPH, **changed}.items()}))
+
+
+def _drawn(name: str, kind: str, children: list[str], ends: list[str]) -> Object:
+    return {"name": name, "type": kind, "children": children, "outboundNodes": ends}
+
+
+def test_a_graph_that_is_drawn_as_the_oracle_draws_it_is_right() -> None:
+    assert differences() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "wrong"),
+    [
+        ("w[0].a", ("Pod", [], []), "w[0].a leads to [], not ['w[1]']"),
+        ("w[0]", ("StepGroup", ["w[0].a", "w[1]"], []), "w[0] leads to ['w[0].a', 'w[1]'], not ['w[0].a']"),
+        ("w", ("Steps", ["w[0]"], ["w[1]"]), "w ends in ['w[1]'], not ['w[1].b']"),
+        ("w[1].b", ("Suspend", [], []), "w[1].b is a Suspend, not a Pod"),
+    ],
+)
+def test_an_edge_an_end_or_a_type_that_is_another_is_said(
+    name: str, node: tuple[str, list[str], list[str]], wrong: str
+) -> None:
+    assert differences(**{name: node}) == [wrong]
+
+
+async def test_a_pod_of_another_name_than_the_formula_gives_is_said() -> None:
+    api, judge = judged()
+    judge.vague.clear()
+    await api.create(WORKFLOWS, flow_with())
+    meta = {**POD["metadata"], "annotations": {labels.NODE_NAME: "w", labels.NODE_ID: "w"}}
+    judge.oracles["w"].end()
+    await api.create(PODS, {**POD, "metadata": meta})
+
+    assert judge.broken == ["the pod of w is called w-a, not w"]

@@ -20,11 +20,12 @@ from runtime import perform
 from runtime.messages import Address
 from runtime.objects import CONFIGMAPS, CRDS, PODS, Object, Reference, reference
 from runtime.system import System
+from tests.upstream_view import deviations
 from tests.virtual_time import VirtualClock, VirtualLoop
 from tests.world import faults
 from tests.world.faults import DEATHS, Plan
 from tests.world.installation import PAST, Installation, installed
-from tests.world.judge import ENDED, Judge, compare, finished_well, nodes_in
+from tests.world.judge import ENDED, Judge, compare, drawn, finished_well, nodes_in
 from tests.world.kubelet import Fates, Kubelet, made_by
 from tests.world.lives import Lives
 from tests.world.oracle import Expected, Oracle
@@ -285,10 +286,14 @@ async def _verdict(scene: Scene, judge: Judge, refs: Iterable[Reference]) -> Non
         struck = ref.name in judge.crashed
         for text in finished_well(thing, clocks_agree="skew" not in scene.case.kinds, struck=struck):
             judge.wrong(text)
+        for text in deviations(thing, nodes_in(thing)):
+            judge.wrong(text)
         crashed = any(scene.fates.of(node) == "node_death" for node in scene.oracles[ref.name].nodes.values())
         unknown = crashed or ref.name in judge.vague or (judge.stopped and ref.name == "w")
         if not unknown:  # else it only has to end, and to leave nothing behind
             for text in compare(scene.oracles[ref.name], scene.ends[ref.name], thing):
+                judge.wrong(f"{ref.name}: {text}")
+            for text in drawn(scene.oracles[ref.name], nodes_in(thing)):
                 judge.wrong(f"{ref.name}: {text}")
             for text in scene.installed.missing(thing, hurried=any(scene.plan.tally[kind] for kind in DEATHS)):
                 judge.wrong(f"{ref.name}: {text}")
