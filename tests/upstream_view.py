@@ -40,7 +40,7 @@ TYPES: Final = _words("Pod Container Steps StepGroup DAG TaskGroup Retry Skipped
 CONDITIONS: Final = _words("Completed PodRunning SpecWarning SpecError MetricsError ArtifactGCError")
 TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 PROGRESS: Final = re.compile(r"\d+/\d+")
-SCOPE: Final = re.compile(r"(local|namespaced|cluster)/[^/]+")
+ELSEWHERE: Final = re.compile(r"(namespaced|cluster)/[^/]+")  # scopes that are not the workflow's own
 NODE_NAME: Final = "workflows.argoproj.io/node-name"  # annotation of a pod
 OWN_NAME: Final = "workflows.argoproj.io/display-name"  # annotation of a template
 POD_PREFIX_MAX: Final = 242
@@ -82,8 +82,11 @@ def deviations(workflow: Object, nodes: Mapping[str, Node]) -> Iterator[str]:
     if conditions.get("Completed") != "True":
         yield f"its conditions are {conditions}"
     places = nodes if OWN_NAME not in str(workflow) else {}
+    own = "local/" if "workflowTemplateRef" in workflow["spec"] else f"local/{name}"  # whose templates have no owner
     for key, node in nodes.items():
-        found = chain(_node(name, key, node), _times("node", node), _place(node, nodes), _shown(node, places))
+        found = chain(
+            _node(name, key, node), _scope(node, own), _times("node", node), _place(node, nodes), _shown(node, places)
+        )
         yield from (f"{node.get('name', key)}: {text}" for text in found)
 
 
@@ -103,8 +106,12 @@ def _node(workflow: str, key: str, node: Node) -> Iterator[str]:
         yield f"it is kept as {key} with the id {node.get('id')}, not {id_}"
     if node["type"] not in TYPES:
         yield f"there is no type {node['type']}"
-    if not SCOPE.fullmatch(node.get("templateScope", "")):
-        yield f"its scope is {node.get('templateScope')!r}"
+
+
+def _scope(node: Node, own: str) -> Iterator[str]:
+    scope = node.get("templateScope", "")
+    if scope != own and not ELSEWHERE.fullmatch(scope):
+        yield f"its scope is {scope!r}"
 
 
 def _place(node: Node, nodes: Mapping[str, Node]) -> Iterator[str]:

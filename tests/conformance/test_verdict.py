@@ -59,6 +59,7 @@ def _outcome() -> Outcome:
     completed = {"type": "Completed", "status": "True"}
     workflow = {
         "metadata": {"name": WORKFLOW, "labels": {"workflows.argoproj.io/completed": "true"}},
+        "spec": {},
         "status": {"phase": "Failed", "message": message, "nodes": nodes, "conditions": [completed], **times},
     }
     pod = {
@@ -99,6 +100,7 @@ LIES: dict[str, Callable[[Outcome], object]] = {
     "a node's type is none of upstream's": lambda o: _hello(o).update(type="Task"),
     "a node is shown by its whole name": lambda o: _hello(o).update(displayName=STEP),
     "a node's template is nowhere": lambda o: _hello(o).update(templateScope=""),
+    "a node's template is another workflow's": lambda o: _hello(o).update(templateScope="local/other"),
     "a node's boundary is a pod": lambda o: o.workflow["status"]["nodes"][WORKFLOW].update(type="Pod"),
     "a group has no boundary": lambda o: _hello(o).update(type="StepGroup", boundaryID=""),
     "a node has a field of our own": lambda o: _hello(o).update(pod=POD),
