@@ -7,6 +7,7 @@ import json
 import pytest
 
 from runtime.objects import PODS, Object
+from tests.upstream_view import shown
 from tests.world.flows import arguments_of, flow, named, node_id, nodes, phases, run, table
 from tests.world.world import Outcome, world
 
@@ -172,8 +173,8 @@ def on_record(nodes: list[tuple[str, str, str, Object]]) -> Object:
     """The status of a workflow under way: name, type, phase and whatever else there is of each node."""
     entries = {
         node_id(name): {
-            "id": node_id(name), "name": name, "displayName": name.rpartition(".")[2], "type": kind, "phase": phase,
-            "startedAt": BEGUN, "templateName": "serve" if kind in {"Pod", "Retry"} else "main",
+            "id": node_id(name), "name": name, "displayName": shown(name, "w" if name != "w" else ""), "type": kind,
+            "phase": phase, "startedAt": BEGUN, "templateName": "serve" if kind in {"Pod", "Retry"} else "main",
             "templateScope": "local/w", "boundaryID": "" if name == "w" else "w",
             **({"finishedAt": BEGUN} if phase != "Running" else {}), **more,
         }

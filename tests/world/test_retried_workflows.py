@@ -108,7 +108,8 @@ async def test_a_memory_as_upstreams_client_writes_it_is_understood() -> None:
             if node["phase"] != "Skipped":
                 node |= {"phase": "Pending", "finishedAt": node["startedAt"]}
         b = {"id": "w-again-" + str(ids.fnv1a("w-again.B")), "name": "w-again.B", "displayName": "B", "type": "Pod"}
-        new["status"]["nodes"][b["id"]] = {**b, "phase": "Pending", "templateName": "leaf", "boundaryID": "w-again"}
+        template = {"templateName": "leaf", "templateScope": "local/w-again"}
+        new["status"]["nodes"][b["id"]] = {**b, **template, "phase": "Pending", "boundaryID": "w-again"}
         return new
 
     done, tries = await _failed_and_resubmitted(pending)

@@ -25,6 +25,7 @@ from runtime.api import Api, ApiError, Gone
 from runtime.objects import PODS, Object, Reference, reference
 from runtime.system import Settings, System
 from tests.definitions import serve_our_kinds
+from tests.upstream_view import deviations
 from tests.virtual_time import VirtualClock
 from tests.world.databases import MemoryDatabase
 from tiphys.controllers import ControllerSettings, rooms
@@ -189,7 +190,7 @@ class World:
 
 
 def assert_whole(workflow: Object) -> None:
-    """What must hold of every finished workflow: all of its nodes are, and they point at each other."""
+    """What must hold of every finished workflow: its nodes are, point at each other, and are as upstream has them."""
     nodes: dict[str, Object] = workflow["status"].get("nodes") or {}
     for node_id, node in nodes.items():
         about = f"{node['name']}: {node}"
@@ -203,6 +204,7 @@ def assert_whole(workflow: Object) -> None:
     counted = [entry.get("progress", "0/0").split("/") for entry in nodes.values() if entry["type"] in EXECUTABLE]
     done, total = (sum(int(pair[i]) for pair in counted) for i in (0, 1))
     assert workflow["status"].get("progress") == f"{done}/{total}"
+    assert list(deviations(workflow, nodes)) == []
 
 
 def finished(workflow: Object) -> bool:
