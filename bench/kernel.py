@@ -18,6 +18,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -389,6 +390,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None, help="also write the numbers here")
     parser.add_argument("--no-pykka", action="store_true")
     options = parser.parse_args()
+    if not options.no_pykka and find_spec("pykka") is None:
+        parser.error("pykka is not installed: pip install pykka, or leave it out (--no-pykka)")
     configure(level="error", stream=open("/dev/null", "w"))  # noqa: PTH123, SIM115  # crashes are the measurement
     rows = measure(options.actors, options.messages, not options.no_pykka)
     sys.stdout.write(table(rows) + "\n")
