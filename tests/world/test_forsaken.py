@@ -17,7 +17,7 @@ from actors.workflow import forsaken, locks
 from actors.workflow.locks import Ledger, forsake
 from actors.workflow.mind import WorkflowMind
 from actors.workflow.state import WorkflowState
-from runtime.messages import Address, Told, WakeAt
+from runtime.messages import Address, Down, Told, WakeAt
 from runtime.objects import Object, Reference
 from tests.kernel.coat import Coat
 from tests.pure.engine.nodes import a_run
@@ -249,3 +249,15 @@ def test_the_crash_of_an_actor_does_not_take_back_the_end_that_it_has_told_of(*,
     list(WorkflowMind().receive(state, Told(state.address, crashed), 100.0))
 
     assert state.journal.statuses[node.id].phase == ("Succeeded" if told else "Error")
+
+
+def test_the_crash_of_an_actor_that_only_looked_after_a_pod_puts_nothing_on_record() -> None:
+    """The pod was of a node that the record has never known."""
+    state = WorkflowState(Address("workflow", "default", "w", "uid-of-w"))
+    state.run = a_run()
+    state.root = NodeStatus(id="w", name="w", type="DAG", phase="Running")
+    state.journal.change(state.root, WHOLE)
+    stray = state.run.node_address(ids.node_id("w", "w.A"))
+    list(WorkflowMind().receive(state, Down(stray, "crashed", "ValueError: x"), 100.0))
+
+    assert state.journal.statuses == {"w": state.root}
